@@ -33,6 +33,11 @@ import (
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
+	productstore "github.com/slipway-lab/slipway/store/products"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Config is everything the server needs to know: its settings and those of the
@@ -176,15 +181,15 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
-	res, err := results.New(c.Store, c.Results)
+	res, err := results.New(resultstore.New(c.Store), c.Results)
 	if err != nil {
 		return areas{}, err
 	}
-	prod, err := products.New(c.Store, doc, c.Products)
+	prod, err := products.New(productstore.New(c.Store), doc, c.Products)
 	if err != nil {
 		return areas{}, err
 	}
-	provisioner, err := lab.New(c.Store, c.Lab)
+	provisioner, err := lab.New(labstore.New(c.Store), c.Lab)
 	if err != nil {
 		return areas{}, err
 	}
@@ -193,8 +198,8 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 		discovery: disc,
 		results:   res,
 		products:  prod,
-		refstack:  refstack.New(c.Store, c.Refstack),
-		reports:   reports.New(c.Store, c.Reports),
+		refstack:  refstack.New(refstackstore.New(c.Store), c.Refstack),
+		reports:   reports.New(reportstore.New(c.Store), c.Reports),
 		lab:       provisioner,
 	}, nil
 }

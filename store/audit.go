@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-)
 
-func init() { registerModels(&AuditEntry{}) }
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
 
 // AuditEntry is one line of the audit log: who did what, and what the server
 // decided. It never holds a credential or anything of a request's body.
@@ -57,8 +57,8 @@ func (s *Store) AddAudit(ctx context.Context, entries []AuditEntry) error {
 		for i := range entries {
 			entries[i].ID = 0 // in case this runs again
 		}
-		if err := tx.db.CreateInBatches(entries, 50).Error; err != nil {
-			return fmt.Errorf("add %d audit entries: %w", len(entries), translate(err))
+		if err := tx.db.Tx.CreateInBatches(entries, 50).Error; err != nil {
+			return fmt.Errorf("add %d audit entries: %w", len(entries), Translate(err))
 		}
 		return nil
 	})
@@ -79,22 +79,22 @@ type AuditFilter struct {
 	Page      Page
 }
 
-var auditOrder = order[AuditEntry]{
-	name: "audit",
-	keys: []sortKey{{column: "id", desc: true}},
-	at:   func(e *AuditEntry) []any { return []any{e.ID} },
+var auditOrder = Order[AuditEntry]{
+	Name: "audit",
+	Keys: []SortKey{{Column: "id", Desc: true}},
+	At:   func(e *AuditEntry) []any { return []any{e.ID} },
 }
 
 // ListAudit returns entries, newest first.
 func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (List[AuditEntry], error) {
-	q := s.read(ctx).Model(&AuditEntry{})
+	q := s.db.Read(ctx).Model(&AuditEntry{})
 	for column, value := range map[string]string{
 		"event": f.Event, "decision": f.Decision, "actor": f.Actor, "owner": f.Owner, "token_id": f.TokenID,
 		"request_id": f.RequestID, "operation": f.Operation, "client": f.Client,
 	} {
-		q = whereSet(q, column, value)
+		q = tables.WhereSet(q, column, value)
 	}
-	list, err := auditOrder.page(within(q, f.From, f.To), f.Page)
+	list, err := auditOrder.Page(within(q, f.From, f.To), f.Page)
 	if err != nil {
 		return list, fmt.Errorf("list audit entries: %w", err)
 	}
@@ -111,9 +111,6 @@ func within(q *gorm.DB, from, to time.Time) *gorm.DB {
 	return q
 }
 
-// auditSlice is how many old entries go in one transaction.
-const auditSlice = 1000
-
 // SweepAudit removes the entries from before a time, some at a time, and
 // returns how many there were.
 func (s *Store) SweepAudit(ctx context.Context, before time.Time) (int64, error) {
@@ -121,16 +118,16 @@ func (s *Store) SweepAudit(ctx context.Context, before time.Time) (int64, error)
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Store) error {
-			old := tx.db.Model(&AuditEntry{}).Select("id").Where("at < ?", Micros(before)).Limit(auditSlice)
-			res := tx.db.Where("id IN (?)", old).Delete(&AuditEntry{})
+			old := tx.db.Tx.Model(&AuditEntry{}).Select("id").Where("at < ?", Micros(before)).Limit(sweptAtOnce)
+			res := tx.db.Tx.Where("id IN (?)", old).Delete(&AuditEntry{})
 			n = res.RowsAffected
 			if res.Error != nil {
-				return fmt.Errorf("remove old audit entries: %w", translate(res.Error))
+				return fmt.Errorf("remove old audit entries: %w", Translate(res.Error))
 			}
 			return nil
 		})
 		total += n
-		if err != nil || n < auditSlice {
+		if err != nil || n < sweptAtOnce {
 			return total, err
 		}
 	}

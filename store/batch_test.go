@@ -45,14 +45,14 @@ func inLine(t *testing.T, s *Store, changes ...func(tx *Store) error) []error {
 
 func addSetting(name string) func(tx *Store) error {
 	return func(tx *Store) error {
-		return translate(tx.db.Create(&setting{Name: name, Value: []byte{1}}).Error)
+		return Translate(tx.db.Tx.Create(&setting{Name: name, Value: []byte{1}}).Error)
 	}
 }
 
 func wantSettings(t *testing.T, s *Store, want ...string) {
 	t.Helper()
 	var got []string
-	if err := s.read(context.Background()).Model(&setting{}).Order("name").Pluck("name", &got).Error; err != nil {
+	if err := s.db.Read(context.Background()).Model(&setting{}).Order("name").Pluck("name", &got).Error; err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(got, want) {
@@ -66,10 +66,10 @@ func TestBatch_FailedCommitFailsAll(t *testing.T) {
 	errs := together(t, s,
 		addSetting("a"),
 		func(tx *Store) error { // found only by COMMIT
-			if _, err := tx.exec("PRAGMA defer_foreign_keys = ON"); err != nil {
+			if _, err := tx.db.Exec("PRAGMA defer_foreign_keys = ON"); err != nil {
 				return err
 			}
-			_, err := tx.exec("INSERT INTO status_messages (run_id, text, created_at) VALUES (99, '', 0)")
+			_, err := tx.db.Exec("INSERT INTO status_messages (run_id, text, created_at) VALUES (99, '', 0)")
 			return err
 		},
 		addSetting("b"),
@@ -95,7 +95,7 @@ func TestBatch_LostTransactionFailsAll(t *testing.T) {
 	errs := together(t, s,
 		addSetting("a"),
 		func(tx *Store) error {
-			if _, err := tx.exec("ROLLBACK"); err != nil {
+			if _, err := tx.db.Exec("ROLLBACK"); err != nil {
 				return err
 			}
 			return refused

@@ -55,21 +55,22 @@ const BlobGrace = 24 * time.Hour
 // SweepBlobs removes the blobs that no row names and that are older than
 // BlobGrace, and returns how many those were.
 func (s *Store) SweepBlobs(ctx context.Context) (int, error) {
-	if len(blobColumns) == 0 {
-		return 0, errors.New("sweep blobs: no column is registered") // would remove everything
+	columns := blobColumns(s.core.config.Areas)
+	if len(columns) == 0 {
+		return 0, errors.New("sweep blobs: no column names one") // would remove everything
 	}
 	return s.Blobs.Sweep(ctx, s.Now().Add(-BlobGrace), func(shas []string) (map[string]bool, error) {
-		return s.referencedBlobs(ctx, shas)
+		return s.referencedBlobs(ctx, columns, shas)
 	})
 }
 
-func (s *Store) referencedBlobs(ctx context.Context, shas []string) (map[string]bool, error) {
+func (s *Store) referencedBlobs(ctx context.Context, columns []BlobColumn, shas []string) (map[string]bool, error) {
 	found := map[string]bool{}
-	for _, c := range blobColumns {
+	for _, c := range columns {
 		var some []string
-		err := s.read(ctx).Table(c.table).Where(c.column+" IN ?", shas).Distinct().Pluck(c.column, &some).Error
+		err := s.db.Read(ctx).Table(c.Table).Where(c.Column+" IN ?", shas).Distinct().Pluck(c.Column, &some).Error
 		if err != nil {
-			return nil, translate(err)
+			return nil, Translate(err)
 		}
 		for _, sha := range some {
 			found[sha] = true

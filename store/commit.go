@@ -84,14 +84,14 @@ func (s *Store) Lock(ctx context.Context, name string) error {
 	if s.tx == nil {
 		return errors.New("store: Lock outside a transaction")
 	}
-	if !s.onPostgres() {
+	if !s.db.Postgres {
 		return nil
 	}
 	// The schema is part of the key because advisory locks belong to the
 	// whole database, where several servers may each have a schema.
-	err := s.db.Exec("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))", name).Error
+	err := s.db.Tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || ?, 0))", name).Error
 	if err != nil {
-		return fmt.Errorf("lock %s: %w", name, translate(err))
+		return fmt.Errorf("lock %s: %w", name, Translate(err))
 	}
 	return nil
 }
@@ -109,12 +109,12 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	defer s.core.inside.Done()
 
 	opts := &sql.TxOptions{}
-	if s.onPostgres() {
+	if s.db.Postgres {
 		opts = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
 	tx, err := sqlDB(s.core.reads).BeginTx(ctx, opts)
 	if err != nil {
-		return fmt.Errorf("begin: %w", translate(err))
+		return fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to keep
 	return look(s.within(ctx, &txState{sql: tx, readOnly: true}))
@@ -124,13 +124,9 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 func (s *Store) within(ctx context.Context, state *txState) *Store {
 	db := s.core.write.Session(&gorm.Session{NewDB: true, Context: ctx})
 	db.Statement.ConnPool = state.sql
-	return &Store{Blobs: s.Blobs, core: s.core, tx: state, db: db}
-}
-
-// exec runs one statement past GORM, which would take slices apart and parse
-// the text of statements with thousands of parameters.
-func (s *Store) exec(query string, args ...any) (sql.Result, error) {
-	return s.tx.sql.ExecContext(s.db.Statement.Context, query, args...)
+	inside := *s.db
+	inside.Tx = db
+	return &Store{Blobs: s.Blobs, core: s.core, tx: state, db: &inside}
 }
 
 func (s *Store) savepoint(ctx context.Context, change func(tx *Store) error) error {
@@ -140,7 +136,7 @@ func (s *Store) savepoint(ctx context.Context, change func(tx *Store) error) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.tx.nest(s.db.Statement.Context, func() error { return change(s) })
+	return s.tx.nest(s.db.Tx.Statement.Context, func() error { return change(s) })
 }
 
 // nest runs change in a savepoint.
@@ -181,7 +177,7 @@ func (t *txState) undo(ctx context.Context, name string) {
 
 func (t *txState) command(ctx context.Context, command string) error {
 	if _, err := t.sql.ExecContext(ctx, command); err != nil {
-		return fmt.Errorf("%s: %w", strings.ToLower(command), translate(err))
+		return fmt.Errorf("%s: %w", strings.ToLower(command), Translate(err))
 	}
 	return nil
 }
@@ -206,7 +202,7 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 			return nil, ctx.Err()
 		}
 	}
-	return nil, translate(err)
+	return nil, Translate(err)
 }
 
 // pgTx waits for a connection as long as ctx allows. The transaction itself is
@@ -215,13 +211,13 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(), error) {
 	conn, err := sqlDB(s.core.write).Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("begin: %w", translate(err))
+		return nil, fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer conn.Close()
 	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("begin: %w", translate(err))
+		return nil, fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	state := &txState{sql: tx}
@@ -236,7 +232,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(
 		return nil, state.lost
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", translate(err))
+		return nil, fmt.Errorf("commit: %w", Translate(err))
 	}
 	return state.after, nil
 }

@@ -1,7 +1,21 @@
 // Package store keeps everything Slipway knows: in one SQLite file by default,
-// in PostgreSQL when several replicas share the work. It is the only package
-// that knows GORM and SQL; everybody else sees plain structs and the errors of
-// errors.go.
+// in PostgreSQL when several replicas share the work. Only it and the packages
+// below it know GORM and SQL; everybody else sees plain structs and the errors of
+// package storeerr.
+//
+// This package opens the database, runs transactions, and keeps what every area
+// writes: tokens, the audit log, the event log, answers to idempotency keys, blobs.
+// The rows of an area are in a package of the area's name:
+//
+//	results   clouds, runs, results and their tests; what was read from any upload
+//	refstack  what RefStack's later API says of results, public keys
+//	products  products, opportunities, agents, webhooks
+//	reports   KernelCI's collections and files
+//	lab       tasks, designs, machines, nodes
+//	search    single tests, whoever reported them
+//
+// Package areas names them all. storetest holds the tests that every database
+// passes, storeerr the errors, internal what the packages of the areas share.
 //
 // # Writing
 //
@@ -18,11 +32,13 @@
 //
 // When InTx returns nil the change is on disk.
 //
-// # Writing a new area
+// # A new area
 //
-// One file per thing. The file registers its models and the columns that name
-// blobs (see register.go), its tables come with a migration per dialect (see
-// migrate.go for the numbers), and its behaviour is tested in storetest on both
-// databases. Reads go through s.read(ctx), writes through tx.db inside InTx; the
-// field db is nil outside a transaction so that a stray write fails at once.
+// The area's Store has a *Store inside, so that its transactions may also append
+// events, make tokens and wake those who wait, and an InTx of its own that gives
+// closures the area's Store. It reaches its tables through [Store.DB]:
+// s.db.Read(ctx) reads, tx.db.Tx writes inside InTx and is nil outside, so that a
+// stray write fails at once. The area's Schema lists its models and the columns
+// that name blobs, and goes into the list of package areas. Its tables come with a
+// migration per dialect (see migrate.go), its tests into storetest.
 package store

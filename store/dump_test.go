@@ -18,11 +18,11 @@ func Dump(ctx context.Context, s *Store) (string, error) {
 		return "", err
 	}
 	tables := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_stat%' ORDER BY rowid"
-	if s.onPostgres() {
+	if s.db.Postgres {
 		tables = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY oid"
 	}
 	var names []string
-	if err := s.read(ctx).Raw(tables).Scan(&names).Error; err != nil {
+	if err := s.db.Read(ctx).Raw(tables).Scan(&names).Error; err != nil {
 		return "", err
 	}
 	for _, name := range names {
@@ -34,9 +34,9 @@ func Dump(ctx context.Context, s *Store) (string, error) {
 }
 
 func dumpSchema(ctx context.Context, s *Store, out *strings.Builder) error {
-	if !s.onPostgres() {
+	if !s.db.Postgres {
 		var statements []string
-		err := s.read(ctx).Raw("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid").Scan(&statements).Error
+		err := s.db.Read(ctx).Raw("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid").Scan(&statements).Error
 		for _, statement := range statements {
 			fmt.Fprintf(out, "%s;\n", statement)
 		}
@@ -63,7 +63,7 @@ func dumpSchema(ctx context.Context, s *Store, out *strings.Builder) error {
 }
 
 func dumpTable(ctx context.Context, s *Store, table string, out *strings.Builder) error {
-	rows, err := s.read(ctx).Raw("SELECT * FROM " + table).Rows()
+	rows, err := s.db.Read(ctx).Raw("SELECT * FROM " + table).Rows()
 	if err != nil {
 		return err
 	}
@@ -77,14 +77,14 @@ func dumpTable(ctx context.Context, s *Store, table string, out *strings.Builder
 	}
 	serial := false
 	for rows.Next() {
-		values, err := literals(rows, len(columns), s.onPostgres())
+		values, err := literals(rows, len(columns), s.db.Postgres)
 		if err != nil {
 			return err
 		}
 		serial = serial || columns[0] == "id" && values[0][0] != '\''
 		fmt.Fprintf(out, "INSERT INTO %s (%s) VALUES (%s);\n", table, strings.Join(columns, ", "), strings.Join(values, ", "))
 	}
-	if s.onPostgres() && serial || table == "results" && s.onPostgres() {
+	if s.db.Postgres && serial || table == "results" && s.db.Postgres {
 		fmt.Fprintf(out, "SELECT setval(pg_get_serial_sequence('%s', '%s'), (SELECT max(%[2]s) FROM %[1]s));\n", table, columns[0])
 	}
 	return rows.Err()

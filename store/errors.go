@@ -12,50 +12,28 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
+
+	"github.com/slipway-lab/slipway/store/storeerr"
 )
 
-// What can go wrong, as callers see it. Test with errors.Is; the text behind it
-// is for the log.
+// What can go wrong; package storeerr says what each of them means.
 var (
-	// ErrNotFound: there is no such row, or none that the caller may see.
-	ErrNotFound = errors.New("not found")
-
-	// ErrConflict: the change contradicts what is stored: a second row with
-	// the same identity, or a state that does not allow it.
-	ErrConflict = errors.New("conflict")
-
-	// ErrReference: the row names another one that does not exist, or another
-	// one still names it.
-	ErrReference = errors.New("reference to a missing row, or still referenced")
-
-	// ErrInvalid: the database refuses the value, for example U+0000 or broken
-	// UTF-8 in a text. Callers are expected to have checked before.
-	ErrInvalid = errors.New("value cannot be stored")
-
-	// ErrUnavailable: the database cannot work at the moment: unreachable,
-	// locked by somebody else, disk full. Trying again later may help.
-	ErrUnavailable = errors.New("store unavailable")
-
-	// ErrClosed: Close was called.
-	ErrClosed = fmt.Errorf("%w: closed", ErrUnavailable)
-
-	// ErrInUse: another process serves from the same data directory.
-	ErrInUse = errors.New("already in use by another server")
-
-	// ErrSecretMismatch: the database belongs to a server with another secret.
-	ErrSecretMismatch = errors.New("the server secret does not match the database")
-
-	// ErrBadCursor: a cursor that this list never gave out.
-	ErrBadCursor = errors.New("bad cursor")
-
-	// ErrReadOnly: a change was tried inside Snapshot.
-	ErrReadOnly = errors.New("snapshot is read-only")
+	ErrNotFound       = storeerr.ErrNotFound
+	ErrConflict       = storeerr.ErrConflict
+	ErrReference      = storeerr.ErrReference
+	ErrInvalid        = storeerr.ErrInvalid
+	ErrUnavailable    = storeerr.ErrUnavailable
+	ErrClosed         = storeerr.ErrClosed
+	ErrInUse          = storeerr.ErrInUse
+	ErrSecretMismatch = storeerr.ErrSecretMismatch
+	ErrBadCursor      = storeerr.ErrBadCursor
+	ErrReadOnly       = storeerr.ErrReadOnly
 )
 
-// translate gives a database error its name from above, and keeps the cause. It
+// Translate gives a database error its name from above, and keeps the cause. It
 // decides by code, never by text, because texts change with versions and
 // languages. Other errors pass unchanged.
-func translate(err error) error {
+func Translate(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -46,14 +46,14 @@ func TestTranslate(t *testing.T) {
 		{"something else", other, other},
 		{"postgres something else", pg("42P01"), nil},
 	} {
-		got := translate(tt.in)
+		got := Translate(tt.in)
 		if tt.want != nil && !errors.Is(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 		if tt.in != nil && !errors.Is(got, ErrNotFound) && !errors.Is(got, tt.in) {
 			t.Errorf("%s: %v has lost its cause", tt.name, got)
 		}
-		if again := translate(got); again != got && again.Error() != got.Error() {
+		if again := Translate(got); again != got && again.Error() != got.Error() {
 			t.Errorf("%s: translated again: %v, want %v", tt.name, again, got)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
-)
 
-func init() { registerModels(&Event{}) }
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
 
 // EventsTopic is notified about every new event.
 const EventsTopic = "events"
@@ -45,7 +45,7 @@ func (s *Store) AppendEvents(events ...Event) error {
 		return errors.New("store: AppendEvents outside a transaction")
 	}
 	s.Notify(EventsTopic)
-	if s.onPostgres() {
+	if s.db.Postgres {
 		s.tx.events = append(s.tx.events, events...)
 		return nil
 	}
@@ -56,13 +56,13 @@ func (s *Store) writeEvents(events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	if s.onPostgres() {
-		if _, err := s.exec(announceSQL, 1<<31); err != nil {
-			return fmt.Errorf("append events: %w", translate(err))
+	if s.db.Postgres {
+		if _, err := s.db.Exec(announceSQL, 1<<31); err != nil {
+			return fmt.Errorf("append events: %w", Translate(err))
 		}
 	}
-	if err := s.db.CreateInBatches(events, 200).Error; err != nil {
-		return fmt.Errorf("append events: %w", translate(err))
+	if err := s.db.Tx.CreateInBatches(events, 200).Error; err != nil {
+		return fmt.Errorf("append events: %w", Translate(err))
 	}
 	return nil
 }
@@ -99,8 +99,8 @@ func (s *Store) settled(ctx context.Context) (int64, error) {
 	var wanted int64
 	for giveUp := time.Now().Add(settleFor); ; {
 		var last, below int64
-		if err := s.read(ctx).Raw(settledSQL).Row().Scan(&last, &below); err != nil {
-			return 0, translate(err)
+		if err := s.db.Read(ctx).Raw(settledSQL).Row().Scan(&last, &below); err != nil {
+			return 0, Translate(err)
 		}
 		if wanted == 0 {
 			wanted = last
@@ -124,15 +124,21 @@ type EventFilter struct {
 	ProductID     uuid.UUID
 	OpportunityID uuid.UUID
 	AgentID       string
-	Of            *OpportunityFilter // only events of opportunities that match
-	After         int64              // Seq of the last event that is known
+	Of            Selection // only events of the opportunities that it selects
+	After         int64     // Seq of the last event that is known
 	Limit         int
+}
+
+// Selection chooses rows of an area; OpportunityFilter of store/products is one.
+type Selection interface {
+	// IDs is a query for the ids of the rows.
+	IDs(ctx context.Context, db *tables.DB) *gorm.DB
 }
 
 // Events returns the events after a place in the log, oldest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
-	q := s.read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
-	if s.onPostgres() {
+	q := s.db.Read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
+	if s.db.Postgres {
 		until, err := s.settled(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("events: %w", err)
@@ -146,15 +152,15 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		q = q.Where("opportunity_id = ?", f.OpportunityID)
 	}
 	if f.Of != nil {
-		q = q.Where("opportunity_id IN (?)", s.opportunitiesWhere(ctx, *f.Of).Select("id"))
+		q = q.Where("opportunity_id IN (?)", f.Of.IDs(ctx, s.db))
 	}
-	q = whereSet(q, "agent_id", f.AgentID)
+	q = tables.WhereSet(q, "agent_id", f.AgentID)
 	if len(f.Types) > 0 {
 		q = q.Where("type IN ?", f.Types)
 	}
 	var list []Event
 	if err := q.Order("seq").Limit(f.Limit).Find(&list).Error; err != nil {
-		return nil, fmt.Errorf("events: %w", translate(err))
+		return nil, fmt.Errorf("events: %w", Translate(err))
 	}
 	return list, nil
 }
@@ -162,10 +168,10 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 // LastEvent is a place in the log before which nothing will be added: that of the
 // newest event, 0 when there never was one.
 func (s *Store) LastEvent(ctx context.Context) (seq int64, err error) {
-	if s.onPostgres() {
+	if s.db.Postgres {
 		seq, err = s.settled(ctx)
 	} else {
-		err = translate(s.read(ctx).Raw("SELECT COALESCE(MAX(seq), 0) FROM events").Row().Scan(&seq))
+		err = Translate(s.db.Read(ctx).Raw("SELECT COALESCE(MAX(seq), 0) FROM events").Row().Scan(&seq))
 	}
 	if err != nil {
 		return 0, fmt.Errorf("last event: %w", err)
@@ -176,8 +182,8 @@ func (s *Store) LastEvent(ctx context.Context) (seq int64, err error) {
 // Event returns one event, or ErrNotFound.
 func (s *Store) Event(ctx context.Context, seq int64) (*Event, error) {
 	var e Event
-	if err := s.read(ctx).Take(&e, "seq = ?", seq).Error; err != nil {
-		return nil, fmt.Errorf("event %d: %w", seq, translate(err))
+	if err := s.db.Read(ctx).Take(&e, "seq = ?", seq).Error; err != nil {
+		return nil, fmt.Errorf("event %d: %w", seq, Translate(err))
 	}
 	return &e, nil
 }
@@ -190,9 +196,9 @@ func (s *Store) EventsOf(ctx context.Context, opportunities []uuid.UUID) (map[uu
 		return byID, nil
 	}
 	var list []Event
-	err := s.read(ctx).Session(&gorm.Session{}).Where("opportunity_id IN ?", opportunities).Order("opportunity_id, seq").Find(&list).Error
+	err := s.db.Read(ctx).Session(&gorm.Session{}).Where("opportunity_id IN ?", opportunities).Order("opportunity_id, seq").Find(&list).Error
 	if err != nil {
-		return nil, fmt.Errorf("events of opportunities: %w", translate(err))
+		return nil, fmt.Errorf("events of opportunities: %w", Translate(err))
 	}
 	for _, e := range list {
 		byID[*e.OpportunityID] = append(byID[*e.OpportunityID], e)

@@ -7,8 +7,8 @@ import (
 
 // What the tests in package store_test see of the inside.
 
-// Models are the registered tables.
-func Models() []any { return models }
+// Models are the tables that every area writes.
+func Models() []any { return own.Models }
 
 // PageTest reads a table (a bigint null, b text, c bigint) in the given order
 // (true is descending) page by page, and returns the values of c.
@@ -18,10 +18,10 @@ func PageTest(ctx context.Context, s *Store, descA, descB, descC bool, limit int
 		B string
 		C int64
 	}
-	o := order[row]{
-		name: "page test",
-		keys: []sortKey{{column: "a", desc: descA, null: true}, {column: "b", desc: descB, text: true}, {column: "c", desc: descC}},
-		at: func(r *row) []any {
+	o := Order[row]{
+		Name: "page test",
+		Keys: []SortKey{{Column: "a", Desc: descA, Null: true}, {Column: "b", Desc: descB, Text: true}, {Column: "c", Desc: descC}},
+		At: func(r *row) []any {
 			if r.A == nil {
 				return []any{nil, r.B, r.C}
 			}
@@ -31,7 +31,7 @@ func PageTest(ctx context.Context, s *Store, descA, descB, descC bool, limit int
 	var all []int64
 	page := Page{Limit: limit}
 	for {
-		list, err := o.page(s.read(ctx).Table("page_test"), page)
+		list, err := o.Page(s.db.Read(ctx).Table("page_test"), page)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func PageTest(ctx context.Context, s *Store, descA, descB, descC bool, limit int
 
 // Exec runs one statement in a transaction.
 func Exec(ctx context.Context, s *Store, query string, args ...any) error {
-	return s.InTx(ctx, func(tx *Store) error { return translate(tx.db.Exec(query, args...).Error) })
+	return s.InTx(ctx, func(tx *Store) error { return Translate(tx.db.Tx.Exec(query, args...).Error) })
 }
 
 // BeginWithEvent begins a transaction on PostgreSQL that has written an event, and
@@ -83,6 +83,17 @@ func Columns(ctx context.Context, s *Store, table string) (map[string]Column, er
 	return columns, nil
 }
 
+// Tables returns the names of the tables.
+func Tables(ctx context.Context, s *Store) ([]string, error) {
+	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+	if s.db.Postgres {
+		query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+	}
+	var list []string
+	err := s.db.Read(ctx).Raw(query).Scan(&list).Error
+	return list, err
+}
+
 // Column is what the database says about one.
 type Column struct {
 	Type string
@@ -92,10 +103,10 @@ type Column struct {
 // Indexes returns the definitions of all indexes, sorted.
 func Indexes(ctx context.Context, s *Store) ([]string, error) {
 	query := "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY sql"
-	if s.onPostgres() {
+	if s.db.Postgres {
 		query = "SELECT replace(indexdef, current_schema() || '.', '') FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1"
 	}
 	var list []string
-	err := s.read(ctx).Raw(query).Scan(&list).Error
+	err := s.db.Read(ctx).Raw(query).Scan(&list).Error
 	return list, err
 }

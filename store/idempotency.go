@@ -8,7 +8,8 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-func init() { registerModels(&IdempotentAnswer{}) }
+// sweptAtOnce is how many old rows go in one transaction.
+const sweptAtOnce = 1000
 
 // IdempotentAnswer is the answer to a request that carried an Idempotency-Key.
 type IdempotentAnswer struct {
@@ -33,9 +34,9 @@ func (s *Store) LockIdempotentAnswer(ctx context.Context, principal, path, key s
 		return nil, err
 	}
 	var a IdempotentAnswer
-	err := s.db.Take(&a, "principal = ? AND path = ? AND key = ? AND created_at > ?", principal, path, key, Micros(after)).Error
+	err := s.db.Tx.Take(&a, "principal = ? AND path = ? AND key = ? AND created_at > ?", principal, path, key, Micros(after)).Error
 	if err != nil {
-		return nil, fmt.Errorf("idempotency key: %w", translate(err))
+		return nil, fmt.Errorf("idempotency key: %w", Translate(err))
 	}
 	return &a, nil
 }
@@ -43,8 +44,8 @@ func (s *Store) LockIdempotentAnswer(ctx context.Context, principal, path, key s
 // KeepIdempotentAnswer keeps the answer in the transaction of what it answers.
 func (s *Store) KeepIdempotentAnswer(a *IdempotentAnswer) error {
 	a.CreatedAt = s.Now()
-	if err := s.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(a).Error; err != nil { // an old one may still be there
-		return fmt.Errorf("idempotency key: %w", translate(err))
+	if err := s.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(a).Error; err != nil { // an old one may still be there
+		return fmt.Errorf("idempotency key: %w", Translate(err))
 	}
 	return nil
 }
@@ -56,12 +57,12 @@ func (s *Store) SweepIdempotentAnswers(ctx context.Context, before time.Time) (i
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Store) error {
-			res, err := tx.exec(`DELETE FROM idempotency_keys WHERE (principal, path, key) IN
+			res, err := tx.db.Exec(`DELETE FROM idempotency_keys WHERE (principal, path, key) IN
 				(SELECT principal, path, key FROM idempotency_keys WHERE created_at <= $1 ORDER BY created_at LIMIT $2)`, Micros(before), sweptAtOnce)
 			if err == nil {
 				n, err = res.RowsAffected()
 			}
-			return translate(err)
+			return Translate(err)
 		})
 		total += n
 		if err != nil {

@@ -15,11 +15,10 @@ import (
 // names in both. They only ever go forward: a file that was released is never
 // changed again, and there is no way down.
 //
-// Numbers have five digits and are no timestamps. At first each area had ten:
-// 0001x foundation and RefStack's first API, 0002x products, 0003x reports, 0004x
-// lab, 0005x access, 0006x RefStack's later API. From 00070 on a new file takes
-// the number after the highest one, whatever its area, because a database that is
-// at that number refuses a lower one.
+// Numbers have five digits and are no timestamps. The first file of each area has
+// a round one, those before it that it refers to a lower one. From 00070 on a new
+// file takes the number after the highest one, whatever its area, because a
+// database that is at that number refuses a lower one.
 //
 // On SQLite every table is STRICT, so that it refuses what PostgreSQL refuses;
 // on PostgreSQL every text column is COLLATE "C", so that it sorts by bytes as
@@ -40,11 +39,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 	}
 	migrate := func() error {
 		if _, err := provider.Up(ctx); err != nil {
-			return fmt.Errorf("migrate: %w", translate(err))
+			return fmt.Errorf("migrate: %w", Translate(err))
 		}
 		return nil
 	}
-	if s.onPostgres() {
+	if s.db.Postgres {
 		return migrate() // sessionLock holds the others off
 	}
 	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false)
@@ -69,7 +68,7 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	}
 	dialect := goose.DialectSQLite3
 	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(all...)}
-	if s.onPostgres() {
+	if s.db.Postgres {
 		dialect = goose.DialectPostgres
 		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
 	}
@@ -108,21 +107,21 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	var version sql.NullInt64
-	err = s.read(ctx).Raw("SELECT MAX(version_id) FROM " + versionTable).Scan(&version).Error
+	err = s.db.Read(ctx).Raw("SELECT MAX(version_id) FROM " + versionTable).Scan(&version).Error
 	if err != nil {
-		return 0, fmt.Errorf("schema version: %w", translate(err))
+		return 0, fmt.Errorf("schema version: %w", Translate(err))
 	}
 	return version.Int64, nil
 }
 
 func (s *Store) hasVersionTable(ctx context.Context) (bool, error) {
 	query := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-	if s.onPostgres() {
+	if s.db.Postgres {
 		query = "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = ?"
 	}
 	var n int64
-	if err := s.read(ctx).Raw(query, versionTable).Scan(&n).Error; err != nil {
-		return false, fmt.Errorf("schema version: %w", translate(err))
+	if err := s.db.Read(ctx).Raw(query, versionTable).Scan(&n).Error; err != nil {
+		return false, fmt.Errorf("schema version: %w", Translate(err))
 	}
 	return n > 0, nil
 }

@@ -46,7 +46,7 @@ func (s *Store) Notify(topic string) {
 // the others, and does not fail: they look now and then anyway.
 func (s *Store) Wake(topic string) {
 	s.core.hub.wake(topic)
-	if s.onPostgres() {
+	if s.db.Postgres {
 		s.core.tell(topic)
 	}
 }
@@ -117,7 +117,7 @@ func (c *core) awaitSent() {
 // you wait for after subscribing and before waiting.
 func (s *Store) Subscribe(topic string) (wake <-chan struct{}, stop func()) {
 	h := &s.core.hub
-	if s.onPostgres() {
+	if s.db.Postgres {
 		h.listen.Do(s.core.startListening)
 	}
 	c := make(chan struct{}, 1)

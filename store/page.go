@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 
 	"gorm.io/gorm"
+
+	"github.com/slipway-lab/slipway/store/internal/compact"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // DefaultLimit is the length of a page when none is asked for.
@@ -29,70 +32,55 @@ type List[T any] struct {
 	Total int64  // only when asked for
 }
 
-// whereSet narrows a list when the filter says something.
-func whereSet[T comparable](query *gorm.DB, column string, value T) *gorm.DB {
-	var zero T
-	if value == zero {
-		return query
-	}
-	return query.Where(column+" = ?", value)
-}
-
-// whereIn narrows a list to some values of a column; nil does not narrow it.
-func whereIn[T any](query *gorm.DB, column string, values []T) *gorm.DB {
-	if values == nil {
-		return query
-	}
-	return query.Where(column+" IN ?", values)
-}
-
-// sortKey is one column of an order. NULL sorts below every value on both
+// SortKey is one column of an Order. NULL sorts below every value on both
 // databases, as it does in SQLite.
-type sortKey struct {
-	column string
-	desc   bool
-	null   bool // the column may be NULL
-	text   bool // the column is a text; else an integer
+type SortKey struct {
+	Column string
+	Desc   bool
+	Null   bool // the column may be NULL
+	Text   bool // the column is a text; else an integer
 }
 
-// order is the order of a list. The last key must be unique.
-type order[T any] struct {
-	name string // becomes part of the cursor, so that it fits only its own list
-	keys []sortKey
-	at   func(*T) []any // the row's keys: int64, string or nil
+// Order is the order of a list of an area's rows. The last key must be unique.
+type Order[T any] struct {
+	Name string // becomes part of the cursor, so that it fits only its own list
+	Keys []SortKey
+	At   func(*T) []any // the row's keys: int64, string or nil
 }
 
-// page reads one page of what query selects.
-func (o order[T]) page(query *gorm.DB, p Page) (List[T], error) {
+// Page reads one page of what query selects. ErrBadCursor: the page's cursor is
+// none of this list.
+func (o Order[T]) Page(query *gorm.DB, p Page) (List[T], error) {
 	var list List[T]
 	query = query.Session(&gorm.Session{})
 	if p.Total {
 		if err := query.Count(&list.Total).Error; err != nil {
-			return list, translate(err)
+			return list, Translate(err)
 		}
 	}
 	rows, err := o.apply(query, p)
 	if err != nil {
 		return list, err
 	}
-	limit := p.limit()
+	limit := p.Size()
 	if err := rows.Limit(limit + 1).Find(&list.Items).Error; err != nil {
-		return list, translate(err)
+		return list, Translate(err)
 	}
-	o.cut(&list, limit)
+	o.Cut(&list, limit)
 	return list, nil
 }
 
-// cut drops the one row too many, whose only purpose is to say that there is
-// another page.
-func (o order[T]) cut(list *List[T], limit int) {
+// Cut drops the one row too many, whose only purpose is to say that there is
+// another page. Page does so itself; it is for queries that are written as text.
+func (o Order[T]) Cut(list *List[T], limit int) {
 	if len(list.Items) > limit {
 		list.Items = list.Items[:limit]
-		list.Next = encodeCursor(o.name, o.at(&list.Items[limit-1]))
+		list.Next = EncodeCursor(o.Name, o.At(&list.Items[limit-1]))
 	}
 }
 
-func (p Page) limit() int {
+// Size is how many rows the page has when it is full.
+func (p Page) Size() int {
 	if p.Limit <= 0 {
 		return DefaultLimit
 	}
@@ -100,66 +88,68 @@ func (p Page) limit() int {
 }
 
 // apply adds the order and the place where the page begins.
-func (o order[T]) apply(query *gorm.DB, p Page) (*gorm.DB, error) {
-	query = query.Order(o.terms())
+func (o Order[T]) apply(query *gorm.DB, p Page) (*gorm.DB, error) {
+	query = query.Order(o.Terms())
 	if p.After == "" {
 		return query.Offset(max(p.Offset, 0)), nil
 	}
-	after, err := o.after(p.After)
+	after, err := o.After(p.After)
 	if err != nil {
 		return nil, err
 	}
-	return query.Where(after.sql, after.args...), nil
+	return query.Where(after.SQL, after.Args...), nil
 }
 
-func (o order[T]) terms() string {
-	terms := make([]string, len(o.keys))
-	for i, k := range o.keys {
+// Terms is the ORDER BY.
+func (o Order[T]) Terms() string {
+	terms := make([]string, len(o.Keys))
+	for i, k := range o.Keys {
 		terms[i] = k.term()
 	}
 	return strings.Join(terms, ", ")
 }
 
-// after is the condition for what follows the cursor; none without one.
-func (o order[T]) after(cursor string) (condition, error) {
+// After is the condition for what follows the cursor, with an empty SQL without
+// one. ErrBadCursor: it is none of this list.
+func (o Order[T]) After(cursor string) (tables.Condition, error) {
 	if cursor == "" {
-		return condition{}, nil
+		return tables.Condition{}, nil
 	}
-	values, err := decodeCursor(o.name, cursor)
-	if err != nil || len(values) != len(o.keys) {
-		return condition{}, ErrBadCursor
+	values, err := DecodeCursor(o.Name, cursor)
+	if err != nil || len(values) != len(o.Keys) {
+		return tables.Condition{}, ErrBadCursor
 	}
-	for i, k := range o.keys {
+	for i, k := range o.Keys {
 		if !k.takes(values[i]) {
-			return condition{}, ErrBadCursor
+			return tables.Condition{}, ErrBadCursor
 		}
 	}
-	where, args := after(o.keys, values)
-	return condition{where, args}, nil
+	where, args := after(o.Keys, values)
+	return tables.Condition{SQL: where, Args: args}, nil
 }
 
-func (k sortKey) term() string {
+func (k SortKey) term() string {
 	switch {
-	case k.desc && k.null:
-		return k.column + " DESC NULLS LAST"
-	case k.desc:
-		return k.column + " DESC"
-	case k.null:
-		return k.column + " ASC NULLS FIRST"
+	case k.Desc && k.Null:
+		return k.Column + " DESC NULLS LAST"
+	case k.Desc:
+		return k.Column + " DESC"
+	case k.Null:
+		return k.Column + " ASC NULLS FIRST"
 	}
-	return k.column
+	return k.Column
 }
 
 // takes keeps values of a forged cursor from the database, which would answer
 // with an error that looks like ours.
-func (k sortKey) takes(value any) bool {
+func (k SortKey) takes(value any) bool {
 	switch v := value.(type) {
 	case nil:
-		return k.null
+		return k.Null
 	case string:
-		return k.text && utf8.ValidString(v) && !strings.ContainsRune(v, 0)
+		return k.Text && utf8.ValidString(v) && !strings.ContainsRune(v, 0)
 	case int64:
-		return !k.text
+		return !k.Text
 	}
 	return false
 }
@@ -167,7 +157,7 @@ func (k sortKey) takes(value any) bool {
 // after is the condition for rows behind the one with the given values: for
 // the keys a, b it is (a > ? OR (a = ? AND b > ?)), with the bound a >= ? in
 // front, which is what lets the databases enter an index at the right place.
-func after(keys []sortKey, values []any) (string, []any) {
+func after(keys []SortKey, values []any) (string, []any) {
 	beyond, args := keys[0].beyond(values[0])
 	if len(keys) == 1 {
 		return beyond, args
@@ -176,35 +166,35 @@ func after(keys []sortKey, values []any) (string, []any) {
 	rest, restArgs := after(keys[1:], values[1:])
 	where := fmt.Sprintf("(%s OR (%s AND %s))", beyond, equal, rest)
 	args = append(append(args, equalArgs...), restArgs...)
-	if keys[0].null || values[0] == nil {
+	if keys[0].Null || values[0] == nil {
 		return where, args
 	}
-	bound := keys[0].column + " >= ? AND "
-	if keys[0].desc {
-		bound = keys[0].column + " <= ? AND "
+	bound := keys[0].Column + " >= ? AND "
+	if keys[0].Desc {
+		bound = keys[0].Column + " <= ? AND "
 	}
 	return bound + where, append([]any{values[0]}, args...)
 }
 
-func (k sortKey) beyond(value any) (string, []any) {
+func (k SortKey) beyond(value any) (string, []any) {
 	switch {
-	case value == nil && k.desc:
+	case value == nil && k.Desc:
 		return "1 = 0", nil // NULL comes last
 	case value == nil:
-		return k.column + " IS NOT NULL", nil
-	case k.desc && k.null:
-		return "(" + k.column + " < ? OR " + k.column + " IS NULL)", []any{value}
-	case k.desc:
-		return k.column + " < ?", []any{value}
+		return k.Column + " IS NOT NULL", nil
+	case k.Desc && k.Null:
+		return "(" + k.Column + " < ? OR " + k.Column + " IS NULL)", []any{value}
+	case k.Desc:
+		return k.Column + " < ?", []any{value}
 	}
-	return k.column + " > ?", []any{value}
+	return k.Column + " > ?", []any{value}
 }
 
-func (k sortKey) equal(value any) (string, []any) {
+func (k SortKey) equal(value any) (string, []any) {
 	if value == nil {
-		return k.column + " IS NULL", nil
+		return k.Column + " IS NULL", nil
 	}
-	return k.column + " = ?", []any{value}
+	return k.Column + " = ?", []any{value}
 }
 
 // A cursor is base64url of: version, name of the list, values. It is opaque but
@@ -214,9 +204,10 @@ const (
 	maxCursorLength = 4096
 )
 
-func encodeCursor(name string, values []any) string {
+// EncodeCursor makes a cursor of the values of a row: int64, string or nil.
+func EncodeCursor(name string, values []any) string {
 	b := []byte{cursorVersion}
-	b = appendText(b, name)
+	b = compact.AppendText(b, name)
 	for _, value := range values {
 		switch v := value.(type) {
 		case nil:
@@ -224,7 +215,7 @@ func encodeCursor(name string, values []any) string {
 		case int64:
 			b = binary.AppendVarint(append(b, 'i'), v)
 		case string:
-			b = appendText(append(b, 's'), v)
+			b = compact.AppendText(append(b, 's'), v)
 		default:
 			panic(fmt.Sprintf("store: %T in a cursor", value)) // a mistake in an order
 		}
@@ -232,7 +223,9 @@ func encodeCursor(name string, values []any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func decodeCursor(name, cursor string) ([]any, error) {
+// DecodeCursor returns the values of a cursor of the list of that name, or
+// ErrBadCursor.
+func DecodeCursor(name, cursor string) ([]any, error) {
 	if len(cursor) > maxCursorLength {
 		return nil, ErrBadCursor
 	}
@@ -240,29 +233,29 @@ func decodeCursor(name, cursor string) ([]any, error) {
 	if err != nil || len(b) == 0 || b[0] != cursorVersion {
 		return nil, ErrBadCursor
 	}
-	in := reader{data: b[1:]}
-	if in.text() != name {
+	in := compact.NewReader(b[1:])
+	if in.Text() != name {
 		return nil, ErrBadCursor
 	}
 	var values []any
-	for len(in.data) > 0 && !in.bad {
-		values = append(values, in.value())
+	for !in.Empty() && !in.Failed() {
+		values = append(values, cursorValue(in))
 	}
-	if in.bad {
+	if in.Failed() {
 		return nil, ErrBadCursor
 	}
 	return values, nil
 }
 
-func (r *reader) value() any {
-	switch r.byte() {
+func cursorValue(in *compact.Reader) any {
+	switch in.Byte() {
 	case 'n':
 		return nil
 	case 'i':
-		return r.varint()
+		return in.Varint()
 	case 's':
-		return r.text()
+		return in.Text()
 	}
-	r.bad = true
+	in.Fail()
 	return nil
 }

@@ -35,12 +35,12 @@ func openPostgres(ctx context.Context, cfg Config) (*core, error) {
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	if err := pool.PingContext(ctx); err != nil {
 		_ = pool.Close()
-		return nil, fmt.Errorf("database %s: %w", pg.Host, translate(err))
+		return nil, fmt.Errorf("database %s: %w", pg.Host, Translate(err))
 	}
 	db, err := openGorm(postgres.New(postgres.Config{Conn: pool}))
 	if err != nil {
 		_ = pool.Close()
-		return nil, fmt.Errorf("database %s: %w", pg.Host, translate(err))
+		return nil, fmt.Errorf("database %s: %w", pg.Host, Translate(err))
 	}
 	return &core{dialect: postgresDialect, write: db, reads: db, config: cfg}, nil
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -17,15 +18,95 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
+	"github.com/slipway-lab/slipway/store/results"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
+
+// models are the tables that have a Go type, those of this package and of all
+// areas.
+func models() []any {
+	list := slices.Clone(store.Models())
+	for _, area := range areas.Schemas() {
+		list = append(list, area.Models...)
+	}
+	return list
+}
+
+// withoutModel are the tables that are only written and read as text.
+var withoutModel = []string{
+	"schema_versions",
+	"test_names", "tests", // results
+	"kernel_jobs", "kernel_builds", "kernel_boots", "test_groups", "test_cases", "labs", // reports
+}
+
+// Every table belongs to one model, or is known to have none.
+func TestTablesAreThoseOfTheModels(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		want := slices.Clone(withoutModel)
+		for _, model := range models() {
+			want = append(want, tableOf(t, model))
+		}
+		got, err := store.Tables(context.Background(), s)
+		slices.Sort(want)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("tables %v, %v\nmodels %v", got, err, want)
+		}
+	})
+}
+
+func tableOf(t *testing.T, model any) string {
+	t.Helper()
+	parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Table
+}
+
+// A column that names a blob and is on no list would lose the blob to the sweep.
+// Such a column is called sha256, or something before it.
+func TestBlobColumnsAreListed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		var listed, found []store.BlobColumn
+		for _, area := range areas.Schemas() {
+			listed = append(listed, area.Blobs...)
+		}
+		tables, err := store.Tables(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range tables {
+			columns, err := store.Columns(context.Background(), s, table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name := range columns {
+				if strings.HasSuffix(name, "sha256") {
+					found = append(found, store.BlobColumn{Table: table, Column: name})
+				}
+			}
+		}
+		compare := func(a, b store.BlobColumn) int {
+			return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(a.Column, b.Column))
+		}
+		slices.SortFunc(listed, compare)
+		slices.SortFunc(found, compare)
+		if len(found) == 0 || !slices.Equal(listed, found) {
+			t.Errorf("listed %v\nthere are %v", listed, found)
+		}
+	})
+}
 
 // Every field of every model needs a column of a type that takes it, and every
 // column a field: what AutoMigrate would change, a migration has forgotten.
 func TestModelsFitTheSchema(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		for _, model := range store.Models() {
+		for _, model := range models() {
 			parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
 			if err != nil {
 				t.Fatal(err)
@@ -237,15 +318,16 @@ func upgrade(t *testing.T, cfg store.Config, dir string) {
 		t.Errorf("upgraded: %v\nfresh: %v", got, want)
 	}
 
-	run, err := s.Run(ctx, 1)
+	rows := results.New(s)
+	run, err := rows.Run(ctx, 1)
 	if err != nil || run.LastStatus == nil || run.LastStatus.Text != "test complete" || !run.Finished {
 		t.Errorf("run 1: %+v, %v", run, err)
 	}
-	result, err := s.CurrentResult(ctx, 1)
+	result, err := rows.CurrentResult(ctx, 1)
 	if err != nil || result.Outcome != "fail" || string(result.Damage) != "[ ]" {
 		t.Fatalf("result of run 1: %+v, %v", result, err)
 	}
-	test, err := s.Test(ctx, result, 2)
+	test, err := rows.Test(ctx, result, 2)
 	if err != nil || test.Name != "pkg.test_b" || test.Attachments[0].Spans[0].Length != 8 || test.Start.Nanosecond() != 5000 {
 		t.Errorf("test 2: %+v, %v", test, err)
 	}
@@ -254,7 +336,7 @@ func upgrade(t *testing.T, cfg store.Config, dir string) {
 		t.Errorf("token: %+v, %v", token, err)
 	}
 	// Numbers go on where they were.
-	if next := (&store.Run{}); s.CreateRun(ctx, next) != nil || next.ID <= run.ID {
+	if next := (&results.Run{}); rows.CreateRun(ctx, next) != nil || next.ID <= run.ID {
 		t.Errorf("the next run is %d, want more than %d", next.ID, run.ID)
 	}
 }
@@ -267,7 +349,7 @@ func describe(t *testing.T, s *store.Store) map[string]any {
 		t.Fatalf("indexes: %v, %v", indexes, err)
 	}
 	tables["indexes"] = indexes
-	for _, model := range slices.Concat(store.Models(), []any{&testNames{}, &tests{}}) {
+	for _, model := range slices.Concat(models(), []any{&testNames{}, &tests{}}) {
 		parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
 		if err != nil {
 			t.Fatal(err)
@@ -317,25 +399,26 @@ func TestSaveSchema(t *testing.T) {
 func fillForRelease(t *testing.T, s *store.Store) {
 	ctx := context.Background()
 	yes := true
-	cloud := &store.Cloud{Label: "c'1", Endpoint: "http://198.51.100.7:5000/v2.0", ExtraConfig: store.JSON(`{"a":{"b":"c"}}`)}
-	final := &store.Result{RunID: 1, SHA256: strings.Repeat("a", 64), ContentSHA256: strings.Repeat("a", 64), Outcome: "fail", Damage: store.JSON("[ ]")}
+	rows := results.New(s)
+	cloud := &results.Cloud{Label: "c'1", Endpoint: "http://198.51.100.7:5000/v2.0", ExtraConfig: store.JSON(`{"a":{"b":"c"}}`)}
+	final := &results.Result{RunID: 1, SHA256: strings.Repeat("a", 64), ContentSHA256: strings.Repeat("a", 64), Outcome: "fail", Damage: store.JSON("[ ]")}
 	steps := []func() error{
 		func() error {
 			return s.CreateToken(ctx, &store.Token{ID: "tok_1", Hash: make([]byte, 32), Kind: "u", Roles: store.Strings{"admin"}, AllowFrom: store.Strings{"10.0.0.0/8"}})
 		},
 		func() error { return s.CheckFingerprint(ctx, []byte("fingerprint")) },
-		func() error { return s.CreateCloud(ctx, cloud) },
-		func() error { return s.CreateRun(ctx, &store.Run{CloudID: &cloud.ID}) },
-		func() error { _, _, err := s.AddStatus(ctx, 1, "test complete", &yes); return err },
-		func() error { return s.BeginResult(ctx, final) },
+		func() error { return rows.CreateCloud(ctx, cloud) },
+		func() error { return rows.CreateRun(ctx, &results.Run{CloudID: &cloud.ID}) },
+		func() error { _, _, err := rows.AddStatus(ctx, 1, "test complete", &yes); return err },
+		func() error { return rows.BeginResult(ctx, final) },
 		func() error {
-			return s.InsertTests(ctx, final.Key, []store.Test{
-				{N: 1, Name: "", Status: store.TestExists, Records: 1},
-				{N: 2, Name: "pkg.test_b", Status: store.TestFail, Start: time.Unix(1_400_000_000, 5000), Records: 2, Tags: []string{"worker-0"},
-					Attachments: []store.Attachment{{Name: "traceback", MIME: "text/plain", Size: 8, Spans: []store.Span{{Offset: 1, Length: 8}}}}},
+			return rows.InsertTests(ctx, final.Key, []results.Test{
+				{N: 1, Name: "", Status: results.TestExists, Records: 1},
+				{N: 2, Name: "pkg.test_b", Status: results.TestFail, Start: time.Unix(1_400_000_000, 5000), Records: 2, Tags: []string{"worker-0"},
+					Attachments: []results.Attachment{{Name: "traceback", MIME: "text/plain", Size: 8, Spans: []results.Span{{Offset: 1, Length: 8}}}}},
 			})
 		},
-		func() error { _, err := s.PublishResult(ctx, final); return err },
+		func() error { _, err := rows.PublishResult(ctx, final); return err },
 	}
 	for i, step := range steps {
 		if err := step(); err != nil {

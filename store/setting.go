@@ -9,13 +9,29 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-func init() { registerModels(&setting{}) }
-
 // setting is one value that belongs to the database rather than to a server.
 type setting struct {
 	Name      string `gorm:"primaryKey"`
 	Value     []byte
 	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
+}
+
+// Setting returns the value of that name, or ErrNotFound when it was never kept.
+func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
+	var row setting
+	if err := s.db.Read(ctx).Take(&row, "name = ?", name).Error; err != nil {
+		return nil, fmt.Errorf("setting %s: %w", name, Translate(err))
+	}
+	return row.Value, nil
+}
+
+// KeepSetting keeps a value in the transaction of the change that it tells of.
+func (s *Store) KeepSetting(name string, value []byte) error {
+	row := setting{Name: name, Value: value, UpdatedAt: s.Now()}
+	if err := s.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+		return fmt.Errorf("setting %s: %w", name, Translate(err))
+	}
+	return nil
 }
 
 const fingerprintSetting = "secret_fingerprint"
@@ -27,12 +43,12 @@ const fingerprintSetting = "secret_fingerprint"
 func (s *Store) CheckFingerprint(ctx context.Context, fingerprint []byte) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		row := setting{Name: fingerprintSetting, Value: fingerprint, UpdatedAt: tx.Now()}
-		if err := tx.db.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
-			return fmt.Errorf("fingerprint: %w", translate(err))
+		if err := tx.db.Tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
+			return fmt.Errorf("fingerprint: %w", Translate(err))
 		}
 		var stored setting
-		if err := tx.db.Take(&stored, "name = ?", fingerprintSetting).Error; err != nil {
-			return fmt.Errorf("fingerprint: %w", translate(err))
+		if err := tx.db.Tx.Take(&stored, "name = ?", fingerprintSetting).Error; err != nil {
+			return fmt.Errorf("fingerprint: %w", Translate(err))
 		}
 		if !bytes.Equal(stored.Value, fingerprint) {
 			return ErrSecretMismatch

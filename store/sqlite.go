@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 	}
 	if err := c.connectSQLite(ctx, path); err != nil {
 		_ = c.close()
-		return nil, fmt.Errorf("database %s: %w", path, translate(err))
+		return nil, fmt.Errorf("database %s: %w", path, Translate(err))
 	}
 	c.writer = startWriter(sqlDB(c.write))
 	return c, nil

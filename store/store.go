@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // Config says which database to open. The zero value of every field but
@@ -44,18 +46,24 @@ type Config struct {
 	// Now and NewID are replaced by tests. Nil is the clock and UUIDv7.
 	Now   func() time.Time `kong:"-"`
 	NewID func() uuid.UUID `kong:"-"`
+
+	// Areas is what each area adds to the database; package areas has them all.
+	Areas []Schema `kong:"-"`
 }
 
 // Store is the database together with the blob directory. It is safe for
 // concurrent use. A Store that InTx or Snapshot hands to a closure lives as
 // long as the closure and belongs to its goroutine.
+//
+// It keeps what every area writes. The rows of an area are kept by its own
+// package, whose Store is made of this one.
 type Store struct {
 	// Blobs keeps uploaded bytes.
 	Blobs Blobs
 
 	core *core
 	tx   *txState // nil outside a transaction
-	db   *gorm.DB // nil outside a transaction: see doc.go
+	db   *tables.DB
 }
 
 // core is what a store shares with the stores inside its transactions.
@@ -66,8 +74,6 @@ type core struct {
 	writer  *writer  // nil on PostgreSQL
 	config  Config
 	id      string // tells replicas apart
-	opened  time.Time
-	pace    pace
 	hub     hub
 	unlock  func() error
 
@@ -102,8 +108,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	c.id, c.opened = uuid.NewString(), RoundTime(cfg.Now())
-	return &Store{Blobs: blobs, core: c}, nil
+	c.id = uuid.NewString()
+	return &Store{Blobs: blobs, core: c, db: c.tables()}, nil
 }
 
 func (cfg *Config) setDefaults() {
@@ -129,6 +135,16 @@ func openCore(ctx context.Context, cfg Config) (*core, error) {
 		return nil, fmt.Errorf("database %q is not supported: use postgres://… or a file name", scheme+"://…")
 	}
 	return openSQLite(ctx, cfg)
+}
+
+// tables is the database as stores outside a transaction see it.
+func (c *core) tables() *tables.DB {
+	db := &tables.DB{Pool: c.reads, Postgres: c.dialect == postgresDialect}
+	db.Pace = tables.NewPace(db.Postgres)
+	if c.config.Exclusive && !db.Postgres {
+		db.AloneSince = RoundTime(c.config.Now())
+	}
+	return db
 }
 
 // Close waits for the transactions that have begun, commits them, and closes
@@ -179,8 +195,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	defer s.core.inside.Done()
 	var one int
-	if err := s.read(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
-		return fmt.Errorf("ping: %w", translate(err))
+	if err := s.db.Read(ctx).Raw("SELECT 1").Scan(&one).Error; err != nil {
+		return fmt.Errorf("ping: %w", Translate(err))
 	}
 	return nil
 }
@@ -192,20 +208,12 @@ func (s *Store) Dialect() string { return string(s.core.dialect) }
 // Now is the time as the database will keep it: UTC, whole microseconds.
 func (s *Store) Now() time.Time { return RoundTime(s.core.config.Now()) }
 
-func (s *Store) newID() uuid.UUID { return s.core.config.NewID() }
+// NewID is an id for a row, also for one that its caller names before it is
+// stored.
+func (s *Store) NewID() uuid.UUID { return s.core.config.NewID() }
 
-// read returns the handle for queries: the transaction inside one, else the
-// pool for reading.
-func (s *Store) read(ctx context.Context) *gorm.DB {
-	if s.tx != nil {
-		return s.db
-	}
-	return s.core.reads.WithContext(ctx)
-}
-
-// onPostgres is for the few statements that the two databases spell
-// differently.
-func (s *Store) onPostgres() bool { return s.core.dialect == postgresDialect }
+// DB is the way to the tables, for the stores of the areas.
+func (s *Store) DB(tables.Key) *tables.DB { return s.db }
 
 func openGorm(d gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(d, &gorm.Config{

@@ -10,9 +10,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-)
 
-func init() { registerModels(&Token{}) }
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
 
 // RoleAdmin is the one role that the store knows: the last token with it that
 // still works cannot be taken away.
@@ -61,13 +61,13 @@ func (s *Store) CreateToken(ctx context.Context, t *Token) error {
 		return fmt.Errorf("token hash of %d bytes: %w", len(t.Hash), ErrInvalid)
 	}
 	if t.ID == "" {
-		t.ID = "tok_" + ulid.ULID(s.newID()).String()
+		t.ID = "tok_" + ulid.ULID(s.NewID()).String()
 	}
 	t.CreatedAt = s.Now()
 	t.normalize()
 	return s.InTx(ctx, func(tx *Store) error {
-		if err := tx.db.Create(t).Error; err != nil {
-			return fmt.Errorf("create token %s: %w", t.ID, translate(err))
+		if err := tx.db.Tx.Create(t).Error; err != nil {
+			return fmt.Errorf("create token %s: %w", t.ID, Translate(err))
 		}
 		return nil
 	})
@@ -88,8 +88,8 @@ func (t *Token) normalize() {
 // lookups it also finds revoked and expired ones: see Usable.
 func (s *Store) Token(ctx context.Context, id string) (*Token, error) {
 	var t Token
-	if err := s.read(ctx).Take(&t, "id = ?", id).Error; err != nil {
-		return nil, fmt.Errorf("token %.80q: %w", id, translate(err))
+	if err := s.db.Read(ctx).Take(&t, "id = ?", id).Error; err != nil {
+		return nil, fmt.Errorf("token %.80q: %w", id, Translate(err))
 	}
 	return &t, nil
 }
@@ -97,8 +97,8 @@ func (s *Store) Token(ctx context.Context, id string) (*Token, error) {
 // TokenByHash returns the token with this hash, or ErrNotFound.
 func (s *Store) TokenByHash(ctx context.Context, hash []byte) (*Token, error) {
 	var t Token
-	if err := s.read(ctx).Take(&t, "hash = ?", hash).Error; err != nil {
-		return nil, fmt.Errorf("token by hash: %w", translate(err))
+	if err := s.db.Read(ctx).Take(&t, "hash = ?", hash).Error; err != nil {
+		return nil, fmt.Errorf("token by hash: %w", Translate(err))
 	}
 	return &t, nil
 }
@@ -116,24 +116,24 @@ type TokenFilter struct {
 	Page    Page
 }
 
-var tokenOrder = order[Token]{
-	name: "tokens",
-	keys: []sortKey{{column: "created_at", desc: true}, {column: "id", desc: true, text: true}},
-	at:   func(t *Token) []any { return []any{Micros(t.CreatedAt), t.ID} },
+var tokenOrder = Order[Token]{
+	Name: "tokens",
+	Keys: []SortKey{{Column: "created_at", Desc: true}, {Column: "id", Desc: true, Text: true}},
+	At:   func(t *Token) []any { return []any{Micros(t.CreatedAt), t.ID} },
 }
 
 // ListTokens returns tokens, newest first.
 func (s *Store) ListTokens(ctx context.Context, f TokenFilter) (List[Token], error) {
-	q := s.read(ctx).Model(&Token{})
-	q = whereSet(q, "owner", f.Owner)
-	q = whereSet(q, "tenant", f.Tenant)
-	q = whereIn(q, "tenant", f.Tenants)
-	q = whereSet(q, "kind", f.Kind)
-	q = whereSet(q, "name", f.Name)
+	q := s.db.Read(ctx).Model(&Token{})
+	q = tables.WhereSet(q, "owner", f.Owner)
+	q = tables.WhereSet(q, "tenant", f.Tenant)
+	q = tables.WhereIn(q, "tenant", f.Tenants)
+	q = tables.WhereSet(q, "kind", f.Kind)
+	q = tables.WhereSet(q, "name", f.Name)
 	if f.Usable {
 		q = usableTokens(q, s.Now())
 	}
-	list, err := tokenOrder.page(q, f.Page)
+	list, err := tokenOrder.Page(q, f.Page)
 	if err != nil {
 		return list, fmt.Errorf("list tokens: %w", err)
 	}
@@ -143,8 +143,8 @@ func (s *Store) ListTokens(ctx context.Context, f TokenFilter) (List[Token], err
 // TokenIDs returns the public ids of all tokens, those of no use included.
 func (s *Store) TokenIDs(ctx context.Context) ([]string, error) {
 	var ids []string
-	if err := s.read(ctx).Model(&Token{}).Pluck("id", &ids).Error; err != nil {
-		return nil, fmt.Errorf("list tokens: %w", translate(err))
+	if err := s.db.Read(ctx).Model(&Token{}).Pluck("id", &ids).Error; err != nil {
+		return nil, fmt.Errorf("list tokens: %w", Translate(err))
 	}
 	return ids, nil
 }
@@ -163,8 +163,8 @@ func (s *Store) UpdateToken(ctx context.Context, id string, change func(*Token) 
 			return err
 		}
 		var t Token
-		if err := tx.db.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&t, "id = ?", id).Error; err != nil {
-			return fmt.Errorf("token %.80q: %w", id, translate(err))
+		if err := tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&t, "id = ?", id).Error; err != nil {
+			return fmt.Errorf("token %.80q: %w", id, Translate(err))
 		}
 		now := tx.Now()
 		wasAdmin := t.Admin && t.Usable(now)
@@ -178,8 +178,8 @@ func (s *Store) UpdateToken(ctx context.Context, id string, change func(*Token) 
 				return err
 			}
 		}
-		if err := tx.db.Save(&t).Error; err != nil {
-			return fmt.Errorf("update token %s: %w", id, translate(err))
+		if err := tx.db.Tx.Save(&t).Error; err != nil {
+			return fmt.Errorf("update token %s: %w", id, Translate(err))
 		}
 		return nil
 	})
@@ -188,9 +188,9 @@ func (s *Store) UpdateToken(ctx context.Context, id string, change func(*Token) 
 // otherAdmin returns ErrConflict unless an admin token besides id still works.
 func (s *Store) otherAdmin(id string, now time.Time) error {
 	var others int64
-	q := usableTokens(s.db.Model(&Token{}).Where("admin AND id <> ?", id), now)
+	q := usableTokens(s.db.Tx.Model(&Token{}).Where("admin AND id <> ?", id), now)
 	if err := q.Count(&others).Error; err != nil {
-		return fmt.Errorf("count admin tokens: %w", translate(err))
+		return fmt.Errorf("count admin tokens: %w", Translate(err))
 	}
 	if others == 0 {
 		return fmt.Errorf("token %s is the last usable admin token: %w", id, ErrConflict)
@@ -201,8 +201,8 @@ func (s *Store) otherAdmin(id string, now time.Time) error {
 // HasAdminToken reports whether any admin token still works.
 func (s *Store) HasAdminToken(ctx context.Context) (bool, error) {
 	var n int64
-	if err := usableTokens(s.read(ctx).Model(&Token{}).Where("admin"), s.Now()).Count(&n).Error; err != nil {
-		return false, fmt.Errorf("count admin tokens: %w", translate(err))
+	if err := usableTokens(s.db.Read(ctx).Model(&Token{}).Where("admin"), s.Now()).Count(&n).Error; err != nil {
+		return false, fmt.Errorf("count admin tokens: %w", Translate(err))
 	}
 	return n > 0, nil
 }
@@ -265,10 +265,10 @@ func (s *Store) RotateToken(ctx context.Context, id string, overlap time.Duratio
 func (s *Store) TouchToken(ctx context.Context, id string, at time.Time, ip string) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		us := Micros(at)
-		err := tx.db.Model(&Token{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, us).
+		err := tx.db.Tx.Model(&Token{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, us).
 			Updates(map[string]any{"last_used_at": us, "last_used_ip": ip}).Error
 		if err != nil {
-			return fmt.Errorf("touch token %s: %w", id, translate(err))
+			return fmt.Errorf("touch token %s: %w", id, Translate(err))
 		}
 		return nil
 	})

@@ -82,7 +82,7 @@ func (w *writer) begin() *batch {
 	b := &batch{done: make(chan struct{})}
 	var err error
 	if b.tx, err = w.db.BeginTx(context.Background(), nil); err != nil {
-		b.err = fmt.Errorf("begin: %w", translate(err))
+		b.err = fmt.Errorf("begin: %w", Translate(err))
 	}
 	return b
 }
@@ -112,7 +112,7 @@ func (b *batch) finish() {
 		_ = b.tx.Rollback()
 	default:
 		if err := b.tx.Commit(); err != nil {
-			b.err = fmt.Errorf("commit: %w", translate(err))
+			b.err = fmt.Errorf("commit: %w", Translate(err))
 			_ = b.tx.Rollback()
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
 )
 
 // storeFlags say where everything is kept.
@@ -25,7 +26,7 @@ type storeFlags struct {
 func (f *storeFlags) open(ctx context.Context, exclusive bool) (*store.Store, error) {
 	config := f.Store
 	config.Exclusive = exclusive
-	return store.Open(ctx, config)
+	return areas.Open(ctx, config)
 }
 
 // prepared opens the store, brings its schema up to date and checks that it

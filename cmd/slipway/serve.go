@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth/keystone"
 	"github.com/slipway-lab/slipway/server/edge"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // serveCmd holds the server's settings. Each part declares its own.
@@ -137,7 +138,7 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
-		if n, err := s.SweepIngests(ctx); err != nil && ctx.Err() == nil {
+		if n, err := resultstore.New(s).SweepIngests(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of unfinished results", "error", err)
 		} else if n > 0 {
 			slog.InfoContext(ctx, "unfinished results removed", "count", n)

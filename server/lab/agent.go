@@ -9,13 +9,14 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // agent lets the program that runs on a booted machine do the work: the machine
 // asks for it, and reports. The work lies in the store, so it does not matter
 // which server the machine talks to, nor whether that one is restarted.
 type agent struct {
-	store *store.Store
+	store *labstore.Store
 }
 
 // Name is what it is called.
@@ -53,18 +54,18 @@ func (a *agent) Settled(ctx context.Context, j Job) (string, error) {
 	default:
 		return "", nil
 	}
-	n, err := a.store.LabNode(ctx, j.Node.Name)
+	n, err := a.store.Node(ctx, j.Node.Name)
 	if errors.Is(err, store.ErrNotFound) || err == nil && n.Status != deployedStatus {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	d, err := a.store.LabDeployment(ctx, j.Node.Name)
+	d, err := a.store.Deployment(ctx, j.Node.Name)
 	if err != nil || d.Root == j.Root {
 		return "", ignoreAbsent(err)
 	}
-	actions, err := a.store.LabBootActions(ctx, d.Task)
+	actions, err := a.store.BootActions(ctx, d.Task)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +116,7 @@ func (a *agent) Do(ctx context.Context, j Job, _ *Reporter) (string, error) {
 	return a.outcome(j, w)
 }
 
-func (a *agent) outcome(j Job, w *store.LabWork) (string, error) {
+func (a *agent) outcome(j Job, w *labstore.Work) (string, error) {
 	switch {
 	case w.Status == "success" && w.Message != "":
 		return w.Message, nil
@@ -133,8 +134,8 @@ func (a *agent) outcome(j Job, w *store.LabWork) (string, error) {
 }
 
 // machine returns the machine of the node, which must not be held.
-func (a *agent) machine(ctx context.Context, node string) (*store.LabMachine, error) {
-	m, err := a.store.LabMachineOf(ctx, node)
+func (a *agent) machine(ctx context.Context, node string) (*labstore.Machine, error) {
+	m, err := a.store.MachineOf(ctx, node)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, errors.New("no machine with the node's boot_mac has registered")
@@ -149,7 +150,7 @@ func (a *agent) machine(ctx context.Context, node string) (*store.LabMachine, er
 }
 
 func (a *agent) probe(ctx context.Context, j Job) (string, error) {
-	if _, err := a.store.LabMachineOf(ctx, j.Node.Name); errors.Is(err, store.ErrNotFound) {
+	if _, err := a.store.MachineOf(ctx, j.Node.Name); errors.Is(err, store.ErrNotFound) {
 		return "", ErrAbsent
 	} else if err != nil {
 		return "", Transient(err)
@@ -159,10 +160,10 @@ func (a *agent) probe(ctx context.Context, j Job) (string, error) {
 
 // identify waits for the machine to register.
 func (a *agent) identify(ctx context.Context, j Job) (string, error) {
-	var m *store.LabMachine
-	err := await(ctx, a.store, store.LabNodeTopic(j.Node.Name), func() (bool, error) {
+	var m *labstore.Machine
+	err := await(ctx, a.store, labstore.NodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
-		m, err = a.store.LabMachineOf(ctx, j.Node.Name)
+		m, err = a.store.MachineOf(ctx, j.Node.Name)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
 		}
@@ -183,17 +184,17 @@ func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 // finished offers the work and waits for its end. The offer is withdrawn when
 // nobody waits for it any more, but not when the server stops: then the next one
 // goes on waiting.
-func (a *agent) finished(ctx context.Context, j Job) (*store.LabWork, error) {
+func (a *agent) finished(ctx context.Context, j Job) (*labstore.Work, error) {
 	deadline, _ := ctx.Deadline()
-	w, err := a.store.OfferLabWork(ctx, &store.LabWork{
+	w, err := a.store.OfferWork(ctx, &labstore.Work{
 		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: workRunning, Deadline: deadline,
 	})
 	if err != nil {
 		return nil, Transient(err)
 	}
-	err = await(ctx, a.store, store.LabNodeTopic(j.Node.Name), func() (bool, error) {
+	err = await(ctx, a.store, labstore.NodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
-		w, err = a.store.LabWork(ctx, j.Task)
+		w, err = a.store.Work(ctx, j.Task)
 		return err == nil && w.Status != workRunning, err
 	})
 	if err == nil {
@@ -209,7 +210,7 @@ func (a *agent) withdraw(ctx context.Context, j Job) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	// When this fails, the machine finds out with its report: the task is over.
-	_ = a.store.ReportLabWork(ctx, &store.LabWork{Task: j.Task, Node: j.Node.Name, Status: "stopped"}, nil)
+	_ = a.store.ReportWork(ctx, &labstore.Work{Task: j.Task, Node: j.Node.Name, Status: "stopped"}, nil)
 }
 
 // late says what a step waited for in vain.
@@ -224,8 +225,8 @@ func late(ctx context.Context, err error, text string) error {
 }
 
 // note writes what is known of the machine.
-func (a *agent) note(ctx context.Context, j Job, m *store.LabMachine, status string) error {
-	return a.store.UpdateLabNode(ctx, j.Node.Name, func(n *store.LabNode) {
+func (a *agent) note(ctx context.Context, j Job, m *labstore.Machine, status string) error {
+	return a.store.UpdateNode(ctx, j.Node.Name, func(n *labstore.Node) {
 		n.Driver, n.BootMAC, n.BootIP = "agent", j.Node.BootMAC, m.Address
 		n.Memory, n.CPUCount, n.Power = m.Memory, m.CPUCount, "on"
 		n.PowerAddress = j.Node.Address(j.Node.OOB["network"])

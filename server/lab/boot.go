@@ -16,11 +16,12 @@ import (
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // The states of a boot action.
@@ -38,13 +39,13 @@ func (h *Handler) keyOf(deployment, node string) string {
 
 // beginDeployment makes the boot actions of a node before its deployment starts.
 func (h *Handler) beginDeployment(ctx context.Context, t *top, j Job) error {
-	d := &store.LabDeployment{
+	d := &labstore.Deployment{
 		Node: j.Node.Name, Task: j.Task, Root: t.id,
 		Digest: t.request.Digest, DesignRef: t.row.DesignRef, BaseURL: t.request.BaseURL,
 	}
-	var actions []store.LabBootAction
+	var actions []labstore.BootAction
 	for _, a := range actionsOf(j.Site, j.Node.Name) {
-		row := store.LabBootAction{
+		row := labstore.BootAction{
 			ID: newULID(h.store.Now()), Node: j.Node.Name, Name: a.Name, Task: j.Task, Root: t.id, Status: bootUnreported,
 		}
 		if a.Signaling {
@@ -53,7 +54,7 @@ func (h *Handler) beginDeployment(ctx context.Context, t *top, j Job) error {
 		actions = append(actions, row)
 	}
 	d.Keyed = len(actions) > 0
-	return h.store.BeginLabDeployment(ctx, d, actions)
+	return h.store.BeginDeployment(ctx, d, actions)
 }
 
 // actionsOf returns the boot actions for a node, in the order of the design.
@@ -70,16 +71,16 @@ func actionsOf(site *design.Site, node string) []*design.BootAction {
 // awaitBootActions waits until every boot action of the nodes has reported its
 // end, or the time is over.
 func (h *Handler) awaitBootActions(ctx context.Context, root string, nodes []string) taskplan.Outcome {
-	var rows []store.LabBootAction
-	err := await(ctx, h.store, store.LabBootTopic(root), func() (bool, error) {
-		all, err := h.store.LabBootActionsOfNodes(ctx, root)
+	var rows []labstore.BootAction
+	err := await(ctx, h.store, labstore.BootTopic(root), func() (bool, error) {
+		all, err := h.store.BootActionsOfNodes(ctx, root)
 		if err != nil {
 			return false, err
 		}
-		rows = slices.DeleteFunc(all, func(a store.LabBootAction) bool {
+		rows = slices.DeleteFunc(all, func(a labstore.BootAction) bool {
 			return a.Status == bootUnreported || !slices.Contains(nodes, a.Node)
 		})
-		return !slices.ContainsFunc(rows, func(a store.LabBootAction) bool { return a.Status == bootIncomplete }), nil
+		return !slices.ContainsFunc(rows, func(a labstore.BootAction) bool { return a.Status == bootIncomplete }), nil
 	})
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return judge(ctx, "", err, nil)
@@ -87,7 +88,7 @@ func (h *Handler) awaitBootActions(ctx context.Context, root string, nodes []str
 	return bootOutcome(nodes, rows)
 }
 
-func bootOutcome(nodes []string, rows []store.LabBootAction) taskplan.Outcome {
+func bootOutcome(nodes []string, rows []labstore.BootAction) taskplan.Outcome {
 	o := taskplan.Outcome{OK: true}
 	bad := map[string]bool{}
 	for _, a := range rows {
@@ -136,7 +137,7 @@ func sameKey(ctx context.Context, want string) error {
 }
 
 func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
-	d, err := h.store.LabDeployment(ctx, node)
+	d, err := h.store.Deployment(ctx, node)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
 		return nil, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
 	}
@@ -176,7 +177,7 @@ func renderFault(err error) error {
 // together.
 const archiveTime = 25 * time.Second
 
-func (h *Handler) render(ctx context.Context, d *store.LabDeployment, kind string) ([]bootfiles.File, error) {
+func (h *Handler) render(ctx context.Context, d *labstore.Deployment, kind string) ([]bootfiles.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, archiveTime)
 	defer cancel()
 	var files []bootfiles.File
@@ -196,7 +197,7 @@ func (h *Handler) render(ctx context.Context, d *store.LabDeployment, kind strin
 }
 
 // packages are what the boot actions of a deployment want installed.
-func (h *Handler) packages(ctx context.Context, d *store.LabDeployment) ([]bootfiles.Package, error) {
+func (h *Handler) packages(ctx context.Context, d *labstore.Deployment) ([]bootfiles.Package, error) {
 	list := []bootfiles.Package{}
 	err := h.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
 		if a.Type != design.AssetPackages {
@@ -217,13 +218,13 @@ func (h *Handler) packages(ctx context.Context, d *store.LabDeployment) ([]bootf
 
 // eachAsset calls visit for every asset of the deployment's boot actions, in the
 // order of the design.
-func (h *Handler) eachAsset(ctx context.Context, d *store.LabDeployment, visit func(design.Asset, bootfiles.Context) error) error {
+func (h *Handler) eachAsset(ctx context.Context, d *labstore.Deployment, visit func(design.Asset, bootfiles.Context) error) error {
 	c, err := h.snapshot(ctx, d.Digest)
 	if err != nil {
 		return err
 	}
 	node := c.site.Node(d.Node)
-	rows, err := h.store.LabBootActions(ctx, d.Task)
+	rows, err := h.store.BootActions(ctx, d.Task)
 	if err != nil {
 		return err
 	}
@@ -272,7 +273,7 @@ func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
 // SignalBootAction takes a report of a boot action.
 func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootActionRequestObject) (labapi.Response, error) {
 	id := strings.ToUpper(req.ActionID)
-	a, err := h.store.LabBootAction(ctx, id)
+	a, err := h.store.BootAction(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("boot action %s does not exist", id)
 	}
@@ -296,7 +297,7 @@ func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootAct
 	if err := h.roomFor(ctx, a.Task, messages); err != nil {
 		return nil, err
 	}
-	a, err = h.store.SignalLabBootAction(ctx, id, status, messages)
+	a, err = h.store.SignalBootAction(ctx, id, status, messages)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("Action %s status finalized, not available for update", id)
 	}
@@ -325,7 +326,7 @@ const (
 
 // readSignal checks the body by hand, because the checks that come before it
 // need the key and not the body.
-func readSignal(body io.Reader, id, task string) (status string, messages []store.LabMessage, err error) {
+func readSignal(body io.Reader, id, task string) (status string, messages []labstore.Message, err error) {
 	text, err := readBody(body)
 	if err != nil {
 		return "", nil, err
@@ -364,15 +365,15 @@ func signalStatus(value json.RawMessage) (string, error) {
 	return "", fault.InvalidBody("/status", "must be Success, success, Failure or failure")
 }
 
-func signalDetails(value json.RawMessage, id, task string) ([]store.LabMessage, error) {
+func signalDetails(value json.RawMessage, id, task string) ([]labstore.Message, error) {
 	var list []map[string]json.RawMessage
 	if err := json.Unmarshal(value, &list); err != nil || list == nil || len(list) > maxDetails {
 		return nil, fault.InvalidBody("/details", "must be a list of at most %d objects", maxDetails)
 	}
-	rows := make([]store.LabMessage, 0, len(list))
+	rows := make([]labstore.Message, 0, len(list))
 	for i, d := range list {
 		at := fmt.Sprintf("/details/%d", i)
-		m := store.LabMessage{Task: task, ContextType: "bootaction", Context: id}
+		m := labstore.Message{Task: task, ContextType: "bootaction", Context: id}
 		var text *string
 		var isError *bool
 		if err := json.Unmarshal(d["message"], &text); err != nil || text == nil || len(*text) > maxDetailText || strings.ContainsRune(*text, 0) {

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // CreateDesign stores a design.
@@ -35,12 +36,12 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 	if c.site == nil {
 		return nil, fault.InvalidBody("", "is no design that can be used: %s", c.firstError())
 	}
-	d := &store.LabDesign{
+	d := &labstore.Design{
 		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,
 		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: auth.From(ctx).Label(),
 	}
 	d.Sealed = h.vault.seal(d.ID, text)
-	if err := h.store.CreateLabDesign(ctx, d); err != nil {
+	if err := h.store.CreateDesign(ctx, d); err != nil {
 		return nil, err
 	}
 	return call.Created(here(ctx, "/v1/designs/"+d.ID), designDocument(d)), nil
@@ -74,7 +75,7 @@ func readBody(body io.Reader) ([]byte, error) {
 // here is a path as the client would call it.
 func here(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
 
-func designDocument(d *store.LabDesign) map[string]any {
+func designDocument(d *labstore.Design) map[string]any {
 	return map[string]any{
 		"id": d.ID, "name": d.Name, "reference": "slipway:/designs/" + d.ID, "digest": d.Digest,
 		"size": d.Size, "nodes": d.Nodes, "created": wireTime(d.CreatedAt), "created_by": d.CreatedBy,
@@ -90,7 +91,7 @@ func (h *Handler) ListDesigns(ctx context.Context, req labapi.ListDesignsRequest
 	if req.Params.Name != nil {
 		name = *req.Params.Name
 	}
-	list, err := h.store.ListLabDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
+	list, err := h.store.ListDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
 	if err != nil {
 		return nil, fault.Cursor("after", err)
 	}
@@ -112,8 +113,8 @@ func page(limit *int32, after *string) store.Page {
 	return p
 }
 
-func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*store.LabDesign, error) {
-	d, err := h.store.LabDesign(ctx, idOrName)
+func (h *Handler) storedDesign(ctx context.Context, idOrName string) (*labstore.Design, error) {
+	d, err := h.store.Design(ctx, idOrName)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("design %q does not exist", idOrName)
 	}
@@ -135,7 +136,7 @@ func (h *Handler) DeleteDesign(ctx context.Context, req labapi.DeleteDesignReque
 	if err != nil {
 		return nil, err
 	}
-	return call.NoContent(), h.store.DeleteLabDesign(ctx, d.ID)
+	return call.NoContent(), h.store.DeleteDesign(ctx, d.ID)
 }
 
 // GetDesignDocuments answers the documents, without credentials for those who

@@ -13,7 +13,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // NodeDriver works on nodes. It is safe for concurrent use.
@@ -84,7 +84,7 @@ func isTransient(err error) bool {
 // Reporter takes what a driver has to say while it works. It takes the node's
 // secrets out of every text.
 type Reporter struct {
-	store   *store.Store
+	store   *labstore.Store
 	job     Job
 	secrets []string
 }
@@ -107,7 +107,7 @@ func (r *Reporter) Redact(text string) string {
 
 // Message adds a message to the task of the node.
 func (r *Reporter) Message(ctx context.Context, text string, isError bool) error {
-	return r.store.AddLabMessages(ctx, []store.LabMessage{{
+	return r.store.AddMessages(ctx, []labstore.Message{{
 		Task: r.job.Task, Text: r.Redact(text), Error: isError,
 		ContextType: "node", Context: r.job.Node.Name, CreatedAt: r.store.Now(),
 	}})
@@ -115,7 +115,7 @@ func (r *Reporter) Message(ctx context.Context, text string, isError bool) error
 
 // BuildData keeps something that was found out about the node.
 func (r *Reporter) BuildData(ctx context.Context, generator, format, data string) error {
-	return r.store.AddLabBuildData(ctx, &store.LabBuildData{
+	return r.store.AddBuildData(ctx, &labstore.BuildData{
 		Node: r.job.Node.Name, Task: r.job.Task, Generator: generator, Format: format, Data: []byte(r.Redact(data)),
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // Login tells whose credential an attempt carries.
@@ -26,7 +26,7 @@ type Login interface {
 // Handler answers the operations of the tag lab, and does the work behind them
 // while Run runs.
 type Handler struct {
-	store    *store.Store
+	store    *labstore.Store
 	config   Config
 	limits   map[taskplan.Action]time.Duration
 	vault    vault
@@ -44,7 +44,7 @@ type Handler struct {
 var _ labapi.StrictServerInterface = (*Handler)(nil)
 
 // New checks the settings.
-func New(s *store.Store, c Config) (*Handler, error) {
+func New(s *labstore.Store, c Config) (*Handler, error) {
 	limits, err := limitsOf(c.Limits)
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ const (
 
 // await calls look until it answers true, whenever the topic was notified. It
 // returns the error of look or of the context.
-func await(ctx context.Context, s *store.Store, topic string, look func() (bool, error)) error {
+func await(ctx context.Context, s *labstore.Store, topic string, look func() (bool, error)) error {
 	wake, stop := s.Subscribe(topic)
 	defer stop()
 	for pause := lookFirst; ; {

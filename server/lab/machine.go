@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 const machineKeyHeader = "X-Machine-Key"
@@ -32,7 +33,7 @@ func (h *Handler) machineKey(id string) string {
 }
 
 // machine returns the machine of that id, whose key the caller must have sent.
-func (h *Handler) machine(ctx context.Context, id string) (*store.LabMachine, error) {
+func (h *Handler) machine(ctx context.Context, id string) (*labstore.Machine, error) {
 	sent := call.From(ctx).Header.Get(machineKeyHeader)
 	id = strings.ToUpper(id)
 	if sent == "" {
@@ -44,8 +45,8 @@ func (h *Handler) machine(ctx context.Context, id string) (*store.LabMachine, er
 	return h.storedMachine(ctx, id)
 }
 
-func (h *Handler) storedMachine(ctx context.Context, id string) (*store.LabMachine, error) {
-	m, err := h.store.LabMachine(ctx, strings.ToUpper(id))
+func (h *Handler) storedMachine(ctx context.Context, id string) (*labstore.Machine, error) {
+	m, err := h.store.Machine(ctx, strings.ToUpper(id))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("machine %q does not exist", id)
 	}
@@ -55,11 +56,11 @@ func (h *Handler) storedMachine(ctx context.Context, id string) (*store.LabMachi
 // machineOrToken checks a machine's key, when one was sent instead of a
 // credential: it must be the machine that is the node. It returns nil for
 // callers with a credential, whom the permission table has let in.
-func (h *Handler) machineOrToken(ctx context.Context, node string) (*store.LabMachine, error) {
+func (h *Handler) machineOrToken(ctx context.Context, node string) (*labstore.Machine, error) {
 	if call.From(ctx).Header.Get(machineKeyHeader) == "" {
 		return nil, nil
 	}
-	m, err := h.store.LabMachineOf(ctx, node)
+	m, err := h.store.MachineOf(ctx, node)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.Forbidden("%s is not the key of the machine that is node %q", machineKeyHeader, node)
 	}
@@ -87,7 +88,7 @@ func shared(mac string) bool {
 
 // RegisterMachine takes a machine in.
 func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachineRequestObject) (labapi.Response, error) {
-	m := &store.LabMachine{ID: newULID(h.store.Now())}
+	m := &labstore.Machine{ID: newULID(h.store.Now())}
 	for _, text := range req.Body.Macs {
 		mac, good := cleanMAC(text)
 		if !good {
@@ -110,7 +111,7 @@ func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachin
 	if req.Body.CPUCount != nil {
 		m.CPUCount = int64(*req.Body.CPUCount)
 	}
-	known, err := h.store.RegisterLabMachine(ctx, m)
+	known, err := h.store.RegisterMachine(ctx, m)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("the MAC addresses belong to several machines; delete those that no longer exist")
 	}
@@ -132,7 +133,7 @@ func textOf(s *string) string {
 	return *s
 }
 
-func machineDocument(m *store.LabMachine) map[string]any {
+func machineDocument(m *labstore.Machine) map[string]any {
 	return map[string]any{
 		"id": m.ID, "macs": orEmpty(m.MACs), "serial": m.Serial, "architecture": m.Architecture, "memory": m.Memory,
 		"cpu_count": m.CPUCount, "address": m.Address, "node": orNull(m.Node), "hold": m.Hold, "hold_reason": m.HoldReason,
@@ -142,7 +143,7 @@ func machineDocument(m *store.LabMachine) map[string]any {
 
 // ListMachines answers the machines, newest first.
 func (h *Handler) ListMachines(ctx context.Context, req labapi.ListMachinesRequestObject) (labapi.Response, error) {
-	list, err := h.store.ListLabMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
+	list, err := h.store.ListMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
 	if err != nil {
 		return nil, fault.Cursor("after", err)
 	}
@@ -175,7 +176,7 @@ func (h *Handler) UpdateMachine(ctx context.Context, req labapi.UpdateMachineReq
 	if !m.Hold {
 		m.HoldReason = ""
 	}
-	if err := h.store.HoldLabMachine(ctx, m.ID, m.Hold, m.HoldReason); err != nil {
+	if err := h.store.HoldMachine(ctx, m.ID, m.Hold, m.HoldReason); err != nil {
 		return nil, err
 	}
 	return call.OK(machineDocument(m)), nil
@@ -187,7 +188,7 @@ func (h *Handler) DeleteMachine(ctx context.Context, req labapi.DeleteMachineReq
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.DeleteLabMachine(ctx, m.ID)
+	err = h.store.DeleteMachine(ctx, m.ID)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("the machine has work; cancel its task first")
 	}
@@ -200,7 +201,7 @@ func (h *Handler) PollMachineWork(ctx context.Context, req labapi.PollMachineWor
 	if err != nil {
 		return nil, err
 	}
-	if err := h.store.SeeLabMachine(ctx, m.ID); err != nil {
+	if err := h.store.SeeMachine(ctx, m.ID); err != nil {
 		return nil, err
 	}
 	if m.Node == "" {
@@ -208,9 +209,9 @@ func (h *Handler) PollMachineWork(ctx context.Context, req labapi.PollMachineWor
 	}
 	ctx, cancel := h.patience(ctx, req.Params.Wait)
 	defer cancel()
-	var w *store.LabWork
-	err = await(ctx, h.store, store.LabNodeTopic(m.Node), func() (bool, error) {
-		w, err = h.store.NextLabWork(context.WithoutCancel(ctx), m.Node)
+	var w *labstore.Work
+	err = await(ctx, h.store, labstore.NodeTopic(m.Node), func() (bool, error) {
+		w, err = h.store.NextWork(context.WithoutCancel(ctx), m.Node)
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
 		}
@@ -246,7 +247,7 @@ func (h *Handler) patience(ctx context.Context, seconds *int32) (context.Context
 	return ctx, cancel
 }
 
-func workDocument(ctx context.Context, w *store.LabWork) map[string]any {
+func workDocument(ctx context.Context, w *labstore.Work) map[string]any {
 	doc := map[string]any{
 		"task_id": w.Task, "action": w.Action, "node": w.Node, "deadline": wireTime(w.Deadline), "status": w.Status,
 	}
@@ -262,7 +263,7 @@ func (h *Handler) ReportMachineWork(ctx context.Context, req labapi.ReportMachin
 	if err != nil {
 		return nil, err
 	}
-	w, err := h.store.LabWork(ctx, strings.ToLower(req.TaskID))
+	w, err := h.store.Work(ctx, strings.ToLower(req.TaskID))
 	if errors.Is(err, store.ErrNotFound) || err == nil && (w.Node != m.Node || m.Node == "") {
 		return nil, fault.NotFound("the machine has no work with the task %s", req.TaskID)
 	}
@@ -272,21 +273,21 @@ func (h *Handler) ReportMachineWork(ctx context.Context, req labapi.ReportMachin
 	if err := h.takeReport(ctx, w, req.Body); err != nil {
 		return nil, err
 	}
-	return call.OK(workDocument(ctx, w)), h.store.SeeLabMachine(ctx, m.ID)
+	return call.OK(workDocument(ctx, w)), h.store.SeeMachine(ctx, m.ID)
 }
 
 // takeReport stores how a piece of work goes and makes w what is stored then.
-func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *labapi.LabWorkReport) error {
+func (h *Handler) takeReport(ctx context.Context, w *labstore.Work, report *labapi.LabWorkReport) error {
 	text := textOf(report.Message)
 	if strings.ContainsRune(text, 0) {
 		return fault.InvalidBody("/message", "must not hold U+0000")
 	}
 	w.Status = string(report.Status)
-	var said []store.LabMessage
+	var said []labstore.Message
 	if w.Status != workRunning { // the last message becomes the one of the step
 		w.Message, w.Retry = text, report.Retry != nil && *report.Retry
 	} else if text != "" {
-		said = []store.LabMessage{{
+		said = []labstore.Message{{
 			Task: w.Task, Text: text, Error: report.Error != nil && *report.Error,
 			ContextType: "node", Context: w.Node, CreatedAt: h.store.Now(),
 		}}
@@ -294,7 +295,7 @@ func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *laba
 	if err := h.roomFor(ctx, w.Task, said); err != nil {
 		return err
 	}
-	err := h.store.ReportLabWork(ctx, w, said)
+	err := h.store.ReportWork(ctx, w, said)
 	if errors.Is(err, store.ErrConflict) {
 		return fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
 	}
@@ -304,11 +305,11 @@ func (h *Handler) takeReport(ctx context.Context, w *store.LabWork, report *laba
 // roomFor refuses messages of machines when their task has too many. Some that
 // come at once may pass together: the limit keeps a task readable and is no more
 // exact than that.
-func (h *Handler) roomFor(ctx context.Context, task string, messages []store.LabMessage) error {
+func (h *Handler) roomFor(ctx context.Context, task string, messages []labstore.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	n, err := h.store.LabMessageBytes(ctx, task)
+	n, err := h.store.MessageBytes(ctx, task)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // GetNodeManifest answers what a machine needs for the deployment that is going
@@ -20,7 +21,7 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifes
 	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
 		return nil, err
 	}
-	d, err := h.store.LabDeployment(ctx, req.Hostname)
+	d, err := h.store.Deployment(ctx, req.Hostname)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("node %q was never deployed", req.Hostname)
 	}
@@ -37,7 +38,7 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifes
 	return call.OK(body).Secret(), nil
 }
 
-func (h *Handler) manifest(ctx context.Context, d *store.LabDeployment) (map[string]any, error) {
+func (h *Handler) manifest(ctx context.Context, d *labstore.Deployment) (map[string]any, error) {
 	c, err := h.snapshot(ctx, d.Digest)
 	if err != nil {
 		return nil, err

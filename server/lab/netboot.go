@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/lab/netboot"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // A machine that boots from the network knows no secret but the address that DHCP
@@ -40,11 +41,11 @@ func (h *Handler) bootKey() string { return h.derive("netboot", "") }
 
 // seedURL is where a machine finds the seed of a deployment, with a slash at its
 // end, as NoCloud wants it.
-func (h *Handler) seedURL(ctx context.Context, d *store.LabDeployment) string {
+func (h *Handler) seedURL(ctx context.Context, d *labstore.Deployment) string {
 	return call.From(ctx).Origin.URL("/v1/seeds/" + h.seedKey(d) + "/" + url.PathEscape(d.Node) + "/")
 }
 
-func (h *Handler) seedKey(d *store.LabDeployment) string {
+func (h *Handler) seedKey(d *labstore.Deployment) string {
 	return h.derive("seed", d.Task+"\x00"+d.Node)
 }
 
@@ -64,7 +65,7 @@ func (h *Handler) GetNetbootScript(ctx context.Context, req labapi.GetNetbootScr
 	if !good {
 		return nil, fault.InvalidField("path", "mac", "must be a MAC address such as 52:54:00:ce:da:08")
 	}
-	node, err := h.store.LabNodeOfMAC(ctx, mac)
+	node, err := h.store.NodeOfMAC(ctx, mac)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("no node boots from %s: a task that names it comes first", mac)
 	}
@@ -103,8 +104,8 @@ func (h *Handler) bootScript(ctx context.Context, node string) ([]byte, error) {
 // installing returns the deployment of a node while its machine is to be
 // installed, or store.ErrNotFound. A machine that has reported the end boots from
 // its disk, or it would be installed for ever.
-func (h *Handler) installing(ctx context.Context, node string) (*store.LabDeployment, error) {
-	d, err := h.store.LabDeployment(ctx, node)
+func (h *Handler) installing(ctx context.Context, node string) (*labstore.Deployment, error) {
+	d, err := h.store.Deployment(ctx, node)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func (h *Handler) installing(ctx context.Context, node string) (*store.LabDeploy
 	if h.nodes.Simulated() {
 		return d, nil
 	}
-	w, err := h.store.LabWork(ctx, d.Task)
+	w, err := h.store.Work(ctx, d.Task)
 	if err == nil && w.Status != workRunning {
 		err = store.ErrNotFound
 	}
@@ -123,9 +124,9 @@ func (h *Handler) installing(ctx context.Context, node string) (*store.LabDeploy
 
 // seedOf returns what a seed holds. Every wrong address is as unknown as any
 // other.
-func (h *Handler) seedOf(ctx context.Context, key, node string) (netboot.Seed, *store.LabDeployment, error) {
+func (h *Handler) seedOf(ctx context.Context, key, node string) (netboot.Seed, *labstore.Deployment, error) {
 	unknown := fault.NotFound("there is no such seed, or its deployment has ended")
-	d, err := h.store.LabDeployment(ctx, node)
+	d, err := h.store.Deployment(ctx, node)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !sameBootKey(h.seedKey(d), key)) {
 		return netboot.Seed{}, nil, unknown
 	}
@@ -187,7 +188,7 @@ func (h *Handler) ReportSeed(ctx context.Context, req labapi.ReportSeedRequestOb
 	if err != nil {
 		return nil, err
 	}
-	w, err := h.store.LabWork(ctx, d.Task)
+	w, err := h.store.Work(ctx, d.Task)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.Conflict("nobody waits for a report: the node driver is %s", h.nodes.Name())
 	}

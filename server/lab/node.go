@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // nodeDocument has exactly the eight members that Drydock takes from MAAS
@@ -31,7 +32,7 @@ type nodeDocument struct {
 
 // ListNodes answers the nodes that a driver has seen.
 func (h *Handler) ListNodes(ctx context.Context, _ labapi.ListNodesRequestObject) (labapi.Response, error) {
-	rows, err := h.store.LabNodes(ctx)
+	rows, err := h.store.Nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +54,8 @@ func numberOrNull(n int64) any {
 
 // ListNodeBuildData answers what is known of a node.
 func (h *Handler) ListNodeBuildData(ctx context.Context, req labapi.ListNodeBuildDataRequestObject) (labapi.Response, error) {
-	f := store.LabBuildDataFilter{Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")}
-	places, err := h.store.LabBuildDataPlaces(ctx, f)
+	f := labstore.BuildDataFilter{Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")}
+	places, err := h.store.BuildDataPlaces(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (h *Handler) ListTaskBuildData(ctx context.Context, req labapi.ListTaskBuil
 	if err != nil {
 		return nil, err
 	}
-	places, err := h.store.LabBuildDataPlaces(ctx, store.LabBuildDataFilter{Task: row.ID})
+	places, err := h.store.BuildDataPlaces(ctx, labstore.BuildDataFilter{Task: row.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +84,9 @@ func (h *Handler) ListTaskBuildData(ctx context.Context, req labapi.ListTaskBuil
 // buildDataStream writes build data, of which a node may have more than fits into
 // memory.
 type buildDataStream struct {
-	store  *store.Store
+	store  *labstore.Store
 	ctx    context.Context // of the request; it lives exactly as long as the answer
-	places []store.LabBuildDataPlace
+	places []labstore.BuildDataPlace
 }
 
 // write writes the records. One that cannot be read breaks the answer off, so
@@ -94,8 +95,8 @@ func (s *buildDataStream) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	separator := "["
-	err := s.store.EachLabBuildData(s.ctx, s.places, func(d *store.LabBuildData) error {
-		text, err := json.Marshal(buildDataDocuments([]store.LabBuildData{*d})[0])
+	err := s.store.EachBuildData(s.ctx, s.places, func(d *labstore.BuildData) error {
+		text, err := json.Marshal(buildDataDocuments([]labstore.BuildData{*d})[0])
 		if err != nil {
 			return err
 		}
@@ -119,7 +120,7 @@ func (h *Handler) CreateNodeBuildData(ctx context.Context, req labapi.CreateNode
 	if _, err := h.machineOrToken(ctx, req.Hostname); err != nil {
 		return nil, err
 	}
-	d := &store.LabBuildData{Node: req.Hostname, Generator: req.Params.Generator}
+	d := &labstore.BuildData{Node: req.Hostname, Generator: req.Params.Generator}
 	if err := h.knownNode(ctx, req.Hostname); err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (h *Handler) CreateNodeBuildData(ctx context.Context, req labapi.CreateNode
 	}
 	if id := req.Params.TaskID; id != nil {
 		d.Task = id.String()
-		if _, err := h.store.LabTask(ctx, d.Task); errors.Is(err, store.ErrNotFound) {
+		if _, err := h.store.Task(ctx, d.Task); errors.Is(err, store.ErrNotFound) {
 			return nil, fault.InvalidField("query", "task_id", "names a task that does not exist").Because(err)
 		} else if err != nil {
 			return nil, err
@@ -148,10 +149,10 @@ func (h *Handler) CreateNodeBuildData(ctx context.Context, req labapi.CreateNode
 	if d.Format, err = formatOf(raw.ContentType); err != nil {
 		return nil, err
 	}
-	if err := h.store.AddLabBuildData(ctx, d); err != nil {
+	if err := h.store.AddBuildData(ctx, d); err != nil {
 		return nil, err
 	}
-	return call.Created("", buildDataDocuments([]store.LabBuildData{*d})[0]), nil
+	return call.Created("", buildDataDocuments([]labstore.BuildData{*d})[0]), nil
 }
 
 // formatOf is the media type without its parameters.
@@ -169,7 +170,7 @@ func formatOf(contentType string) (string, error) {
 // knownNode demands that a driver has seen the node, or that a design names it
 // by its MAC address.
 func (h *Handler) knownNode(ctx context.Context, name string) error {
-	known, err := h.store.KnowsLabNode(ctx, name)
+	known, err := h.store.KnowsNode(ctx, name)
 	if err == nil && !known {
 		err = fault.NotFound("node %q is not known: no task has named it yet", name)
 	}

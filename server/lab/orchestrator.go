@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // errStopping is why work ends when the server stops. Such work is neither
@@ -37,7 +38,7 @@ func (h *Handler) Run(ctx context.Context) {
 
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
-	if err := h.store.DropLabLeases(last, h.owner); err != nil && !errors.Is(err, store.ErrClosed) {
+	if err := h.store.DropLeases(last, h.owner); err != nil && !errors.Is(err, store.ErrClosed) {
 		slog.WarnContext(last, "leases of tasks were not given back", "error", err)
 	}
 }
@@ -52,7 +53,7 @@ type orchestrator struct {
 }
 
 func (o *orchestrator) loop() {
-	woken, stop := o.h.store.Subscribe(store.LabTopic)
+	woken, stop := o.h.store.Subscribe(labstore.Topic)
 	defer stop()
 	for o.ctx.Err() == nil {
 		o.round()
@@ -77,15 +78,15 @@ func (o *orchestrator) round() {
 
 // startQueued starts the queued tasks whose nodes are free.
 func (o *orchestrator) startQueued(ctx context.Context) error {
-	queue, err := o.h.store.LabQueue(ctx)
+	queue, err := o.h.store.Queue(ctx)
 	if err != nil || len(queue) == 0 {
 		return err
 	}
-	held, err := o.h.store.LabClaims(ctx)
+	held, err := o.h.store.Claims(ctx)
 	if err != nil {
 		return err
 	}
-	rows := make(map[string]*store.LabTask, len(queue))
+	rows := make(map[string]*labstore.Task, len(queue))
 	waiting := make([]taskplan.Waiting, 0, len(queue))
 	for i := range queue {
 		row := &queue[i]
@@ -105,12 +106,12 @@ func (o *orchestrator) startQueued(ctx context.Context) error {
 }
 
 // start takes a queued task and begins it.
-func (o *orchestrator) start(ctx context.Context, row *store.LabTask) error {
-	t, err := o.h.loadTop([]store.LabTask{*row})
+func (o *orchestrator) start(ctx context.Context, row *labstore.Task) error {
+	t, err := o.h.loadTop([]labstore.Task{*row})
 	if err != nil {
 		return err
 	}
-	if err := o.h.store.StartLabTask(ctx, t.lease(), t.request.claims(row.Action)); err != nil {
+	if err := o.h.store.StartTask(ctx, t.lease(), t.request.claims(row.Action)); err != nil {
 		return err
 	}
 	o.run(t, func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.h.store.Now()) })
@@ -120,7 +121,7 @@ func (o *orchestrator) start(ctx context.Context, row *store.LabTask) error {
 // adoptOrphans takes over the running tasks whose server is gone.
 func (o *orchestrator) adoptOrphans(ctx context.Context) error {
 	now := o.h.store.Now()
-	ids, err := o.h.store.LabOrphans(ctx, now)
+	ids, err := o.h.store.Orphans(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -139,10 +140,10 @@ func (o *orchestrator) adopt(ctx context.Context, id string, now time.Time) erro
 	if ours { // late with the renewal, but at work
 		return nil
 	}
-	if err := o.h.store.TakeLabLease(ctx, o.h.leaseOf(id), now); err != nil {
+	if err := o.h.store.TakeLease(ctx, o.h.leaseOf(id), now); err != nil {
 		return err
 	}
-	rows, err := o.h.store.LabTree(ctx, id)
+	rows, err := o.h.store.Tree(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (h *Handler) repeatable(a taskplan.Action) bool {
 
 // passCancels hands cancellations to the tasks that this server works on.
 func (o *orchestrator) passCancels(ctx context.Context) error {
-	rows, err := o.h.store.LabCancels(ctx)
+	rows, err := o.h.store.Cancels(ctx)
 	if err != nil {
 		return err
 	}
@@ -187,10 +188,10 @@ func (o *orchestrator) prune(ctx context.Context) error {
 		o.pruned = now
 		var err error
 		if days := o.h.config.DesignRetentionDays; days > 0 {
-			_, err = o.h.store.PurgeLabSnapshots(ctx, now.AddDate(0, 0, -days))
+			_, err = o.h.store.PurgeSnapshots(ctx, now.AddDate(0, 0, -days))
 		}
 		if days := o.h.config.BuildDataRetentionDays; days > 0 {
-			err = errors.Join(err, o.h.store.PruneLabBuildData(ctx, now.AddDate(0, 0, -days)))
+			err = errors.Join(err, o.h.store.PruneBuildData(ctx, now.AddDate(0, 0, -days)))
 		}
 		return err
 	}
@@ -217,8 +218,8 @@ func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
 	}()
 }
 
-func (h *Handler) leaseOf(root string) store.LabLease {
-	return store.LabLease{Root: root, Owner: h.owner, Until: h.store.Now().Add(h.config.Lease)}
+func (h *Handler) leaseOf(root string) labstore.Lease {
+	return labstore.Lease{Root: root, Owner: h.owner, Until: h.store.Now().Add(h.config.Lease)}
 }
 
 // request is what a top task was asked for, besides what has columns.
@@ -228,7 +229,7 @@ type request struct {
 	Targets []taskplan.Target `json:"targets"`
 }
 
-func requestOf(row *store.LabTask) (request, error) {
+func requestOf(row *labstore.Task) (request, error) {
 	var r request
 	err := json.Unmarshal(row.Request, &r)
 	return r, err

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // connectTries is how often a board is called before it counts as unreachable.
@@ -17,7 +17,7 @@ const connectTries = 10
 // redfish reaches boards whose oob.type is redfish, at the node's address on
 // oob.network, with oob.account and oob.credential.
 type redfish struct {
-	store  *store.Store
+	store  *labstore.Store
 	config RedfishConfig
 }
 
@@ -97,7 +97,7 @@ func powerWord(state string) string {
 }
 
 func (d *redfish) note(ctx context.Context, j Job, b *board) error {
-	return d.store.UpdateLabNode(ctx, j.Node.Name, func(n *store.LabNode) {
+	return d.store.UpdateNode(ctx, j.Node.Name, func(n *labstore.Node) {
 		n.Power, n.BootMAC = powerWord(b.system.PowerState), j.Node.BootMAC
 		n.PowerAddress = j.Node.Address(j.Node.OOB["network"])
 		if n.Driver == "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -119,7 +120,7 @@ func newBoard(t *testing.T, s *store.Store, power string) (*fakeBoard, *redfish,
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &redfish{store: s, config: RedfishConfig{Insecure: true, Port: port, Interval: time.Millisecond, Looks: 18}}
+	d := &redfish{store: labstore.New(s), config: RedfishConfig{Insecure: true, Port: port, Interval: time.Millisecond, Looks: 18}}
 	node := &design.Node{Addressing: []design.Address{{Network: "oob", IP: u.Hostname()}}}
 	node.Name, node.OOBType, node.BootMAC = "n1", design.OOBRedfish, "52:54:00:ce:da:08"
 	node.OOB = map[string]string{"network": "oob", "account": "root", "credential": boardPassword}
@@ -192,7 +193,7 @@ func TestRedfish(t *testing.T) {
 			}
 			f.wants(t, tt.name, tt.asked...)
 			if tt.fails == "" && tt.action != taskplan.SetNodeBoot {
-				if n, err := d.store.LabNode(t.Context(), "n1"); err != nil || n.Power != "on" || n.PowerAddress != "127.0.0.1" {
+				if n, err := d.store.Node(t.Context(), "n1"); err != nil || n.Power != "on" || n.PowerAddress != "127.0.0.1" {
 					t.Errorf("%s: the node is %+v, %v", tt.name, n, err)
 				}
 			}

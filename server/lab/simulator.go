@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // simulator pretends to be machines and their out-of-band controllers, for
@@ -23,7 +24,7 @@ import (
 //	simulate_fail_once: configure_hardware    these steps fail the first time
 //	simulate_signal: success                  how the node's boot actions end
 type simulator struct {
-	store  *store.Store
+	store  *labstore.Store
 	config SimulatorConfig
 }
 
@@ -33,7 +34,7 @@ const (
 	signalLabel   = "simulate_signal"
 )
 
-func newSimulator(s *store.Store, c SimulatorConfig) *simulator { return &simulator{s, c} }
+func newSimulator(s *labstore.Store, c SimulatorConfig) *simulator { return &simulator{s, c} }
 
 // Name calls it what it is.
 func (s *simulator) Name() string { return "simulator" }
@@ -98,7 +99,7 @@ func (s *simulator) Do(ctx context.Context, j Job, r *Reporter) (string, error) 
 		return s.probe(ctx, j)
 	}
 	status, power := after[j.Action], power[j.Action]
-	if known, err := s.store.LabNode(ctx, j.Node.Name); err == nil && known.Status == deployedStatus && j.Action == taskplan.ConfigureHardware {
+	if known, err := s.store.Node(ctx, j.Node.Name); err == nil && known.Status == deployedStatus && j.Action == taskplan.ConfigureHardware {
 		status, power = known.Status, known.Power // it stays what it is; only its build data are new
 	}
 	if err := s.update(ctx, j, during[j.Action], ""); err != nil {
@@ -139,12 +140,12 @@ func (s *simulator) signal(ctx context.Context, j Job) error {
 	if status != bootSuccess && status != bootFailure {
 		return nil
 	}
-	actions, err := s.store.LabBootActions(ctx, j.Task)
+	actions, err := s.store.BootActions(ctx, j.Task)
 	for _, a := range actions {
 		if err != nil || a.Status != bootIncomplete {
 			continue
 		}
-		_, err = s.store.SignalLabBootAction(ctx, a.ID, status, []store.LabMessage{{
+		_, err = s.store.SignalBootAction(ctx, a.ID, status, []labstore.Message{{
 			Task: j.Task, Text: "Simulator: signalled in place of the boot action.", ContextType: "bootaction", Context: a.ID, CreatedAt: s.store.Now(),
 		}})
 		if errors.Is(err, store.ErrConflict) { // somebody signalled meanwhile
@@ -193,7 +194,7 @@ func fails(j Job) bool {
 
 // probe tells whether the node needs no power cycle, because it was prepared.
 func (s *simulator) probe(ctx context.Context, j Job) (string, error) {
-	known, err := s.store.LabNode(ctx, j.Node.Name)
+	known, err := s.store.Node(ctx, j.Node.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return "", ErrAbsent
@@ -213,7 +214,7 @@ const (
 // update writes the state of the pretended machine. Its power address says what
 // it is.
 func (s *simulator) update(ctx context.Context, j Job, status, power string) error {
-	return s.store.UpdateLabNode(ctx, j.Node.Name, func(n *store.LabNode) {
+	return s.store.UpdateNode(ctx, j.Node.Name, func(n *labstore.Node) {
 		n.Driver, n.PowerAddress, n.BootMAC = "simulator", "simulator", j.Node.BootMAC
 		n.Memory, n.CPUCount = simulatedMemory, simulatedCPUs
 		n.BootIP = j.Node.Address(j.Node.PrimaryNetwork)

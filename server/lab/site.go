@@ -22,7 +22,7 @@ func (h *Handler) fetchDesign(ctx context.Context, ref string) ([]byte, error) {
 		}
 		return text, err
 	}
-	d, err := h.store.LabDesign(ctx, name)
+	d, err := h.store.Design(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, badRef(err, "names a stored design that does not exist")
 	}
@@ -65,7 +65,7 @@ func (h *Handler) snapshot(ctx context.Context, digest string) (*checked, error)
 	if c := h.sites.get(digest); c != nil {
 		return c, nil
 	}
-	sealed, err := h.store.LabSnapshot(ctx, digest)
+	sealed, err := h.store.SnapshotOf(ctx, digest)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // actionPermission is the permission that tasks of an action need beside that to
@@ -44,7 +45,7 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	if err := h.store.CreateLabTask(ctx, row); err != nil {
+	if err := h.store.CreateTask(ctx, row); err != nil {
 		return nil, err
 	}
 	// Its subtasks and messages are not read: a server may have begun already,
@@ -57,7 +58,7 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 }
 
 // newTask makes the row of a queued task and keeps its design.
-func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *labapi.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*store.LabTask, error) {
+func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *labapi.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*labstore.Task, error) {
 	if strings.ContainsRune(asked.DesignRef, 0) {
 		return nil, fault.InvalidBody("/design_ref", "must not hold U+0000")
 	}
@@ -65,7 +66,7 @@ func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *la
 	if err != nil {
 		return nil, err
 	}
-	if err := h.store.KeepLabSnapshot(ctx, c.digest, h.vault.seal(c.digest, text)); err != nil {
+	if err := h.store.KeepSnapshot(ctx, c.digest, h.vault.seal(c.digest, text)); err != nil {
 		return nil, err
 	}
 	req := request{Digest: c.digest, BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/")}
@@ -79,7 +80,7 @@ func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *la
 	top := &taskplan.Task{
 		ID: newID(), Role: taskplan.Top, Action: action, Status: taskplan.Queued, Result: taskplan.Incomplete, Listed: true, Created: now,
 	}
-	row := &store.LabTask{
+	row := &labstore.Task{
 		ID: top.ID, Root: top.ID, Status: string(top.Status), Action: asked.Action, DesignRef: asked.DesignRef,
 		CreatedBy: auth.From(ctx).Label(), CreatedAt: now, UpdatedAt: now,
 	}
@@ -127,23 +128,23 @@ func (h *Handler) targets(site *design.Site, filter *nodefilter.Filter) []taskpl
 // recognized.
 func (h *Handler) noteMACs(ctx context.Context, site *design.Site, targets []taskplan.Target) error {
 	seen := map[string]bool{}
-	var rows []store.LabNodeMAC
+	var rows []labstore.NodeMAC
 	for _, t := range targets {
 		if mac, good := cleanMAC(site.Node(t.Name).BootMAC); good && !seen[mac] {
 			seen[mac] = true
-			rows = append(rows, store.LabNodeMAC{MAC: mac, Node: t.Name})
+			rows = append(rows, labstore.NodeMAC{MAC: mac, Node: t.Name})
 		}
 	}
-	return h.store.SetLabNodeMACs(ctx, rows)
+	return h.store.SetNodeMACs(ctx, rows)
 }
 
 // taskRow returns a task. An id that is no UUID is as unknown as any other.
-func (h *Handler) taskRow(ctx context.Context, id string) (*store.LabTask, error) {
+func (h *Handler) taskRow(ctx context.Context, id string) (*labstore.Task, error) {
 	parsed, err := uuid.Parse(id)
 	if err != nil {
 		return nil, noTask(id, nil)
 	}
-	row, err := h.store.LabTask(ctx, parsed.String())
+	row, err := h.store.Task(ctx, parsed.String())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, noTask(id, err)
 	}
@@ -180,11 +181,11 @@ func (h *Handler) GetTask(ctx context.Context, req labapi.GetTaskRequestObject) 
 	return h.taskAnswer(ctx, row, layers, asked(req.Params.Builddata), asked(req.Params.Subtaskerrors))
 }
 
-func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int, data, failed bool) (*call.Answer, error) {
-	shown := []store.LabTask{*row}
-	var below []store.LabTask
+func (h *Handler) taskAnswer(ctx context.Context, row *labstore.Task, layers int, data, failed bool) (*call.Answer, error) {
+	shown := []labstore.Task{*row}
+	var below []labstore.Task
 	if layers != 0 || failed {
-		all, err := h.store.LabTree(ctx, row.Root)
+		all, err := h.store.Tree(ctx, row.Root)
 		if err != nil {
 			return nil, err
 		}
@@ -218,9 +219,9 @@ func (h *Handler) taskAnswer(ctx context.Context, row *store.LabTask, layers int
 }
 
 // descendants returns all tasks under one. Parents come before their children.
-func descendants(all []store.LabTask, id string) []store.LabTask {
+func descendants(all []labstore.Task, id string) []labstore.Task {
 	under := map[string]bool{id: true}
-	var out []store.LabTask
+	var out []labstore.Task
 	for _, r := range all {
 		if under[r.Parent] {
 			under[r.ID] = true
@@ -232,9 +233,9 @@ func descendants(all []store.LabTask, id string) []store.LabTask {
 
 // layersOf returns a task and the given number of layers of listed subtasks; a
 // negative number means all.
-func layersOf(all []store.LabTask, id string, layers int) ([]store.LabTask, error) {
+func layersOf(all []labstore.Task, id string, layers int) ([]labstore.Task, error) {
 	depth := map[string]int{}
-	var out []store.LabTask
+	var out []labstore.Task
 	for _, r := range all {
 		d, found := depth[r.Parent]
 		if r.ID == id {
@@ -264,16 +265,16 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 		return nil, err
 	}
 	var said []taskplan.Message
-	err = h.store.InTx(ctx, func(tx *store.Store) error {
+	err = h.store.InTx(ctx, func(tx *labstore.Store) error {
 		said = nil
-		row, err = tx.CancelLabTask(ctx, row.ID, auth.From(ctx).Label(), func(r *store.LabTask) error {
+		row, err = tx.CancelTask(ctx, row.ID, auth.From(ctx).Label(), func(r *labstore.Task) error {
 			said, err = cancelQueued(r, h.store.Now())
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return tx.AddLabMessages(ctx, messageRows(said))
+		return tx.AddMessages(ctx, messageRows(said))
 	})
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("Task %s is over and cannot be cancelled", req.TaskID)
@@ -281,7 +282,7 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	docs, err := h.documents(ctx, []store.LabTask{*row}, false)
+	docs, err := h.documents(ctx, []labstore.Task{*row}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +290,7 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 }
 
 // cancelQueued terminates a task that nobody has begun.
-func cancelQueued(row *store.LabTask, now time.Time) ([]taskplan.Message, error) {
+func cancelQueued(row *labstore.Task, now time.Time) ([]taskplan.Message, error) {
 	task, err := planOf(row)
 	if err != nil {
 		return nil, err
@@ -303,10 +304,10 @@ func cancelQueued(row *store.LabTask, now time.Time) ([]taskplan.Message, error)
 	return effects.Messages, err
 }
 
-func messageRows(list []taskplan.Message) []store.LabMessage {
-	rows := make([]store.LabMessage, 0, len(list))
+func messageRows(list []taskplan.Message) []labstore.Message {
+	rows := make([]labstore.Message, 0, len(list))
 	for _, m := range list {
-		rows = append(rows, store.LabMessage{
+		rows = append(rows, labstore.Message{
 			Task: m.Task, Text: m.Text, Error: m.Error, ContextType: m.ContextType, Context: m.Context, CreatedAt: m.Time,
 		})
 	}
@@ -331,7 +332,7 @@ func (h *Handler) PurgeTasks(ctx context.Context, req labapi.PurgeTasksRequestOb
 		return nil, fault.InvalidField("query", "days", "must not be negative")
 	}
 	before := h.store.Now().AddDate(0, 0, -min(days, maxPurgeDays))
-	if _, err := h.store.PurgeLabTasks(ctx, before); err != nil {
+	if _, err := h.store.PurgeTasks(ctx, before); err != nil {
 		return nil, err
 	}
 	return call.OK("Tables purged successfully."), nil
@@ -339,7 +340,7 @@ func (h *Handler) PurgeTasks(ctx context.Context, req labapi.PurgeTasksRequestOb
 
 // ListTasks answers the tasks, all of them unless a limit was given.
 func (h *Handler) ListTasks(ctx context.Context, req labapi.ListTasksRequestObject) (labapi.Response, error) {
-	f := store.LabTaskFilter{Page: page(req.Params.Limit, req.Params.After)}
+	f := labstore.TaskFilter{Page: page(req.Params.Limit, req.Params.After)}
 	if req.Params.Status != nil {
 		f.Status = string(*req.Params.Status)
 	}

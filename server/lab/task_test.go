@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 func TestTask_every_action(t *testing.T) {
@@ -404,7 +405,7 @@ func TestTask_lease_runs_out(t *testing.T) {
 	id := createTask(t, s, "prepare_nodes", ref).TaskID
 	// What a killed server leaves: the task taken, its nodes claimed, nothing begun.
 	if err := s.Store.InTx(t.Context(), func(tx *storeTx) error {
-		return tx.StartLabTask(t.Context(), leaseOf(id, time.Now().Add(time.Second)), []string{"cedar-n01"})
+		return labstore.New(tx).StartTask(t.Context(), leaseOf(id, time.Now().Add(time.Second)), []string{"cedar-n01"})
 	}); err != nil {
 		t.Fatal(err)
 	}

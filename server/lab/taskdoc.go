@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // document is Drydock's Task document.
@@ -78,22 +79,22 @@ type buildDocument struct {
 
 // documents makes the documents of the rows, with their messages, their
 // children and, when asked for, their build data.
-func (h *Handler) documents(ctx context.Context, rows []store.LabTask, withData bool) ([]document, error) {
+func (h *Handler) documents(ctx context.Context, rows []labstore.Task, withData bool) ([]document, error) {
 	ids := make([]string, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].ID
 	}
-	children, err := h.store.LabChildren(ctx, ids)
+	children, err := h.store.Children(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := h.store.LabMessages(ctx, ids)
+	messages, err := h.store.Messages(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	var data map[string][]store.LabBuildData
+	var data map[string][]labstore.BuildData
 	if withData {
-		if data, err = h.store.LabBuildDataOfTasks(ctx, ids); err != nil {
+		if data, err = h.store.BuildDataOfTasks(ctx, ids); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +112,7 @@ func (h *Handler) documents(ctx context.Context, rows []store.LabTask, withData 
 	return docs, nil
 }
 
-func documentOf(ctx context.Context, row *store.LabTask, children []store.LabTask, messages []store.LabMessage) (document, error) {
+func documentOf(ctx context.Context, row *labstore.Task, children []labstore.Task, messages []labstore.Message) (document, error) {
 	task, err := planOf(row)
 	if err != nil {
 		return document{}, err
@@ -140,7 +141,7 @@ func documentOf(ctx context.Context, row *store.LabTask, children []store.LabTas
 	return d, nil
 }
 
-func resultOf(ctx context.Context, task *taskplan.Task, messages []store.LabMessage) result {
+func resultOf(ctx context.Context, task *taskplan.Task, messages []labstore.Message) result {
 	r := result{
 		Kind: "Status", APIVersion: "v1.0", Metadata: map[string]any{}, Message: orNull(task.Message), Reason: orNull(task.Reason),
 		Status: string(task.Result), Successes: orEmpty(task.Successes), Failures: orEmpty(task.Failures), Links: []link{},
@@ -171,12 +172,12 @@ func orEmpty(list []string) []string {
 }
 
 // faults are the results of the tasks that have errors, by their ids.
-func (h *Handler) faults(ctx context.Context, rows []store.LabTask) (map[string]result, error) {
+func (h *Handler) faults(ctx context.Context, rows []labstore.Task) (map[string]result, error) {
 	ids := make([]string, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].ID
 	}
-	messages, err := h.store.LabMessages(ctx, ids)
+	messages, err := h.store.Messages(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +196,7 @@ func (h *Handler) faults(ctx context.Context, rows []store.LabTask) (map[string]
 	return out, nil
 }
 
-func buildDataDocuments(rows []store.LabBuildData) []buildDocument {
+func buildDataDocuments(rows []labstore.BuildData) []buildDocument {
 	list := make([]buildDocument, 0, len(rows))
 	for _, r := range rows {
 		list = append(list, buildDocument{r.Node, orNull(r.Task), wireTime(r.CollectedAt), r.Generator, r.Format, string(r.Data)})
@@ -211,8 +212,8 @@ type taskPage struct {
 	next string
 }
 
-func (h *Handler) taskPage(ctx context.Context, f store.LabTaskFilter) (taskPage, error) {
-	list, err := h.store.ListLabTasks(ctx, f)
+func (h *Handler) taskPage(ctx context.Context, f labstore.TaskFilter) (taskPage, error) {
+	list, err := h.store.ListTasks(ctx, f)
 	if err != nil {
 		return taskPage{}, err
 	}
@@ -224,7 +225,7 @@ func (h *Handler) taskPage(ctx context.Context, f store.LabTaskFilter) (taskPage
 type taskStream struct {
 	h      *Handler
 	ctx    context.Context // of the request; it lives exactly as long as the answer
-	filter store.LabTaskFilter
+	filter labstore.TaskFilter
 	page   taskPage
 }
 

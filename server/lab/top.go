@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // top is a top task that this server works on. Its tree belongs to the goroutine
@@ -18,7 +19,7 @@ import (
 type top struct {
 	h       *Handler
 	id      string
-	row     store.LabTask
+	row     labstore.Task
 	request request
 	tree    *taskplan.Tree
 	filters map[string]store.JSON // of each task
@@ -59,7 +60,7 @@ const (
 var errCancelled = errors.New("the task was cancelled")
 
 // loadTop rebuilds a task from its rows, the top one first.
-func (h *Handler) loadTop(rows []store.LabTask) (*top, error) {
+func (h *Handler) loadTop(rows []labstore.Task) (*top, error) {
 	t := &top{
 		h: h, id: rows[0].ID, row: rows[0], filters: map[string]store.JSON{},
 		events: make(chan event, maxBatch), works: map[string]context.CancelCauseFunc{},
@@ -80,7 +81,7 @@ func (h *Handler) loadTop(rows []store.LabTask) (*top, error) {
 	return t, err
 }
 
-func planOf(row *store.LabTask) (*taskplan.Task, error) {
+func planOf(row *labstore.Task) (*taskplan.Task, error) {
 	var task taskplan.Task
 	if err := json.Unmarshal(row.Plan, &task); err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func planOf(row *store.LabTask) (*taskplan.Task, error) {
 	return &task, nil
 }
 
-func (t *top) lease() store.LabLease { return t.h.leaseOf(t.id) }
+func (t *top) lease() labstore.Lease { return t.h.leaseOf(t.id) }
 
 // cancel asks the task's goroutine to cancel a task of the tree. Asking again
 // does no harm, and when it is busy, the next round asks again.
@@ -175,7 +176,7 @@ func (t *top) save(ctx context.Context, e taskplan.Effects) error {
 	}
 	until := time.Now().Add(t.h.config.Lease)
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		err := t.h.store.SaveLabTasks(ctx, t.lease(), created, changed, messages)
+		err := t.h.store.SaveTasks(ctx, t.lease(), created, changed, messages)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().Add(wait).After(until) {
 			return err
 		}
@@ -187,7 +188,7 @@ func (t *top) save(ctx context.Context, e taskplan.Effects) error {
 	}
 }
 
-func (t *top) rows(e taskplan.Effects) (created, changed []store.LabTask, messages []store.LabMessage, err error) {
+func (t *top) rows(e taskplan.Effects) (created, changed []labstore.Task, messages []labstore.Message, err error) {
 	seen := map[string]bool{}
 	for _, task := range e.Created {
 		seen[task.ID] = true
@@ -207,10 +208,10 @@ func (t *top) rows(e taskplan.Effects) (created, changed []store.LabTask, messag
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		changed = append(changed, store.LabTask{ID: task.ID, Status: string(task.Status), Plan: plan, UpdatedAt: now})
+		changed = append(changed, labstore.Task{ID: task.ID, Status: string(task.Status), Plan: plan, UpdatedAt: now})
 	}
 	for _, m := range e.Messages {
-		messages = append(messages, store.LabMessage{
+		messages = append(messages, labstore.Message{
 			Task: m.Task, Text: m.Text, Error: m.Error, ContextType: m.ContextType, Context: m.Context, CreatedAt: m.Time,
 		})
 	}
@@ -219,7 +220,7 @@ func (t *top) rows(e taskplan.Effects) (created, changed []store.LabTask, messag
 
 // newRow is the row of a new subtask. Its filter is its parent's, or names its
 // nodes.
-func (t *top) newRow(task *taskplan.Task) (store.LabTask, error) {
+func (t *top) newRow(task *taskplan.Task) (labstore.Task, error) {
 	filter := store.JSON(nodefilter.ForNodes(task.Nodes...))
 	if task.OwnFilter || len(task.Nodes) == 0 {
 		filter = t.filters[task.Parent]
@@ -227,7 +228,7 @@ func (t *top) newRow(task *taskplan.Task) (store.LabTask, error) {
 	t.seq++
 	t.filters[task.ID] = filter
 	plan, err := json.Marshal(task)
-	return store.LabTask{
+	return labstore.Task{
 		ID: task.ID, Root: t.id, Parent: task.Parent, Seq: t.seq, Status: string(task.Status), Action: string(task.Action),
 		DesignRef: t.row.DesignRef, Filter: filter, Plan: plan, CreatedAt: task.Created, UpdatedAt: task.Created,
 	}, err

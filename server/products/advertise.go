@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-lab/slipway/server/products/opaque"
 	"github.com/slipway-lab/slipway/server/products/trigger"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // AdvertiseImage takes a new image of a product.
@@ -71,7 +72,7 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.Advert
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
 		products, err := tx.LockProductsWithSnap(tenantOf(ctx), in.Name)
 		if err != nil {
 			return nil, err
@@ -97,7 +98,7 @@ func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, 
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, key, body, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, product)
 		if err != nil {
 			return nil, err
@@ -136,7 +137,7 @@ func checkAdvertisement(ad trigger.Advertisement) error {
 
 // advertise does everything that an advertisement sets off for one product,
 // which is locked.
-func (h *Handler) advertise(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement) ([]productsapi.OpportunityRef, error) {
+func (h *Handler) advertise(ctx context.Context, tx *productstore.Store, p *productstore.Product, ad trigger.Advertisement) ([]productsapi.OpportunityRef, error) {
 	specs, err := tx.AllTestSpecs(ctx, p.ID)
 	if err != nil {
 		return nil, err
@@ -168,7 +169,7 @@ func (h *Handler) tooMany(n int) error {
 	return fault.Conflict("the advertisement would make %d test opportunities or more, at most %d are allowed (products-max-opportunities); nothing was stored", n, h.config.MaxMade)
 }
 
-func triggerState(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement) (trigger.State, error) {
+func triggerState(ctx context.Context, tx *productstore.Store, p *productstore.Product, specs []productstore.TestSpec, ad trigger.Advertisement) (trigger.State, error) {
 	state := trigger.State{Product: trigger.Product{ID: p.ID, Release: p.Release, Snaps: p.Snaps, Supersede: p.Supersede}}
 	for i := range specs {
 		state.Specs = append(state.Specs, specToTrigger(&specs[i]))
@@ -194,7 +195,7 @@ func triggerState(ctx context.Context, tx *store.Store, p *store.Product, specs 
 	return state, nil
 }
 
-func specToTrigger(t *store.TestSpec) trigger.Spec {
+func specToTrigger(t *productstore.TestSpec) trigger.Spec {
 	return trigger.Spec{
 		ID: t.ID, Enabled: t.Enabled, Channels: t.Channels, Platform: t.Platform,
 		Triggers: each(t.Triggers, func(k *string) trigger.Kind { return trigger.Kind(*k) }),
@@ -203,7 +204,7 @@ func specToTrigger(t *store.TestSpec) trigger.Spec {
 
 // supersede cancels what still waits for an older advertisement of the same
 // subject, when the product asks for that.
-func (h *Handler) supersede(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement, plan trigger.Plan) error {
+func (h *Handler) supersede(ctx context.Context, tx *productstore.Store, p *productstore.Product, ad trigger.Advertisement, plan trigger.Plan) error {
 	if !plan.Supersedes {
 		return nil
 	}
@@ -223,15 +224,15 @@ func (h *Handler) supersede(ctx context.Context, tx *store.Store, p *store.Produ
 }
 
 // keepAdvertised stores what was advertised, a new gold master among it.
-func keepAdvertised(ctx context.Context, tx *store.Store, p *store.Product, ad trigger.Advertisement, plan trigger.Plan) error {
-	row := &store.Advertisement{
+func keepAdvertised(ctx context.Context, tx *productstore.Store, p *productstore.Product, ad trigger.Advertisement, plan trigger.Plan) error {
+	row := &productstore.Advertisement{
 		ProductID: p.ID, Kind: string(ad.Kind), Channel: ad.Channel, Platform: ad.Platform, Release: ad.Release,
 		Opportunities: int64(len(plan.Opportunities)), CreatedBy: auth.From(ctx).Label(),
 	}
 	switch ad.Kind {
 	case trigger.KindImage:
 		row.ImageUniqueID, row.ImageReference, row.ExtraSnaps = &ad.ImageUniqueID, store.JSON(ad.ImageReference), store.JSON(ad.ExtraSnaps)
-		image := &store.Image{ProductID: p.ID, ImageUniqueID: ad.ImageUniqueID, Reference: store.JSON(ad.ImageReference)}
+		image := &productstore.Image{ProductID: p.ID, ImageUniqueID: ad.ImageUniqueID, Reference: store.JSON(ad.ImageReference)}
 		if err := tx.KeepImage(image); err != nil {
 			return err
 		}
@@ -246,35 +247,35 @@ func keepAdvertised(ctx context.Context, tx *store.Store, p *store.Product, ad t
 	return tx.CreateAdvertisement(ctx, row)
 }
 
-func keepGoldMaster(ctx context.Context, tx *store.Store, p *store.Product, g *trigger.GoldMaster) error {
+func keepGoldMaster(ctx context.Context, tx *productstore.Store, p *productstore.Product, g *trigger.GoldMaster) error {
 	if g == nil || g.ID != uuid.Nil {
 		return nil
 	}
 	snaps := trigger.SnapsJSON(g.Snaps)
 	sum := sha256.Sum256([]byte(g.Channel + "\x00" + string(snaps)))
-	return tx.CreateGoldMaster(ctx, &store.GoldMaster{
+	return tx.CreateGoldMaster(ctx, &productstore.GoldMaster{
 		ProductID: p.ID, Digest: hex.EncodeToString(sum[:]), Channel: g.Channel, Snaps: store.JSON(snaps), Released: g.Released,
 	})
 }
 
 // makeOpportunities stores the plan: contexts, opportunities and their events, in
 // batches.
-func makeOpportunities(ctx context.Context, tx *store.Store, p *store.Product, specs []store.TestSpec, ad trigger.Advertisement, plan trigger.Plan) ([]productsapi.OpportunityRef, error) {
+func makeOpportunities(ctx context.Context, tx *productstore.Store, p *productstore.Product, specs []productstore.TestSpec, ad trigger.Advertisement, plan trigger.Plan) ([]productsapi.OpportunityRef, error) {
 	if len(plan.Opportunities) == 0 {
 		return nil, nil
 	}
-	contexts := make([]store.Context, len(plan.Contexts))
+	contexts := make([]productstore.Context, len(plan.Contexts))
 	for i, c := range plan.Contexts {
 		contexts[i] = contextFrom(c)
 	}
 	if err := tx.CreateContexts(contexts); err != nil {
 		return nil, err
 	}
-	byID := make(map[uuid.UUID]*store.TestSpec, len(specs))
+	byID := make(map[uuid.UUID]*productstore.TestSpec, len(specs))
 	for i := range specs {
 		byID[specs[i].ID] = &specs[i]
 	}
-	rows := make([]store.Opportunity, len(plan.Opportunities))
+	rows := make([]productstore.Opportunity, len(plan.Opportunities))
 	refs := make([]productsapi.OpportunityRef, len(rows))
 	for i, o := range plan.Opportunities {
 		c := &contexts[o.Context]
@@ -286,8 +287,8 @@ func makeOpportunities(ctx context.Context, tx *store.Store, p *store.Product, s
 }
 
 // newOpportunity is a row without the state that begin gives it.
-func newOpportunity(tx *store.Store, p *store.Product, t *store.TestSpec, c *store.Context, platform *string) store.Opportunity {
-	return store.Opportunity{
+func newOpportunity(tx *productstore.Store, p *productstore.Product, t *productstore.TestSpec, c *productstore.Context, platform *string) productstore.Opportunity {
+	return productstore.Opportunity{
 		ID: tx.NewID(), Tenant: p.Tenant, ProductID: p.ID, SpecID: t.ID, VersionID: t.VersionID, ContextID: c.ID,
 		ImageUniqueID: c.ImageUniqueID, Release: p.Release, PlatformKey: or(platform, ""), GroupKey: or(t.AgentGroup, ""),
 		Priority: t.Priority, MaxAttempts: t.MaxAttempts, QueueTTLUS: t.QueueTTLUS,
@@ -295,7 +296,7 @@ func newOpportunity(tx *store.Store, p *store.Product, t *store.TestSpec, c *sto
 }
 
 // begin queues new opportunities and wakes those who wait for work.
-func begin(ctx context.Context, tx *store.Store, rows []store.Opportunity) error {
+func begin(ctx context.Context, tx *productstore.Store, rows []productstore.Opportunity) error {
 	now := tx.Now()
 	var events []store.Event
 	for i := range rows {
@@ -316,8 +317,8 @@ func begin(ctx context.Context, tx *store.Store, rows []store.Opportunity) error
 	return tx.AppendEvents(events...)
 }
 
-func contextFrom(c trigger.Context) store.Context {
-	row := store.Context{
+func contextFrom(c trigger.Context) productstore.Context {
+	row := productstore.Context{
 		ImageUniqueID: c.ImageUniqueID, ImageReference: store.JSON(c.ImageReference), BaseSnaps: store.JSON(trigger.SnapsJSON(c.BaseSnaps)),
 		ExtraSnaps: store.JSON(c.ExtraSnaps), BaseChannel: c.BaseChannel, UpdateChannel: c.UpdateChannel,
 	}
@@ -346,12 +347,12 @@ func (h *Handler) listAdvertisements(ctx context.Context, product string, kind t
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(o *opaques, items []store.Advertisement) any {
-		return productsapi.AdvertisementList{Advertisements: each(items, func(a *store.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
+	return listed(ctx, list, func(o *opaques, items []productstore.Advertisement) any {
+		return productsapi.AdvertisementList{Advertisements: each(items, func(a *productstore.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
 	})
 }
 
-func advertisementToAPI(a *store.Advertisement, o *opaques) productsapi.Advertisement {
+func advertisementToAPI(a *productstore.Advertisement, o *opaques) productsapi.Advertisement {
 	out := productsapi.Advertisement{
 		ID: a.ID, Kind: productsapi.TriggerKind(a.Kind), ProductID: a.ProductID, Channel: a.Channel,
 		ImageUniqueID: orNull(a.ImageUniqueID), ImageReference: o.nullable(a.ImageReference), ExtraSnaps: o.nullable(a.ExtraSnaps),
@@ -375,7 +376,7 @@ func (h *Handler) ListGoldMasters(ctx context.Context, req productsapi.ListGoldM
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.GoldMaster) any {
+	return listed(ctx, list, func(_ *opaques, items []productstore.GoldMaster) any {
 		return productsapi.GoldMasterList{GoldMasters: each(items, goldMasterToAPI)}
 	})
 }
@@ -408,14 +409,14 @@ func (h *Handler) UpdateGoldMaster(ctx context.Context, req productsapi.UpdateGo
 	return goldMasterAnswer(g, notFound(err, "gold master", req.GoldMasterID))
 }
 
-func goldMasterAnswer(g *store.GoldMaster, err error) (*call.Answer, error) {
+func goldMasterAnswer(g *productstore.GoldMaster, err error) (*call.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
 	return respond(http.StatusOK, func(*opaques) any { return goldMasterToAPI(g) })
 }
 
-func goldMasterToAPI(g *store.GoldMaster) productsapi.GoldMaster {
+func goldMasterToAPI(g *productstore.GoldMaster) productsapi.GoldMaster {
 	return productsapi.GoldMaster{
 		ID: g.ID, ProductID: g.ProductID, Snaps: snapsToAPI(g.Snaps), Channel: g.Channel, Released: g.Released,
 		CreatedAt: dates.FormatCreated(g.CreatedAt), UpdatedAt: dates.FormatCreated(g.UpdatedAt),

@@ -15,11 +15,12 @@ import (
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/waiting"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListAgents answers a page of the agents of the caller's tenant.
 func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequestObject) (productsapi.Response, error) {
-	filter := store.AgentFilter{
+	filter := productstore.AgentFilter{
 		Tenant: tenantOf(ctx), Platform: or(req.Params.Platform, ""), AgentGroup: or(req.Params.AgentGroup, ""),
 		Mode: string(or(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	}
@@ -27,14 +28,14 @@ func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequ
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	var held map[string][]store.Lease
-	if ids := each(list.Items, func(a *store.Agent) string { return a.ID }); len(ids) > 0 {
+	var held map[string][]productstore.Lease
+	if ids := each(list.Items, func(a *productstore.Agent) string { return a.ID }); len(ids) > 0 {
 		if held, err = h.store.HeldLeases(ctx, filter.Tenant, ids...); err != nil {
 			return nil, err
 		}
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Agent) any {
-		return productsapi.AgentList{Agents: each(items, func(a *store.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
+	return listed(ctx, list, func(_ *opaques, items []productstore.Agent) any {
+		return productsapi.AgentList{Agents: each(items, func(a *productstore.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
 	})
 }
 
@@ -47,7 +48,7 @@ func (h *Handler) GetAgent(ctx context.Context, req productsapi.GetAgentRequestO
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-func (h *Handler) agentAnswer(ctx context.Context, status int, a *store.Agent) (*call.Answer, error) {
+func (h *Handler) agentAnswer(ctx context.Context, status int, a *productstore.Agent) (*call.Answer, error) {
 	held, err := h.store.HeldLeases(ctx, a.Tenant, a.ID)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (h *Handler) RegisterAgent(ctx context.Context, req productsapi.RegisterAge
 	if err := checkAgentTexts(req.AgentID, req.Body); err != nil {
 		return nil, err
 	}
-	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error { return fillAgent(a, req.Body) })
+	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error { return fillAgent(a, req.Body) })
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func checkAgentTexts(id string, in *productsapi.AgentRegistration) error {
 
 // fillAgent leaves the mode alone unless the agent names one: an operator may
 // have set it.
-func fillAgent(a *store.Agent, in *productsapi.AgentRegistration) error {
+func fillAgent(a *productstore.Agent, in *productsapi.AgentRegistration) error {
 	labels := in.Labels
 	if labels == nil {
 		labels = map[string]string{}
@@ -117,7 +118,7 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 	if err := checkTexts("/comment", []string{or(fromNullable(req.Body.Comment), "")}); err != nil {
 		return nil, err
 	}
-	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *store.Agent) error {
+	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error {
 		a.Mode = string(req.Body.Mode)
 		if req.Body.Comment.IsSpecified() {
 			a.Comment = fromNullable(req.Body.Comment)
@@ -143,7 +144,7 @@ func (h *Handler) RemoveAgent(ctx context.Context, req productsapi.RemoveAgentRe
 	return call.NoContent(), nil
 }
 
-func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) productsapi.Agent {
+func (h *Handler) agentToAPI(a *productstore.Agent, held []productstore.Lease) productsapi.Agent {
 	out := productsapi.Agent{
 		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
 		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
@@ -165,7 +166,7 @@ func (h *Handler) agentToAPI(a *store.Agent, held []store.Lease) productsapi.Age
 	return out
 }
 
-func heldToAPI(l *store.Lease) productsapi.HeldOpportunity {
+func heldToAPI(l *productstore.Lease) productsapi.HeldOpportunity {
 	return productsapi.HeldOpportunity{
 		TestOpportunityID: l.OpportunityID, ProductID: l.ProductID, Attempt: int32(l.Attempt),
 		ExpiresAt: dates.FormatEvent(l.ExpiresAt), Phase: orNull(l.Phase),

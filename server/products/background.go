@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
-	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 const (
@@ -49,7 +49,7 @@ func (h *Handler) Sweep(ctx context.Context) error {
 			return err
 		}
 		swept := 0
-		err = h.store.InTx(ctx, func(tx *store.Store) (err error) {
+		err = h.store.InTx(ctx, func(tx *productstore.Store) (err error) {
 			swept, err = h.sweepSome(ctx, tx, sweepSlice)
 			return err
 		})
@@ -60,7 +60,7 @@ func (h *Handler) Sweep(ctx context.Context) error {
 }
 
 // sweepSome ends some of what is due, inside a transaction, and says how much.
-func (h *Handler) sweepSome(ctx context.Context, tx *store.Store, limit int) (int, error) {
+func (h *Handler) sweepSome(ctx context.Context, tx *productstore.Store, limit int) (int, error) {
 	due, err := tx.LockDue(tx.Now(), limit)
 	if err != nil {
 		return 0, err

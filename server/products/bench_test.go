@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -214,8 +215,8 @@ func BenchmarkEventLogs(b *testing.B) {
 	path := benchProduct(b, s, 1)
 	benchImage(b, s, path, 1)
 	product := uuid.MustParse(path[len("/v1/products/"):])
-	fillOpportunities(b, s.Store, product, opportunities)
-	end, err := s.Store.ListOpportunities(b.Context(), store.OpportunityFilter{Product: product, Page: store.Page{Limit: 1, Offset: opportunities - 200}})
+	fillOpportunities(b, productstore.New(s.Store), product, opportunities)
+	end, err := productstore.New(s.Store).ListOpportunities(b.Context(), productstore.OpportunityFilter{Product: product, Page: store.Page{Limit: 1, Offset: opportunities - 200}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -240,14 +241,14 @@ func BenchmarkEventLogs(b *testing.B) {
 }
 
 // fillOpportunities repeats the one opportunity of a product.
-func fillOpportunities(b *testing.B, s *store.Store, product uuid.UUID, n int) {
+func fillOpportunities(b *testing.B, s *productstore.Store, product uuid.UUID, n int) {
 	b.Helper()
-	list, err := s.ListOpportunities(b.Context(), store.OpportunityFilter{Product: product})
+	list, err := s.ListOpportunities(b.Context(), productstore.OpportunityFilter{Product: product})
 	if err != nil || len(list.Items) != 1 {
 		b.Fatalf("%d opportunities, %v", len(list.Items), err)
 	}
 	for done := 0; done < n; done += 1000 {
-		rows := make([]store.Opportunity, 1000)
+		rows := make([]productstore.Opportunity, 1000)
 		var events []store.Event
 		for i := range rows {
 			rows[i] = list.Items[0]
@@ -257,7 +258,7 @@ func fillOpportunities(b *testing.B, s *store.Store, product uuid.UUID, n int) {
 				events = append(events, store.Event{Area: "products", Type: kind, Time: s.Now(), ProductID: &product, OpportunityID: &o.ID, Data: store.JSON("{}")})
 			}
 		}
-		err := s.InTx(b.Context(), func(tx *store.Store) error {
+		err := s.InTx(b.Context(), func(tx *productstore.Store) error {
 			return errors.Join(tx.CreateOpportunities(rows), tx.AppendEvents(events...))
 		})
 		if err != nil {

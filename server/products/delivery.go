@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 const (
@@ -71,7 +72,7 @@ func (h *Handler) deliverOnce(ctx context.Context) error {
 	}
 }
 
-func (h *Handler) queueDeliveries(ctx context.Context, w *store.Webhook) error {
+func (h *Handler) queueDeliveries(ctx context.Context, w *productstore.Webhook) error {
 	for {
 		events, err := h.store.Events(ctx, store.EventFilter{Tenant: w.Tenant, After: w.Cursor, Limit: eventsAtOnce})
 		if err != nil || len(events) == 0 {
@@ -92,7 +93,7 @@ func (h *Handler) queueDeliveries(ctx context.Context, w *store.Webhook) error {
 }
 
 // attempt sends a delivery once and notes what became of it.
-func (h *Handler) attempt(ctx context.Context, d *store.Delivery) {
+func (h *Handler) attempt(ctx context.Context, d *productstore.Delivery) {
 	w, err := h.store.DeliveryWebhook(ctx, d)
 	if err != nil {
 		return // deleted meanwhile
@@ -114,7 +115,7 @@ func (h *Handler) attempt(ctx context.Context, d *store.Delivery) {
 }
 
 // note says when to try again, if at all.
-func (h *Handler) note(d *store.Delivery, a deliveryAttempt, done bool) {
+func (h *Handler) note(d *productstore.Delivery, a deliveryAttempt, done bool) {
 	list := append(attemptsOf(d), a)
 	list = list[max(0, len(list)-maxAttemptsKept):]
 	d.Attempts, _ = json.Marshal(list) // numbers and texts
@@ -138,7 +139,7 @@ var webhookClient = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (h *Handler) send(ctx context.Context, w *store.Webhook, d *store.Delivery) (int, error) {
+func (h *Handler) send(ctx context.Context, w *productstore.Webhook, d *productstore.Delivery) (int, error) {
 	u, err := url.Parse(w.URL)
 	if err != nil || !h.allowed(u) { // the list may have changed
 		return 0, errors.New("the host is not on the server's list any more")

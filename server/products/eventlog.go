@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListTestEvents answers the logs of opportunities, or streams what is new.
@@ -28,7 +29,7 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 		return nil, err
 	}
 	q := req.Params
-	filter := store.OpportunityFilter{Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), From: when.From, To: when.To}
+	filter := productstore.OpportunityFilter{Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), From: when.From, To: when.To}
 	if q.State != nil {
 		filter.States = []string{string(*q.State)}
 	}
@@ -40,7 +41,7 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 		return h.stream(ctx, f, q.TestOpportunityID, nil, q.LastEventID)
 	}
 	filter.AgentID, filter.EventType, filter.Page = or(q.AgentID, ""), or(q.EventType, ""), pageOf(q.Limit, q.Cursor)
-	var list store.List[store.Opportunity]
+	var list store.List[productstore.Opportunity]
 	if q.TestOpportunityID != nil {
 		filter.ID, err = uuid.Parse(*q.TestOpportunityID)
 	}
@@ -52,8 +53,8 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 	return h.eventLogs(ctx, list)
 }
 
-func (h *Handler) eventLogs(ctx context.Context, list store.List[store.Opportunity]) (*call.Answer, error) {
-	events, err := h.store.EventsOf(ctx, each(list.Items, func(o *store.Opportunity) uuid.UUID { return o.ID }))
+func (h *Handler) eventLogs(ctx context.Context, list store.List[productstore.Opportunity]) (*call.Answer, error) {
+	events, err := h.store.EventsOf(ctx, each(list.Items, func(o *productstore.Opportunity) uuid.UUID { return o.ID }))
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +62,8 @@ func (h *Handler) eventLogs(ctx context.Context, list store.List[store.Opportuni
 	if err != nil {
 		return nil, err
 	}
-	return listed(ctx, list, func(op *opaques, items []store.Opportunity) any {
-		return productsapi.EventLogList{EventLogs: each(items, func(o *store.Opportunity) productsapi.EventLog {
+	return listed(ctx, list, func(op *opaques, items []productstore.Opportunity) any {
+		return productsapi.EventLogList{EventLogs: each(items, func(o *productstore.Opportunity) productsapi.EventLog {
 			log := events[o.ID]
 			return productsapi.EventLog{
 				Events: each(log, eventToAPI), EventsSeen: each(log, func(e *store.Event) string { return e.Type }),

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // PostTestResult takes the result of an opportunity, as JSON, or in a form
@@ -139,12 +140,12 @@ func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, er
 }
 
 // file returns what was read from the file of a result; nil when none came.
-func (h *Handler) file(ctx context.Context, product, id string) (*store.Result, error) {
+func (h *Handler) file(ctx context.Context, product, id string) (*resultstore.Result, error) {
 	r, err := h.testResult(ctx, product, id)
 	if err != nil || r.FileID == nil {
 		return nil, err
 	}
-	return h.store.Result(ctx, *r.FileID)
+	return h.store.Results.Result(ctx, *r.FileID)
 }
 
 // ListResultTests answers a page of the single tests of a result.
@@ -156,14 +157,14 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	page := store.Page{Limit: int(or(req.Params.Limit, store.DefaultLimit)), Total: true}
 	number := or(req.Params.Page, 1)
 	page.Offset = int(number-1) * page.Limit
-	var list store.List[store.Test]
+	var list store.List[resultstore.Test]
 	if file != nil {
-		filter := store.TestFilter{Result: file, Q: or(req.Params.Q, ""), Page: page}
+		filter := resultstore.TestFilter{Result: file, Q: or(req.Params.Q, ""), Page: page}
 		if req.Params.Status != nil {
-			status, _ := store.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
+			status, _ := resultstore.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
 			filter.Status = &status
 		}
-		if list, err = h.store.ListTests(ctx, filter); err != nil {
+		if list, err = h.store.Results.ListTests(ctx, filter); err != nil {
 			return nil, err
 		}
 	}
@@ -188,7 +189,7 @@ func (h *Handler) GetResultTest(ctx context.Context, req productsapi.GetResultTe
 	return call.OK(testToAPI(t)), nil
 }
 
-func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (*store.Result, *store.Test, error) {
+func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (*resultstore.Result, *resultstore.Test, error) {
 	file, err := h.file(ctx, product, id)
 	if err != nil {
 		return nil, nil, err
@@ -196,14 +197,14 @@ func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (
 	if file == nil {
 		return nil, nil, fault.NotFound("the result has no file, so it has no single tests")
 	}
-	t, err := h.store.Test(ctx, file, int64(n))
+	t, err := h.store.Results.Test(ctx, file, int64(n))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, fault.NotFound("the result has no test %d", n).Because(err)
 	}
 	return file, t, err
 }
 
-func testToAPI(t *store.Test) productsapi.Test {
+func testToAPI(t *resultstore.Test) productsapi.Test {
 	out := productsapi.Test{
 		N: int32(t.N), ID: t.Name, Status: productsapi.TestStatus(t.Status.String()), Records: int32(t.Records),
 		Tags: texts(t.Tags), Attachments: []productsapi.Attachment{},
@@ -233,7 +234,7 @@ func (h *Handler) GetResultAttachment(ctx context.Context, req productsapi.GetRe
 	if err != nil {
 		return nil, err
 	}
-	file, err := download.Attachment(ctx, h.store, r, t, int(req.K))
+	file, err := download.Attachment(ctx, h.store.Results, r, t, int(req.K))
 	return download.Respond(ctx, file), err
 }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // Handler answers the operations of the tag products.
 type Handler struct {
 	// store is the whole store: transactions hand it out anyway, and every step
 	// of this area is one.
-	store  *store.Store
+	store  *productstore.Store
 	intake *intake.Intake
 	config Config
 
@@ -34,8 +35,8 @@ var _ productsapi.StrictServerInterface = (*Handler)(nil)
 
 // New prepares what is checked against doc, which it
 // does not keep. Background must be run beside the handler.
-func New(s *store.Store, doc *openapi3.T, c Config) (*Handler, error) {
-	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
+func New(s *productstore.Store, doc *openapi3.T, c Config) (*Handler, error) {
+	in := &intake.Intake{Store: s.Results, Blobs: s.Blobs, Limits: c.Limits}
 	part, err := bodycheck.Compile(doc.Components.Schemas["NewTestResult"], bodycheck.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("the schema of a result: %w", err)
@@ -63,7 +64,7 @@ func idOf(what, text string) (uuid.UUID, error) {
 }
 
 // product returns a product that the caller sees.
-func (h *Handler) product(ctx context.Context, text string) (*store.Product, error) {
+func (h *Handler) product(ctx context.Context, text string) (*productstore.Product, error) {
 	id, err := idOf("product", text)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func (h *Handler) product(ctx context.Context, text string) (*store.Product, err
 }
 
 // lockProduct is product inside a transaction.
-func lockProduct(ctx context.Context, tx *store.Store, text string) (*store.Product, error) {
+func lockProduct(ctx context.Context, tx *productstore.Store, text string) (*productstore.Product, error) {
 	id, err := idOf("product", text)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // keyAge is how long the answer to an Idempotency-Key is kept.
@@ -24,7 +25,7 @@ const keyAge = 24 * time.Hour
 // done; another request under the same key is a conflict. Refusals are not kept:
 // they have changed nothing. Answers are sealed, because some hold a secret that is
 // shown this once: that of a webhook, the token of a lease.
-func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *store.Store) (*call.Answer, error)) (*call.Answer, error) {
+func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *productstore.Store) (*call.Answer, error)) (*call.Answer, error) {
 	var a *call.Answer
 	var kept store.IdempotentAnswer
 	if key != nil {
@@ -33,7 +34,7 @@ func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx
 			return nil, err
 		}
 	}
-	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
+	err := h.store.InTx(ctx, func(tx *productstore.Store) (err error) {
 		if key != nil {
 			if a, err = h.replay(ctx, tx, kept); a != nil || err != nil {
 				return err
@@ -84,7 +85,7 @@ func sealedFor(a *store.IdempotentAnswer) string {
 	return a.Principal + "\x00" + a.Path + "\x00" + a.Key
 }
 
-func (h *Handler) replay(ctx context.Context, tx *store.Store, kept store.IdempotentAnswer) (*call.Answer, error) {
+func (h *Handler) replay(ctx context.Context, tx *productstore.Store, kept store.IdempotentAnswer) (*call.Answer, error) {
 	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-keyAge))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil

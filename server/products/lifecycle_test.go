@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 	"github.com/slipway-lab/slipway/store/storetest"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
@@ -138,7 +139,7 @@ func (w *life) play(step lifecycleStep) {
 func (w *life) settle() {
 	w.t.Helper()
 	await.That(w.t, "the server ends what is due", func() bool {
-		due, err := w.Store.HasDue(w.t.Context(), w.Store.Now())
+		due, err := productstore.New(w.Store).HasDue(w.t.Context(), w.Store.Now())
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/products/waiting"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // ListOpportunities answers a page of the opportunities of a product.
@@ -25,14 +27,14 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	if err != nil {
 		return nil, err
 	}
-	filter := store.OpportunityFilter{
+	filter := productstore.OpportunityFilter{
 		Product: p.ID, ImageUniqueID: or(req.Params.ImageUniqueID, ""), AgentID: or(req.Params.AgentID, ""),
 		States: each(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
 		Page:   pageOf(req.Params.Limit, req.Params.Cursor),
 	}
 	if req.Params.SpecID != nil {
 		if filter.SpecID, err = uuid.Parse(*req.Params.SpecID); err != nil {
-			return listed(ctx, store.List[store.Opportunity]{}, noOpportunities)
+			return listed(ctx, store.List[productstore.Opportunity]{}, noOpportunities)
 		}
 	}
 	list, err := h.store.ListOpportunities(ctx, filter)
@@ -43,12 +45,12 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	if err != nil {
 		return nil, err
 	}
-	return listed(ctx, list, func(o *opaques, items []store.Opportunity) any {
-		return productsapi.OpportunityList{TestOpportunities: each(items, func(row *store.Opportunity) productsapi.Opportunity { return about.toAPI(row, o) })}
+	return listed(ctx, list, func(o *opaques, items []productstore.Opportunity) any {
+		return productsapi.OpportunityList{TestOpportunities: each(items, func(row *productstore.Opportunity) productsapi.Opportunity { return about.toAPI(row, o) })}
 	})
 }
 
-func noOpportunities(*opaques, []store.Opportunity) any {
+func noOpportunities(*opaques, []productstore.Opportunity) any {
 	return productsapi.OpportunityList{TestOpportunities: []productsapi.Opportunity{}}
 }
 
@@ -61,7 +63,7 @@ func (h *Handler) GetOpportunity(ctx context.Context, req productsapi.GetOpportu
 	return h.opportunityAnswer(ctx, h.store, o)
 }
 
-func (h *Handler) opportunity(ctx context.Context, product, text string) (*store.Product, *store.Opportunity, error) {
+func (h *Handler) opportunity(ctx context.Context, product, text string) (*productstore.Product, *productstore.Opportunity, error) {
 	p, err := h.product(ctx, product)
 	if err != nil {
 		return nil, nil, err
@@ -76,7 +78,7 @@ func (h *Handler) opportunity(ctx context.Context, product, text string) (*store
 
 // lockOpportunity reads an opportunity inside a transaction, through the
 // product that the path names.
-func lockOpportunity(ctx context.Context, tx *store.Store, product, text string) (*store.Opportunity, error) {
+func lockOpportunity(ctx context.Context, tx *productstore.Store, product, text string) (*productstore.Opportunity, error) {
 	productID, err := idOf("product", product)
 	if err != nil {
 		return nil, err
@@ -96,8 +98,8 @@ func lockOpportunity(ctx context.Context, tx *store.Store, product, text string)
 	return o, notFound(err, "test opportunity", text)
 }
 
-func (h *Handler) opportunityAnswer(ctx context.Context, s *store.Store, o *store.Opportunity) (*call.Answer, error) {
-	about, err := aboutFrom(ctx, s, []store.Opportunity{*o})
+func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, o *productstore.Opportunity) (*call.Answer, error) {
+	about, err := aboutFrom(ctx, s, []productstore.Opportunity{*o})
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (h *Handler) CancelOpportunity(ctx context.Context, req productsapi.CancelO
 
 // step lets the state machine change one opportunity and answers it.
 func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*call.Answer, error) {
-	return h.once(ctx, key, body, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, product, id)
 		if err != nil {
 			return nil, err
@@ -143,7 +145,7 @@ func (h *Handler) step(ctx context.Context, key *string, product, id string, bod
 }
 
 // cancel is CancelOpportunity for one that is locked already and not final.
-func (h *Handler) cancel(ctx context.Context, tx *store.Store, o *store.Opportunity, reason string) error {
+func (h *Handler) cancel(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, reason string) error {
 	return h.change(ctx, tx, o, nil, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 		return l.Cancel(now, reason, h.config.CancelGrace)
 	})
@@ -152,7 +154,7 @@ func (h *Handler) cancel(ctx context.Context, tx *store.Store, o *store.Opportun
 // RetryOpportunity makes a new opportunity in the context of a final one, with
 // the spec as it is now.
 func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpportunityRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -171,7 +173,7 @@ func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpp
 		if err != nil {
 			return nil, err
 		}
-		rows := []store.Opportunity{retryOf(tx, p, t, o)}
+		rows := []productstore.Opportunity{retryOf(tx, p, t, o)}
 		if err := begin(ctx, tx, rows); err != nil {
 			return nil, err
 		}
@@ -179,12 +181,12 @@ func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpp
 	})
 }
 
-func retryOf(tx *store.Store, p *store.Product, t *store.TestSpec, o *store.Opportunity) store.Opportunity {
+func retryOf(tx *productstore.Store, p *productstore.Product, t *productstore.TestSpec, o *productstore.Opportunity) productstore.Opportunity {
 	var advertised *string
 	if o.AdPlatform != "" {
 		advertised = &o.AdPlatform
 	}
-	c := &store.Context{ID: o.ContextID, ImageUniqueID: o.ImageUniqueID}
+	c := &productstore.Context{ID: o.ContextID, ImageUniqueID: o.ImageUniqueID}
 	row := newOpportunity(tx, p, t, c, specToTrigger(t).PlatformFor(advertised))
 	row.Kind, row.Subject, row.AdChannel, row.AdPlatform = o.Kind, o.Subject, o.AdChannel, o.AdPlatform
 	row.Release, row.RetryOf = o.Release, &o.ID
@@ -205,15 +207,15 @@ func refused(err error) error {
 type posted struct {
 	payload, agent []byte
 	revno          *string
-	file           *store.Result
+	file           *resultstore.Result
 
-	row   *store.OpportunityResult
+	row   *productstore.OpportunityResult
 	about *about
 }
 
 // change loads what the state machine needs of a locked opportunity, lets it
 // decide, and stores everything that follows. The row shows the state after.
-func (h *Handler) change(ctx context.Context, tx *store.Store, o *store.Opportunity, result *posted, decide func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) error {
+func (h *Handler) change(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, result *posted, decide func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) error {
 	before, err := load(ctx, tx, o)
 	if err != nil {
 		return err
@@ -225,7 +227,7 @@ func (h *Handler) change(ctx context.Context, tx *store.Store, o *store.Opportun
 	return apply(ctx, tx, o, before, change, result)
 }
 
-func load(ctx context.Context, tx *store.Store, o *store.Opportunity) (lifecycle.Opportunity, error) {
+func load(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity) (lifecycle.Opportunity, error) {
 	l := lifecycle.Opportunity{
 		State: lifecycle.State(o.State), Attempt: int(o.Attempt), MaxAttempts: int(o.MaxAttempts), QueueTTL: microseconds(o.QueueTTLUS),
 		QueuedAt: o.QueuedAt, LastQueuedAt: o.LastQueuedAt, UpdatedAt: o.UpdatedAt, CancelBy: or(o.CancelBy, time.Time{}),
@@ -251,7 +253,7 @@ func load(ctx context.Context, tx *store.Store, o *store.Opportunity) (lifecycle
 	return l, nil
 }
 
-func leaseFrom(l *store.Lease) lifecycle.Lease {
+func leaseFrom(l *productstore.Lease) lifecycle.Lease {
 	return lifecycle.Lease{
 		Token: l.Token, Attempt: int(l.Attempt), Length: microseconds(l.LengthUS), ExpiresAt: l.ExpiresAt, End: lifecycle.LeaseEnd(l.Ended),
 		Holder: lifecycle.Holder{AgentID: l.AgentID, Platform: l.Platform, AgentGroup: l.AgentGroup},
@@ -261,7 +263,7 @@ func leaseFrom(l *store.Lease) lifecycle.Lease {
 func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // apply stores a change: leases, the result, the state, and the events.
-func apply(ctx context.Context, tx *store.Store, o *store.Opportunity, before lifecycle.Opportunity, change lifecycle.Change, result *posted) error {
+func apply(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, before lifecycle.Opportunity, change lifecycle.Change, result *posted) error {
 	for i, l := range change.Opportunity.Leases {
 		if i < len(before.Leases) && before.Leases[i] == l {
 			continue
@@ -289,8 +291,8 @@ func apply(ctx context.Context, tx *store.Store, o *store.Opportunity, before li
 	return tx.AppendEvents(events...)
 }
 
-func leaseToStore(o *store.Opportunity, l lifecycle.Lease) *store.Lease {
-	return &store.Lease{
+func leaseToStore(o *productstore.Opportunity, l lifecycle.Lease) *productstore.Lease {
+	return &productstore.Lease{
 		OpportunityID: o.ID, Attempt: int64(l.Attempt), Tenant: o.Tenant, ProductID: o.ProductID, AgentID: l.Holder.AgentID,
 		Platform: l.Holder.Platform, AgentGroup: l.Holder.AgentGroup, Token: l.Token, LengthUS: l.Length.Microseconds(),
 		ExpiresAt: l.ExpiresAt, Ended: string(l.End),
@@ -298,7 +300,7 @@ func leaseToStore(o *store.Opportunity, l lifecycle.Lease) *store.Lease {
 }
 
 // fillState copies what the state machine decides into the row.
-func fillState(o *store.Opportunity, l lifecycle.Opportunity) {
+func fillState(o *productstore.Opportunity, l lifecycle.Opportunity) {
 	o.State, o.Attempt = string(l.State), int64(l.Attempt)
 	o.LastQueuedAt, o.UpdatedAt = l.LastQueuedAt, l.UpdatedAt
 	o.Deadline, o.CancelBy, o.Holder = nil, nil, ""
@@ -333,7 +335,7 @@ type eventData struct {
 
 const area = "products"
 
-func eventsFrom(o *store.Opportunity, list []lifecycle.Event) ([]store.Event, error) {
+func eventsFrom(o *productstore.Opportunity, list []lifecycle.Event) ([]store.Event, error) {
 	var out []store.Event
 	for _, e := range list {
 		row := store.Event{
@@ -367,18 +369,18 @@ func eventsFrom(o *store.Opportunity, list []lifecycle.Event) ([]store.Event, er
 
 // about is what documents of opportunities tell from other tables.
 type about struct {
-	contexts map[uuid.UUID]*store.Context
-	versions map[uuid.UUID]*store.SpecVersion
+	contexts map[uuid.UUID]*productstore.Context
+	versions map[uuid.UUID]*productstore.SpecVersion
 	agents   []waiting.Agent // only when one of them waits
 	now      time.Time
 }
 
-func (h *Handler) about(ctx context.Context, rows []store.Opportunity) (*about, error) {
+func (h *Handler) about(ctx context.Context, rows []productstore.Opportunity) (*about, error) {
 	return aboutFrom(ctx, h.store, rows)
 }
 
 // aboutFrom reads it for all rows at once.
-func aboutFrom(ctx context.Context, s *store.Store, rows []store.Opportunity) (*about, error) {
+func aboutFrom(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*about, error) {
 	a := &about{now: s.Now()}
 	var contexts, versions []uuid.UUID
 	waits := ""
@@ -413,7 +415,7 @@ func unique(ids []uuid.UUID) []uuid.UUID {
 	return out
 }
 
-func waitingAgents(ctx context.Context, s *store.Store, tenant string) ([]waiting.Agent, error) {
+func waitingAgents(ctx context.Context, s *productstore.Store, tenant string) ([]waiting.Agent, error) {
 	agents, err := s.AllAgents(ctx, tenant)
 	if err != nil || len(agents) == 0 {
 		return nil, err
@@ -422,10 +424,10 @@ func waitingAgents(ctx context.Context, s *store.Store, tenant string) ([]waitin
 	if err != nil {
 		return nil, err
 	}
-	return each(agents, func(a *store.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
+	return each(agents, func(a *productstore.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
 }
 
-func waitingAgent(a *store.Agent, holding int) waiting.Agent {
+func waitingAgent(a *productstore.Agent, holding int) waiting.Agent {
 	out := waiting.Agent{
 		Platform: a.Platform, AgentGroup: a.AgentGroup, Releases: a.Releases, Mode: waiting.Mode(a.Mode),
 		LastSeenAt: a.LastSeenAt, Capacity: int(a.Capacity), Holding: holding,
@@ -446,7 +448,7 @@ func orEmpty(key string) *string {
 	return &key
 }
 
-func (a *about) toAPI(row *store.Opportunity, o *opaques) productsapi.Opportunity {
+func (a *about) toAPI(row *productstore.Opportunity, o *opaques) productsapi.Opportunity {
 	out := productsapi.Opportunity{
 		TestOpportunityID: row.ID, ProductID: row.ProductID, Release: row.Release, SpecID: row.SpecID, ImageUniqueID: row.ImageUniqueID,
 		Platform: orNull(orEmpty(row.PlatformKey)), AgentGroup: orNull(orEmpty(row.GroupKey)), Priority: int32(row.Priority),
@@ -470,7 +472,7 @@ func (a *about) toAPI(row *store.Opportunity, o *opaques) productsapi.Opportunit
 }
 
 // explain says when an opportunity gives up waiting, and why it waits.
-func (a *about) explain(row *store.Opportunity, out *productsapi.Opportunity) {
+func (a *about) explain(row *productstore.Opportunity, out *productsapi.Opportunity) {
 	if row.Deadline != nil {
 		out.ExpiresAt.Set(dates.FormatEvent(*row.Deadline))
 	}

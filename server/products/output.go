@@ -16,9 +16,9 @@ import (
 	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/server/products/lifecycle"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // maxPiece limits one piece of output in bytes.
@@ -39,7 +39,7 @@ func (h *Handler) AppendOutput(ctx context.Context, req productsapi.AppendOutput
 		return nil, fault.TooLarge("a piece of output has at most %d bytes", maxPiece)
 	}
 	var size int64
-	err = h.store.InTx(ctx, func(tx *store.Store) error {
+	err = h.store.InTx(ctx, func(tx *productstore.Store) error {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func bodyFault(err error) error {
 func outputTopic(id uuid.UUID) string { return "output/" + id.String() }
 
 // unseen returns the part of a piece that the server does not have yet.
-func (h *Handler) unseen(ctx context.Context, tx *store.Store, o *store.Opportunity, offset int64, piece []byte) ([]byte, error) {
+func (h *Handler) unseen(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, offset int64, piece []byte) ([]byte, error) {
 	if offset > o.OutputBytes {
 		return nil, fault.Conflict("the output has %d bytes, a piece at %d would leave a gap", o.OutputBytes, offset)
 	}
@@ -125,7 +125,7 @@ func (h *Handler) ReadOutput(ctx context.Context, req productsapi.ReadOutputRequ
 type output struct {
 	ctx    context.Context
 	h      *Handler
-	o      *store.Opportunity
+	o      *productstore.Opportunity
 	offset int64
 	live   bool
 }

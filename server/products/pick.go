@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/products/waiting"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 const (
@@ -86,7 +87,7 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 		return nil, nil
 	}
 	var picked *handedOut
-	a, err := h.once(ctx, key, in, func(tx *store.Store) (*call.Answer, error) {
+	a, err := h.once(ctx, key, in, func(tx *productstore.Store) (*call.Answer, error) {
 		if picked, err = h.pickIn(ctx, tx, id, in, p.Due, full); picked == nil || err != nil || key == nil {
 			return nil, err
 		}
@@ -98,13 +99,15 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 	return picked.answer()
 }
 
-func online(a *store.Agent) bool { return a.Mode == string(waiting.Online) }
+func online(a *productstore.Agent) bool { return a.Mode == string(waiting.Online) }
 
 // longUnseen reports whether an agent's sign of life is to be written down again.
-func (h *Handler) longUnseen(a *store.Agent) bool { return h.store.Now().Sub(a.LastSeenAt) > seenEvery }
+func (h *Handler) longUnseen(a *productstore.Agent) bool {
+	return h.store.Now().Sub(a.LastSeenAt) > seenEvery
+}
 
-func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
-	return store.PickFilter{
+func pickFilter(a *productstore.Agent, now time.Time) productstore.PickFilter {
+	return productstore.PickFilter{
 		Tenant: a.Tenant, Agent: a.ID, Platform: or(a.Platform, ""), Group: or(a.AgentGroup, ""),
 		Products: a.Products, Releases: a.Releases, Now: now,
 	}
@@ -112,7 +115,7 @@ func pickFilter(a *store.Agent, now time.Time) store.PickFilter {
 
 // pickIn is a pick inside its transaction; nil is no work. due says that
 // deadlines have come, full that the agent was at capacity when it asked.
-func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in productsapi.OpportunityPick, due, full bool) (*handedOut, error) {
+func (h *Handler) pickIn(ctx context.Context, tx *productstore.Store, id string, in productsapi.OpportunityPick, due, full bool) (*handedOut, error) {
 	agent, err := tx.LockAgent(tenantOf(ctx), id)
 	if err != nil {
 		return nil, notFound(err, "agent", id)
@@ -146,12 +149,12 @@ func (h *Handler) pickIn(ctx context.Context, tx *store.Store, id string, in pro
 }
 
 // dropLost takes away what an agent at capacity has lost without saying so.
-func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Agent, holding []string) error {
+func (h *Handler) dropLost(ctx context.Context, tx *productstore.Store, agent *productstore.Agent, holding []string) error {
 	leased, err := tx.LockHeldBy(agent.Tenant, agent.ID)
 	if err != nil {
 		return err
 	}
-	ids := each(leased, func(o *store.Opportunity) string { return o.ID.String() })
+	ids := each(leased, func(o *productstore.Opportunity) string { return o.ID.String() })
 	lost := lifecycle.Dropped(int(agent.Capacity), ids, each(holding, func(s *string) string { return strings.ToLower(*s) }))
 	for i := range leased {
 		if !slices.Contains(lost, ids[i]) {
@@ -169,14 +172,14 @@ func (h *Handler) dropLost(ctx context.Context, tx *store.Store, agent *store.Ag
 
 // handedOut is an opportunity with the lease under which an agent has it.
 type handedOut struct {
-	*store.Candidate
+	*productstore.Candidate
 	lease productsapi.Lease
 }
 
 func (p *handedOut) answer() (*call.Answer, error) {
 	about := &about{
-		contexts: map[uuid.UUID]*store.Context{p.Context.ID: &p.Context},
-		versions: map[uuid.UUID]*store.SpecVersion{p.Version.ID: &p.Version},
+		contexts: map[uuid.UUID]*productstore.Context{p.Context.ID: &p.Context},
+		versions: map[uuid.UUID]*productstore.SpecVersion{p.Version.ID: &p.Version},
 	}
 	return respond(http.StatusOK, func(op *opaques) any {
 		return struct {
@@ -187,7 +190,7 @@ func (p *handedOut) answer() (*call.Answer, error) {
 }
 
 // handOut gives a locked opportunity to an agent.
-func (h *Handler) handOut(ctx context.Context, tx *store.Store, agent *store.Agent, next *store.Candidate, in productsapi.OpportunityPick) (*handedOut, error) {
+func (h *Handler) handOut(ctx context.Context, tx *productstore.Store, agent *productstore.Agent, next *productstore.Candidate, in productsapi.OpportunityPick) (*handedOut, error) {
 	o := &next.Opportunity
 	before, err := load(ctx, tx, o)
 	if err != nil {
@@ -223,7 +226,7 @@ func newLeaseToken() string {
 // SendHeartbeat extends leases.
 func (h *Handler) SendHeartbeat(ctx context.Context, req productsapi.SendHeartbeatRequestObject) (productsapi.Response, error) {
 	var out []productsapi.LeaseStatus
-	err := h.store.InTx(ctx, func(tx *store.Store) error {
+	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		agent, err := tx.LockAgent(tenantOf(ctx), req.AgentID)
 		if err != nil {
 			return notFound(err, "agent", req.AgentID)
@@ -258,7 +261,7 @@ func byOpportunity(leases []productsapi.HeartbeatLease) []int {
 	return order
 }
 
-func (h *Handler) heartbeat(ctx context.Context, tx *store.Store, agent *store.Agent, in productsapi.HeartbeatLease) (productsapi.LeaseStatus, error) {
+func (h *Handler) heartbeat(ctx context.Context, tx *productstore.Store, agent *productstore.Agent, in productsapi.HeartbeatLease) (productsapi.LeaseStatus, error) {
 	out := productsapi.LeaseStatus{TestOpportunityID: in.TestOpportunityID, Status: productsapi.LeaseStatusStatus(lifecycle.LeaseIsLost), ExpiresAt: orNull[string](nil)}
 	id, err := uuid.Parse(in.TestOpportunityID)
 	if err != nil {

@@ -14,26 +14,27 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListProducts answers a page of the caller's products.
 func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProductsRequestObject) (productsapi.Response, error) {
-	list, err := h.store.ListProducts(ctx, store.ProductFilter{
+	list, err := h.store.ListProducts(ctx, productstore.ProductFilter{
 		Tenant: tenantOf(ctx), Name: or(req.Params.Name, ""), Snap: or(req.Params.Snap, ""),
 		Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	})
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(o *opaques, items []store.Product) any {
-		return productsapi.ProductList{Products: each(items, func(p *store.Product) productsapi.Product { return productToAPI(p, o) })}
+	return listed(ctx, list, func(o *opaques, items []productstore.Product) any {
+		return productsapi.ProductList{Products: each(items, func(p *productstore.Product) productsapi.Product { return productToAPI(p, o) })}
 	})
 }
 
 // CreateProduct defines a product of the caller.
 func (h *Handler) CreateProduct(ctx context.Context, req productsapi.CreateProductRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*call.Answer, error) {
-		p := &store.Product{Tenant: tenantOf(ctx), Owner: auth.From(ctx).Label()}
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
+		p := &productstore.Product{Tenant: tenantOf(ctx), Owner: auth.From(ctx).Label()}
 		if err := fillProduct(p, req.Body); err != nil {
 			return nil, err
 		}
@@ -53,7 +54,7 @@ func created(location string, build func(o *opaques) any) (*call.Answer, error) 
 	return a, err
 }
 
-func productAnswer(p *store.Product) func(o *opaques) any {
+func productAnswer(p *productstore.Product) func(o *opaques) any {
 	return func(o *opaques) any { return productToAPI(p, o) }
 }
 
@@ -64,13 +65,13 @@ func nameTaken(err error, what, name string) error {
 	return err
 }
 
-func fillProduct(p *store.Product, in *productsapi.NewProduct) error {
+func fillProduct(p *productstore.Product, in *productsapi.NewProduct) error {
 	p.Name, p.Release, p.Snaps = in.Name, in.Release, in.Snaps
 	p.Manifest, p.Supersede = rawOf(in.Manifest), or(in.Supersede, false)
 	return checkProduct(p)
 }
 
-func checkProduct(p *store.Product) error {
+func checkProduct(p *productstore.Product) error {
 	return errors.Join(checkTexts("/name", []string{p.Name}), checkTexts("/release", []string{p.Release}), checkTexts("/snaps", p.Snaps))
 }
 
@@ -85,13 +86,13 @@ func (h *Handler) GetProduct(ctx context.Context, req productsapi.GetProductRequ
 
 // ReplaceProduct sets every field of a product.
 func (h *Handler) ReplaceProduct(ctx context.Context, req productsapi.ReplaceProductRequestObject) (productsapi.Response, error) {
-	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error { return fillProduct(p, req.Body) })
+	return h.changeProduct(ctx, req.ProductID, func(p *productstore.Product) error { return fillProduct(p, req.Body) })
 }
 
 // UpdateProduct sets the fields that the body names.
 func (h *Handler) UpdateProduct(ctx context.Context, req productsapi.UpdateProductRequestObject) (productsapi.Response, error) {
 	in := req.Body
-	return h.changeProduct(ctx, req.ProductID, func(p *store.Product) error {
+	return h.changeProduct(ctx, req.ProductID, func(p *productstore.Product) error {
 		p.Name, p.Release, p.Supersede = or(in.Name, p.Name), or(in.Release, p.Release), or(in.Supersede, p.Supersede)
 		if in.Snaps != nil {
 			p.Snaps = in.Snaps
@@ -103,9 +104,9 @@ func (h *Handler) UpdateProduct(ctx context.Context, req productsapi.UpdateProdu
 	})
 }
 
-func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *store.Product) error) (*call.Answer, error) {
-	var p *store.Product
-	err := h.store.InTx(ctx, func(tx *store.Store) (err error) {
+func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *productstore.Product) error) (*call.Answer, error) {
+	var p *productstore.Product
+	err := h.store.InTx(ctx, func(tx *productstore.Store) (err error) {
 		if p, err = lockProduct(ctx, tx, id); err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func (h *Handler) changeProduct(ctx context.Context, id string, change func(p *s
 
 // DeleteProduct removes a product; with force what is not final is cancelled.
 func (h *Handler) DeleteProduct(ctx context.Context, req productsapi.DeleteProductRequestObject) (productsapi.Response, error) {
-	err := h.store.InTx(ctx, func(tx *store.Store) error {
+	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return err
@@ -140,7 +141,7 @@ func (h *Handler) DeleteProduct(ctx context.Context, req productsapi.DeleteProdu
 
 // clear refuses while opportunities of a product, or of one spec of it, are not
 // final, or cancels them by force.
-func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid.UUID, force bool, reason string) error {
+func (h *Handler) clear(ctx context.Context, tx *productstore.Store, product, spec uuid.UUID, force bool, reason string) error {
 	open, err := tx.LockOpen(product, spec)
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (h *Handler) clear(ctx context.Context, tx *store.Store, product, spec uuid
 	return nil
 }
 
-func productToAPI(p *store.Product, o *opaques) productsapi.Product {
+func productToAPI(p *productstore.Product, o *opaques) productsapi.Product {
 	return productsapi.Product{
 		Snaps: texts(p.Snaps), Release: p.Release, Name: p.Name, ID: p.ID,
 		CreatedAt: dates.FormatCreated(p.CreatedAt), UpdatedAt: dates.FormatCreated(p.UpdatedAt),
@@ -186,12 +187,12 @@ func checkTexts(pointer string, list []string) error {
 
 // CreateTestSpec defines a test of a product.
 func (h *Handler) CreateTestSpec(ctx context.Context, req productsapi.CreateTestSpecRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return nil, err
 		}
-		t := &store.TestSpec{ProductID: p.ID}
+		t := &productstore.TestSpec{ProductID: p.ID}
 		if err := fillTestSpec(t, req.Body); err != nil {
 			return nil, err
 		}
@@ -202,11 +203,11 @@ func (h *Handler) CreateTestSpec(ctx context.Context, req productsapi.CreateTest
 	})
 }
 
-func testSpecAnswer(t *store.TestSpec) func(o *opaques) any {
+func testSpecAnswer(t *productstore.TestSpec) func(o *opaques) any {
 	return func(o *opaques) any { return testSpecToAPI(t, o) }
 }
 
-func fillTestSpec(t *store.TestSpec, in *productsapi.NewTestSpec) error {
+func fillTestSpec(t *productstore.TestSpec, in *productsapi.NewTestSpec) error {
 	t.Name, t.TestPayload = in.Name, rawOf(in.TestPayload)
 	t.Platform, t.AgentGroup = fromNullable(in.Platform), fromNullable(in.AgentGroup)
 	t.Channels, t.Triggers = in.Channels, triggersFrom(in.Triggers)
@@ -215,7 +216,7 @@ func fillTestSpec(t *store.TestSpec, in *productsapi.NewTestSpec) error {
 	return checkTestSpec(t)
 }
 
-func checkTestSpec(t *store.TestSpec) error {
+func checkTestSpec(t *productstore.TestSpec) error {
 	for pointer, list := range map[string][]string{
 		"/name": {t.Name}, "/platform": {or(t.Platform, "")}, "/agent_group": {or(t.AgentGroup, "")}, "/channels": t.Channels,
 	} {
@@ -240,8 +241,8 @@ func (h *Handler) ListTestSpecs(ctx context.Context, req productsapi.ListTestSpe
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(o *opaques, items []store.TestSpec) any {
-		return productsapi.TestSpecList{TestSpecs: each(items, func(t *store.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}
+	return listed(ctx, list, func(o *opaques, items []productstore.TestSpec) any {
+		return productsapi.TestSpecList{TestSpecs: each(items, func(t *productstore.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}
 	})
 }
 
@@ -258,7 +259,7 @@ func (h *Handler) GetTestSpec(ctx context.Context, req productsapi.GetTestSpecRe
 	return respond(http.StatusOK, testSpecAnswer(t))
 }
 
-func testSpec(ctx context.Context, s *store.Store, product uuid.UUID, text string) (*store.TestSpec, error) {
+func testSpec(ctx context.Context, s *productstore.Store, product uuid.UUID, text string) (*productstore.TestSpec, error) {
 	id, err := idOf("test spec", text)
 	if err != nil {
 		return nil, err
@@ -269,18 +270,18 @@ func testSpec(ctx context.Context, s *store.Store, product uuid.UUID, text strin
 
 // ReplaceTestSpec sets every field of a spec.
 func (h *Handler) ReplaceTestSpec(ctx context.Context, req productsapi.ReplaceTestSpecRequestObject) (productsapi.Response, error) {
-	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error { return fillTestSpec(t, req.Body) })
+	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *productstore.TestSpec) error { return fillTestSpec(t, req.Body) })
 }
 
 // UpdateTestSpec sets the fields that the body names.
 func (h *Handler) UpdateTestSpec(ctx context.Context, req productsapi.UpdateTestSpecRequestObject) (productsapi.Response, error) {
-	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *store.TestSpec) error {
+	return h.changeTestSpec(ctx, req.ProductID, req.SpecID, func(t *productstore.TestSpec) error {
 		patchTestSpec(t, req.Body)
 		return checkTestSpec(t)
 	})
 }
 
-func patchTestSpec(t *store.TestSpec, in *productsapi.TestSpecPatch) {
+func patchTestSpec(t *productstore.TestSpec, in *productsapi.TestSpecPatch) {
 	t.Name, t.Enabled = or(in.Name, t.Name), or(in.Enabled, t.Enabled)
 	t.Priority = int64(or(in.Priority, int32(t.Priority)))
 	t.MaxAttempts = int64(or(in.MaxAttempts, int32(t.MaxAttempts)))
@@ -304,9 +305,9 @@ func patchTestSpec(t *store.TestSpec, in *productsapi.TestSpecPatch) {
 	}
 }
 
-func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change func(t *store.TestSpec) error) (*call.Answer, error) {
-	var t *store.TestSpec
-	err := h.store.InTx(ctx, func(tx *store.Store) error {
+func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change func(t *productstore.TestSpec) error) (*call.Answer, error) {
+	var t *productstore.TestSpec
+	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		p, err := lockProduct(ctx, tx, product)
 		if err != nil {
 			return err
@@ -327,7 +328,7 @@ func (h *Handler) changeTestSpec(ctx context.Context, product, id string, change
 
 // DeleteTestSpec removes a spec; with force what is not final is cancelled.
 func (h *Handler) DeleteTestSpec(ctx context.Context, req productsapi.DeleteTestSpecRequestObject) (productsapi.Response, error) {
-	err := h.store.InTx(ctx, func(tx *store.Store) error {
+	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return err
@@ -347,7 +348,7 @@ func (h *Handler) DeleteTestSpec(ctx context.Context, req productsapi.DeleteTest
 	return call.NoContent(), nil
 }
 
-func testSpecToAPI(t *store.TestSpec, o *opaques) productsapi.TestSpec {
+func testSpecToAPI(t *productstore.TestSpec, o *opaques) productsapi.TestSpec {
 	return productsapi.TestSpec{
 		ID: t.ID, ProductID: t.ProductID, Name: t.Name, TestPayload: o.nullable(t.TestPayload),
 		Platform: orNull(t.Platform), AgentGroup: orNull(t.AgentGroup), Channels: texts(t.Channels),

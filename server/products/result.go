@@ -20,12 +20,14 @@ import (
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
 	"github.com/slipway-lab/slipway/server/products/opaque"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // postResult stores what an agent reports. file is what was read from the file
 // that came with it, nil for none; it is published together with the result, unless
 // the result was there already: then fresh is false.
-func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *store.Result) (_ *call.Answer, fresh bool, err error) {
+func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *resultstore.Result) (_ *call.Answer, fresh bool, err error) {
 	fileDigest := ""
 	if file != nil {
 		fileDigest = file.SHA256
@@ -39,7 +41,7 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 		Result *productsapi.NewTestResult
 		File   string
 	}{in, fileDigest}
-	a, err := h.once(ctx, req.Params.IdempotencyKey, body, func(tx *store.Store) (*call.Answer, error) {
+	a, err := h.once(ctx, req.Params.IdempotencyKey, body, func(tx *productstore.Store) (*call.Answer, error) {
 		fresh = false
 		o, err := lockOpportunity(ctx, tx, req.ProductID, in.TestOpportunityID)
 		if err != nil {
@@ -63,7 +65,7 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 }
 
 // resultThere answers a result that was posted before.
-func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opportunity) (*call.Answer, error) {
+func (h *Handler) resultThere(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity) (*call.Answer, error) {
 	r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
 	if err != nil {
 		return nil, err
@@ -72,10 +74,10 @@ func (h *Handler) resultThere(ctx context.Context, tx *store.Store, o *store.Opp
 }
 
 // answer is the answer to a result that is new, of what was stored just now.
-func (p *posted) answer(o *store.Opportunity) (*call.Answer, error) {
-	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*store.Opportunity{o.ID: o}}
+func (p *posted) answer(o *productstore.Opportunity) (*call.Answer, error) {
+	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*productstore.Opportunity{o.ID: o}}
 	if p.file != nil {
-		docs.files = map[uuid.UUID]*store.Result{p.file.ID: p.file}
+		docs.files = map[uuid.UUID]*resultstore.Result{p.file.ID: p.file}
 	}
 	location := "/v1/products/" + o.ProductID.String() + "/tests/results/" + p.row.ID.String()
 	return created(location, func(op *opaques) any { return docs.toAPI(p.row, op) })
@@ -118,8 +120,8 @@ func digestOf(status string, in *productsapi.NewTestResult, file string) lifecyc
 }
 
 // keepResult stores the result of a change, with what helps to find it.
-func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *lifecycle.Result, extra *posted) error {
-	about, err := aboutFrom(ctx, tx, []store.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
+func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, r *lifecycle.Result, extra *posted) error {
+	about, err := aboutFrom(ctx, tx, []productstore.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *l
 	if c == nil || v == nil {
 		return errors.New("the context of an opportunity is lost")
 	}
-	row := &store.OpportunityResult{
+	row := &productstore.OpportunityResult{
 		ID: r.ID, OpportunityID: o.ID, ProductID: o.ProductID, ImageUniqueID: o.ImageUniqueID, SpecName: v.Name,
 		PrimarySnapName: c.PrimarySnapName, BaseChannel: c.BaseChannel, UpdateChannel: c.UpdateChannel,
 		TestStatus: r.TestStatus, Attempt: int64(r.Attempt), Synthetic: r.Synthetic, CreatedAt: r.StoredAt,
@@ -137,7 +139,7 @@ func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *l
 		row.Token, row.Digest = r.Token, r.Digest[:]
 		row.Payload, row.Agent, row.AgentRevno = extra.payload, extra.agent, extra.revno
 		if extra.file != nil {
-			if err := tx.PublishFile(extra.file); err != nil {
+			if err := tx.Results.PublishFile(extra.file); err != nil {
 				return err
 			}
 			row.FileID = &extra.file.ID
@@ -152,7 +154,7 @@ func keepResult(ctx context.Context, tx *store.Store, o *store.Opportunity, r *l
 	return tx.CreateOpportunityResult(row)
 }
 
-func registeredRevno(ctx context.Context, tx *store.Store, tenant, agent string) *string {
+func registeredRevno(ctx context.Context, tx *productstore.Store, tenant, agent string) *string {
 	a, err := tx.Agent(ctx, tenant, agent)
 	if err != nil {
 		return nil
@@ -171,12 +173,12 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 		return nil, err
 	}
 	q := req.Params
-	filter := store.OpportunityResultFilter{
+	filter := productstore.OpportunityResultFilter{
 		Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), TestStatus: strings.ToUpper(or(q.TestStatus, "")), SpecName: or(q.SpecName, ""),
 		PrimarySnapName: or(q.PrimarySnapName, ""), AgentID: or(q.AgentID, ""), BaseChannel: or(q.BaseChannel, ""),
 		UpdateChannel: or(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
 	}
-	var list store.List[store.OpportunityResult]
+	var list store.List[productstore.OpportunityResult]
 	if q.TestOpportunityID != nil {
 		filter.OpportunityID, err = uuid.Parse(*q.TestOpportunityID)
 	}
@@ -189,8 +191,8 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 	if err != nil {
 		return nil, err
 	}
-	return listed(ctx, list, func(o *opaques, items []store.OpportunityResult) any {
-		return productsapi.TestResultList{TestResults: each(items, func(r *store.OpportunityResult) productsapi.TestResult { return docs.toAPI(r, o) })}
+	return listed(ctx, list, func(o *opaques, items []productstore.OpportunityResult) any {
+		return productsapi.TestResultList{TestResults: each(items, func(r *productstore.OpportunityResult) productsapi.TestResult { return docs.toAPI(r, o) })}
 	})
 }
 
@@ -220,7 +222,7 @@ func (h *Handler) GetTestResult(ctx context.Context, req productsapi.GetTestResu
 	return h.resultAnswer(ctx, h.store, r)
 }
 
-func (h *Handler) testResult(ctx context.Context, product, text string) (*store.OpportunityResult, error) {
+func (h *Handler) testResult(ctx context.Context, product, text string) (*productstore.OpportunityResult, error) {
 	p, err := h.product(ctx, product)
 	if err != nil {
 		return nil, err
@@ -233,8 +235,8 @@ func (h *Handler) testResult(ctx context.Context, product, text string) (*store.
 	return r, notFound(err, "test result", text)
 }
 
-func (h *Handler) resultAnswer(ctx context.Context, s *store.Store, r *store.OpportunityResult) (*call.Answer, error) {
-	docs, err := h.resultDocs(ctx, s, []store.OpportunityResult{*r})
+func (h *Handler) resultAnswer(ctx context.Context, s *productstore.Store, r *productstore.OpportunityResult) (*call.Answer, error) {
+	docs, err := h.resultDocs(ctx, s, []productstore.OpportunityResult{*r})
 	if err != nil {
 		return nil, err
 	}
@@ -244,17 +246,17 @@ func (h *Handler) resultAnswer(ctx context.Context, s *store.Store, r *store.Opp
 // resultDocs is what documents of results tell from other tables.
 type resultDocs struct {
 	*about
-	opportunities map[uuid.UUID]*store.Opportunity
-	files         map[uuid.UUID]*store.Result
+	opportunities map[uuid.UUID]*productstore.Opportunity
+	files         map[uuid.UUID]*resultstore.Result
 }
 
-func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.OpportunityResult) (*resultDocs, error) {
+func (h *Handler) resultDocs(ctx context.Context, s *productstore.Store, rows []productstore.OpportunityResult) (*resultDocs, error) {
 	d := &resultDocs{}
 	var err error
-	if d.opportunities, err = s.OpportunitiesByID(ctx, each(rows, func(r *store.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
+	if d.opportunities, err = s.OpportunitiesByID(ctx, each(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
 		return nil, err
 	}
-	var list []store.Opportunity
+	var list []productstore.Opportunity
 	for _, o := range d.opportunities {
 		list = append(list, *o)
 	}
@@ -267,11 +269,11 @@ func (h *Handler) resultDocs(ctx context.Context, s *store.Store, rows []store.O
 			files = append(files, *id)
 		}
 	}
-	d.files, err = s.ResultsByID(ctx, files)
+	d.files, err = s.Results.ResultsByID(ctx, files)
 	return d, err
 }
 
-func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) productsapi.TestResult {
+func (d *resultDocs) toAPI(r *productstore.OpportunityResult, o *opaques) productsapi.TestResult {
 	out := productsapi.TestResult{
 		ID: r.ID, TestOpportunityID: r.OpportunityID, ImageUniqueID: r.ImageUniqueID, TestStatus: r.TestStatus,
 		ResultPayload: o.nullable(r.Payload), HyphenAgentID: orNull(r.AgentID), AgentID: orNull(r.AgentID), AgentRevno: orNull(r.AgentRevno),
@@ -303,7 +305,7 @@ func (d *resultDocs) toAPI(r *store.OpportunityResult, o *opaques) productsapi.T
 	return out
 }
 
-func fileToAPI(r *store.Result) productsapi.ResultFile {
+func fileToAPI(r *resultstore.Result) productsapi.ResultFile {
 	return productsapi.ResultFile{
 		Format: productsapi.ResultFileFormat(r.Format), Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: productsapi.Outcome(r.Outcome),
 		Complete: r.Complete, Tests: r.Tests, DamageCount: r.DamageCount,

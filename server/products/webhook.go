@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 )
 
 // ListWebhooks answers a page of the webhooks of the caller's tenant.
@@ -27,7 +28,7 @@ func (h *Handler) ListWebhooks(ctx context.Context, req productsapi.ListWebhooks
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Webhook) any {
+	return listed(ctx, list, func(_ *opaques, items []productstore.Webhook) any {
 		return productsapi.WebhookList{Webhooks: each(items, webhookToAPI)}
 	})
 }
@@ -38,10 +39,10 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 	if err := h.checkURL(in.URL); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *store.Store) (*call.Answer, error) {
+	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
 		var secret [24]byte
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-		w := &store.Webhook{
+		w := &productstore.Webhook{
 			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
 			Description: or(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.seal(secret[:], ""),
 		}
@@ -61,7 +62,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 	})
 }
 
-func fillFilter(w *store.Webhook, f *productsapi.WebhookFilter) {
+func fillFilter(w *productstore.Webhook, f *productsapi.WebhookFilter) {
 	if f == nil {
 		return
 	}
@@ -69,7 +70,7 @@ func fillFilter(w *store.Webhook, f *productsapi.WebhookFilter) {
 	w.Statuses = each(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
 }
 
-func checkWebhook(w *store.Webhook) error {
+func checkWebhook(w *productstore.Webhook) error {
 	for pointer, list := range map[string][]string{
 		"/event_types": w.EventTypes, "/filter/test_status": w.Statuses, "/description": {w.Description},
 	} {
@@ -115,7 +116,7 @@ func (h *Handler) GetWebhook(ctx context.Context, req productsapi.GetWebhookRequ
 	return respond(http.StatusOK, func(*opaques) any { return webhookToAPI(w) })
 }
 
-func (h *Handler) webhook(ctx context.Context, text string) (*store.Webhook, error) {
+func (h *Handler) webhook(ctx context.Context, text string) (*productstore.Webhook, error) {
 	id, err := idOf("webhook", text)
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func (h *Handler) UpdateWebhook(ctx context.Context, req productsapi.UpdateWebho
 			return nil, err
 		}
 	}
-	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *store.Webhook) error {
+	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *productstore.Webhook) error {
 		w.URL, w.Enabled, w.Description = or(in.URL, w.URL), or(in.Enabled, w.Enabled), or(in.Description, w.Description)
 		if in.EventTypes != nil {
 			w.EventTypes = in.EventTypes
@@ -162,7 +163,7 @@ func (h *Handler) DeleteWebhook(ctx context.Context, req productsapi.DeleteWebho
 	return call.NoContent(), nil
 }
 
-func webhookToAPI(w *store.Webhook) productsapi.Webhook {
+func webhookToAPI(w *productstore.Webhook) productsapi.Webhook {
 	out := productsapi.Webhook{
 		ID: w.ID, URL: w.URL, EventTypes: texts(w.EventTypes), Enabled: w.Enabled, Description: w.Description,
 		CreatedAt: dates.FormatEvent(w.CreatedAt), CreatedBy: w.CreatedBy, Filter: productsapi.WebhookFilter{TestStatus: w.Statuses},
@@ -183,7 +184,7 @@ func (h *Handler) ListDeliveries(ctx context.Context, req productsapi.ListDelive
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	return listed(ctx, list, func(_ *opaques, items []store.Delivery) any {
+	return listed(ctx, list, func(_ *opaques, items []productstore.Delivery) any {
 		return productsapi.DeliveryList{Deliveries: each(items, deliveryToAPI)}
 	})
 }
@@ -197,7 +198,7 @@ func (h *Handler) GetDelivery(ctx context.Context, req productsapi.GetDeliveryRe
 	return respond(http.StatusOK, func(*opaques) any { return deliveryToAPI(d) })
 }
 
-func (h *Handler) delivery(ctx context.Context, webhook, text string) (*store.Delivery, error) {
+func (h *Handler) delivery(ctx context.Context, webhook, text string) (*productstore.Delivery, error) {
 	w, err := h.webhook(ctx, webhook)
 	if err != nil {
 		return nil, err
@@ -233,13 +234,13 @@ type deliveryAttempt struct {
 	Error  string `json:"error,omitempty"`
 }
 
-func attemptsOf(d *store.Delivery) []deliveryAttempt {
+func attemptsOf(d *productstore.Delivery) []deliveryAttempt {
 	var list []deliveryAttempt
 	_ = json.Unmarshal(d.Attempts, &list) // we wrote it
 	return list
 }
 
-func deliveryToAPI(d *store.Delivery) productsapi.Delivery {
+func deliveryToAPI(d *productstore.Delivery) productsapi.Delivery {
 	out := productsapi.Delivery{
 		ID: d.ID, WebhookID: d.WebhookID, EventID: strconv.FormatInt(d.EventSeq, 10), EventType: d.EventType, State: productsapi.DeliveryState(d.State),
 		NextAttemptAt: orNull[string](nil), CreatedAt: dates.FormatEvent(d.CreatedAt),
@@ -261,7 +262,7 @@ func deliveryToAPI(d *store.Delivery) productsapi.Delivery {
 }
 
 // wants reports whether an event is for a webhook.
-func wants(w *store.Webhook, e *store.Event) bool {
+func wants(w *productstore.Webhook, e *store.Event) bool {
 	return (len(w.EventTypes) == 0 || slices.Contains(w.EventTypes, e.Type)) &&
 		(w.ProductID == nil || e.ProductID != nil && *w.ProductID == *e.ProductID) &&
 		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus))

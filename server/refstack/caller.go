@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // caller is who asks, as RefStack sees it.
@@ -36,7 +37,7 @@ const (
 // mayWrite reports whether the role changes results.
 func (r role) mayWrite() bool { return r == roleOwner || r == roleFoundation }
 
-func (c caller) roleFor(p *store.Published) role {
+func (c caller) roleFor(p *refstackstore.Published) role {
 	switch {
 	case c.admin:
 		return roleFoundation
@@ -102,7 +103,7 @@ func (h *Handler) webTokenOwner(ctx context.Context, text string) (string, error
 
 var errNoOpenID = errors.New("no user_openid")
 
-func keySet(keys []store.PublicKey) jwt.VerificationKeySet {
+func keySet(keys []refstackstore.PublicKey) jwt.VerificationKeySet {
 	var set jwt.VerificationKeySet
 	for _, k := range keys {
 		if line, err := parseKey(k.Format + " " + k.Key); err == nil {
@@ -130,7 +131,7 @@ func (c caller) denied(format string, args ...any) error {
 }
 
 // see finds a result that the caller may see.
-func (h *Handler) see(ctx context.Context, id string) (*store.Published, caller, error) {
+func (h *Handler) see(ctx context.Context, id string) (*refstackstore.Published, caller, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, who, err
@@ -147,7 +148,7 @@ func (h *Handler) see(ctx context.Context, id string) (*store.Published, caller,
 
 // published finds a result by the text of its id. A text that is no UUID names
 // no result.
-func (h *Handler) published(ctx context.Context, id string) (*store.Published, error) {
+func (h *Handler) published(ctx context.Context, id string) (*refstackstore.Published, error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
 		return nil, noResult(id, errors.Join(store.ErrNotFound, err))

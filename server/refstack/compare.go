@@ -10,7 +10,7 @@ import (
 
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // maxReferences is with how many results one is compared at a time.
@@ -43,7 +43,7 @@ func (h *Handler) CompareResults(ctx context.Context, req refstackapi.CompareRes
 
 // passedNames reads the names of a result's tests into memory, if there are not
 // too many.
-func (h *Handler) passedNames(ctx context.Context, id string) ([]string, *store.Published, error) {
+func (h *Handler) passedNames(ctx context.Context, id string) ([]string, *refstackstore.Published, error) {
 	p, _, err := h.see(ctx, id)
 	if err != nil {
 		return nil, nil, err

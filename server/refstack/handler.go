@@ -15,29 +15,31 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Store is what the area reads and writes.
 type Store interface {
 	intake.Store
-	Publish(ctx context.Context, p *store.Published, passes, stream *store.Result) (*store.Published, error)
-	LinkStream(ctx context.Context, id uuid.UUID, stream *store.Result) (*store.Published, error)
-	Published(ctx context.Context, id uuid.UUID) (*store.Published, error)
-	PublishedByStream(ctx context.Context, id uuid.UUID) (*store.Published, error)
-	ListPublished(ctx context.Context, f store.PublishedFilter) (store.List[store.Published], error)
-	UpdatePublished(ctx context.Context, id uuid.UUID, change func(*store.Published) error) (*store.Published, error)
-	DeletePublished(ctx context.Context, id uuid.UUID, check func(*store.Published) error) error
-	DeleteStream(ctx context.Context, id uuid.UUID, check func(*store.Published) error) error
+	Publish(ctx context.Context, p *refstackstore.Published, passes, stream *resultstore.Result) (*refstackstore.Published, error)
+	LinkStream(ctx context.Context, id uuid.UUID, stream *resultstore.Result) (*refstackstore.Published, error)
+	Published(ctx context.Context, id uuid.UUID) (*refstackstore.Published, error)
+	PublishedByStream(ctx context.Context, id uuid.UUID) (*refstackstore.Published, error)
+	ListPublished(ctx context.Context, f refstackstore.PublishedFilter) (store.List[refstackstore.Published], error)
+	UpdatePublished(ctx context.Context, id uuid.UUID, change func(*refstackstore.Published) error) (*refstackstore.Published, error)
+	DeletePublished(ctx context.Context, id uuid.UUID, check func(*refstackstore.Published) error) error
+	DeleteStream(ctx context.Context, id uuid.UUID, check func(*refstackstore.Published) error) error
 
-	Run(ctx context.Context, id int64) (*store.Run, error)
-	Result(ctx context.Context, id uuid.UUID) (*store.Result, error)
-	ListTests(ctx context.Context, f store.TestFilter) (store.List[store.Test], error)
-	Test(ctx context.Context, r *store.Result, n int64) (*store.Test, error)
+	Run(ctx context.Context, id int64) (*resultstore.Run, error)
+	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
+	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
+	Test(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.Test, error)
 	download.Attachments
 
-	CreatePublicKey(ctx context.Context, k *store.PublicKey) error
-	PublicKeyByFingerprint(ctx context.Context, fingerprint []byte) (*store.PublicKey, error)
-	PublicKeys(ctx context.Context, owner string) ([]store.PublicKey, error)
+	CreatePublicKey(ctx context.Context, k *refstackstore.PublicKey) error
+	PublicKeyByFingerprint(ctx context.Context, fingerprint []byte) (*refstackstore.PublicKey, error)
+	PublicKeys(ctx context.Context, owner string) ([]refstackstore.PublicKey, error)
 	DeletePublicKey(ctx context.Context, owner, id string) error
 }
 
@@ -51,7 +53,7 @@ type Handler struct {
 var _ refstackapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a handler. The limits must have been checked.
-func New(s *store.Store, c Config) *Handler {
+func New(s *refstackstore.Store, c Config) *Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -92,7 +94,7 @@ func noResult(id string, err error) error {
 
 // eachTest calls f with every test of a result that the filter chooses, and
 // holds no connection while f runs.
-func (h *Handler) eachTest(ctx context.Context, filter store.TestFilter, f func(*store.Test) error) error {
+func (h *Handler) eachTest(ctx context.Context, filter resultstore.TestFilter, f func(*resultstore.Test) error) error {
 	filter.Page = store.Page{Limit: 1000}
 	for {
 		list, err := h.store.ListTests(ctx, filter)
@@ -112,7 +114,7 @@ func (h *Handler) eachTest(ctx context.Context, filter store.TestFilter, f func(
 }
 
 // eachPass calls f with the names of the tests that passed.
-func (h *Handler) eachPass(ctx context.Context, r *store.Result, f func(name string) error) error {
-	success := store.TestSuccess
-	return h.eachTest(ctx, store.TestFilter{Result: r, Status: &success}, func(t *store.Test) error { return f(t.Name) })
+func (h *Handler) eachPass(ctx context.Context, r *resultstore.Result, f func(name string) error) error {
+	success := resultstore.TestSuccess
+	return h.eachTest(ctx, resultstore.TestFilter{Result: r, Status: &success}, func(t *resultstore.Test) error { return f(t.Name) })
 }

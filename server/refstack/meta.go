@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // userKey is the note that names the owner; nobody writes it.
@@ -21,7 +21,7 @@ const userKey = "user"
 
 // metaOf returns where the note of a key stands, nil for a key that is not
 // everybody's (refstack/api/controllers/results.py, rw_access_keys).
-func metaOf(p *store.Published, key string) **string {
+func metaOf(p *refstackstore.Published, key string) **string {
 	switch key {
 	case "shared":
 		return &p.Shared
@@ -33,7 +33,7 @@ func metaOf(p *store.Published, key string) **string {
 	return nil
 }
 
-func metaToAPI(p *store.Published, r role) refstackapi.PublishedMeta {
+func metaToAPI(p *refstackstore.Published, r role) refstackapi.PublishedMeta {
 	m := refstackapi.PublishedMeta{Shared: p.Shared, Guideline: p.Guideline, Target: p.Target}
 	if r.mayWrite() && p.Owner != "" {
 		m.User = &p.Owner
@@ -99,14 +99,14 @@ func (h *Handler) DeleteResultMetaKey(ctx context.Context, req refstackapi.Delet
 }
 
 func (h *Handler) changeMeta(ctx context.Context, id, key, verified string, change func(note **string) error) error {
-	if metaOf(&store.Published{}, key) == nil {
+	if metaOf(&refstackstore.Published{}, key) == nil {
 		return forbiddenKey()
 	}
 	p, who, err := h.see(ctx, id)
 	if err != nil {
 		return err
 	}
-	_, err = h.store.UpdatePublished(ctx, p.ID, func(p *store.Published) error {
+	_, err = h.store.UpdatePublished(ctx, p.ID, func(p *refstackstore.Published) error {
 		if err := who.mayChange(verified)(p); err != nil {
 			return err
 		}

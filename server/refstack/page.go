@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // perPage is the length of a page (refstack/api/app.py, results_per_page).
@@ -49,8 +50,8 @@ func parseDate(name, text string, end bool) (time.Time, error) {
 }
 
 // filterOf reads the parameters of a list in RefStack's order.
-func (h *Handler) filterOf(who caller, p refstackapi.ListPublishedResultsParams) (store.PublishedFilter, error) {
-	var f store.PublishedFilter
+func (h *Handler) filterOf(who caller, p refstackapi.ListPublishedResultsParams) (refstackstore.PublishedFilter, error) {
+	var f refstackstore.PublishedFilter
 	var err error
 	if p.StartDate != nil {
 		if f.From, err = parseDate("start_date", *p.StartDate, false); err != nil {
@@ -145,7 +146,7 @@ func (h *Handler) ListPublishedResults(ctx context.Context, req refstackapi.List
 
 // listPage reads one page and says how many there are. The first page exists
 // in any case.
-func (h *Handler) listPage(ctx context.Context, filter store.PublishedFilter, page int64) ([]store.Published, int64, error) {
+func (h *Handler) listPage(ctx context.Context, filter refstackstore.PublishedFilter, page int64) ([]refstackstore.Published, int64, error) {
 	const last = 1 << 40 // beyond any list, and far from an overflow
 	filter.Page = store.Page{Limit: perPage, Offset: int((min(page, last) - 1) * perPage), Total: true}
 	list, err := h.store.ListPublished(ctx, filter)
@@ -159,7 +160,7 @@ func (h *Handler) listPage(ctx context.Context, filter store.PublishedFilter, pa
 	return list.Items, pages, nil
 }
 
-func (h *Handler) itemToAPI(ctx context.Context, p *store.Published, who caller) refstackapi.PublishedItem {
+func (h *Handler) itemToAPI(ctx context.Context, p *refstackstore.Published, who caller) refstackapi.PublishedItem {
 	out := refstackapi.PublishedItem{
 		ID:                 p.ID,
 		CreatedAt:          p.CreatedAt.UTC().Format(timeFormat),

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // selfSigned is what a key signs to show that its owner has it.
@@ -54,7 +55,7 @@ func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePubli
 		return nil, err
 	}
 	id := uuid.New()
-	key := &store.PublicKey{
+	key := &refstackstore.PublicKey{
 		ID: hex.EncodeToString(id[:]), Owner: owner, Format: line.format, Key: line.base64, Comment: line.comment, Fingerprint: line.sum[:],
 	}
 	err = h.store.CreatePublicKey(ctx, key)

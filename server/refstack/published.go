@@ -11,7 +11,8 @@ import (
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // GetPublishedResult answers one result with the names of its tests.
@@ -44,7 +45,7 @@ func (h *Handler) GetPublishedResult(ctx context.Context, req refstackapi.GetPub
 type publishedAnswer struct {
 	h      *Handler
 	ctx    context.Context // of the request, in which the answer is written
-	passes *store.Result
+	passes *resultstore.Result
 	head   refstackapi.PublishedResult
 }
 
@@ -116,8 +117,8 @@ func (o *object) end() error {
 
 // mayChange returns a check for changes: for the owner and administrators, and
 // not of a verified result.
-func (c caller) mayChange(verified string) func(*store.Published) error {
-	return func(p *store.Published) error {
+func (c caller) mayChange(verified string) func(*refstackstore.Published) error {
+	return func(p *refstackstore.Published) error {
 		if !c.roleFor(p).mayWrite() {
 			return c.denied("only the owner of the result or an administrator may do this")
 		}
@@ -146,7 +147,7 @@ func (h *Handler) UpdatePublishedResult(ctx context.Context, req refstackapi.Upd
 	if err != nil {
 		return nil, err
 	}
-	p, err = h.store.UpdatePublished(ctx, p.ID, func(p *store.Published) error {
+	p, err = h.store.UpdatePublished(ctx, p.ID, func(p *refstackstore.Published) error {
 		return update(p, who, req.Body)
 	})
 	if err != nil {
@@ -164,7 +165,7 @@ func (h *Handler) UpdatePublishedResult(ctx context.Context, req refstackapi.Upd
 }
 
 // update has the order and the texts of refstack/api/controllers/results.py, put.
-func update(p *store.Published, who caller, body *refstackapi.PublishedUpdate) error {
+func update(p *refstackstore.Published, who caller, body *refstackapi.PublishedUpdate) error {
 	if err := who.mayChange("")(p); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // streamFields are the names of the file: the specification spells it in two
@@ -45,7 +47,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if stream.RunID, err = h.runOf(ctx, form.Values); err != nil {
 		return nil, err
 	}
-	p, err := h.publishStream(ctx, stream, &store.Published{CPID: cpid, Owner: owner})
+	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 
 // publishStream reads the stream, makes the list of its passes, and publishes
 // both.
-func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *store.Published) (published *store.Published, err error) {
+func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, p *refstackstore.Published) (published *refstackstore.Published, err error) {
 	err = h.takeStream(ctx, stream, func() error {
 		published, err = h.publishPasses(ctx, stream, p)
 		return err
@@ -115,7 +117,7 @@ func (h *Handler) publishStream(ctx context.Context, stream *store.Result, p *st
 
 // publishPasses makes the list of what passed in the stream, and publishes it
 // together with the stream.
-func (h *Handler) publishPasses(ctx context.Context, stream *store.Result, p *store.Published) (published *store.Published, err error) {
+func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result, p *refstackstore.Published) (published *refstackstore.Published, err error) {
 	if stream.Counts.Success == 0 {
 		return nil, refused(textNoPass)
 	}
@@ -140,7 +142,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *store.Result, p *st
 }
 
 func otherStream(cause error) error {
-	if errors.Is(cause, store.ErrPublic) {
+	if errors.Is(cause, refstackstore.ErrPublic) {
 		return refused("The run has this file already, and everybody may see it").Because(cause)
 	}
 	return refused("The test result has other subunit data").Because(cause)
@@ -148,7 +150,7 @@ func otherStream(cause error) error {
 
 // takeStream reads a file that must be subunit into the rows of its result, and
 // publishes it.
-func (h *Handler) takeStream(ctx context.Context, stream *store.Result, publish func() error) error {
+func (h *Handler) takeStream(ctx context.Context, stream *resultstore.Result, publish func() error) error {
 	err := h.intake.Take(ctx, stream, false, func(*subunit.Report) (bool, error) {
 		if !strings.HasPrefix(stream.Format, "subunit-") {
 			return false, refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
@@ -162,9 +164,9 @@ func (h *Handler) takeStream(ctx context.Context, stream *store.Result, publish 
 }
 
 // wallTime is how many seconds lie between the first start and the last stop.
-func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, error) {
+func (h *Handler) wallTime(ctx context.Context, stream *resultstore.Result) (int64, error) {
 	var wall wallClock
-	err := h.eachTest(ctx, store.TestFilter{Result: stream}, func(t *store.Test) error {
+	err := h.eachTest(ctx, resultstore.TestFilter{Result: stream}, func(t *resultstore.Test) error {
 		wall.add(t)
 		return nil
 	})
@@ -174,7 +176,7 @@ func (h *Handler) wallTime(ctx context.Context, stream *store.Result) (int64, er
 // wallClock finds the first start and the last stop of tests.
 type wallClock struct{ first, last time.Time }
 
-func (w *wallClock) add(t *store.Test) {
+func (w *wallClock) add(t *resultstore.Test) {
 	if !t.Start.IsZero() && (w.first.IsZero() || t.Start.Before(w.first)) {
 		w.first = t.Start
 	}
@@ -192,7 +194,7 @@ func (w *wallClock) time() time.Duration {
 }
 
 // writePasses writes what refstack-client would have uploaded of the stream.
-func (h *Handler) writePasses(ctx context.Context, w io.Writer, stream *store.Result, p *store.Published) error {
+func (h *Handler) writePasses(ctx context.Context, w io.Writer, stream *resultstore.Result, p *refstackstore.Published) error {
 	o := &object{enc: jsontext.NewEncoder(w, jsontext.AllowInvalidUTF8(true))}
 	o.token(jsontext.BeginObject)
 	o.member("cpid", p.CPID)
@@ -235,7 +237,7 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
 }
 
-func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Result) (linked *store.Published, err error) {
+func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) (linked *refstackstore.Published, err error) {
 	err = h.takeStream(ctx, stream, func() error {
 		if err := h.samePasses(ctx, p, stream); err != nil {
 			return err
@@ -251,7 +253,7 @@ func (h *Handler) link(ctx context.Context, p *store.Published, stream *store.Re
 
 // samePasses returns a 400 unless the tests that passed in the stream are those
 // of the result.
-func (h *Handler) samePasses(ctx context.Context, p *store.Published, stream *store.Result) error {
+func (h *Handler) samePasses(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) error {
 	passes, err := h.store.Result(ctx, p.ID)
 	if err != nil {
 		return err
@@ -300,7 +302,7 @@ func notSame(foreign, missing int) error {
 
 // streamOf finds a result by the id of its stream or by its own, for those who
 // may see its stream: its owner and administrators.
-func (h *Handler) streamOf(ctx context.Context, text string) (*store.Published, caller, error) {
+func (h *Handler) streamOf(ctx context.Context, text string) (*refstackstore.Published, caller, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
 		return nil, who, err

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // processReturnCode is the test that runners make of a worker that died;
@@ -38,7 +39,7 @@ func (h *Handler) GetSubunit(ctx context.Context, req refstackapi.GetSubunitRequ
 
 // readableStream is the result that was read from a stream that the caller may
 // see.
-func (h *Handler) readableStream(ctx context.Context, text string) (*store.Result, error) {
+func (h *Handler) readableStream(ctx context.Context, text string) (*resultstore.Result, error) {
 	p, _, err := h.streamOf(ctx, text)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func (h *Handler) GetSubunitAttachment(ctx context.Context, req refstackapi.GetS
 type subunitAnswer struct {
 	h      *Handler
 	ctx    context.Context // of the request, in which the answer is written
-	stream *store.Result
+	stream *resultstore.Result
 	base   string            // URL of the attachments
 	counts map[nameSum]int64 // which test counts of those with one name
 	head   refstackapi.SubunitRun
@@ -85,8 +86,8 @@ type subunitAnswer struct {
 // chooseTests finds the last test of each name.
 func (a *subunitAnswer) chooseTests() error {
 	a.counts = map[nameSum]int64{}
-	return a.h.eachTest(a.ctx, store.TestFilter{Result: a.stream}, func(t *store.Test) error {
-		if t.Status != store.TestExists && t.Name != processReturnCode {
+	return a.h.eachTest(a.ctx, resultstore.TestFilter{Result: a.stream}, func(t *resultstore.Test) error {
+		if t.Status != resultstore.TestExists && t.Name != processReturnCode {
 			a.counts[sumOf(bareName(t.Name))] = t.N
 		}
 		return nil
@@ -94,8 +95,8 @@ func (a *subunitAnswer) chooseTests() error {
 }
 
 // each calls f with the tests that count.
-func (a *subunitAnswer) each(f func(*store.Test) error) error {
-	return a.h.eachTest(a.ctx, store.TestFilter{Result: a.stream}, func(t *store.Test) error {
+func (a *subunitAnswer) each(f func(*resultstore.Test) error) error {
+	return a.h.eachTest(a.ctx, resultstore.TestFilter{Result: a.stream}, func(t *resultstore.Test) error {
 		if n, ok := a.counts[sumOf(bareName(t.Name))]; !ok || n != t.N {
 			return nil
 		}
@@ -112,9 +113,9 @@ func (a *subunitAnswer) sumUp(wall bool) error {
 	}
 	var total time.Duration
 	var clock wallClock
-	err := a.each(func(t *store.Test) error {
+	err := a.each(func(t *resultstore.Test) error {
 		switch {
-		case t.Status == store.TestSkip:
+		case t.Status == resultstore.TestSkip:
 			a.head.Skips++
 		case passed(t.Status):
 			a.head.Passes++
@@ -132,10 +133,12 @@ func (a *subunitAnswer) sumUp(wall bool) error {
 	return err
 }
 
-func passed(s store.TestStatus) bool { return s == store.TestSuccess || s == store.TestXFail }
+func passed(s resultstore.TestStatus) bool {
+	return s == resultstore.TestSuccess || s == resultstore.TestXFail
+}
 
 // duration is 0 when the stream did not say both ends, or said nonsense.
-func duration(t *store.Test) time.Duration {
+func duration(t *resultstore.Test) time.Duration {
 	if t.Start.IsZero() || t.Stop.Before(t.Start) {
 		return 0
 	}
@@ -148,26 +151,26 @@ func (a *subunitAnswer) WriteResponse(w http.ResponseWriter) error {
 	out := newObject(w)
 	out.member("subunit-data", a.head)
 	out.list("tests", func(item func(any) error) error {
-		return a.each(func(t *store.Test) error { return item(subunitTest(t)) })
+		return a.each(func(t *resultstore.Test) error { return item(subunitTest(t)) })
 	})
 	out.list("test_runs", func(item func(any) error) error {
-		return a.each(func(t *store.Test) error { return item(a.testRun(t)) })
+		return a.each(func(t *resultstore.Test) error { return item(a.testRun(t)) })
 	})
 	out.list("attachments", func(item func(any) error) error {
-		return a.each(func(t *store.Test) error { return a.attachments(t, item) })
+		return a.each(func(t *resultstore.Test) error { return a.attachments(t, item) })
 	})
 	return out.end()
 }
 
 // numberOf is the number of a test in these lists.
-func numberOf(t *store.Test) int64 { return t.N + 1 }
+func numberOf(t *resultstore.Test) int64 { return t.N + 1 }
 
 // subunitTest counts as subunit2sql does: a skipped test did not run, and the
 // time is that of successes.
-func subunitTest(t *store.Test) refstackapi.SubunitTest {
+func subunitTest(t *resultstore.Test) refstackapi.SubunitTest {
 	out := refstackapi.SubunitTest{ID: numberOf(t), TestID: bareName(t.Name), RunTime: nullable.NewNullNullable[float64]()}
 	switch {
-	case t.Status == store.TestSkip:
+	case t.Status == resultstore.TestSkip:
 	case passed(t.Status):
 		out.RunCount, out.Success = 1, 1
 		out.RunTime.Set(duration(t).Seconds())
@@ -177,7 +180,7 @@ func subunitTest(t *store.Test) refstackapi.SubunitTest {
 	return out
 }
 
-func (a *subunitAnswer) testRun(t *store.Test) refstackapi.SubunitTestRun {
+func (a *subunitAnswer) testRun(t *resultstore.Test) refstackapi.SubunitTestRun {
 	out := refstackapi.SubunitTestRun{TestID: numberOf(t), RunID: a.stream.RunID, Status: t.Status.String()}
 	out.StartTime, out.StartTimeMicrosecond = splitTime(t.Start)
 	out.StopTime, out.StopTimeMicrosecond = splitTime(t.Stop)
@@ -198,7 +201,7 @@ func splitTime(t time.Time) (nullable.Nullable[string], nullable.Nullable[int32]
 	return nullable.NewNullableWithValue(t.Format(timeFormat)), nullable.NewNullableWithValue(int32(t.Nanosecond() / 1000))
 }
 
-func (a *subunitAnswer) attachments(t *store.Test, item func(any) error) error {
+func (a *subunitAnswer) attachments(t *resultstore.Test, item func(any) error) error {
 	for k := range t.Attachments {
 		label, _, _ := strings.Cut(t.Attachments[k].Name, ":")
 		url := fmt.Sprintf("%s/%d/%d", a.base, numberOf(t), k)

@@ -19,7 +19,8 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // PublishResult takes a list of passed tests. It is checked in RefStack's
@@ -99,11 +100,11 @@ func (h *Handler) checkList(ctx context.Context, file intake.File) (*passList, e
 	return checkPassList(blob)
 }
 
-func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*store.Published, error) {
-	var p *store.Published
+func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*refstackstore.Published, error) {
+	var p *refstackstore.Published
 	passes := newResult(ctx, file)
 	err := h.takeList(ctx, passes, list, func() (err error) {
-		p, err = h.store.Publish(ctx, &store.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
+		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
 		return err
 	})
 	return p, err
@@ -111,7 +112,7 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 
 // newResult is a result of the file with the ids that this API gives: random
 // ones, since a result may be private.
-func newResult(ctx context.Context, file intake.File) *store.Result {
+func newResult(ctx context.Context, file intake.File) *resultstore.Result {
 	r := file.Result()
 	r.ID = uuid.New()
 	r.Tenant, r.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
@@ -121,7 +122,7 @@ func newResult(ctx context.Context, file intake.File) *store.Result {
 // takeList reads a list that was checked into rows of its own and publishes it. A
 // list of which the reader does not take every item is refused, so that none is
 // lost unseen.
-func (h *Handler) takeList(ctx context.Context, passes *store.Result, list *passList, publish func() error) error {
+func (h *Handler) takeList(ctx context.Context, passes *resultstore.Result, list *passList, publish func() error) error {
 	return h.intake.Take(ctx, passes, false, func(report *subunit.Report) (bool, error) {
 		if int64(report.Records) != list.items {
 			f := refused(textSchema)

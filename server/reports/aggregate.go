@@ -7,7 +7,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // checkAggregate refuses to group by what cannot be asked for.
@@ -23,7 +23,7 @@ func (r *resource) checkAggregate(q query.Query) error {
 // appendGroups writes one entry for each group: in _id the values that are
 // grouped by, then the fields of the newest document. A field that is sorted by
 // holds the group's greatest value, or its least.
-func (r *resource) appendGroups(ctx context.Context, b *body, s *store.Store, q query.Query) error {
+func (r *resource) appendGroups(ctx context.Context, b *body, s *reportstore.Store, q query.Query) error {
 	by := make([]string, 0, len(q.Aggregate))
 	for _, name := range q.Aggregate {
 		if f, ok := r.schema.Field(name); ok && f.Of != "" {
@@ -33,7 +33,7 @@ func (r *resource) appendGroups(ctx context.Context, b *body, s *store.Store, q 
 	}
 	question := r.question(q)
 	first := true
-	return s.GroupReports(ctx, r.table, question, by, func(g store.ReportGroup) error {
+	return s.GroupReports(ctx, r.table, question, by, func(g reportstore.Group) error {
 		d, err := r.document(g.Newest)
 		if err != nil {
 			return err
@@ -49,7 +49,7 @@ func (r *resource) appendGroups(ctx context.Context, b *body, s *store.Store, q 
 	})
 }
 
-func (r *resource) appendGroup(dst []byte, d *document.Document, g store.ReportGroup, q query.Query, sort []string) ([]byte, error) {
+func (r *resource) appendGroup(dst []byte, d *document.Document, g reportstore.Group, q query.Query, sort []string) ([]byte, error) {
 	key := d.AppendJSON(nil, func(name string) bool { return slices.Contains(q.Aggregate, name) })
 	for i, name := range sort {
 		if r.apart(name) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // batchEntry is one question of a batch. The last two are the names of 2015.
@@ -47,7 +47,7 @@ func (h *Handler) RunBatch(ctx context.Context, _ reportsapi.RunBatchRequestObje
 	}
 	a := reading(ctx, func(b *body) error {
 		b.buf = append(b.buf, `{"code":200,"result":[`...)
-		return h.store.Snapshot(ctx, func(view *store.Store) error {
+		return h.store.Snapshot(ctx, func(view *reportstore.Store) error {
 			return h.appendBatch(ctx, b, view, entries)
 		})
 	})
@@ -119,7 +119,7 @@ func (h *Handler) checkEntry(e batchEntry) error {
 	return r.checkAggregate(q)
 }
 
-func (h *Handler) appendBatch(ctx context.Context, b *body, view *store.Store, entries []batchEntry) error {
+func (h *Handler) appendBatch(ctx context.Context, b *body, view *reportstore.Store, entries []batchEntry) error {
 	for i, e := range entries {
 		if i > 0 {
 			b.buf = append(b.buf, ',')
@@ -144,7 +144,7 @@ func (h *Handler) appendBatch(ctx context.Context, b *body, view *store.Store, e
 
 // appendEntry writes what stands in the list of one answer: nothing when there is
 // no such resource or document.
-func (h *Handler) appendEntry(ctx context.Context, b *body, view *store.Store, e batchEntry) (err error) {
+func (h *Handler) appendEntry(ctx context.Context, b *body, view *reportstore.Store, e batchEntry) (err error) {
 	r := resourceCalled(e.Resource)
 	switch {
 	case e.Resource == "count":
@@ -171,7 +171,7 @@ func (h *Handler) appendEntry(ctx context.Context, b *body, view *store.Store, e
 	return err
 }
 
-func (h *Handler) appendBatchDocument(ctx context.Context, b *body, view *store.Store, r *resource, e batchEntry) error {
+func (h *Handler) appendBatchDocument(ctx context.Context, b *body, view *reportstore.Store, r *resource, e batchEntry) error {
 	id, ok := document.ParseID(e.Document)
 	if !ok {
 		return nil
@@ -188,7 +188,7 @@ func (h *Handler) appendBatchDocument(ctx context.Context, b *body, view *store.
 	return err
 }
 
-func (h *Handler) appendBatchCount(ctx context.Context, b *body, view *store.Store, e batchEntry) error {
+func (h *Handler) appendBatchCount(ctx context.Context, b *body, view *reportstore.Store, e batchEntry) error {
 	if r := resourceCalled(e.Document); r != nil && e.Distinct != "" {
 		list, err := h.distinct(ctx, view, r, e.Distinct, e.Query)
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -82,7 +83,7 @@ func BenchmarkQuestions(b *testing.B) {
 			medians := map[string][]time.Duration{}
 			for _, n := range benchSizes(b) {
 				s := databases[name](b)
-				reports.FillBoots(b, s.Store, n, now)
+				reports.FillBoots(b, reportstore.New(s.Store), n, now)
 				for _, q := range questions() {
 					b.Run(fmt.Sprintf("%s/%d", q.name, n), func(b *testing.B) {
 						m := median(b, func() { ask(b, s, q.method, q.path, q.body, http.StatusOK) })

@@ -9,8 +9,8 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/edge/upload"
+	"github.com/slipway-lab/slipway/server/reports/document"
 )
 
 func (h *Handler) limits() document.Limits { return document.Limits{Cases: h.config.MaxCases} }

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // accepted is what the original says to work that it takes.
@@ -36,9 +36,9 @@ func (h *Handler) CreateBoot(ctx context.Context, _ reportsapi.CreateBootRequest
 }
 
 // saveBoot writes the report, in the place of an earlier one of the same boot.
-func (h *Handler) saveBoot(ctx context.Context, s *store.Store, boot *document.Document) error {
+func (h *Handler) saveBoot(ctx context.Context, s *reportstore.Store, boot *document.Document) error {
 	identity := boot.Identity() // before the build fills in what belongs to it
-	return s.SaveReport(ctx, boots.table, identity, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	return s.SaveReport(ctx, boots.table, identity, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := boots.document(old)
 		if err != nil {
 			return nil, err
@@ -57,11 +57,11 @@ func (h *Handler) saveBoot(ctx context.Context, s *store.Store, boot *document.D
 // related finds the job and the build of a boot or a test group; nil where
 // nobody reported them. A report that lacks the branch or the build environment
 // belongs to the newest build with everything else equal.
-func related(ctx context.Context, s *store.Store, d *document.Document) (job, build *document.Document, err error) {
+func related(ctx context.Context, s *reportstore.Store, d *document.Document) (job, build *document.Document, err error) {
 	if d.Get("job") == nil || d.Get("kernel") == nil {
 		return nil, nil, nil
 	}
-	where := []store.ReportCondition{}
+	where := []reportstore.Condition{}
 	for _, name := range []string{"job", "kernel", "defconfig", "defconfig_full", "arch", "git_branch", "build_environment"} {
 		if v := d.Get(name); v != nil {
 			where = append(where, is(name, v))
@@ -70,7 +70,7 @@ func related(ctx context.Context, s *store.Store, d *document.Document) (job, bu
 	if build, err = find(ctx, s, builds, where); err != nil {
 		return nil, nil, err
 	}
-	where = []store.ReportCondition{is("job", d.Get("job")), is("kernel", d.Get("kernel"))}
+	where = []reportstore.Condition{is("job", d.Get("job")), is("kernel", d.Get("kernel"))}
 	if branch := document.CleanBranch(d.Text("git_branch")); branch != "" {
 		where = append(where, is("git_branch", branch))
 	}
@@ -100,7 +100,7 @@ func (h *Handler) DeleteBoots(ctx context.Context, _ reportsapi.DeleteBootsReque
 	}
 	what := conditions(where)
 	if own, limited := ownLabs(auth.From(ctx)); limited {
-		what = append(what, store.ReportCondition{Field: "lab_name", Op: store.ReportIn, Values: anys(own)})
+		what = append(what, reportstore.Condition{Field: "lab_name", Op: reportstore.In, Values: anys(own)})
 	}
 	n, err := h.store.DeleteReports(ctx, boots.table, what)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // CreateBuild stores a build and makes its job when nobody reported that.
@@ -16,7 +16,7 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := builds.document(old)
 		if err != nil {
 			return nil, err
@@ -37,9 +37,9 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 }
 
 // jobOf returns the id of a build's job, which it makes when there is none.
-func (h *Handler) jobOf(ctx context.Context, tx *store.Store, build *document.Document) (id any, err error) {
+func (h *Handler) jobOf(ctx context.Context, tx *reportstore.Store, build *document.Document) (id any, err error) {
 	job := document.JobOfBuild(build)
-	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		if old != nil {
 			id = old.Get(jobs.table, "_id")
 			return nil, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/lava"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // processed is what the original says to a callback (app/handlers/callback.py).
@@ -33,7 +33,7 @@ type callbackSort struct {
 	// body makes the body of the report, nil when there is nothing to report.
 	body func(*lava.Job, string) (map[string]any, error)
 	// save reads that body, and returns what stores the report. log may be nil.
-	save func(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error)
+	save func(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error)
 }
 
 // ReceiveLavaTest stores what a LAVA job tested as a test group.
@@ -109,7 +109,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	var log *store.ReportFile
+	var log *reportstore.File
 	if len(files) > 0 {
 		log = files[0]
 	}
@@ -117,9 +117,9 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	return warnings, h.store.InTx(ctx, func(tx *store.Store) error {
+	return warnings, h.store.InTx(ctx, func(tx *reportstore.Store) error {
 		for _, f := range files {
-			if _, err := tx.SaveReportFile(ctx, f); err != nil {
+			if _, err := tx.SaveFile(ctx, f); err != nil {
 				return err
 			}
 		}
@@ -130,7 +130,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 // callbackFiles streams the job's log and the callback, without the token that
 // LAVA repeats in it, to the blob store. The log comes first. A job whose metadata
 // make no path has no files, and a warning.
-func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*store.ReportFile, []string, error) {
+func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*reportstore.File, []string, error) {
 	device := c.job.Meta["device.type"]
 	if device == "" {
 		device = c.job.Meta["platform.name"]
@@ -144,7 +144,7 @@ func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*store.Repo
 	if err != nil {
 		return nil, nil, err
 	}
-	var files []*store.ReportFile
+	var files []*reportstore.File
 	for _, file := range []struct {
 		name string
 		text []byte
@@ -174,7 +174,7 @@ func (h *Handler) intakeMade(ctx context.Context, made map[string]any) (document
 	return parsed, refusedBody(ctx, err)
 }
 
-func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
 	if log != nil {
 		c.made["log"] = log.Path
 	}
@@ -186,13 +186,13 @@ func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *store.Rep
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	return func(tx *store.Store) error {
+	return func(tx *reportstore.Store) error {
 		_, err := h.saveGroup(ctx, tx, &tree)
 		return err
 	}, nil
 }
 
-func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.ReportFile) (func(*store.Store) error, error) {
+func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
 	if log != nil {
 		c.made["boot_log"] = log.Path[strings.LastIndexByte(log.Path, '/')+1:]
 	}
@@ -204,7 +204,7 @@ func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *store.Repo
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	return func(tx *store.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
+	return func(tx *reportstore.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
 }
 
 // labOf is the lab that a callback names, empty for none.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // counted is one entry of the answer to a count.
@@ -40,7 +40,7 @@ func (h *Handler) count(ctx context.Context, name string) (*answer, error) {
 	}), nil
 }
 
-func (h *Handler) counts(ctx context.Context, s *store.Store, name, raw string) ([]counted, error) {
+func (h *Handler) counts(ctx context.Context, s *reportstore.Store, name, raw string) ([]counted, error) {
 	var list []counted
 	for _, c := range collections {
 		if name != "" && c.name != name && !(name == "defconfig" && c.r == builds) {

@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
+	searchstore "github.com/slipway-lab/slipway/store/search"
 )
 
 // QueryCase and its functions are for the tests over HTTP, which stand outside
@@ -23,7 +24,7 @@ func CheckCase(t *testing.T, c QueryCase, count int, result []map[string]any) {
 }
 
 // SearchOf is what the store is asked for a query string.
-func SearchOf(raw string) (store.TestSearch, error) {
+func SearchOf(raw string) (searchstore.Query, error) {
 	search, _, err := (&Handler{}).testSearch(raw)
 	return search, err
 }
@@ -34,7 +35,7 @@ const benchFew = 530
 // FillBoots stores n generated boots, of which benchFew are of the lab few and
 // created in the last day before now; the others are of 40 labs and as old as a
 // minute each.
-func FillBoots(tb testing.TB, s *store.Store, n int, now time.Time) {
+func FillBoots(tb testing.TB, s *reportstore.Store, n int, now time.Time) {
 	tb.Helper()
 	body, err := document.ParseBody([]byte(`{"lab_name":"few","job":"next","kernel":"v4.0","defconfig":"multi_v7_defconfig",
 		"board":"b","arch":"arm","git_branch":"master","build_environment":"gcc-8","boot_time":12.5,"mach":"omap","metadata":{"rack":1}}`), document.Limits{})

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // uploaded is one file of the answer to an upload.
@@ -40,7 +41,7 @@ func (h *Handler) UploadFile(ctx context.Context, req reportsapi.UploadFileReque
 	if !ok {
 		return nil, errors.New("the body was not put aside")
 	}
-	if err := mayUpload(ctx, "", []*store.ReportFile{{Path: name}}); err != nil {
+	if err := mayUpload(ctx, "", []*reportstore.File{{Path: name}}); err != nil {
 		return nil, err
 	}
 	f, err := h.keep(ctx, raw.Body)
@@ -69,7 +70,7 @@ func escapePath(p string) string {
 }
 
 // keep streams bytes to the blob store.
-func (h *Handler) keep(ctx context.Context, from io.Reader) (*store.ReportFile, error) {
+func (h *Handler) keep(ctx context.Context, from io.Reader) (*reportstore.File, error) {
 	w, err := h.store.Blobs.Create(ctx)
 	if err != nil {
 		return nil, err
@@ -86,11 +87,11 @@ func (h *Handler) keep(ctx context.Context, from io.Reader) (*store.ReportFile, 
 		return nil, fault.TooLarge("a file is larger than %d bytes", h.config.MaxFile)
 	}
 	sha, size, err := w.Commit()
-	return &store.ReportFile{SHA256: sha, Bytes: size, Uploader: auth.From(ctx).TokenID}, err
+	return &reportstore.File{SHA256: sha, Bytes: size, Uploader: auth.From(ctx).TokenID}, err
 }
 
-func saveFile(ctx context.Context, s *store.Store, f *store.ReportFile) (status int, err error) {
-	isNew, err := s.SaveReportFile(ctx, f)
+func saveFile(ctx context.Context, s *reportstore.Store, f *reportstore.File) (status int, err error) {
+	isNew, err := s.SaveFile(ctx, f)
 	if isNew {
 		return http.StatusCreated, err
 	}
@@ -100,7 +101,7 @@ func saveFile(ctx context.Context, s *store.Store, f *store.ReportFile) (status 
 // form is what a multipart upload holds. The fields may come after the files.
 type form struct {
 	fields map[string]string
-	files  []*store.ReportFile // Path is the file's own name until the folder is known
+	files  []*reportstore.File // Path is the file's own name until the folder is known
 }
 
 const maxFormField = 4096
@@ -128,7 +129,7 @@ func (h *Handler) UploadFiles(ctx context.Context, _ reportsapi.UploadFilesReque
 		return nil, err
 	}
 	var result []uploaded
-	err = h.store.InTx(ctx, func(tx *store.Store) error { // all of them, or none
+	err = h.store.InTx(ctx, func(tx *reportstore.Store) error { // all of them, or none
 		result = nil
 		for i, f := range in.files {
 			status, err := saveFile(ctx, tx, f)
@@ -249,7 +250,7 @@ func (h *Handler) GetFile(ctx context.Context, req reportsapi.GetFileRequestObje
 	if err != nil {
 		return nil, fault.InvalidField("path", "file_path", "%s", err)
 	}
-	f, err := h.store.ReportFile(ctx, name)
+	f, err := h.store.File(ctx, name)
 	if err != nil {
 		return nil, notFound(err, name)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // CreateTestGroup stores a test group with the groups and cases inside it.
@@ -39,8 +40,8 @@ func (h *Handler) CreateTestGroup(ctx context.Context, _ reportsapi.CreateTestGr
 
 // saveGroup writes the whole tree in one transaction and returns warnings. The
 // outermost group gets its id set.
-func (h *Handler) saveGroup(ctx context.Context, s *store.Store, tree *document.GroupTree) (warnings []string, err error) {
-	err = s.InTx(ctx, func(tx *store.Store) error {
+func (h *Handler) saveGroup(ctx context.Context, s *reportstore.Store, tree *document.GroupTree) (warnings []string, err error) {
+	err = s.InTx(ctx, func(tx *reportstore.Store) error {
 		warnings = nil
 		job, build, err := h.groupBuild(ctx, tx, tree.Group, &warnings)
 		if err != nil {
@@ -54,7 +55,7 @@ func (h *Handler) saveGroup(ctx context.Context, s *store.Store, tree *document.
 
 // groupBuild finds the job and the build of a group: by build_id, as documents of
 // 2015 have it, or by the fields of its identity.
-func (h *Handler) groupBuild(ctx context.Context, tx *store.Store, g *document.Document, warnings *[]string) (job, build *document.Document, err error) {
+func (h *Handler) groupBuild(ctx context.Context, tx *reportstore.Store, g *document.Document, warnings *[]string) (job, build *document.Document, err error) {
 	id := g.Text("build_id")
 	if id == "" {
 		return related(ctx, tx, g)
@@ -75,10 +76,10 @@ func (h *Handler) groupBuild(ctx context.Context, tx *store.Store, g *document.D
 }
 
 // saveTree writes a group after what it holds, and returns it.
-func (h *Handler) saveTree(ctx context.Context, tx *store.Store, tree *document.GroupTree, parent *document.Document, job, build *document.Document) (string, error) {
+func (h *Handler) saveTree(ctx context.Context, tx *reportstore.Store, tree *document.GroupTree, parent *document.Document, job, build *document.Document) (string, error) {
 	given := tree.Group
 	var stored *document.Document
-	err := tx.SaveReport(ctx, groups.table, given.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err := tx.SaveReport(ctx, groups.table, given.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := groups.document(old)
 		if err != nil {
 			return nil, err
@@ -124,7 +125,7 @@ func completeGroup(g, parent, job, build *document.Document) {
 
 // dropChildren makes place for the cases and groups of a group that is posted
 // again. When it comes without any, those that there are stay.
-func (h *Handler) dropChildren(ctx context.Context, tx *store.Store, was *document.Document, tree *document.GroupTree, stored *document.Document) error {
+func (h *Handler) dropChildren(ctx context.Context, tx *reportstore.Store, was *document.Document, tree *document.GroupTree, stored *document.Document) error {
 	if len(tree.Cases) == 0 {
 		stored.Set("test_cases", was.Get("test_cases"))
 	} else if _, err := tx.DeleteReports(ctx, cases.table, conditionsOf("test_group_id", was.Get("_id"))); err != nil {
@@ -136,9 +137,9 @@ func (h *Handler) dropChildren(ctx context.Context, tx *store.Store, was *docume
 	return nil
 }
 
-func (h *Handler) saveChildren(ctx context.Context, tx *store.Store, tree *document.GroupTree, stored, job, build *document.Document) error {
+func (h *Handler) saveChildren(ctx context.Context, tx *reportstore.Store, tree *document.GroupTree, stored, job, build *document.Document) error {
 	var ids []string
-	var rows []*store.Report
+	var rows []*reportstore.Report
 	for _, c := range tree.Cases {
 		c = c.Clone()
 		h.place(c, nil)
@@ -183,7 +184,7 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.UpdateReport(ctx, r.table, good, func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, r.table, good, func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		d, err := r.document(old)
 		if err == nil {
 			err = may(d)
@@ -235,7 +236,7 @@ func (h *Handler) emptyGroup(ctx context.Context, id string, depth int) error {
 		return err
 	}
 	var inner []string
-	_, err := h.store.FindReports(ctx, groups.table, store.ReportQuery{Where: conditionsOf("parent_id", id)}, func(row *store.Report) error {
+	_, err := h.store.FindReports(ctx, groups.table, reportstore.Query{Where: conditionsOf("parent_id", id)}, func(row *reportstore.Report) error {
 		inner = append(inner, row.Get(groups.table, "_id").(string))
 		return nil
 	})

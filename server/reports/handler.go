@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // Tokens is what the area needs of the one who checks tokens.
@@ -23,7 +24,7 @@ type Tokens interface {
 
 // Handler answers the operations of the tag reports.
 type Handler struct {
-	store  *store.Store
+	store  *reportstore.Store
 	config Config
 	parser query.Parser
 	ids    document.IDSource
@@ -32,7 +33,7 @@ type Handler struct {
 var _ reportsapi.StrictServerInterface = (*Handler)(nil)
 
 // New makes the handler of the area.
-func New(s *store.Store, c Config) *Handler {
+func New(s *reportstore.Store, c Config) *Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -56,10 +57,10 @@ func (h *Handler) place(d, old *document.Document) {
 
 // find returns the newest document of the resource that meets the conditions,
 // nil when there is none.
-func find(ctx context.Context, s *store.Store, r *resource, where []store.ReportCondition) (*document.Document, error) {
+func find(ctx context.Context, s *reportstore.Store, r *resource, where []reportstore.Condition) (*document.Document, error) {
 	var found *document.Document
-	q := store.ReportQuery{Where: where, Sort: []string{"created_on"}, Descending: true, Limit: 1}
-	_, err := s.FindReports(ctx, r.table, q, func(row *store.Report) (err error) {
+	q := reportstore.Query{Where: where, Sort: []string{"created_on"}, Descending: true, Limit: 1}
+	_, err := s.FindReports(ctx, r.table, q, func(row *reportstore.Report) (err error) {
 		found, err = r.document(row)
 		return err
 	})
@@ -67,13 +68,13 @@ func find(ctx context.Context, s *store.Store, r *resource, where []store.Report
 }
 
 // is is the condition that a field has a value, or none.
-func is(field string, value any) store.ReportCondition {
+func is(field string, value any) reportstore.Condition {
 	if value == nil {
-		return store.ReportCondition{Field: field, Op: store.ReportNull}
+		return reportstore.Condition{Field: field, Op: reportstore.Null}
 	}
-	return store.ReportCondition{Field: field, Op: store.ReportIn, Values: []any{value}}
+	return reportstore.Condition{Field: field, Op: reportstore.In, Values: []any{value}}
 }
 
-func conditionsOf(field string, value any) []store.ReportCondition {
-	return []store.ReportCondition{is(field, value)}
+func conditionsOf(field string, value any) []reportstore.Condition {
+	return []reportstore.Condition{is(field, value)}
 }

@@ -8,7 +8,7 @@ import (
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // CreateJob sets the status of a job, or makes it.
@@ -18,7 +18,7 @@ func (h *Handler) CreateJob(ctx context.Context, _ reportsapi.CreateJobRequestOb
 		return nil, err
 	}
 	o := outcome{Errors: warnings}
-	err = h.store.SaveReport(ctx, jobs.table, report.Identity(), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.SaveReport(ctx, jobs.table, report.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		o.Code, o.Reason = http.StatusAccepted, accepted
 		job := report.Clone()
 		was, err := jobs.document(old)
@@ -47,7 +47,7 @@ func (h *Handler) DeleteJob(ctx context.Context, req reportsapi.DeleteJobRequest
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.store.DeleteReports(ctx, builds.table, []store.ReportCondition{is("job_id", d.Get("_id"))}); err != nil {
+	if _, err := h.store.DeleteReports(ctx, builds.table, []reportstore.Condition{is("job_id", d.Get("_id"))}); err != nil {
 		return nil, err
 	}
 	return h.remove(ctx, jobs, id)

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // newLab is the result of POST /lab, the only place where the token is shown.
@@ -35,7 +36,7 @@ func (h *Handler) CreateLab(ctx context.Context, _ reportsapi.CreateLabRequestOb
 	}
 	shown := ""
 	var stored *document.Document
-	err = h.store.SaveReport(ctx, labs.table, lab.Identity(), func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.SaveReport(ctx, labs.table, lab.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		if old != nil {
 			return nil, errNameTaken
 		}
@@ -61,7 +62,7 @@ func (h *Handler) CreateLab(ctx context.Context, _ reportsapi.CreateLabRequestOb
 
 // labToken binds the token that the body names to the lab, or makes one. It
 // returns the token's id as clients know it, and its text as far as it is known.
-func (h *Handler) labToken(ctx context.Context, tx *store.Store, lab *document.Document) (id, text string, err error) {
+func (h *Handler) labToken(ctx context.Context, tx *reportstore.Store, lab *document.Document) (id, text string, err error) {
 	name := lab.Text("name")
 	if given := lab.Text("token_given"); given != "" {
 		t, err := h.tokenGiven(ctx, tx, given)
@@ -85,7 +86,7 @@ func (h *Handler) labToken(ctx context.Context, tx *store.Store, lab *document.D
 const madeForLab = "lab/"
 
 // tokenGiven finds the token that a body names by text or by id.
-func (h *Handler) tokenGiven(ctx context.Context, s *store.Store, given string) (*store.Token, error) {
+func (h *Handler) tokenGiven(ctx context.Context, s *reportstore.Store, given string) (*store.Token, error) {
 	var t *store.Token
 	var err error
 	if id, ok := document.ParseID(given); ok {
@@ -100,7 +101,7 @@ func (h *Handler) tokenGiven(ctx context.Context, s *store.Store, given string) 
 }
 
 // bindToken lets a token speak for a lab.
-func bindToken(ctx context.Context, tx *store.Store, id, lab string) error {
+func bindToken(ctx context.Context, tx *reportstore.Store, id, lab string) error {
 	return tx.UpdateToken(ctx, id, func(t *store.Token) error {
 		if !slices.Contains(t.Labs, lab) {
 			t.Labs = append(t.Labs, lab)
@@ -111,7 +112,7 @@ func bindToken(ctx context.Context, tx *store.Store, id, lab string) error {
 
 // releaseToken ends what a token could do for a lab. One that was made for the
 // lab is revoked; any other has other uses, and only loses the lab.
-func releaseToken(ctx context.Context, tx *store.Store, oid, lab string) error {
+func releaseToken(ctx context.Context, tx *reportstore.Store, oid, lab string) error {
 	t, err := tokenByOID(ctx, tx, oid)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -142,7 +143,7 @@ func (h *Handler) UpdateLab(ctx context.Context, req reportsapi.UpdateLabRequest
 		return nil, err
 	}
 	reason := "Nothing to update"
-	err = h.store.UpdateReport(ctx, labs.table, good, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, labs.table, good, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		lab, err := labs.document(old)
 		if err != nil {
 			return nil, err
@@ -168,7 +169,7 @@ func (h *Handler) UpdateLab(ctx context.Context, req reportsapi.UpdateLabRequest
 }
 
 // changeLabToken keeps a lab's token in step with the lab.
-func (h *Handler) changeLabToken(ctx context.Context, tx *store.Store, lab, changes *document.Document, before string) (changed bool, err error) {
+func (h *Handler) changeLabToken(ctx context.Context, tx *reportstore.Store, lab, changes *document.Document, before string) (changed bool, err error) {
 	name := lab.Text("name")
 	if given := changes.Text("token_given"); given != "" {
 		t, err := h.tokenGiven(ctx, tx, given)
@@ -216,7 +217,7 @@ func (h *Handler) DeleteLab(ctx context.Context, req reportsapi.DeleteLabRequest
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.InTx(ctx, func(tx *store.Store) error {
+	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
 		if err := releaseToken(ctx, tx, lab.Text("token"), lab.Text("name")); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // list answers a search, or an aggregation when the question groups.
@@ -34,7 +35,7 @@ func (h *Handler) list(ctx context.Context, r *resource) (*answer, error) {
 }
 
 // appendSearch writes result, count, limit and skip of one search.
-func (h *Handler) appendSearch(ctx context.Context, b *body, s *store.Store, r *resource, q query.Query) error {
+func (h *Handler) appendSearch(ctx context.Context, b *body, s *reportstore.Store, r *resource, q query.Query) error {
 	b.buf = append(b.buf, `"result":[`...)
 	if len(q.Aggregate) > 0 {
 		if err := r.appendGroups(ctx, b, s, q); err != nil {
@@ -44,7 +45,7 @@ func (h *Handler) appendSearch(ctx context.Context, b *body, s *store.Store, r *
 		return nil
 	}
 	first := true
-	count, err := s.FindReports(ctx, r.table, r.question(q), func(row *store.Report) error {
+	count, err := s.FindReports(ctx, r.table, r.question(q), func(row *reportstore.Report) error {
 		d, err := r.document(row)
 		if err != nil {
 			return err
@@ -169,7 +170,7 @@ func (h *Handler) valueCount(ctx context.Context, r *resource, field string) (*a
 	}), nil
 }
 
-func (h *Handler) distinct(ctx context.Context, s *store.Store, r *resource, field, raw string) ([]*string, error) {
+func (h *Handler) distinct(ctx context.Context, s *reportstore.Store, r *resource, field, raw string) ([]*string, error) {
 	if !r.distinct(field) {
 		f := fault.Invalid("No field specified or field not valid")
 		f.Errors = []fault.Entry{{Parameter: "field_name", In: "path", Message: "is not a field whose values are offered"}}
@@ -192,7 +193,7 @@ func (h *Handler) remove(ctx context.Context, r *resource, id string) (*answer, 
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.store.DeleteReports(ctx, r.table, []store.ReportCondition{is("_id", d.Get("_id"))})
+	n, err := h.store.DeleteReports(ctx, r.table, []reportstore.Condition{is("_id", d.Get("_id"))})
 	if err == nil && n == 0 {
 		err = notFound(store.ErrNotFound, id)
 	}

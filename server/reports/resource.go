@@ -5,7 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // resource joins what the three sides know of one sort of report: its
@@ -13,21 +13,21 @@ import (
 type resource struct {
 	schema    *document.Schema
 	catalogue query.Catalogue
-	table     *store.Collection
+	table     *reportstore.Collection
 }
 
 var (
-	jobs   = newResource(document.Job, store.Jobs)
-	builds = newResource(document.Build, store.Builds)
-	boots  = newResource(document.Boot, store.Boots)
-	labs   = newResource(document.Lab, store.Labs)
-	groups = newResource(document.Group, store.Groups)
-	cases  = newResource(document.Case, store.Cases)
+	jobs   = newResource(document.Job, reportstore.Jobs)
+	builds = newResource(document.Build, reportstore.Builds)
+	boots  = newResource(document.Boot, reportstore.Boots)
+	labs   = newResource(document.Lab, reportstore.Labs)
+	groups = newResource(document.Group, reportstore.Groups)
+	cases  = newResource(document.Case, reportstore.Cases)
 )
 
 // newResource panics when the table lacks a column for a field that can be
 // asked for: that is a mistake in the program, seen at its first start.
-func newResource(s *document.Schema, c *store.Collection) *resource {
+func newResource(s *document.Schema, c *reportstore.Collection) *resource {
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		_, ok := c.Place(f.Name)
@@ -42,7 +42,7 @@ func newResource(s *document.Schema, c *store.Collection) *resource {
 // sameRow is the row of a document that stays the same report. What identifies a
 // report was taken before its build filled in what it lacked, so it cannot be
 // told from the document any more.
-func (r *resource) sameRow(d *document.Document) *store.Report {
+func (r *resource) sameRow(d *document.Document) *reportstore.Report {
 	row := r.row(d)
 	row.Identity = nil
 	return row
@@ -54,8 +54,8 @@ func (r *resource) apart(name string) bool {
 }
 
 // row is the document as the store keeps it.
-func (r *resource) row(d *document.Document) *store.Report {
-	row := &store.Report{Identity: d.Identity(), Values: make([]any, len(r.table.Columns))}
+func (r *resource) row(d *document.Document) *reportstore.Report {
+	row := &reportstore.Report{Identity: d.Identity(), Values: make([]any, len(r.table.Columns))}
 	for i, c := range r.table.Columns {
 		row.Values[i] = d.Get(c.Name)
 	}
@@ -64,7 +64,7 @@ func (r *resource) row(d *document.Document) *store.Report {
 }
 
 // document is the other way round. It returns nil for nil.
-func (r *resource) document(row *store.Report) (*document.Document, error) {
+func (r *resource) document(row *reportstore.Report) (*document.Document, error) {
 	if row == nil {
 		return nil, nil
 	}
@@ -88,16 +88,16 @@ func (r *resource) distinct(field string) bool {
 }
 
 // conditions turns the conditions of the query language into the store's.
-func conditions(where []query.Condition) []store.ReportCondition {
-	out := make([]store.ReportCondition, 0, len(where))
+func conditions(where []query.Condition) []reportstore.Condition {
+	out := make([]reportstore.Condition, 0, len(where))
 	for _, c := range where {
-		out = append(out, store.ReportCondition{Field: c.Field, Op: store.ReportOp(c.Op), Values: c.Values})
+		out = append(out, reportstore.Condition{Field: c.Field, Op: reportstore.Op(c.Op), Values: c.Values})
 	}
 	return out
 }
 
 // question turns what was asked into the store's terms.
-func (r *resource) question(q query.Query) store.ReportQuery {
+func (r *resource) question(q query.Query) reportstore.Query {
 	sort := make([]string, 0, len(q.Sort))
 	for _, name := range q.Sort {
 		if f, ok := r.schema.Field(name); ok && f.Of != "" {
@@ -105,5 +105,5 @@ func (r *resource) question(q query.Query) store.ReportQuery {
 		}
 		sort = append(sort, name)
 	}
-	return store.ReportQuery{Where: conditions(q.Where), Sort: sort, Descending: q.Descending, Limit: q.Limit, Skip: q.Skip}
+	return reportstore.Query{Where: conditions(q.Where), Sort: sort, Descending: q.Descending, Limit: q.Limit, Skip: q.Skip}
 }

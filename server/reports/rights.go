@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // useLabToken is the warning for who reports with an administrator's token.
@@ -70,7 +70,7 @@ func mayTest(ctx context.Context, lab string) error {
 // mayUpload checks that a token that speaks for labs stores files only for them:
 // for the lab that a form names, and below a folder that is called like the lab, which
 // is where KernelCI keeps what labs send.
-func mayUpload(ctx context.Context, lab string, files []*store.ReportFile) error {
+func mayUpload(ctx context.Context, lab string, files []*reportstore.File) error {
 	who := auth.From(ctx)
 	if everyLab(who) || len(who.Labs) == 0 {
 		return nil

@@ -13,15 +13,16 @@ import (
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // storeBoots writes boots many to a transaction.
-func storeBoots(tb testing.TB, s *store.Store, list []*document.Document) {
+func storeBoots(tb testing.TB, s *reportstore.Store, list []*document.Document) {
 	tb.Helper()
 	for chunk := range slices.Chunk(list, 500) {
-		err := s.InTx(context.Background(), func(tx *store.Store) error {
-			var rows []*store.Report
+		err := s.InTx(context.Background(), func(tx *reportstore.Store) error {
+			var rows []*reportstore.Report
 			for _, b := range chunk {
 				rows = append(rows, boots.row(b))
 			}
@@ -48,7 +49,7 @@ func distinctBoots(tb testing.TB) []*document.Document {
 func TestStoreAnswersAsMemory(t *testing.T) {
 	t.Parallel()
 	docs := distinctBoots(t)
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachOf(t, reportstore.New, func(t *testing.T, s *reportstore.Store) {
 		storeBoots(t, s, docs)
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 300 {
@@ -59,7 +60,7 @@ func TestStoreAnswersAsMemory(t *testing.T) {
 			}
 			wantCount, want := fromMemory(docs, q)
 			var got []string
-			count, err := s.FindReports(t.Context(), boots.table, boots.question(q), func(row *store.Report) error {
+			count, err := s.FindReports(t.Context(), boots.table, boots.question(q), func(row *reportstore.Report) error {
 				got = append(got, row.Get(boots.table, "_id").(string))
 				return nil
 			})
@@ -146,9 +147,9 @@ func TestRestored(t *testing.T) {
 func TestInsertReports(t *testing.T) {
 	t.Parallel()
 	docs := distinctBoots(t)[:300]
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachOf(t, reportstore.New, func(t *testing.T, s *reportstore.Store) {
 		storeBoots(t, s, docs[:1])
-		var rows []*store.Report
+		var rows []*reportstore.Report
 		for _, d := range docs {
 			rows = append(rows, boots.row(d))
 		}

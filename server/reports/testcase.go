@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // CreateTestCase adds a test case to a group that exists.
@@ -26,7 +27,7 @@ func (h *Handler) CreateTestCase(ctx context.Context, _ reportsapi.CreateTestCas
 	}
 	group := given.Text("test_group_id")
 	var id string
-	err = h.store.UpdateReport(ctx, groups.table, group, func(tx *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, groups.table, group, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		g, err := groups.document(old)
 		if err != nil {
 			return nil, err
@@ -85,7 +86,7 @@ func (h *Handler) DeleteTestCase(ctx context.Context, req reportsapi.DeleteTestC
 	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	err = h.store.UpdateReport(ctx, groups.table, d.Text("test_group_id"), func(_ *store.Store, old *store.Report) (*store.Report, error) {
+	err = h.store.UpdateReport(ctx, groups.table, d.Text("test_group_id"), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		g, err := groups.document(old)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	searchstore "github.com/slipway-lab/slipway/store/search"
 )
 
 // testFields are what single tests from every source can be asked for.
@@ -24,7 +25,7 @@ var testFields = query.Catalogue{
 }
 
 // sourceNames are the sources as clients know them.
-var sourceNames = map[store.TestSource]string{store.RunSource: "run", store.CaseSource: "case", store.OpportunitySource: "opportunity"}
+var sourceNames = map[searchstore.Source]string{searchstore.RunSource: "run", searchstore.CaseSource: "case", searchstore.OpportunitySource: "opportunity"}
 
 const maxTestPage = 1000
 
@@ -40,9 +41,9 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 	if !who.Is(auth.Admin) {
 		search.SeenBy = &who.Owner
 	}
-	var list store.List[store.FoundTest]
+	var list store.List[searchstore.FoundTest]
 	if !none {
-		if list, err = h.store.FindTests(ctx, search); err != nil {
+		if list, err = searchstore.New(h.store.Store).FindTests(ctx, search); err != nil {
 			return nil, fault.Cursor("after", err)
 		}
 	}
@@ -60,7 +61,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 }
 
 // testSearch reads the question; none says that no source can answer it.
-func (h *Handler) testSearch(raw string) (search store.TestSearch, none bool, err error) {
+func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, err error) {
 	q, err := h.parser.Parse(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)
@@ -90,18 +91,18 @@ func (h *Handler) testSearch(raw string) (search store.TestSearch, none bool, er
 	return search, len(search.Sources) == 0, nil
 }
 
-func testResultToAPI(f *store.FoundTest) reportsapi.FoundTest {
+func testResultToAPI(f *searchstore.FoundTest) reportsapi.FoundTest {
 	r := reportsapi.FoundTest{
 		Source: reportsapi.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: reportsapi.FoundTestOutcome(store.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+		Outcome: reportsapi.FoundTestOutcome(searchstore.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}
 	switch f.Source {
-	case store.RunSource:
+	case searchstore.RunSource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/runs/%s/results/%s/tests/%d", f.Run, f.ResultID, f.N)
-	case store.OpportunitySource:
+	case searchstore.OpportunitySource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%d", *f.ProductID, f.ResultID, f.N)
 	}

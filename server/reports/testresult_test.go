@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	searchstore "github.com/slipway-lab/slipway/store/search"
 )
 
 type found struct {
@@ -203,7 +204,7 @@ func TestSearchTests_Scan(t *testing.T) {
 		for _, query := range []string{"", "outcome=fail&", "status=fail&", "ne=status,success&", "source=run&ne=name,a&", "job=j&ne=name,x&", "ne=lab_name,x&outcome=fail&"} {
 			whole := findTests(t, s, query+"limit=1000").Tests
 			var paged []found
-			search := store.TestSearch{Scan: 3, Page: store.Page{Limit: 7}}
+			search := searchstore.Query{Scan: 3, Page: store.Page{Limit: 7}}
 			parsed, err := reports.SearchOf(strings.TrimSuffix(query, "&"))
 			if err != nil {
 				t.Fatal(err)
@@ -211,7 +212,7 @@ func TestSearchTests_Scan(t *testing.T) {
 			search.Where, search.Sources = parsed.Where, parsed.Sources
 			pages := 0
 			for ; pages < 200; pages++ {
-				list, err := s.Store.FindTests(t.Context(), search)
+				list, err := searchstore.New(s.Store).FindTests(t.Context(), search)
 				if err != nil {
 					t.Fatal(err)
 				}

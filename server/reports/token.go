@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
+	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
 // rightFlags are the flags that a token has for KernelCI's rights.
@@ -145,7 +146,7 @@ func sees(who auth.Identity, t *store.Token) bool { return t.Tenant == who.Tenan
 
 // allTokens reads every token that is not gone and that the caller may know of,
 // oldest first. They are few.
-func allTokens(ctx context.Context, s *store.Store) ([]*store.Token, error) {
+func allTokens(ctx context.Context, s *reportstore.Store) ([]*store.Token, error) {
 	var all []*store.Token
 	who := auth.From(ctx)
 	filter := store.TokenFilter{Page: store.Page{Limit: tokenPage}}
@@ -172,7 +173,7 @@ func allTokens(ctx context.Context, s *store.Store) ([]*store.Token, error) {
 
 // tokenByOID finds the token whose id KernelCI's clients know as this, whoever may
 // know of it; one that is gone is not found.
-func tokenByOID(ctx context.Context, s *store.Store, oid string) (*store.Token, error) {
+func tokenByOID(ctx context.Context, s *reportstore.Store, oid string) (*store.Token, error) {
 	ids, err := s.TokenIDs(ctx)
 	if err != nil {
 		return nil, err
@@ -189,7 +190,7 @@ func tokenByOID(ctx context.Context, s *store.Store, oid string) (*store.Token, 
 }
 
 // tokenByText finds a token, or returns store.ErrNotFound.
-func (h *Handler) tokenByText(ctx context.Context, s *store.Store, text string) (t *store.Token, err error) {
+func (h *Handler) tokenByText(ctx context.Context, s *reportstore.Store, text string) (t *store.Token, err error) {
 	for _, hash := range h.config.Tokens.Hashes(text) {
 		if t, err = s.TokenByHash(ctx, hash); !errors.Is(err, store.ErrNotFound) {
 			break

@@ -14,12 +14,13 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // ListClouds answers a page of clouds, newest first.
 func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
-	list, err := h.store.ListClouds(ctx, store.CloudFilter{
+	list, err := h.store.ListClouds(ctx, resultstore.CloudFilter{
 		Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
 	})
 	if err != nil {
@@ -40,7 +41,7 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 
 // CreateCloud registers a cloud.
 func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudRequestObject) (resultsapi.Response, error) {
-	var cloud store.Cloud
+	var cloud resultstore.Cloud
 	if err := replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
 	}
@@ -67,17 +68,17 @@ func (h *Handler) GetCloud(ctx context.Context, req resultsapi.GetCloudRequestOb
 
 // ReplaceCloud changes every field.
 func (h *Handler) ReplaceCloud(ctx context.Context, req resultsapi.ReplaceCloudRequestObject) (resultsapi.Response, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return replaceCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return replaceCloud(c, req.Body) })
 	return call.OK(body), err
 }
 
 // UpdateCloud changes the fields that the body names.
 func (h *Handler) UpdateCloud(ctx context.Context, req resultsapi.UpdateCloudRequestObject) (resultsapi.Response, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *store.Cloud) error { return patchCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return patchCloud(c, req.Body) })
 	return call.OK(body), err
 }
 
-func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*store.Cloud) error) (resultsapi.Cloud, error) {
+func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) (resultsapi.Cloud, error) {
 	if err := h.store.UpdateCloud(ctx, id, change); err != nil {
 		return resultsapi.Cloud{}, noCloud(id, err)
 	}
@@ -110,7 +111,7 @@ func noCloud(id int64, err error) error {
 
 // replaceCloud puts a whole new record in the place of c; what the body leaves
 // out becomes empty.
-func replaceCloud(c *store.Cloud, in *resultsapi.NewCloud) error {
+func replaceCloud(c *resultstore.Cloud, in *resultsapi.NewCloud) error {
 	c.Label, c.Endpoint, c.AdminEndpoint = in.Label, in.Endpoint, in.AdminEndpoint
 	c.TestUser, c.AdminUser = in.TestUser, in.AdminUser
 	c.EndpointV3, c.AltUser = orEmpty(in.EndpointV3), orEmpty(in.AltUser)
@@ -122,7 +123,7 @@ func replaceCloud(c *store.Cloud, in *resultsapi.NewCloud) error {
 	return checkCloud(c)
 }
 
-func patchCloud(c *store.Cloud, in *resultsapi.CloudPatch) error {
+func patchCloud(c *resultstore.Cloud, in *resultsapi.CloudPatch) error {
 	for _, f := range []struct {
 		into *string
 		from *string
@@ -153,7 +154,7 @@ func patchCloud(c *store.Cloud, in *resultsapi.CloudPatch) error {
 	return checkCloud(c)
 }
 
-func setConfig(c *store.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
+func setConfig(c *resultstore.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
 	c.ExtraConfig = nil
 	config, err := in.Get()
 	if err != nil || len(config) == 0 {
@@ -185,7 +186,7 @@ func pointerText(s string) string { return strings.NewReplacer("~", "~0", "/", "
 
 // checkCloud holds what the document cannot say: the endpoints are http URLs,
 // and no text holds what cannot be stored.
-func checkCloud(c *store.Cloud) error {
+func checkCloud(c *resultstore.Cloud) error {
 	for _, f := range []struct{ name, text string }{
 		{"label", c.Label}, {"test_user", c.TestUser}, {"admin_user", c.AdminUser}, {"alt_user", c.AltUser},
 		{"version", c.Version}, {"tempest_sha", c.TempestSHA}, {"architecture", c.Architecture}, {"cpid", c.CPID},
@@ -211,7 +212,7 @@ func checkCloud(c *store.Cloud) error {
 	return nil
 }
 
-func cloudToAPI(c *store.Cloud) (resultsapi.Cloud, error) {
+func cloudToAPI(c *resultstore.Cloud) (resultsapi.Cloud, error) {
 	out := resultsapi.Cloud{
 		ID:            c.ID,
 		Label:         c.Label,
@@ -233,7 +234,7 @@ func cloudToAPI(c *store.Cloud) (resultsapi.Cloud, error) {
 	return out, err
 }
 
-func configOf(c *store.Cloud) (map[string]map[string]string, error) {
+func configOf(c *resultstore.Cloud) (map[string]map[string]string, error) {
 	config := map[string]map[string]string{}
 	if c.ExtraConfig == nil {
 		return config, nil

@@ -14,31 +14,32 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Store is what the area reads and writes.
 type Store interface {
-	CreateCloud(ctx context.Context, c *store.Cloud) error
-	Cloud(ctx context.Context, id int64) (*store.Cloud, error)
-	ListClouds(ctx context.Context, f store.CloudFilter) (store.List[store.Cloud], error)
-	UpdateCloud(ctx context.Context, id int64, change func(*store.Cloud) error) error
+	CreateCloud(ctx context.Context, c *resultstore.Cloud) error
+	Cloud(ctx context.Context, id int64) (*resultstore.Cloud, error)
+	ListClouds(ctx context.Context, f resultstore.CloudFilter) (store.List[resultstore.Cloud], error)
+	UpdateCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) error
 	DeleteCloud(ctx context.Context, id int64, cascade bool) error
 
-	CreateRun(ctx context.Context, r *store.Run) error
-	Run(ctx context.Context, id int64) (*store.Run, error)
-	ListRuns(ctx context.Context, f store.RunFilter) (store.List[store.Run], error)
+	CreateRun(ctx context.Context, r *resultstore.Run) error
+	Run(ctx context.Context, id int64) (*resultstore.Run, error)
+	ListRuns(ctx context.Context, f resultstore.RunFilter) (store.List[resultstore.Run], error)
 	DeleteRun(ctx context.Context, id int64) error
-	AddStatus(ctx context.Context, runID int64, text string, finished *bool) (*store.StatusMessage, *store.Run, error)
-	ListStatuses(ctx context.Context, runID int64, p store.Page) (store.List[store.StatusMessage], error)
+	AddStatus(ctx context.Context, runID int64, text string, finished *bool) (*resultstore.StatusMessage, *resultstore.Run, error)
+	ListStatuses(ctx context.Context, runID int64, p store.Page) (store.List[resultstore.StatusMessage], error)
 
 	intake.Store
-	PublishResult(ctx context.Context, final *store.Result) (*store.Result, error)
-	Result(ctx context.Context, id uuid.UUID) (*store.Result, error)
-	CurrentResult(ctx context.Context, runID int64) (*store.Result, error)
-	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*store.Result, error)
-	ListResults(ctx context.Context, f store.ResultFilter) (store.List[store.Result], error)
-	ListTests(ctx context.Context, f store.TestFilter) (store.List[store.Test], error)
-	Test(ctx context.Context, r *store.Result, n int64) (*store.Test, error)
+	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
+	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
+	CurrentResult(ctx context.Context, runID int64) (*resultstore.Result, error)
+	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*resultstore.Result, error)
+	ListResults(ctx context.Context, f resultstore.ResultFilter) (store.List[resultstore.Result], error)
+	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
+	Test(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.Test, error)
 	download.Attachments
 }
 
@@ -53,7 +54,7 @@ type Handler struct {
 var _ resultsapi.StrictServerInterface = (*Handler)(nil)
 
 // New checks the settings.
-func New(s *store.Store, c Config) (*Handler, error) {
+func New(s *resultstore.Store, c Config) (*Handler, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

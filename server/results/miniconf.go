@@ -8,7 +8,7 @@ import (
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/edge/call"
-	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // sections are options by section and key. All of them are text, because the
@@ -40,7 +40,7 @@ func (s sections) merge(layer map[string]map[string]string) {
 // is made anew for each call: the original merged into one dictionary for all,
 // and the settings of one cloud leaked into the next answer
 // (refstack/tools/tempest_tester.py).
-func miniconf(server map[string]map[string]string, cloud *store.Cloud) (sections, error) {
+func miniconf(server map[string]map[string]string, cloud *resultstore.Cloud) (sections, error) {
 	s := sections{
 		"compute": {
 			"image_ssh_user": "root", "image_ssh_password": "password",
@@ -62,7 +62,7 @@ func miniconf(server map[string]map[string]string, cloud *store.Cloud) (sections
 	return s, err
 }
 
-func altUser(c *store.Cloud) string {
+func altUser(c *resultstore.Cloud) string {
 	if c.AltUser != "" {
 		return c.AltUser
 	}
@@ -88,7 +88,7 @@ func (h *Handler) GetMiniconf(ctx context.Context, req resultsapi.GetMiniconfReq
 	if err != nil {
 		return nil, err
 	}
-	var cloud *store.Cloud
+	var cloud *resultstore.Cloud
 	if run.CloudID != nil {
 		if cloud, err = h.store.Cloud(ctx, *run.CloudID); err != nil {
 			return nil, err

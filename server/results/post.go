@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 var resultFields = append([]string{"strict"}, runnerFields...)
@@ -46,7 +47,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 
 // ingest reads a stored file into a result of the run, which is nil for an
 // anonymous one. The same bytes for the same run are one result.
-func (h *Handler) ingest(ctx context.Context, run *store.Run, file intake.File, strict bool) (*store.Result, error) {
+func (h *Handler) ingest(ctx context.Context, run *resultstore.Run, file intake.File, strict bool) (*resultstore.Result, error) {
 	result := file.Result()
 	result.Tenant, result.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
 	if run != nil {
@@ -55,7 +56,7 @@ func (h *Handler) ingest(ctx context.Context, run *store.Run, file intake.File, 
 			return old, err
 		}
 	}
-	var published *store.Result
+	var published *resultstore.Result
 	err := h.intake.Take(ctx, result, strict, func(*subunit.Report) (_ bool, err error) {
 		published, err = h.store.PublishResult(ctx, result)
 		return true, err
@@ -64,7 +65,7 @@ func (h *Handler) ingest(ctx context.Context, run *store.Run, file intake.File, 
 }
 
 // earlier returns the result that these bytes made for the run before.
-func (h *Handler) earlier(ctx context.Context, run *store.Run, file intake.File) (*store.Result, error) {
+func (h *Handler) earlier(ctx context.Context, run *resultstore.Run, file intake.File) (*resultstore.Result, error) {
 	old, err := h.store.ResultByUpload(ctx, run.ID, file.SHA256)
 	if !errors.Is(err, store.ErrNotFound) {
 		return old, err
@@ -83,7 +84,7 @@ func goneRun(err error) error {
 }
 
 // saved is the answer to an upload.
-func (h *Handler) saved(ctx context.Context, r *store.Result) (resultsapi.Response, error) {
+func (h *Handler) saved(ctx context.Context, r *resultstore.Result) (resultsapi.Response, error) {
 	current, err := h.isCurrent(ctx, r)
 	if err != nil {
 		return nil, err

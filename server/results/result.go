@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // ListRunResults answers the attempts of a run that the caller may see, the
@@ -23,7 +24,7 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
-	list, err := h.store.ListResults(ctx, store.ResultFilter{RunID: req.TestID, SeenBy: seenBy(ctx), Page: page})
+	list, err := h.store.ListResults(ctx, resultstore.ResultFilter{RunID: req.TestID, SeenBy: seenBy(ctx), Page: page})
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (h *Handler) GetRunResult(ctx context.Context, req resultsapi.GetRunResultR
 }
 
 // result finds a result of a run by its id, or the newest one as "current".
-func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.Result, error) {
+func (h *Handler) result(ctx context.Context, testID int64, id string) (*resultstore.Result, error) {
 	if !auth.From(ctx).SeesAll() {
 		if _, err := h.run(ctx, testID); err != nil {
 			return nil, err
@@ -73,7 +74,7 @@ func (h *Handler) result(ctx context.Context, testID int64, id string) (*store.R
 
 // mayRead keeps what somebody uploaded through RefStack's later API, signed and
 // not shared, from others on this side as well.
-func mayRead(ctx context.Context, r *store.Result) error {
+func mayRead(ctx context.Context, r *resultstore.Result) error {
 	if owner := seenBy(ctx); owner != nil && r.PrivateTo != "" && r.PrivateTo != *owner {
 		return fault.Forbidden("the result is private to who signed it")
 	}
@@ -90,7 +91,7 @@ func seenBy(ctx context.Context) *string {
 	return &who.Owner
 }
 
-func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*store.Result, error) {
+func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*resultstore.Result, error) {
 	if id == "current" {
 		return h.store.CurrentResult(ctx, testID)
 	}
@@ -101,7 +102,7 @@ func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*sto
 	return h.store.Result(ctx, u)
 }
 
-func (h *Handler) isCurrent(ctx context.Context, r *store.Result) (bool, error) {
+func (h *Handler) isCurrent(ctx context.Context, r *resultstore.Result) (bool, error) {
 	current, err := h.store.CurrentResult(ctx, r.RunID)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
@@ -114,9 +115,9 @@ func (h *Handler) isCurrent(ctx context.Context, r *store.Result) (bool, error) 
 
 func runPath(testID int64) string { return fmt.Sprintf("/v1/runs/%d", testID) }
 
-func resultPath(r *store.Result) string { return runPath(r.RunID) + "/results/" + r.ID.String() }
+func resultPath(r *resultstore.Result) string { return runPath(r.RunID) + "/results/" + r.ID.String() }
 
-func resultToAPI(r *store.Result, current bool) (resultsapi.RunResult, error) {
+func resultToAPI(r *resultstore.Result, current bool) (resultsapi.RunResult, error) {
 	out := resultsapi.RunResult{
 		TestID:      r.RunID,
 		ResultID:    r.ID,
@@ -155,7 +156,7 @@ func decode[T any](text store.JSON, into *[]T) error {
 	return json.Unmarshal(text, into)
 }
 
-func countsToAPI(c store.Counts) resultsapi.TestCounts {
+func countsToAPI(c resultstore.Counts) resultsapi.TestCounts {
 	return resultsapi.TestCounts{
 		Success: c.Success, Xfail: c.XFail, Skip: c.Skip, Fail: c.Fail, Uxsuccess: c.UXSuccess,
 		Inprogress: c.InProgress, Unknown: c.Unknown, Exists: c.Exists,
@@ -169,9 +170,9 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
-	filter := store.TestFilter{Result: r, Q: deref(req.Params.Q), Page: page}
+	filter := resultstore.TestFilter{Result: r, Q: deref(req.Params.Q), Page: page}
 	if req.Params.Status != nil {
-		status, _ := store.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
+		status, _ := resultstore.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
 		filter.Status = &status
 	}
 	list, err := h.store.ListTests(ctx, filter)
@@ -196,7 +197,7 @@ func (h *Handler) GetTest(ctx context.Context, req resultsapi.GetTestRequestObje
 	return call.OK(testToAPI(t)), nil
 }
 
-func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*store.Result, *store.Test, error) {
+func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*resultstore.Result, *resultstore.Test, error) {
 	r, err := h.result(ctx, testID, resultID)
 	if err != nil {
 		return nil, nil, err
@@ -208,7 +209,7 @@ func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int
 	return r, t, err
 }
 
-func testToAPI(t *store.Test) resultsapi.Test {
+func testToAPI(t *resultstore.Test) resultsapi.Test {
 	out := resultsapi.Test{
 		N:           int32(t.N),
 		ID:          t.Name,

@@ -16,12 +16,13 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // ListRuns answers a page of runs, newest first.
 func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
-	filter := store.RunFilter{Finished: req.Params.Finished, Tenants: auth.From(ctx).Tenants(), Page: page}
+	filter := resultstore.RunFilter{Finished: req.Params.Finished, Tenants: auth.From(ctx).Tenants(), Page: page}
 	if req.Params.CloudID != nil {
 		filter.CloudID = *req.Params.CloudID
 	}
@@ -47,7 +48,7 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 
 // CreateRun makes a run of a cloud, or of none.
 func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequestObject) (resultsapi.Response, error) {
-	run := &store.Run{Tenant: auth.From(ctx).Tenant}
+	run := &resultstore.Run{Tenant: auth.From(ctx).Tenant}
 	if req.Body != nil {
 		if id, err := req.Body.CloudID.Get(); err == nil {
 			run.CloudID = &id
@@ -83,7 +84,7 @@ func (h *Handler) GetRun(ctx context.Context, req resultsapi.GetRunRequestObject
 
 // run returns a run that the caller may see; the run of another tenant does not
 // exist for him.
-func (h *Handler) run(ctx context.Context, id int64) (*store.Run, error) {
+func (h *Handler) run(ctx context.Context, id int64) (*resultstore.Run, error) {
 	run, err := h.store.Run(ctx, id)
 	if err == nil && !auth.From(ctx).Sees(run.Tenant) {
 		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
@@ -105,7 +106,7 @@ func (h *Handler) DeleteRun(ctx context.Context, req resultsapi.DeleteRunRequest
 // verified is the 403 that RefStack's later API gives for a result that was
 // verified, with its words (refstack/api/controllers/results.py, delete).
 func verified(err error) error {
-	if errors.Is(err, store.ErrVerified) {
+	if errors.Is(err, resultstore.ErrVerified) {
 		return fault.Forbidden("Can not delete a verified test run.").Because(err)
 	}
 	return err
@@ -118,7 +119,7 @@ func noRun(id int64, err error) error {
 	return err
 }
 
-func (h *Handler) runToAPI(ctx context.Context, r *store.Run) (resultsapi.Run, error) {
+func (h *Handler) runToAPI(ctx context.Context, r *resultstore.Run) (resultsapi.Run, error) {
 	out := resultsapi.Run{
 		TestID:        r.ID,
 		CloudID:       nullable.NewNullNullable[int64](),
@@ -164,7 +165,7 @@ var runnerFields = []string{"test_id", "run_token"}
 
 // namedRun is the run that a GET of a runner names in its query. Whatever is
 // wrong with the id is a 400, as RefStack's text says.
-func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
+func (h *Handler) namedRun(ctx context.Context) (*resultstore.Run, error) {
 	values, err := upload.ReadText(ctx, upload.Request{Query: call.From(ctx).Query}, upload.Options{Known: runnerFields})
 	if err != nil {
 		return nil, intake.Fault(err)
@@ -180,7 +181,7 @@ func (h *Handler) namedRun(ctx context.Context) (*store.Run, error) {
 // checks the secret of the run. A runner without a credential may report to the
 // run of any tenant, as RefStack has it; whoever wants to keep strangers out
 // gives the run a secret, or closes the runner calls.
-func (h *Handler) runOf(ctx context.Context, values upload.Values) (*store.Run, error) {
+func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore.Run, error) {
 	id, ok, err := values.ID("test_id")
 	if err != nil {
 		return nil, intake.Fault(err)

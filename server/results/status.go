@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // UpdateTestStatus takes a status message; the run stands in the query or body.
@@ -88,7 +89,7 @@ func (h *Handler) ListStatuses(ctx context.Context, req resultsapi.ListStatusesR
 	return call.OK(body).Linked(link), nil
 }
 
-func statusToAPI(m *store.StatusMessage) resultsapi.Status {
+func statusToAPI(m *resultstore.StatusMessage) resultsapi.Status {
 	out := resultsapi.Status{ID: m.ID, Text: m.Text, CreatedAt: m.CreatedAt, Finished: nullable.NewNullNullable[bool]()}
 	if m.Finished != nil {
 		out.Finished.Set(*m.Finished)

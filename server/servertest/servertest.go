@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -246,7 +247,7 @@ func ForExample() (url, token string, stop func()) {
 	}
 	dir, err := os.MkdirTemp("", "slipway-example-")
 	must(err)
-	s, err := store.Open(context.Background(), store.Config{DataDir: dir})
+	s, err := areas.Open(context.Background(), store.Config{DataDir: dir})
 	must(err)
 	must(s.Migrate(context.Background()))
 	c := defaults()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 func putBlob(t *testing.T, blobs store.Blobs, content []byte) string {
@@ -195,7 +196,7 @@ func TestSweepBlobs(t *testing.T) {
 	t.Parallel()
 	EachConfig(t, func(t *testing.T, cfg store.Config) {
 		ctx := context.Background()
-		s := Open(t, cfg)
+		s := resultstore.New(Open(t, cfg))
 		dir := filepath.Join(cfg.DataDir, "blobs")
 		upload1, content, orphan, young, again := putBlob(t, s.Blobs, []byte("1")), putBlob(t, s.Blobs, []byte("2")),
 			putBlob(t, s.Blobs, []byte("3")), putBlob(t, s.Blobs, []byte("4")), putBlob(t, s.Blobs, []byte("5"))
@@ -204,7 +205,7 @@ func TestSweepBlobs(t *testing.T) {
 		}
 		age(t, dir, young, store.BlobGrace-time.Minute)
 		putBlob(t, s.Blobs, []byte("5")) // posted again: young again
-		r := &store.Result{SHA256: upload1, ContentSHA256: content}
+		r := &resultstore.Result{SHA256: upload1, ContentSHA256: content}
 		if err := s.BeginResult(ctx, r); err != nil { // not visible yet, but it counts
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // victimDir tells the test binary that it is to write until it is killed.
@@ -33,8 +34,8 @@ func writeForever(dir string) {
 		fmt.Println("failed:", err)
 		os.Exit(1)
 	}
-	r := &store.Result{SHA256: "never published"}
-	_ = s.BeginResult(ctx, r)
+	r := &resultstore.Result{SHA256: "never published"}
+	_ = resultstore.New(s).BeginResult(ctx, r)
 	for client := range 16 {
 		go func() {
 			for i := 0; ; i++ {
@@ -48,7 +49,7 @@ func writeForever(dir string) {
 		}()
 	}
 	for n := int64(1); ; n++ {
-		_ = s.InsertTests(ctx, r.Key, []store.Test{{N: n, Name: fmt.Sprint(n)}})
+		_ = resultstore.New(s).InsertTests(ctx, r.Key, []resultstore.Test{{N: n, Name: fmt.Sprint(n)}})
 	}
 }
 
@@ -79,8 +80,8 @@ func TestKill_LosesNothingAcknowledged(t *testing.T) {
 		t.Fatalf("the victim ended after %q", acknowledged)
 	}
 
-	s := Open(t, store.Config{DataDir: dir, Exclusive: true})
-	there := names(t, s)
+	s := resultstore.New(Open(t, store.Config{DataDir: dir, Exclusive: true}))
+	there := names(t, s.Store)
 	for _, name := range acknowledged {
 		if _, ok := slices.BinarySearch(there, name); !ok {
 			t.Errorf("row %q was acknowledged and is gone", name)

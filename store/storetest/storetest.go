@@ -18,6 +18,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
 )
 
 // PostgresEnv names the variable with the address of the test database.
@@ -30,11 +31,11 @@ func New(t testing.TB) *store.Store {
 	return Open(t, store.Config{DataDir: t.TempDir()})
 }
 
-// Open opens and migrates the store that cfg describes, and closes it when the
-// test ends.
+// Open opens and migrates the store that cfg describes, with all areas, and closes
+// it when the test ends.
 func Open(t testing.TB, cfg store.Config) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), cfg)
+	s, err := areas.Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatalf("store.Open: %v", err)
 	}
@@ -53,6 +54,12 @@ func Open(t testing.TB, cfg store.Config) *store.Store {
 func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
 	EachConfig(t, func(t *testing.T, cfg store.Config) { test(t, Open(t, cfg)) })
+}
+
+// EachOf is Each for the tests of an area: area is the New of its package.
+func EachOf[S any](t *testing.T, area func(*store.Store) S, test func(t *testing.T, s S)) {
+	t.Helper()
+	Each(t, func(t *testing.T, s *store.Store) { test(t, area(s)) })
 }
 
 // EachConfig runs test in parallel with the configuration of an empty database

@@ -7,16 +7,17 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
-// Attachments opens what was kept of attachments; *store.Store does.
+// Attachments opens what was kept of attachments; the Store of results does.
 type Attachments interface {
-	OpenAttachment(ctx context.Context, r *store.Result, a *store.Attachment) (store.Blob, error)
+	OpenAttachment(ctx context.Context, r *resultstore.Result, a *resultstore.Attachment) (store.Blob, error)
 }
 
 // Attachment returns the attachment k of a test of the result, opened: Send
 // closes it. There is a 404 fault when the test has no such attachment.
-func Attachment(ctx context.Context, from Attachments, r *store.Result, t *store.Test, k int) (File, error) {
+func Attachment(ctx context.Context, from Attachments, r *resultstore.Result, t *resultstore.Test, k int) (File, error) {
 	if k >= len(t.Attachments) {
 		return File{}, fault.NotFound("the test has no attachment %d", k)
 	}

@@ -15,7 +15,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storeerr"
 )
 
 // Fault is an error that a client may see.
@@ -181,11 +181,11 @@ func From(err error) *Fault {
 		return f
 	case errors.As(err, &tooLarge):
 		return TooLarge("the body is over the limit of %d bytes", tooLarge.Limit)
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, storeerr.ErrNotFound):
 		return NotFound("there is no such thing").Because(err)
-	case errors.Is(err, store.ErrConflict):
+	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return Unavailable("the store cannot be reached; nothing was changed").Because(err)
 	case errors.Is(err, context.Canceled):
 		// Nobody reads this answer: the client has gone.
@@ -215,7 +215,7 @@ func Body(err error) error {
 // Cursor makes store.ErrBadCursor a 400 that names the parameter in which the
 // cursor came. Other errors pass unchanged.
 func Cursor(parameter string, err error) error {
-	if errors.Is(err, store.ErrBadCursor) {
+	if errors.Is(err, storeerr.ErrBadCursor) {
 		return InvalidField("query", parameter, "must be a cursor that an earlier page of this list gave").Because(err)
 	}
 	return err

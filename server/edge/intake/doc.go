@@ -12,14 +12,15 @@ import (
 	"context"
 
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Store is what an intake writes to.
 type Store interface {
-	BeginResult(ctx context.Context, r *store.Result) error
-	InsertTests(ctx context.Context, resultKey int64, tests []store.Test) error
-	UpdateTests(ctx context.Context, resultKey int64, tests []store.Test) error
-	SetTestRecords(ctx context.Context, resultKey int64, records []store.TestRecords) error
+	BeginResult(ctx context.Context, r *resultstore.Result) error
+	InsertTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
+	UpdateTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
+	SetTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecords) error
 	DiscardResult(ctx context.Context, key int64) error
 }
 

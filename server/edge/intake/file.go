@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // File is an upload in the blob store.
@@ -20,8 +20,8 @@ type File struct {
 
 // Result returns a result of the file, with what is known of it before it is
 // read.
-func (f File) Result() *store.Result {
-	return &store.Result{SHA256: f.SHA256, Bytes: f.Size, ContentSHA256: f.SHA256, ContentBytes: f.Size}
+func (f File) Result() *resultstore.Result {
+	return &resultstore.Result{SHA256: f.SHA256, Bytes: f.Size, ContentSHA256: f.SHA256, ContentBytes: f.Size}
 }
 
 // Receive streams the file of a request to the blob store and reads the text

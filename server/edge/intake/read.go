@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // Take reads the file that the result names into rows of its own and into the
@@ -20,7 +21,7 @@ import (
 //
 // What an upload holds is no error, unless strict is set: then a damaged or
 // unknown file is a 422. Errors of BeginResult pass unchanged.
-func (in *Intake) Take(ctx context.Context, result *store.Result, strict bool, publish func(*subunit.Report) (visible bool, err error)) error {
+func (in *Intake) Take(ctx context.Context, result *resultstore.Result, strict bool, publish func(*subunit.Report) (visible bool, err error)) error {
 	report, err := in.read(ctx, result, strict)
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func (in *Intake) Take(ctx context.Context, result *store.Result, strict bool, p
 }
 
 // read begins the result and reads its file. When it fails, nothing of it stays.
-func (in *Intake) read(ctx context.Context, result *store.Result, strict bool) (*subunit.Report, error) {
+func (in *Intake) read(ctx context.Context, result *resultstore.Result, strict bool) (*subunit.Report, error) {
 	if err := in.Store.BeginResult(ctx, result); err != nil {
 		return nil, err
 	}
@@ -50,14 +51,14 @@ func (in *Intake) read(ctx context.Context, result *store.Result, strict bool) (
 
 // discard removes what an upload has written that failed, also when its
 // request is over; what fails here is left to the sweep.
-func (in *Intake) discard(ctx context.Context, result *store.Result) {
+func (in *Intake) discard(ctx context.Context, result *resultstore.Result) {
 	if err := in.Store.DiscardResult(context.WithoutCancel(ctx), result.Key); err != nil && !errors.Is(err, store.ErrNotFound) {
 		slog.WarnContext(ctx, "unfinished result left to the sweep", "result_id", result.ID, "error", err)
 	}
 }
 
 // fill reads the file into the rows of the result and the fields that sum it up.
-func (in *Intake) fill(ctx context.Context, result *store.Result) (*subunit.Report, error) {
+func (in *Intake) fill(ctx context.Context, result *resultstore.Result) (*subunit.Report, error) {
 	content, gzipDamage, err := in.openContent(ctx, result)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (in *Intake) fill(ctx context.Context, result *store.Result) (*subunit.Repo
 // openContent opens the bytes to parse: the upload itself, or what was inside
 // when it is gzip. That is stored as a blob of its own, because attachments
 // are read from it later.
-func (in *Intake) openContent(ctx context.Context, result *store.Result) (store.Blob, *subunit.Damage, error) {
+func (in *Intake) openContent(ctx context.Context, result *resultstore.Result) (store.Blob, *subunit.Damage, error) {
 	raw, err := in.Blobs.Open(ctx, result.SHA256)
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +111,7 @@ func isGzip(raw store.Blob) (bool, error) {
 }
 
 // summarize fills in what the result says as a whole.
-func summarize(result *store.Result, report *subunit.Report, in *rows) error {
+func summarize(result *resultstore.Result, report *subunit.Report, in *rows) error {
 	counts, tests := in.counts()
 	result.Format, result.Scope = string(report.Format), string(report.Scope)
 	result.Counts, result.Tests = countsToStore(counts), tests
@@ -151,8 +152,8 @@ func damageFault(report *subunit.Report) error {
 	return f
 }
 
-func countsToStore(c subunit.Counts) store.Counts {
-	return store.Counts{
+func countsToStore(c subunit.Counts) resultstore.Counts {
+	return resultstore.Counts{
 		Success: int64(c[subunit.Success]), XFail: int64(c[subunit.XFail]), Skip: int64(c[subunit.Skip]), Fail: int64(c[subunit.Fail]),
 		UXSuccess: int64(c[subunit.UXSuccess]), InProgress: int64(c[subunit.InProgress]), Unknown: int64(c[subunit.Unknown]), Exists: int64(c[subunit.Exists]),
 	}

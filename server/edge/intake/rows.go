@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
-	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 const (
@@ -45,10 +45,10 @@ type rows struct {
 	result int64 // key
 
 	tests   map[nameID]*seen
-	listed  map[nameID]store.Test // only listed so far
-	pending map[int32]int         // n -> place in inserts
-	inserts []store.Test
-	updates map[int32]store.Test
+	listed  map[nameID]resultstore.Test // only listed so far
+	pending map[int32]int               // n -> place in inserts
+	inserts []resultstore.Test
+	updates map[int32]resultstore.Test
 
 	batches chan batch
 	done    chan error
@@ -56,17 +56,17 @@ type rows struct {
 
 // batch is what goes to the store in one call.
 type batch struct {
-	insert, update []store.Test
-	records        []store.TestRecords
+	insert, update []resultstore.Test
+	records        []resultstore.TestRecords
 }
 
 func newRows(ctx context.Context, s Store, result int64) *rows {
 	in := &rows{
 		ctx: ctx, store: s, result: result,
 		tests:   map[nameID]*seen{},
-		listed:  map[nameID]store.Test{},
+		listed:  map[nameID]resultstore.Test{},
 		pending: map[int32]int{},
-		updates: map[int32]store.Test{},
+		updates: map[int32]resultstore.Test{},
 		batches: make(chan batch, 1),
 		done:    make(chan error, 1),
 	}
@@ -154,7 +154,7 @@ func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) err
 	return in.flushWhen(len(in.updates) >= batchTests)
 }
 
-func (in *rows) insert(known *seen, row store.Test) error {
+func (in *rows) insert(known *seen, row resultstore.Test) error {
 	known.stored = true
 	in.pending[known.n] = len(in.inserts)
 	in.inserts = append(in.inserts, row)
@@ -168,7 +168,7 @@ func (in *rows) flushWhen(full bool) error {
 		return nil
 	}
 	b := batch{insert: in.inserts, update: slices.Collect(maps.Values(in.updates))}
-	in.inserts, in.updates, in.pending = nil, map[int32]store.Test{}, map[int32]int{}
+	in.inserts, in.updates, in.pending = nil, map[int32]resultstore.Test{}, map[int32]int{}
 	select {
 	case in.batches <- b:
 		return nil
@@ -198,10 +198,10 @@ func (in *rows) finishRows() error {
 	if err := in.flushWhen(true); err != nil {
 		return err
 	}
-	var stale []store.TestRecords
+	var stale []resultstore.TestRecords
 	for _, known := range in.tests {
 		if known.stale {
-			stale = append(stale, store.TestRecords{N: int64(known.n), Records: int64(known.records)})
+			stale = append(stale, resultstore.TestRecords{N: int64(known.n), Records: int64(known.records)})
 		}
 	}
 	select {
@@ -221,20 +221,20 @@ func (in *rows) counts() (counts subunit.Counts, tests int64) {
 }
 
 // testOf copies a record, which belongs to the parser.
-func testOf(r *subunit.Record, known *seen) store.Test {
-	t := store.Test{
+func testOf(r *subunit.Record, known *seen) resultstore.Test {
+	t := resultstore.Test{
 		N:       int64(known.n),
 		Name:    r.ID,
-		Status:  store.TestStatus(r.Status),
+		Status:  resultstore.TestStatus(r.Status),
 		Start:   r.Start,
 		Stop:    r.Stop,
 		Records: int64(known.records),
 		Tags:    slices.Clone(r.Tags),
 	}
 	for _, a := range r.Attachments {
-		kept := store.Attachment{Name: a.Name, MIME: a.MIME, Size: a.Size, Inline: slices.Clone(a.Data)}
+		kept := resultstore.Attachment{Name: a.Name, MIME: a.MIME, Size: a.Size, Inline: slices.Clone(a.Data)}
 		for _, s := range a.Spans {
-			kept.Spans = append(kept.Spans, store.Span(s))
+			kept.Spans = append(kept.Spans, resultstore.Span(s))
 		}
 		t.Attachments = append(t.Attachments, kept)
 	}

@@ -1,0 +1,322 @@
+package refstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/results"
+)
+
+// Published is what RefStack's later API says of a result, beside the result
+// itself: whose it is, what was noted about it, and the subunit stream that
+// belongs to it.
+type Published struct {
+	ResultKey int64     `gorm:"primaryKey"` // the result that lists the passes
+	ID        uuid.UUID `gorm:"type:text"`  // its public id
+	RunID     int64
+
+	StreamKey int64  `gorm:"serializer:zeronull;type:bigint"` // the result that was read from the stream
+	StreamID  string // its public id; empty while there is none
+
+	CPID            string `gorm:"column:cpid"`
+	DurationSeconds int64
+	Owner           string // empty for an anonymous upload
+	Public          bool   // set by the store: no owner, or shared
+	Verification    int64  `gorm:"column:verification_status"`
+
+	// What its owner noted; nil when nothing.
+	Shared    *string
+	Guideline *string
+	Target    *string
+
+	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
+}
+
+// TableName says what the rows are, since one of them is no noun.
+func (Published) TableName() string { return "published_results" }
+
+// Publish makes passes visible, as PublishResult does, together with what the
+// later API says of it, and with the stream it was made from unless that is
+// nil; both belong to the same run then. It fills in everything in p that the
+// result decides.
+//
+// When the run has a result of the same bytes, what was published of that one
+// is returned. Errors are those of PublishResult and LinkStream; ErrPublic also
+// when it is the list of passes that the run has.
+func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
+	var published *Published
+	err := s.InTx(ctx, func(tx *Store) error {
+		r, err := tx.PublishResult(ctx, passes)
+		if err != nil {
+			return err
+		}
+		published, err = tx.published(ctx, "result_key = ?", r.Key)
+		if errors.Is(err, store.ErrNotFound) {
+			if err = p.mayTake(r, passes); err == nil {
+				published, err = tx.describe(p, r)
+			}
+		}
+		if err != nil || stream == nil {
+			return err
+		}
+		return tx.linkStream(ctx, published, stream)
+	})
+	return published, err
+}
+
+// describe adds the row of a result that was published just now.
+func (s *Store) describe(p *Published, r *results.Result) (*Published, error) {
+	row := *p // a copy, in case this runs again
+	row.ResultKey, row.ID, row.RunID, row.CreatedAt = r.Key, r.ID, r.RunID, r.CreatedAt
+	row.setPublic()
+	if err := s.db.Tx.Create(&row).Error; err != nil {
+		return nil, fmt.Errorf("publish result %s: %w", r.ID, store.Translate(err))
+	}
+	return &row, s.setPrivate(&row)
+}
+
+// ErrPublic says that the run has the bytes already, by an upload that everybody
+// may see. Whoever signs them later must not take that away from others.
+var ErrPublic = fmt.Errorf("the run has a result of these bytes that everybody may see: %w", store.ErrConflict)
+
+// mayTake reports whether what is said of an upload may be said of the result
+// that came of it: it is new, or nobody loses sight of it.
+func (p *Published) mayTake(r, uploaded *results.Result) error {
+	if r.Key != uploaded.Key && p.Owner != "" && r.PrivateTo != p.Owner {
+		return fmt.Errorf("result %s: %w", r.ID, ErrPublic)
+	}
+	return nil
+}
+
+// LinkStream makes a stream visible as an attempt of the run of a published
+// result, and as that result's stream. ErrConflict: the result has another
+// stream, or this one is not being uploaded. ErrPublic: the result belongs to
+// somebody, and the run has the stream already. ErrNotFound: the result is gone.
+func (s *Store) LinkStream(ctx context.Context, id uuid.UUID, stream *results.Result) (*Published, error) {
+	var published *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if published, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		return tx.linkStream(ctx, published, stream)
+	})
+	return published, err
+}
+
+func (s *Store) linkStream(ctx context.Context, p *Published, stream *results.Result) error {
+	// The run may be younger than the upload of the stream.
+	err := s.db.Tx.Model(&results.Result{}).Where("key = ?", stream.Key).Update("run_id", p.RunID).Error
+	if err != nil {
+		return fmt.Errorf("stream of result %s: %w", p.ID, store.Translate(err))
+	}
+	r, err := s.PublishResult(ctx, stream)
+	if err != nil {
+		return err
+	}
+	if p.StreamKey == r.Key {
+		return nil
+	}
+	if p.StreamKey != 0 {
+		return fmt.Errorf("result %s has a stream: %w", p.ID, store.ErrConflict)
+	}
+	if err := p.mayTake(r, stream); err != nil {
+		return err
+	}
+	p.StreamKey, p.StreamID = r.Key, r.ID.String()
+	return s.savePublished(p)
+}
+
+// Published returns what the later API says of the result with this id, or
+// ErrNotFound.
+func (s *Store) Published(ctx context.Context, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, "id = ?", id.String())
+}
+
+// PublishedByStream is Published by the id of the stream.
+func (s *Store) PublishedByStream(ctx context.Context, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, "stream_id = ?", id.String())
+}
+
+func (s *Store) published(ctx context.Context, where string, args ...any) (*Published, error) {
+	var p Published
+	if err := s.db.Read(ctx).Where(where, args...).Take(&p).Error; err != nil {
+		return nil, fmt.Errorf("published result %v: %w", args, store.Translate(err))
+	}
+	return &p, nil
+}
+
+// PublishedFilter narrows a list of published results; zero fields do not,
+// except Owner.
+type PublishedFilter struct {
+	// Owner chooses the results of one owner. Empty: those that everybody may
+	// see.
+	Owner string
+
+	CPID         string
+	From, To     time.Time // inclusive
+	Verification *int64
+	Page         store.Page
+}
+
+var publishedOrder = store.Order[Published]{
+	Name: "published",
+	Keys: []store.SortKey{{Column: "created_at", Desc: true}, {Column: "result_key", Desc: true}},
+	At:   func(p *Published) []any { return []any{store.Micros(p.CreatedAt), p.ResultKey} },
+}
+
+// ListPublished returns published results, newest first.
+func (s *Store) ListPublished(ctx context.Context, f PublishedFilter) (store.List[Published], error) {
+	q := s.db.Read(ctx).Model(&Published{})
+	if f.Owner != "" {
+		q = q.Where("owner = ?", f.Owner)
+	} else {
+		q = q.Where("public = ?", true)
+	}
+	q = tables.WhereSet(q, "cpid", f.CPID)
+	if !f.From.IsZero() {
+		q = q.Where("created_at >= ?", store.Micros(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("created_at <= ?", store.Micros(f.To))
+	}
+	if f.Verification != nil {
+		q = q.Where("verification_status = ?", *f.Verification)
+	}
+	list, err := publishedOrder.Page(q, f.Page)
+	if err != nil {
+		return list, fmt.Errorf("list published results: %w", err)
+	}
+	return list, nil
+}
+
+// UpdatePublished loads what is said of a result, lets change edit it and saves
+// it in one transaction. Only the notes, the owner and the verification can
+// change. It returns ErrNotFound, or the error of change without saving
+// anything.
+func (s *Store) UpdatePublished(ctx context.Context, id uuid.UUID, change func(*Published) error) (*Published, error) {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		old := *p
+		if err := change(p); err != nil {
+			return err
+		}
+		p.ResultKey, p.ID, p.RunID, p.CreatedAt = old.ResultKey, old.ID, old.RunID, old.CreatedAt
+		p.StreamKey, p.StreamID = old.StreamKey, old.StreamID
+		return tx.savePublished(p)
+	})
+	return p, err
+}
+
+func (s *Store) lockPublished(id uuid.UUID) (*Published, error) {
+	var p Published
+	err := s.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&p, "id = ?", id.String()).Error
+	if err != nil {
+		return nil, fmt.Errorf("published result %s: %w", id, store.Translate(err))
+	}
+	return &p, nil
+}
+
+func (s *Store) savePublished(p *Published) error {
+	p.setPublic()
+	if err := s.db.Tx.Save(p).Error; err != nil {
+		return fmt.Errorf("update published result %s: %w", p.ID, store.Translate(err))
+	}
+	return s.setPrivate(p)
+}
+
+// setPrivate lets the result and its stream know whose they are.
+func (s *Store) setPrivate(p *Published) error {
+	owner := p.Owner
+	if p.Public {
+		owner = ""
+	}
+	keys := []int64{p.ResultKey, p.StreamKey}
+	err := s.db.Tx.Model(&results.Result{}).Where("key IN ? AND private_to <> ?", keys, owner).Update("private_to", owner).Error
+	if err != nil {
+		return fmt.Errorf("owner of result %s: %w", p.ID, store.Translate(err))
+	}
+	return nil
+}
+
+// DeletePublished removes a published result, its stream, and nothing else: the
+// run stays, with what runners said of it. check sees the row as it is at that
+// moment and may refuse. ErrNotFound: no such result.
+func (s *Store) DeletePublished(ctx context.Context, id uuid.UUID, check func(*Published) error) error {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		if p.StreamID != "" {
+			if err := tx.deleteStream(ctx, p); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteResult(ctx, p.ID)
+	})
+	if err == nil {
+		s.PurgeDiscarded(ctx, p.StreamKey, p.ResultKey)
+	}
+	return err
+}
+
+// DeleteStream removes the stream of a published result, which stays itself.
+// check is that of DeletePublished. ErrNotFound: no such result, or it has no
+// stream.
+func (s *Store) DeleteStream(ctx context.Context, id uuid.UUID, check func(*Published) error) error {
+	var p *Published
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if p, err = tx.lockPublished(id); err != nil {
+			return err
+		}
+		if err := check(p); err != nil {
+			return err
+		}
+		if p.StreamID == "" {
+			return fmt.Errorf("stream of result %s: %w", id, store.ErrNotFound)
+		}
+		return tx.deleteStream(ctx, p)
+	})
+	if err == nil {
+		s.PurgeDiscarded(ctx, p.StreamKey)
+	}
+	return err
+}
+
+func (s *Store) deleteStream(ctx context.Context, p *Published) error {
+	id, err := uuid.Parse(p.StreamID)
+	if err != nil {
+		return fmt.Errorf("stream of result %s: %w", p.ID, err)
+	}
+	return s.DeleteResult(ctx, id) // which takes it away from here as well
+}
+
+// IsShared reports whether the owner lets everybody see the result. RefStack
+// takes any text for yes (refstack/api/utils.py, check_user); texts that plainly
+// say no are no here, because a mistake would show what is private.
+func (p *Published) IsShared() bool {
+	if p.Shared == nil {
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(*p.Shared)) {
+	case "", "false", "no", "0", "off":
+		return false
+	}
+	return true
+}
+
+func (p *Published) setPublic() { p.Public = p.Owner == "" || p.IsShared() }

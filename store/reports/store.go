@@ -1,0 +1,36 @@
+// Package reports keeps KernelCI's collections, jobs, builds, boots, test groups,
+// test cases and labs, and the files beside them.
+package reports
+
+import (
+	"context"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
+
+// Schema is what the area adds to the database. The tables of the collections have
+// no model, because they are asked for by the names of their columns.
+var Schema = store.Schema{
+	Models: []any{&File{}},
+	Blobs:  []store.BlobColumn{{Table: "report_files", Column: "sha256"}},
+}
+
+// Store is the store with the rows of this area.
+type Store struct {
+	*store.Store
+	db *tables.DB
+}
+
+// New returns the area's side of a store, inside a transaction or outside.
+func New(s *store.Store) *Store { return &Store{s, s.DB(tables.Key{})} }
+
+// InTx is that of store.Store, with the area's side of the transaction.
+func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
+	return s.Store.InTx(ctx, func(tx *store.Store) error { return change(New(tx)) })
+}
+
+// Snapshot is that of store.Store, with the area's side of the view.
+func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) error {
+	return s.Store.Snapshot(ctx, func(view *store.Store) error { return look(New(view)) })
+}

@@ -1,0 +1,112 @@
+package results
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
+
+// TestStatus is what became of a test. The numbers are subunit's.
+type TestStatus uint8
+
+// A test that never said anything final is inprogress, or unknown when it said
+// nothing at all; exists was listed and not run.
+const (
+	TestUnknown TestStatus = iota
+	TestExists
+	TestInProgress
+	TestSuccess
+	TestUXSuccess
+	TestSkip
+	TestFail
+	TestXFail
+)
+
+var testStatusNames = [...]string{"unknown", "exists", "inprogress", "success", "uxsuccess", "skip", "fail", "xfail"}
+
+// String returns subunit's word for the status.
+func (s TestStatus) String() string {
+	if int(s) < len(testStatusNames) {
+		return testStatusNames[s]
+	}
+	return testStatusNames[TestUnknown]
+}
+
+// ParseTestStatus is the inverse of String; ok is false for other words.
+func ParseTestStatus(word string) (status TestStatus, ok bool) {
+	for i, name := range testStatusNames {
+		if name == word {
+			return TestStatus(i), true
+		}
+	}
+	return TestUnknown, false
+}
+
+// Test is one test of a result.
+type Test struct {
+	N           int64  // its place in the result, given by the caller, unique there
+	Name        string // the test id of the stream; may be empty
+	Status      TestStatus
+	Start, Stop time.Time // zero when the stream did not say
+	Records     int64     // lives of this test id; more than one is a retry
+	Tags        []string
+	Attachments []Attachment
+}
+
+// TestFilter chooses tests of one result.
+type TestFilter struct {
+	Result *Result     // required
+	Status *TestStatus // nil for all
+	Q      string      // part of the name, case matters; empty for all
+	Page   store.Page
+}
+
+// ListTests returns tests of a result in the order of N. Asking for the total
+// costs nothing unless Q is set.
+func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], error) {
+	var list store.List[Test]
+	if f.Page.Total {
+		var err error
+		if list.Total, err = s.countTests(ctx, f); err != nil {
+			return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
+		}
+	}
+	limit := f.Page.Size()
+	err := s.selectTests(ctx, f, limit+1, func(t *Test) error {
+		list.Items = append(list.Items, *t)
+		return nil
+	})
+	if err != nil {
+		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
+	}
+	testOrder.Cut(&list, limit)
+	return list, nil
+}
+
+// EachTest calls f with every test that the filter chooses, in the order of N,
+// and holds only one of them at a time. Page is ignored. It ends with the first
+// error of f, which it returns.
+func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) error) error {
+	filter.Page = store.Page{}
+	return s.selectTests(ctx, filter, -1, f)
+}
+
+// Test returns one test of a result, or ErrNotFound.
+func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
+	var found *Test
+	where := []tables.Condition{tables.If("t.result_key = ?", r.Key), tables.If("t.n = ?", n)}
+	err := s.scanTests(ctx, testSelect+tables.Where(where), tables.Args(where), func(t *Test) error {
+		found = t
+		return nil
+	})
+	if err == nil && found == nil {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("test %d of result %s: %w", n, r.ID, err)
+	}
+	return found, nil
+}

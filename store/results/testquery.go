@@ -1,0 +1,130 @@
+package results
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
+
+const (
+	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.tags, t.attachments"
+	testSelect = "SELECT " + testFields + " FROM tests t JOIN test_names m ON m.id = t.name_id"
+)
+
+var testOrder = store.Order[Test]{
+	Name: "tests",
+	Keys: []store.SortKey{{Column: "t.n"}},
+	At:   func(t *Test) []any { return []any{t.N} },
+}
+
+// contains is the condition that a text has a part, byte for byte. LIKE would
+// ignore case on SQLite and give % a meaning on both.
+func (s *Store) contains(column, part string) tables.Condition {
+	if s.db.Postgres {
+		return tables.If("strpos("+column+", ?) > 0", part)
+	}
+	return tables.If("instr("+column+", ?) > 0", part)
+}
+
+func (s *Store) testConditions(f TestFilter) []tables.Condition {
+	list := []tables.Condition{tables.If("t.result_key = ?", f.Result.Key)}
+	if f.Status != nil {
+		list = append(list, tables.If("t.status = ?", int64(*f.Status)))
+	}
+	if f.Q != "" {
+		list = append(list, s.contains("m.name", f.Q))
+	}
+	return list
+}
+
+func (s *Store) countTests(ctx context.Context, f TestFilter) (int64, error) {
+	if f.Q == "" {
+		if f.Status == nil {
+			return f.Result.Tests, nil
+		}
+		return f.Result.Counts.Of(*f.Status), nil
+	}
+	where := s.testConditions(f)
+	var n int64
+	query := "SELECT COUNT(*) FROM tests t JOIN test_names m ON m.id = t.name_id" + tables.Where(where)
+	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Scan(&n).Error
+	return n, store.Translate(err)
+}
+
+// selectTests calls f with at most limit tests; a negative limit is none.
+func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, each func(*Test) error) error {
+	where := s.testConditions(f)
+	after, err := testOrder.After(f.Page.After)
+	switch {
+	case err != nil:
+		return err
+	case after.SQL != "":
+		where = append(where, after)
+	case f.Page.Offset > 0:
+		where = append(where, s.fromOffset(f))
+	}
+	query := testSelect + tables.Where(where) + " ORDER BY " + testOrder.Terms()
+	if limit >= 0 {
+		query += fmt.Sprintf(" LIMIT %d", limit)
+	}
+	return s.scanTests(ctx, query, tables.Args(where), each)
+}
+
+// fromOffset finds the test on which the page begins. What is skipped is
+// skipped in an index where that suffices, without reading rows and names.
+func (s *Store) fromOffset(f TestFilter) tables.Condition {
+	where := s.testConditions(f)
+	from := "tests t"
+	if f.Q != "" {
+		from += " JOIN test_names m ON m.id = t.name_id"
+	}
+	first := "SELECT t.n FROM " + from + tables.Where(where) + fmt.Sprintf(" ORDER BY t.n LIMIT 1 OFFSET %d", f.Page.Offset)
+	return tables.If("t.n >= ("+first+")", tables.Args(where)...)
+}
+
+func (s *Store) scanTests(ctx context.Context, query string, args []any, each func(*Test) error) error {
+	rows, err := s.db.Read(ctx).Raw(query, args...).Rows()
+	if err != nil {
+		return store.Translate(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t Test
+		if err := t.scan(rows); err != nil {
+			return err
+		}
+		if err := each(&t); err != nil {
+			return err
+		}
+	}
+	return store.Translate(rows.Err())
+}
+
+// scan reads testFields, which stand behind what goes into before.
+func (t *Test) scan(rows *sql.Rows, before ...any) error {
+	var start, stop sql.NullInt64
+	var tags, attachments sql.RawBytes
+	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &tags, &attachments)...)
+	if err != nil {
+		return store.Translate(err)
+	}
+	t.Start, t.Stop = timeOrZero(start), timeOrZero(stop)
+	if t.Tags, err = decodeTags(tags); err != nil {
+		return fmt.Errorf("tags of test %d: %w", t.N, err)
+	}
+	if t.Attachments, err = decodeAttachments(attachments); err != nil {
+		return fmt.Errorf("attachments of test %d: %w", t.N, err)
+	}
+	return nil
+}
+
+func timeOrZero(us sql.NullInt64) time.Time {
+	if !us.Valid {
+		return time.Time{}
+	}
+	return store.FromMicros(us.Int64)
+}

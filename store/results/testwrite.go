@@ -1,0 +1,331 @@
+package results
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// testRow is a test on its way into the tables.
+type testRow struct {
+	n           int64
+	hash        []byte // of the name
+	name        string
+	status      TestStatus
+	start, stop any // int64 or nil
+	records     int64
+	tags        any // []byte or nil
+	attachments any
+}
+
+// nameHashSize keeps the index on names small. 128 bits of a sha256 do not
+// collide, not even when somebody tries.
+const nameHashSize = 16
+
+// NameHash is what a test's name is found by.
+func NameHash(name string) []byte {
+	sum := sha256.Sum256([]byte(name))
+	return sum[:nameHashSize]
+}
+
+// InsertTests adds tests to a result between BeginResult and PublishResult. It
+// writes them in slices of its own transactions, so that other writes go
+// between; an error may leave some of them written. Called with some thousand
+// tests at a time it is fastest, and memory does not grow with the result.
+//
+// ErrConflict: the result is not being uploaded (any more), or has a test with
+// the same N. ErrInvalid: a name is no UTF-8 or has U+0000 in it.
+func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error {
+	rows := make([]testRow, len(tests))
+	for i := range tests {
+		if err := rows[i].fill(&tests[i]); err != nil {
+			return err
+		}
+		rows[i].hash = NameHash(tests[i].Name)
+	}
+	err := s.inSlices(ctx, key, rows, func(tx *Store, slice []testRow) error {
+		if err := tx.internNames(slice); err != nil {
+			return fmt.Errorf("names: %w", store.Translate(err))
+		}
+		return store.Translate(tx.insertRows(key, slice))
+	})
+	if err != nil {
+		return fmt.Errorf("insert tests of result %d: %w", key, err)
+	}
+	return nil
+}
+
+// UpdateTests replaces what is known about tests that were inserted before, by
+// their N; a test id that appears again in the stream needs it. The name stays.
+// An N may appear only once. ErrNotFound: there is no such N. The rest is as
+// with InsertTests.
+func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error {
+	rows := make([]testRow, len(tests))
+	for i := range tests {
+		if err := rows[i].fill(&tests[i]); err != nil {
+			return err
+		}
+	}
+	err := s.inSlices(ctx, key, rows, func(tx *Store, slice []testRow) error {
+		n, err := tx.updateRows(key, slice)
+		if err == nil && n != int64(len(slice)) {
+			err = fmt.Errorf("%d of %d tests: %w", int64(len(slice))-n, len(slice), store.ErrNotFound)
+		}
+		return store.Translate(err)
+	})
+	if err != nil {
+		return fmt.Errorf("update tests of result %d: %w", key, err)
+	}
+	return nil
+}
+
+// The numbered form of parameters is the one that both databases read.
+const setRecords = "UPDATE tests SET records = $1 WHERE result_key = $2 AND n = $3"
+
+// TestRecords is how many records of a stream told of one test.
+type TestRecords struct{ N, Records int64 }
+
+// SetTestRecords corrects the number of records of tests that were inserted
+// before, and nothing else of them. Each N may appear only once; the rest is as
+// with UpdateTests.
+func (s *Store) SetTestRecords(ctx context.Context, key int64, records []TestRecords) error {
+	for len(records) > 0 {
+		slice := records[:min(len(records), s.db.Pace.Rows())]
+		err := s.InTx(ctx, func(tx *Store) error {
+			if err := tx.renewLease(key); err != nil {
+				return err
+			}
+			for _, r := range slice {
+				if _, err := tx.db.Exec(setRecords, r.Records, key, r.N); err != nil {
+					return store.Translate(err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("records of tests of result %d: %w", key, err)
+		}
+		records = records[len(slice):]
+	}
+	return nil
+}
+
+func (r *testRow) fill(t *Test) error {
+	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
+		return fmt.Errorf("name of test %d: %w", t.N, store.ErrInvalid)
+	}
+	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records}
+	if !t.Start.IsZero() {
+		r.start = store.Micros(t.Start)
+	}
+	if !t.Stop.IsZero() {
+		r.stop = store.Micros(t.Stop)
+	}
+	if b := encodeTags(t.Tags); b != nil {
+		r.tags = b
+	}
+	if b := encodeAttachments(t.Attachments); b != nil {
+		r.attachments = b
+	}
+	return nil
+}
+
+// inSlices writes rows in as many transactions as it takes to keep each short.
+func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write func(tx *Store, slice []testRow) error) error {
+	for len(rows) > 0 {
+		slice := rows[:min(len(rows), s.db.Pace.Rows())]
+		var took time.Duration
+		err := s.InTx(ctx, func(tx *Store) error {
+			started := time.Now()
+			defer func() { took = time.Since(started) }()
+			if err := tx.renewLease(key); err != nil {
+				return err
+			}
+			return write(tx, slice)
+		})
+		if err != nil {
+			return err
+		}
+		s.db.Pace.Took(len(slice), took)
+		rows = rows[len(slice):]
+	}
+	return nil
+}
+
+// Statements for many rows at a time: the cost of a statement is shared by its
+// rows. The text of each shape is made once, because the driver finds a
+// prepared statement by its text.
+var (
+	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING")
+	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES ",
+		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?)", "")
+	updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
+		" records = v.column5, tags = v.column6, attachments = v.column7 FROM (VALUES ",
+		"(?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
+)
+
+// shapes is a statement for 64, 8 and 1 rows.
+type shapes [3]struct {
+	rows int
+	sql  string
+}
+
+func newShapes(head, row, tail string) *shapes {
+	var list shapes
+	for i, n := range []int{64, 8, 1} {
+		list[i].rows = n
+		list[i].sql = head + strings.Repeat(row+",", n-1) + row + tail
+	}
+	return &list
+}
+
+// each cuts rows into parts for which there is a statement.
+func (list *shapes) each(rows []testRow, run func(sql string, part []testRow) error) error {
+	for _, shape := range list {
+		for len(rows) >= shape.rows {
+			if err := run(shape.sql, rows[:shape.rows]); err != nil {
+				return err
+			}
+			rows = rows[shape.rows:]
+		}
+	}
+	return nil
+}
+
+func (s *Store) internNames(rows []testRow) error {
+	if s.db.Postgres {
+		return s.pgInternNames(rows)
+	}
+	args := make([]any, 0, 2*64)
+	return nameShapes.each(rows, func(sql string, part []testRow) error {
+		args = args[:0]
+		for i := range part {
+			args = append(args, part[i].hash, part[i].name)
+		}
+		_, err := s.db.Exec(sql, args...)
+		return err
+	})
+}
+
+func (s *Store) insertRows(key int64, rows []testRow) error {
+	if s.db.Postgres {
+		return s.pgInsertRows(key, rows)
+	}
+	args := make([]any, 0, 1+8*64)
+	return insertShapes.each(rows, func(sql string, part []testRow) error {
+		args = append(args[:0], key)
+		for i := range part {
+			r := &part[i]
+			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.tags, r.attachments)
+		}
+		_, err := s.db.Exec(sql, args...)
+		return err
+	})
+}
+
+func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
+	if s.db.Postgres {
+		return s.pgUpdateRows(key, rows)
+	}
+	args := make([]any, 0, 7*64+1)
+	updated := int64(0)
+	err := updateShapes.each(rows, func(sql string, part []testRow) error {
+		args = args[:0]
+		for i := range part {
+			r := &part[i]
+			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.tags, r.attachments)
+		}
+		res, err := s.db.Exec(sql, append(args, key)...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		updated += n
+		return err
+	})
+	return updated, err
+}
+
+// columns are rows turned by a quarter: PostgreSQL takes an array for each
+// column, so one statement fits any number of rows.
+type columns struct {
+	n, records        []int64
+	hash              [][]byte
+	name              []string
+	status            []int16
+	start, stop       []*int64
+	tags, attachments [][]byte
+}
+
+func newColumns(rows []testRow) *columns {
+	c := &columns{}
+	for i := range rows {
+		r := &rows[i]
+		c.n = append(c.n, r.n)
+		c.records = append(c.records, r.records)
+		c.hash = append(c.hash, r.hash)
+		c.name = append(c.name, r.name)
+		c.status = append(c.status, int16(r.status))
+		c.start = append(c.start, optional(r.start))
+		c.stop = append(c.stop, optional(r.stop))
+		tags, _ := r.tags.([]byte)
+		c.tags = append(c.tags, tags)
+		attachments, _ := r.attachments.([]byte)
+		c.attachments = append(c.attachments, attachments)
+	}
+	return c
+}
+
+func optional(v any) *int64 {
+	if n, ok := v.(int64); ok {
+		return &n
+	}
+	return nil
+}
+
+// pgInternNames sorts by hash, so that two uploads of the same suite do not
+// wait for each other crosswise.
+func (s *Store) pgInternNames(rows []testRow) error {
+	c := newColumns(rows)
+	_, err := s.db.Exec(`INSERT INTO test_names (hash, name)
+		SELECT u.hash, u.name FROM unnest($1::bytea[], $2::text[]) AS u (hash, name)
+		WHERE NOT EXISTS (SELECT 1 FROM test_names m WHERE m.hash = u.hash)
+		ORDER BY u.hash ON CONFLICT DO NOTHING`, c.hash, c.name)
+	return err
+}
+
+func (s *Store) pgInsertRows(key int64, rows []testRow) error {
+	c := newColumns(rows)
+	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments)
+		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.tags, u.attachments
+		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[])
+			AS u (n, hash, status, start_us, stop_us, records, tags, attachments)
+		JOIN test_names m ON m.hash = u.hash`,
+		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.tags, c.attachments)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != int64(len(rows)) {
+		return fmt.Errorf("%d of %d rows inserted: %w", n, len(rows), err)
+	}
+	return nil
+}
+
+func (s *Store) pgUpdateRows(key int64, rows []testRow) (int64, error) {
+	c := newColumns(rows)
+	res, err := s.db.Exec(`UPDATE tests SET status = u.status, start_us = u.start_us, stop_us = u.stop_us,
+			records = u.records, tags = u.tags, attachments = u.attachments
+		FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
+			AS u (n, status, start_us, stop_us, records, tags, attachments)
+		WHERE tests.result_key = $1 AND tests.n = u.n`,
+		key, c.n, c.status, c.start, c.stop, c.records, c.tags, c.attachments)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

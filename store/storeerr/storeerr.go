@@ -1,0 +1,47 @@
+// Package storeerr names what can go wrong in the store. Package store hands the
+// names on as its own; this package stands beside it, without SQL, for those who
+// tell errors apart and open no database.
+package storeerr
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can go wrong, as callers see it. Test with errors.Is; the text behind it
+// is for the log.
+var (
+	// ErrNotFound: there is no such row, or none that the caller may see.
+	ErrNotFound = errors.New("not found")
+
+	// ErrConflict: the change contradicts what is stored: a second row with
+	// the same identity, or a state that does not allow it.
+	ErrConflict = errors.New("conflict")
+
+	// ErrReference: the row names another one that does not exist, or another
+	// one still names it.
+	ErrReference = errors.New("reference to a missing row, or still referenced")
+
+	// ErrInvalid: the database refuses the value, for example U+0000 or broken
+	// UTF-8 in a text. Callers are expected to have checked before.
+	ErrInvalid = errors.New("value cannot be stored")
+
+	// ErrUnavailable: the database cannot work at the moment: unreachable,
+	// locked by somebody else, disk full. Trying again later may help.
+	ErrUnavailable = errors.New("store unavailable")
+
+	// ErrClosed: Close was called.
+	ErrClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
+	// ErrInUse: another process serves from the same data directory.
+	ErrInUse = errors.New("already in use by another server")
+
+	// ErrSecretMismatch: the database belongs to a server with another secret.
+	ErrSecretMismatch = errors.New("the server secret does not match the database")
+
+	// ErrBadCursor: a cursor that this list never gave out.
+	ErrBadCursor = errors.New("bad cursor")
+
+	// ErrReadOnly: a change was tried inside Snapshot.
+	ErrReadOnly = errors.New("snapshot is read-only")
+)
