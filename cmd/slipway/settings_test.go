@@ -159,6 +159,41 @@ func TestSettings_Declared(t *testing.T) {
 	}
 }
 
+// TestSettings_NoneIsLost: kong leaves out a field that has the name of one which
+// is no setting (kong:"-") of a struct around it, and says nothing.
+func TestSettings_NoneIsLost(t *testing.T) {
+	t.Parallel()
+
+	flags := serverFlags(t)
+	fields := append(settingsOf(reflect.TypeFor[serveCmd]()), settingsOf(reflect.TypeFor[tokenFlags]())...)
+	for _, help := range append(fields, settingsOf(reflect.TypeFor[storeFlags]())...) {
+		found := false
+		for _, flag := range flags {
+			found = found || flag.OrigHelp == help
+		}
+		if !found {
+			t.Errorf("no flag says %q: call the field another name", help)
+		}
+	}
+	if len(fields) < 90 {
+		t.Errorf("%d settings, want at least 90", len(fields))
+	}
+}
+
+// settingsOf are the sentences of a struct's settings.
+func settingsOf(of reflect.Type) []string {
+	var all []string
+	for i := range of.NumField() {
+		field := of.Field(i)
+		if _, embedded := field.Tag.Lookup("embed"); embedded {
+			all = append(all, settingsOf(field.Type)...)
+		} else if help := field.Tag.Get("help"); help != "" {
+			all = append(all, help)
+		}
+	}
+	return all
+}
+
 // TestSettings_README: the table has a row for each flag of the server.
 func TestSettings_README(t *testing.T) {
 	t.Parallel()
