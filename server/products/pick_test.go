@@ -14,10 +14,16 @@ import (
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
-const (
-	crowd = 64
-	heap  = 1000
-)
+const crowd = 64
+
+// heap is how many opportunities a crowd picks.
+var heap = 1000
+
+func init() {
+	if storetest.Race {
+		heap = 300
+	}
+}
 
 // queueMany makes a product with as many opportunities as are wanted.
 func (l *lab) queueMany(n int) string {

@@ -118,6 +118,8 @@ func TestQueryCases_HTTP(t *testing.T) {
 				t.Run(c.ID, func(t *testing.T) { reports.CheckCase(t, c, p.Count, p.Result) })
 			}
 		}
+		t.Run("counts, groups and batches", func(t *testing.T) { checkAcross(t, s) }) // on the same sample
+		t.Run("posted again", func(t *testing.T) { checkReposted(t, s) })
 	}, clock)
 }
 
@@ -155,10 +157,9 @@ func TestBoot_PostedAgain(t *testing.T) {
 	})
 }
 
-func TestBoot_Reposted(t *testing.T) {
-	t.Parallel()
-	s := servertest.New(t)
-	sample(t, s)
+// checkReposted changes the sample boots by posting them with another outcome.
+func checkReposted(t *testing.T, s *servertest.Server) {
+	t.Helper()
 	if p := get(t, s, "/v1/boots?limit=1"); p.Count != 2000 || p.Limit != 1 {
 		t.Fatalf("count %d, limit %d; want 2000, 1", p.Count, p.Limit)
 	}

@@ -181,86 +181,83 @@ func TestBuildsAndJobs(t *testing.T) {
 	})
 }
 
-// TestAcross asks count, distinct, aggregate and batch about the sample boots,
+// checkAcross asks count, distinct, aggregate and batch about the sample boots,
 // and holds the answers against each other.
-func TestAcross(t *testing.T) {
-	t.Parallel()
-	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-		sample(t, s)
-		var count struct{ Result []struct{ Count int } }
-		ask := func(into any, path string) {
-			t.Helper()
-			a := s.Do("GET", path, "", raw(servertest.AdminToken))
-			if err := json.Unmarshal(a.Body, into); err != nil || a.Status != 200 {
-				t.Fatalf("GET %s: %d %s", path, a.Status, a.Body)
+func checkAcross(t *testing.T, s *servertest.Server) {
+	t.Helper()
+	var count struct{ Result []struct{ Count int } }
+	ask := func(into any, path string) {
+		t.Helper()
+		a := s.Do("GET", path, "", raw(servertest.AdminToken))
+		if err := json.Unmarshal(a.Body, into); err != nil || a.Status != 200 {
+			t.Fatalf("GET %s: %d %s", path, a.Status, a.Body)
+		}
+	}
+	ask(&count, "/count/boot?status=FAIL&gte=retries,2&nonsense=1")
+	if want := get(t, s, "/boot?status=FAIL&gte=retries,2&limit=1").Count; count.Result[0].Count != want || want == 0 {
+		t.Errorf("count %v, search %d", count, want)
+	}
+	var distinct struct {
+		Count  int
+		Result []*string
+	}
+	for _, filter := range []string{"", "?status=PASS&status=FAIL&status=OFFLINE&status=UNTRIED&status=UNKNOWN"} {
+		for _, field := range []string{"board", "lab_name", "mach", "git_describe", "endian", "board_instance"} {
+			distinct.Result = nil
+			ask(&distinct, "/boots/distinct/"+field+filter)
+			var groups page
+			ask(&groups, "/boot?aggregate="+field+"&field="+field+"&sort="+field+"&sort_order=1")
+			if distinct.Count != len(distinct.Result) || len(groups.Result) != distinct.Count {
+				t.Fatalf("%s: count %d, %d values, %d groups", field, distinct.Count, len(distinct.Result), len(groups.Result))
 			}
-		}
-		ask(&count, "/count/boot?status=FAIL&gte=retries,2&nonsense=1")
-		if want := get(t, s, "/boot?status=FAIL&gte=retries,2&limit=1").Count; count.Result[0].Count != want || want == 0 {
-			t.Errorf("count %v, search %d", count, want)
-		}
-		var distinct struct {
-			Count  int
-			Result []*string
-		}
-		for _, filter := range []string{"", "?status=PASS&status=FAIL&status=OFFLINE&status=UNTRIED&status=UNKNOWN"} {
-			for _, field := range []string{"board", "lab_name", "mach", "git_describe", "endian", "board_instance"} {
-				distinct.Result = nil
-				ask(&distinct, "/boots/distinct/"+field+filter)
-				var groups page
-				ask(&groups, "/boot?aggregate="+field+"&field="+field+"&sort="+field+"&sort_order=1")
-				if distinct.Count != len(distinct.Result) || len(groups.Result) != distinct.Count {
-					t.Fatalf("%s: count %d, %d values, %d groups", field, distinct.Count, len(distinct.Result), len(groups.Result))
-				}
-				for i, v := range distinct.Result {
-					if g := groups.Result[i][field]; v == nil && g != nil || v != nil && g != *v {
-						t.Errorf("%s: value %d is %v, the group's %v", field, i, v, g)
-					}
+			for i, v := range distinct.Result {
+				if g := groups.Result[i][field]; v == nil && g != nil || v != nil && g != *v {
+					t.Errorf("%s: value %d is %v, the group's %v", field, i, v, g)
 				}
 			}
 		}
-		for path, want := range map[string]int{"/boot/distinct/nonsense": 400, "/boot/distinct/metadata": 400, "/boot?aggregate=metadata": 400} {
-			if a := s.Do("GET", path, "", raw(servertest.AdminToken)); a.Status != want {
-				t.Errorf("GET %s: %d, want %d", path, a.Status, want)
-			}
+	}
+	for path, want := range map[string]int{"/boot/distinct/nonsense": 400, "/boot/distinct/metadata": 400, "/boot?aggregate=metadata": 400} {
+		if a := s.Do("GET", path, "", raw(servertest.AdminToken)); a.Status != want {
+			t.Errorf("GET %s: %d, want %d", path, a.Status, want)
 		}
-		batch := post(t, s, 200, "/batch", `{"batch":[
+	}
+	batch := post(t, s, 200, "/batch", `{"batch":[
 			{"method":"GET","operation_id":"a","resource":"count","document":"boot","query":"?status=FAIL"},
 			{"collection":"boot","query":"lab_name=lab-alder&limit=2&field=board"},
 			{"resource":"boot","distinct":"arch"},
 			{"resource":"count","document":"boot","distinct":"arch"},
 			{"resource":"nonsense"},
 			{"resource":"boot","document_id":"000000000000000000000000"}]}`)
-		var in struct {
-			Result []struct {
-				ID     string `json:"operation_id"`
-				Result []json.RawMessage
+	var in struct {
+		Result []struct {
+			ID     string `json:"operation_id"`
+			Result []json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(batch.Body, &in); err != nil || len(in.Result) != 6 || in.Result[0].ID != "a" {
+		t.Fatalf("batch: %s, %v", batch.Body, err)
+	}
+	ask(&count, "/count/boot?status=FAIL")
+	if got, want := string(in.Result[0].Result[0]), fmt.Sprintf(`{"collection":"boot","count":%d}`, count.Result[0].Count); got != want {
+		t.Errorf("batch count: %s, want %s", got, want)
+	}
+	if len(in.Result[4].Result)+len(in.Result[5].Result) != 0 || !strings.Contains(string(in.Result[3].Result[0]), `"field":"arch"`) {
+		t.Errorf("batch: %s", batch.Body)
+	}
+	for _, body := range []string{`{}`, `{"batch":[]}`, `{"batch":[1]}`, `{"batch":[{"nonsense":1}]}`, `{"batch":[{"method":"DELETE"}]}`, `{"batch":[{"resource":"boot","query":"limit=x"}]}`} {
+		post(t, s, 400, "/batch", body)
+	}
+	for _, sort := range []string{"metadata.rack", "boot_log", "nonsense", "metadata", "time", "name"} {
+		up := get(t, s, "/boot?field=name&sort="+sort+"&sort_order=1&limit=2000")
+		down := get(t, s, "/boot?field=name&sort="+sort)
+		for i := range up.Result {
+			if fmt.Sprint(up.Result[i]["_id"]) != fmt.Sprint(down.Result[1999-i]["_id"]) {
+				t.Errorf("sort=%s: the two directions differ at %d", sort, i)
+				break
 			}
 		}
-		if err := json.Unmarshal(batch.Body, &in); err != nil || len(in.Result) != 6 || in.Result[0].ID != "a" {
-			t.Fatalf("batch: %s, %v", batch.Body, err)
-		}
-		ask(&count, "/count/boot?status=FAIL")
-		if got, want := string(in.Result[0].Result[0]), fmt.Sprintf(`{"collection":"boot","count":%d}`, count.Result[0].Count); got != want {
-			t.Errorf("batch count: %s, want %s", got, want)
-		}
-		if len(in.Result[4].Result)+len(in.Result[5].Result) != 0 || !strings.Contains(string(in.Result[3].Result[0]), `"field":"arch"`) {
-			t.Errorf("batch: %s", batch.Body)
-		}
-		for _, body := range []string{`{}`, `{"batch":[]}`, `{"batch":[1]}`, `{"batch":[{"nonsense":1}]}`, `{"batch":[{"method":"DELETE"}]}`, `{"batch":[{"resource":"boot","query":"limit=x"}]}`} {
-			post(t, s, 400, "/batch", body)
-		}
-		for _, sort := range []string{"metadata.rack", "boot_log", "nonsense", "metadata", "time", "name"} {
-			up := get(t, s, "/boot?field=name&sort="+sort+"&sort_order=1&limit=2000")
-			down := get(t, s, "/boot?field=name&sort="+sort)
-			for i := range up.Result {
-				if fmt.Sprint(up.Result[i]["_id"]) != fmt.Sprint(down.Result[1999-i]["_id"]) {
-					t.Errorf("sort=%s: the two directions differ at %d", sort, i)
-					break
-				}
-			}
-		}
-	})
+	}
 }
 
 // TestGroups posts the sample groups and follows one through its life.
