@@ -2,18 +2,33 @@ package edge
 
 import (
 	"fmt"
+	"sync"
+	"weak"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/slipway-lab/slipway/openapi"
 )
 
-// LoadDocument parses the embedded document. It is large: who needs something of
-// it works that out at start and lets go of the rest.
+// loaded is the document for as long as somebody holds it.
+var loaded struct {
+	sync.Mutex
+	doc weak.Pointer[openapi3.T]
+}
+
+// LoadDocument returns the embedded document, which nobody may change: servers
+// of one process that start together share it. It is large: who needs something
+// of it works that out at start and lets go of the rest.
 func LoadDocument() (*openapi3.T, error) {
+	loaded.Lock()
+	defer loaded.Unlock()
+	if doc := loaded.doc.Value(); doc != nil {
+		return doc, nil
+	}
 	doc, err := openapi3.NewLoader().LoadFromData(openapi.JSON)
 	if err != nil {
 		return nil, fmt.Errorf("the embedded document: %w", err)
 	}
+	loaded.doc = weak.Make(doc)
 	return doc, nil
 }

@@ -108,6 +108,7 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 
 func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.Config)) *Server {
 	t.Helper()
+	document() // holds it, so that all servers share one
 	c := defaults()
 	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
 	c.Results.Pepper, c.Lab.Secret = pepper, pepper
@@ -250,6 +251,7 @@ func ForExample() (url, token string, stop func()) {
 	s, err := areas.Open(context.Background(), store.Config{DataDir: dir})
 	must(err)
 	must(s.Migrate(context.Background()))
+	document() // holds it, so that all servers share one
 	c := defaults()
 	c.Store, c.Auth = s, auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
 	h, err := server.New(c)
