@@ -187,7 +187,7 @@ func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *reportsto
 		return nil, refusedBody(ctx, err)
 	}
 	return func(tx *reportstore.Store) error {
-		_, err := h.saveGroup(ctx, tx, &tree)
+		_, err := h.saveGroup(ctx, tx, &tree, true)
 		return err
 	}, nil
 }
