@@ -12,7 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 

@@ -11,10 +11,10 @@ import (
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/lab/bootfiles"
+	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/slipway-lab/slipway/server/edge/call"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
