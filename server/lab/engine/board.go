@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -113,7 +113,7 @@ func systemOf(systems []*schemas.ComputerSystem, mac string) (string, error) {
 	if len(systems) == 1 {
 		return systems[0].ODataID, nil
 	}
-	want, good := cleanMAC(mac)
+	want, good := design.CleanMAC(mac)
 	for _, s := range systems {
 		interfaces, err := s.EthernetInterfaces()
 		if err != nil {
@@ -121,7 +121,7 @@ func systemOf(systems []*schemas.ComputerSystem, mac string) (string, error) {
 		}
 		for _, i := range interfaces {
 			for _, text := range []string{i.MACAddress, i.PermanentMACAddress} {
-				if found, clean := cleanMAC(text); clean && good && found == want {
+				if found, clean := design.CleanMAC(text); clean && good && found == want {
 					return s.ODataID, nil
 				}
 			}
