@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -28,17 +29,18 @@ func (d *redfish) Do(ctx context.Context, j Job, r *Reporter) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer b.client.Logout()
+	defer b.close(ctx)
 	switch j.Action {
 	case taskplan.InterrogateOOB:
 		return d.interrogate(ctx, j, b)
 	case taskplan.SetNodeBoot:
-		return b.setNetboot()
+		return b.setNetboot(ctx, bootModeOf(j))
 	}
 	return d.powerCycle(ctx, j, b)
 }
 
-// connect logs in and finds the board's only system.
+// connect logs in and finds the node's system. What cannot get better is not
+// tried again.
 func (d *redfish) connect(ctx context.Context, j Job) (*board, error) {
 	address := j.Node.Address(j.Node.OOB["network"])
 	if address == "" {
@@ -49,22 +51,31 @@ func (d *redfish) connect(ctx context.Context, j Job) (*board, error) {
 	}
 	var last error
 	for try := range connectTries {
-		if try > 0 && !pause(ctx, d.config.Interval) {
-			return nil, Transient(fmt.Errorf("the board at %s cannot be reached: %w", address, last))
+		if try > 0 && !pause(ctx, max(d.config.Interval, pauseOf(last))) {
+			break
 		}
-		b, err := d.login(ctx, address, j.Node)
-		if err == nil {
+		b := d.newBoard(address, j.Node)
+		if last = b.open(ctx, j.Node.BootMAC); last == nil {
 			return b, nil
 		}
-		if errors.Is(err, errNoSystem) {
-			return nil, fmt.Errorf("the board at %s: %w", address, err)
-		}
-		if refusedLogin(err) {
+		b.close(ctx)
+		switch status := statusOf(last); {
+		case status == http.StatusUnauthorized || status == http.StatusForbidden:
 			return nil, fmt.Errorf("the board at %s refuses oob.account and oob.credential", address)
+		case hopeless(last):
+			return nil, fmt.Errorf("the board at %s: %w", address, last)
 		}
-		last = err
 	}
 	return nil, Transient(fmt.Errorf("the board at %s cannot be reached: %w", address, last))
+}
+
+// pauseOf is how long the board has asked to be left alone.
+func pauseOf(err error) time.Duration {
+	var refused *boardError
+	if errors.As(err, &refused) {
+		return refused.after
+	}
+	return 0
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -82,7 +93,7 @@ func (d *redfish) interrogate(ctx context.Context, j Job, b *board) (string, err
 	if err := d.note(ctx, j, b); err != nil {
 		return "", Transient(err)
 	}
-	return fmt.Sprintf("The board answers by Redfish; the power is %s.", powerWord(b.system.PowerState)), nil
+	return fmt.Sprintf("The board answers by Redfish; the power is %s.", powerWord(b.system.Power)), nil
 }
 
 // powerWord is MAAS's word for a power state.
@@ -98,7 +109,7 @@ func powerWord(state string) string {
 
 func (d *redfish) note(ctx context.Context, j Job, b *board) error {
 	return d.store.UpdateNode(ctx, j.Node.Name, func(n *labstore.Node) {
-		n.Power, n.BootMAC = powerWord(b.system.PowerState), j.Node.BootMAC
+		n.Power, n.BootMAC = powerWord(b.system.Power), j.Node.BootMAC
 		n.PowerAddress = j.Node.Address(j.Node.OOB["network"])
 		if n.Driver == "" {
 			n.Driver = "redfish"
@@ -106,23 +117,96 @@ func (d *redfish) note(ctx context.Context, j Job, b *board) error {
 	})
 }
 
+// bootModeOf is the mode that the design gives to the node's hardware, in
+// Redfish's words; empty when it gives none.
+func bootModeOf(j Job) string {
+	if j.Site == nil {
+		return ""
+	}
+	profile := j.Site.HardwareProfile(j.Node.HardwareProfile)
+	if profile == nil {
+		return ""
+	}
+	return map[string]string{"uefi": "UEFI", "bios": "Legacy"}[profile.BootMode]
+}
+
 // setNetboot lets the next boot, and no further one, come from the network: by
 // PXE where the board knows it, else by HTTP.
-func (b *board) setNetboot() (string, error) {
+//
+// The mode is said again where the board shows it, because some boards fall back
+// to Legacy when it is left out, and the machine then boots nothing; others demand
+// it, and others refuse it. Where the system takes no changes, its settings
+// object does.
+func (b *board) setNetboot(ctx context.Context, mode string) (string, error) {
 	target := "Pxe"
-	if known := b.system.Boot.Targets; len(known) > 0 && !slices.Contains(known, target) {
+	if known := b.system.Targets; len(known) > 0 && !slices.Contains(known, target) {
 		if target = "UefiHttp"; !slices.Contains(known, target) {
 			return "", errors.New("the board can boot neither by PXE nor by HTTP")
 		}
 	}
-	resp, err := b.client.Patch(b.path, map[string]any{
-		"Boot": map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target},
-	})
-	if err != nil {
-		return "", Transient(fmt.Errorf("the board does not take the boot setting: %w", err))
+	before := b.system.Mode
+	if mode = orElse(mode, before); mode == "" {
+		mode = "UEFI"
 	}
-	_ = resp.Body.Close()
-	return "The next boot is from the network (" + target + ").", nil
+	if err := b.override(ctx, target, mode); err != nil {
+		err = fmt.Errorf("the board does not take the boot setting: %w", err)
+		if hopeless(err) {
+			return "", err
+		}
+		return "", Transient(err)
+	}
+	return b.checkMode(ctx, target, mode, before)
+}
+
+// checkMode looks whether a board that has taken a boot setting still boots in its
+// mode. One that has changed it is told the mode once more; when that does not
+// help, the machine would boot nothing, and the step has failed.
+func (b *board) checkMode(ctx context.Context, target, mode, before string) (string, error) {
+	said := "The next boot is from the network (" + target + ")."
+	changed := func() bool {
+		return b.read(ctx) == nil && b.system.Mode != "" && b.system.Mode != mode && b.system.Mode != before
+	}
+	if changed() {
+		boot := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target, "BootSourceOverrideMode": mode}
+		_ = b.change(ctx, b.path, map[string]any{"Boot": boot}) // what matters is what it shows then
+		if changed() {
+			return "", fmt.Errorf("the board takes the boot setting, but now boots in the mode %s instead of %s", b.system.Mode, mode)
+		}
+	}
+	if b.system.Mode != "" && b.system.Mode != mode {
+		said += " The board stays in the mode " + b.system.Mode + ", where the design wants " + mode + "."
+	}
+	return said, nil
+}
+
+// override tries the ways in which boards take a boot setting, and returns the
+// first refusal when none is left.
+func (b *board) override(ctx context.Context, target, mode string) error {
+	short := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target}
+	long := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target, "BootSourceOverrideMode": mode}
+	ways := []map[string]any{short, long}
+	if b.system.HasMode {
+		ways = []map[string]any{long, short}
+	}
+	var first error
+	for _, path := range []string{b.path, b.system.Settings} {
+		for _, way := range ways {
+			if path == "" {
+				continue
+			}
+			err := b.change(ctx, path, map[string]any{"Boot": way})
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = err
+			}
+			if !hopeless(err) || statusOf(err) == 0 {
+				return err // it may take it another time
+			}
+		}
+	}
+	return first
 }
 
 // powerCycle switches the system off and on, looking each time whether it
@@ -130,7 +214,7 @@ func (b *board) setNetboot() (string, error) {
 // switched off is restarted.
 func (d *redfish) powerCycle(ctx context.Context, j Job, b *board) (string, error) {
 	steps := []reset{{"ForceOff", "Off"}, {"On", "On"}}
-	if b.system.PowerState == "Off" {
+	if b.system.Power == "Off" {
 		steps = steps[1:]
 	} else if !b.offers("ForceOff") || !b.offers("On") {
 		steps = []reset{{b.restart(), "On"}}
@@ -143,33 +227,62 @@ func (d *redfish) powerCycle(ctx context.Context, j Job, b *board) (string, erro
 	if err := d.note(ctx, j, b); err != nil {
 		return "", Transient(err)
 	}
+	if b.system.Power == "" {
+		return "The power was cycled; the board does not tell whether it is on.", nil
+	}
 	return "The power was cycled; it is on.", nil
 }
 
 // reset is a ResetType and the power that it leads to.
 type reset struct{ kind, want string }
 
-// power asks for a reset and waits until the power is as wanted.
+// power asks for a reset and waits until the power is as wanted. A board that
+// answers that it cannot (409) may be there already, or on the way: the power is
+// looked at, and the reset asked for again. One that does not tell its power is
+// believed.
 func (d *redfish) power(ctx context.Context, b *board, s reset) error {
-	action := b.system.Actions.Reset
-	if action.Target == "" {
+	if b.system.Reset == "" {
 		return errors.New("the board offers no way to switch the power")
 	}
 	if !b.offers(s.kind) {
 		return fmt.Errorf("the board does not know the reset %s", s.kind)
 	}
-	resp, err := b.client.Post(action.Target, map[string]any{"ResetType": s.kind})
-	if err != nil {
-		return Transient(fmt.Errorf("the board refuses the reset %s: %w", s.kind, err))
-	}
-	_ = resp.Body.Close()
-	for range d.config.Looks {
-		if err := b.read(); err == nil && b.system.PowerState == s.want {
-			return nil
+	var refused error
+	taken, told := false, false
+	for look := range d.config.Looks {
+		if !taken {
+			_, refused = b.insist(ctx, http.MethodPost, b.system.Reset, map[string]any{"ResetType": s.kind}, "")
+			if taken = refused == nil; refused != nil && statusOf(refused) != http.StatusConflict {
+				return resetFault(s, refused)
+			}
+		}
+		if err := b.read(ctx); err == nil {
+			if b.system.Power == s.want {
+				return nil
+			}
+			told = told || b.system.Power != ""
+			if !told && look >= patientLooks && (taken || s.want == "Off") {
+				return nil
+			}
 		}
 		if !pause(ctx, d.config.Interval) {
 			break
 		}
 	}
+	if !taken {
+		return resetFault(s, refused)
+	}
 	return Transient(fmt.Errorf("the power did not become %s in time", powerWord(s.want)))
+}
+
+// patientLooks is how often a board may not tell its power before it counts as one
+// that never does.
+const patientLooks = 2
+
+func resetFault(s reset, err error) error {
+	fault := fmt.Errorf("the board refuses the reset %s: %w", s.kind, err)
+	if hopeless(err) && statusOf(err) != http.StatusConflict {
+		return fault
+	}
+	return Transient(fault)
 }
