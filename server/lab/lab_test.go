@@ -205,7 +205,7 @@ func designServer(t testing.TB, status int, text string) *httptest.Server {
 
 // hosts lists the hosts that designs may come from.
 func hosts(names ...string) func(*server.Config) {
-	return func(c *server.Config) { c.Lab.DesignHosts = names }
+	return func(c *server.Config) { c.Lab.Library.Hosts = names }
 }
 
 // serveText answers every request with a text that is made for it.

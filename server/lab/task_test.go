@@ -147,7 +147,7 @@ func comparable(all map[string]any) {
 func TestTask_deploy_as_recorded(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.Simulator.Signals = true })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Engine.Simulator.Signals = true })
 	s.Work()
 	ref := storeDesign(t, s, site(t))
 	id := createTask(t, s, "deploy_nodes", ref, "cedar-n08").TaskID
@@ -235,8 +235,8 @@ func TestTask_time_limit(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, func(c *server.Config) {
-		c.Lab.Simulator.Delay = time.Hour
-		c.Lab.Limits = map[string]time.Duration{"destroy_node": 50 * time.Millisecond}
+		c.Lab.Engine.Simulator.Delay = time.Hour
+		c.Lab.Engine.Limits = map[string]time.Duration{"destroy_node": 50 * time.Millisecond}
 	})
 	s.Work()
 	id := createTask(t, s, "destroy_nodes", storeDesign(t, s, site(t)), "cedar-n08").TaskID
@@ -261,7 +261,7 @@ func TestTask_cancel_one_node(t *testing.T) {
 	t.Parallel()
 
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-		slow := servertest.On(t, s.Store, func(c *server.Config) { c.Lab.Simulator.Delay = 2 * time.Second })
+		slow := servertest.On(t, s.Store, func(c *server.Config) { c.Lab.Engine.Simulator.Delay = 2 * time.Second })
 		slow.Work()
 		id := createTask(t, slow, "destroy_nodes", storeDesign(t, slow, site(t)), "cedar-n07", "cedar-n08").TaskID
 		var one string
@@ -290,7 +290,7 @@ func TestTask_cancel_one_node(t *testing.T) {
 func TestTask_prepare_deployed(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.Simulator.Signals = true })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Engine.Simulator.Signals = true })
 	s.Work()
 	ref := storeDesign(t, s, site(t))
 	for _, action := range []string{"prepare_nodes", "deploy_nodes", "prepare_nodes"} {
@@ -377,7 +377,7 @@ func TestTask_taken_over(t *testing.T) {
 	t.Parallel()
 
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-		slow := func(c *server.Config) { c.Lab.Simulator.Delay = 200 * time.Millisecond }
+		slow := func(c *server.Config) { c.Lab.Engine.Simulator.Delay = 200 * time.Millisecond }
 		first := servertest.On(t, s.Store, slow)
 		stop := first.Work()
 		ref := storeDesign(t, first, site(t))
@@ -400,7 +400,7 @@ func TestTask_taken_over(t *testing.T) {
 func TestTask_lease_runs_out(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.Lease = 300 * time.Millisecond })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Engine.Lease = 300 * time.Millisecond })
 	ref := storeDesign(t, s, site(t))
 	id := createTask(t, s, "prepare_nodes", ref).TaskID
 	// What a killed server leaves: the task taken, its nodes claimed, nothing begun.

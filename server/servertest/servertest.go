@@ -112,7 +112,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	c := defaults()
 	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
 	c.Results.Pepper, c.Lab.Secret = pepper, pepper
-	c.Lab.Idle, c.Lab.Simulator.Delay = true, 0
+	c.Lab.Engine.Idle, c.Lab.Engine.Simulator.Delay = true, 0
 	for _, f := range change {
 		f(&c)
 	}

@@ -1,4 +1,4 @@
-package lab
+package library
 
 import (
 	"crypto/sha256"
@@ -9,31 +9,44 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/design"
 )
 
-// checked is a design that was read. It is read-only.
-type checked struct {
-	digest string
-	site   *design.Site // nil when it has no effective model
+// Checked is a design that was read. It is read-only.
+type Checked struct {
+	Digest string
+	Site   *design.Site         // nil when it has no effective model
+	Report func() design.Report // runs the rules, the first time
 	loaded design.Loaded
-	report func() design.Report // runs the rules, the first time
 }
 
-// firstError says why there is no effective model.
-func (c *checked) firstError() string { return c.loaded.FirstError() }
+// FirstError says why there is no effective model.
+func (c *Checked) FirstError() string { return c.loaded.FirstError() }
+
+// UnusableError says why a design has no effective model.
+type UnusableError struct{ Reason string }
+
+func (e *UnusableError) Error() string { return e.Reason }
+
+// Usable demands an effective model; without one the error is an *UnusableError.
+func (c *Checked) Usable() error {
+	if c.Site == nil {
+		return &UnusableError{c.FirstError()}
+	}
+	return nil
+}
 
 func digestOf(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// check reads the documents, or finds the design that was read from them before.
+// Check reads the documents, or finds the design that was read from them before.
 // Designs that come in at the same time are read one after the other, as many at
 // once as there are processors.
-func (h *Handler) check(text []byte) *checked {
+func (l *Library) Check(text []byte) *Checked {
 	digest := digestOf(text)
-	read := h.sites.entry(digest, int64(len(text)), func() *checked {
-		c := &checked{digest: digest, loaded: design.Load(text, h.options())}
-		c.site = c.loaded.Site
-		c.report = sync.OnceValue(func() design.Report { return c.loaded.Report(h.options()) })
+	read := l.sites.entry(digest, int64(len(text)), func() *Checked {
+		c := &Checked{Digest: digest, loaded: design.Load(text, l.options)}
+		c.Site = c.loaded.Site
+		c.Report = sync.OnceValue(func() design.Report { return c.loaded.Report(l.options) })
 		return c
 	})
 	return read()
@@ -53,7 +66,7 @@ type siteCache struct {
 type cached struct {
 	digest string
 	size   int64
-	read   func() *checked // reads it, the first time
+	read   func() *Checked // reads it, the first time
 }
 
 // maxCached is how many designs are kept, however small they are.
@@ -64,7 +77,7 @@ func newSiteCache(most int64) *siteCache {
 }
 
 // get returns the design of that digest, or nil.
-func (c *siteCache) get(digest string) *checked {
+func (c *siteCache) get(digest string) *Checked {
 	c.mu.Lock()
 	found := c.find(digest)
 	c.mu.Unlock()
@@ -75,7 +88,7 @@ func (c *siteCache) get(digest string) *checked {
 }
 
 // find moves an entry to the front. The caller holds the lock.
-func (c *siteCache) find(digest string) func() *checked {
+func (c *siteCache) find(digest string) func() *Checked {
 	for i, e := range c.list {
 		if e.digest == digest {
 			copy(c.list[1:i+1], c.list[:i])
@@ -89,8 +102,8 @@ func (c *siteCache) find(digest string) func() *checked {
 // entry returns the way to the design of that digest, which is read once, however
 // many ask for it at the same time. One that is too large to be kept is read for
 // each who asks.
-func (c *siteCache) entry(digest string, size int64, read func() *checked) func() *checked {
-	slow := sync.OnceValue(func() *checked {
+func (c *siteCache) entry(digest string, size int64, read func() *Checked) func() *Checked {
+	slow := sync.OnceValue(func() *Checked {
 		c.reading <- struct{}{}
 		defer func() { <-c.reading }()
 		return read()

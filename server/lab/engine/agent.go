@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -107,7 +107,7 @@ func (a *agent) Do(ctx context.Context, j Job, _ *Reporter) (string, error) {
 		return "", err
 	}
 	status := after[j.Action]
-	if w.Status != "success" {
+	if w.Status != WorkSuccess {
 		status = failed[j.Action]
 	}
 	if err := a.note(ctx, j, m, status); err != nil {
@@ -118,9 +118,9 @@ func (a *agent) Do(ctx context.Context, j Job, _ *Reporter) (string, error) {
 
 func (a *agent) outcome(j Job, w *labstore.Work) (string, error) {
 	switch {
-	case w.Status == "success" && w.Message != "":
+	case w.Status == WorkSuccess && w.Message != "":
 		return w.Message, nil
-	case w.Status == "success":
+	case w.Status == WorkSuccess:
 		return fmt.Sprintf("The machine has done %s.", j.Action), nil
 	}
 	err := fmt.Errorf("the machine reports that %s failed", j.Action)
@@ -187,7 +187,7 @@ func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 func (a *agent) finished(ctx context.Context, j Job) (*labstore.Work, error) {
 	deadline, _ := ctx.Deadline()
 	w, err := a.store.OfferWork(ctx, &labstore.Work{
-		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: workRunning, Deadline: deadline,
+		Task: j.Task, Node: j.Node.Name, Action: string(j.Action), Status: WorkRunning, Deadline: deadline,
 	})
 	if err != nil {
 		return nil, Transient(err)
@@ -195,7 +195,7 @@ func (a *agent) finished(ctx context.Context, j Job) (*labstore.Work, error) {
 	err = await(ctx, a.store, labstore.NodeTopic(j.Node.Name), func() (bool, error) {
 		var err error
 		w, err = a.store.Work(ctx, j.Task)
-		return err == nil && w.Status != workRunning, err
+		return err == nil && w.Status != WorkRunning, err
 	})
 	if err == nil {
 		return w, nil

@@ -1,4 +1,4 @@
-package lab
+package library
 
 import (
 	"context"
@@ -39,12 +39,12 @@ type source struct {
 const maxRedirects = 5
 
 func newSource(c Config) (*source, error) {
-	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, max: c.MaxDesign, timeout: c.DesignTimeout}
-	if err := s.listAll(c.DesignHosts); err != nil {
+	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, max: c.Max, timeout: c.Timeout}
+	if err := s.listAll(c.Hosts); err != nil {
 		return nil, err
 	}
-	if c.DesignFolder != "" {
-		root, err := os.OpenRoot(c.DesignFolder)
+	if c.Folder != "" {
+		root, err := os.OpenRoot(c.Folder)
 		if err != nil {
 			return nil, fmt.Errorf("the folder of designs: %w", err)
 		}
@@ -52,7 +52,7 @@ func newSource(c Config) (*source, error) {
 	}
 	s.transport = &http.Transport{
 		DialContext:            s.dial,
-		ResponseHeaderTimeout:  c.DesignTimeout,
+		ResponseHeaderTimeout:  c.Timeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		MaxIdleConnsPerHost:    2,
 		IdleConnTimeout:        30 * time.Second,
@@ -94,22 +94,22 @@ func (s *source) list(entry string) error {
 	return nil
 }
 
-// A refError says why a reference cannot be used. Clients see its text, which
+// RefError says why a reference cannot be used. Clients see its text, which
 // holds no credentials.
-type refError struct {
-	reason string
+type RefError struct {
+	Reason string
 	cause  error // for the log
 }
 
-func (e *refError) Error() string { return e.reason }
-func (e *refError) Unwrap() error { return e.cause }
+func (e *RefError) Error() string { return e.Reason }
+func (e *RefError) Unwrap() error { return e.cause }
 
 func badRef(cause error, format string, args ...any) error {
-	return &refError{fmt.Sprintf(format, args...), cause}
+	return &RefError{Reason: fmt.Sprintf(format, args...), cause: cause}
 }
 
 // get fetches what the reference names, at most limit bytes. Every error is a
-// *refError.
+// *RefError.
 func (s *source) get(ctx context.Context, ref string, limit int64) ([]byte, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
@@ -200,7 +200,7 @@ func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int
 // fetchFailed keeps what we said ourselves and hides the rest, which may quote
 // the reference with its password.
 func fetchFailed(err error) error {
-	var ours *refError
+	var ours *RefError
 	switch {
 	case errors.As(err, &ours):
 		return ours

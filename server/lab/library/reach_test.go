@@ -1,4 +1,4 @@
-package lab
+package library
 
 import (
 	"net/netip"
@@ -11,7 +11,7 @@ import (
 func TestReach(t *testing.T) {
 	t.Parallel()
 
-	s, err := newSource(Config{DesignHosts: []string{"designs.example", "*", "192.168.7.0/24", "169.254.7.7"}})
+	s, err := newSource(Config{Hosts: []string{"designs.example", "*", "192.168.7.0/24", "169.254.7.7"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestNewSource_hosts(t *testing.T) {
 		"a.example": true, "A.Example:8080": true, "*.example.org": true, "*": true, "10.0.0.0/8": true, "10.0.0.1": true, "[::1]:80": true, "::1": true,
 		"": false, "http://a.example": false, "a b": false, "*.": false, "user@a.example": false, "a.*.example": false,
 	} {
-		if _, err := newSource(Config{DesignHosts: []string{entry}}); (err == nil) != good {
+		if _, err := newSource(Config{Hosts: []string{entry}}); (err == nil) != good {
 			t.Errorf("%q: %v", entry, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )

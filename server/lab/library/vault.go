@@ -1,4 +1,4 @@
-package lab
+package library
 
 import (
 	"crypto/aes"

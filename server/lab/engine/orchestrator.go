@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -26,8 +26,8 @@ const pruneEvery = time.Hour
 
 // Run works on the tasks until ctx ends and everything it started has ended. Any
 // number of servers may do so on one store.
-func (h *Handler) Run(ctx context.Context) {
-	o := &orchestrator{h: h, slots: make(chan struct{}, h.config.Workers)}
+func (e *Engine) Run(ctx context.Context) {
+	o := &orchestrator{engine: e, slots: make(chan struct{}, e.config.Workers)}
 	var cancel context.CancelCauseFunc
 	o.ctx, cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { cancel(errStopping) })
@@ -38,14 +38,14 @@ func (h *Handler) Run(ctx context.Context) {
 
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer done()
-	if err := h.store.DropLeases(last, h.owner); err != nil && !errors.Is(err, store.ErrClosed) {
+	if err := e.store.DropLeases(last, e.owner); err != nil && !errors.Is(err, store.ErrClosed) {
 		slog.WarnContext(last, "leases of tasks were not given back", "error", err)
 	}
 }
 
 // orchestrator is one Run.
 type orchestrator struct {
-	h       *Handler
+	engine  *Engine
 	ctx     context.Context // of everything that Run started
 	slots   chan struct{}   // one for each piece of work that is being done
 	running sync.WaitGroup  // tops
@@ -53,7 +53,7 @@ type orchestrator struct {
 }
 
 func (o *orchestrator) loop() {
-	woken, stop := o.h.store.Subscribe(labstore.Topic)
+	woken, stop := o.engine.store.Subscribe(labstore.Topic)
 	defer stop()
 	for o.ctx.Err() == nil {
 		o.round()
@@ -78,11 +78,11 @@ func (o *orchestrator) round() {
 
 // startQueued starts the queued tasks whose nodes are free.
 func (o *orchestrator) startQueued(ctx context.Context) error {
-	queue, err := o.h.store.Queue(ctx)
+	queue, err := o.engine.store.Queue(ctx)
 	if err != nil || len(queue) == 0 {
 		return err
 	}
-	held, err := o.h.store.Claims(ctx)
+	held, err := o.engine.store.Claims(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,21 +107,21 @@ func (o *orchestrator) startQueued(ctx context.Context) error {
 
 // start takes a queued task and begins it.
 func (o *orchestrator) start(ctx context.Context, row *labstore.Task) error {
-	t, err := o.h.loadTop([]labstore.Task{*row})
+	t, err := o.engine.loadTop([]labstore.Task{*row})
 	if err != nil {
 		return err
 	}
-	if err := o.h.store.StartTask(ctx, t.lease(), t.request.claims(row.Action)); err != nil {
+	if err := o.engine.store.StartTask(ctx, t.lease(), t.request.claims(row.Action)); err != nil {
 		return err
 	}
-	o.run(t, func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.h.store.Now()) })
+	o.run(t, func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.engine.store.Now()) })
 	return nil
 }
 
 // adoptOrphans takes over the running tasks whose server is gone.
 func (o *orchestrator) adoptOrphans(ctx context.Context) error {
-	now := o.h.store.Now()
-	ids, err := o.h.store.Orphans(ctx, now)
+	now := o.engine.store.Now()
+	ids, err := o.engine.store.Orphans(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -134,27 +134,27 @@ func (o *orchestrator) adoptOrphans(ctx context.Context) error {
 }
 
 func (o *orchestrator) adopt(ctx context.Context, id string, now time.Time) error {
-	o.h.mu.Lock()
-	ours := o.h.tops[id] != nil
-	o.h.mu.Unlock()
+	o.engine.mu.Lock()
+	ours := o.engine.tops[id] != nil
+	o.engine.mu.Unlock()
 	if ours { // late with the renewal, but at work
 		return nil
 	}
-	if err := o.h.store.TakeLease(ctx, o.h.leaseOf(id), now); err != nil {
+	if err := o.engine.store.TakeLease(ctx, o.engine.leaseOf(id), now); err != nil {
 		return err
 	}
-	rows, err := o.h.store.Tree(ctx, id)
+	rows, err := o.engine.store.Tree(ctx, id)
 	if err != nil {
 		return err
 	}
-	t, err := o.h.loadTop(rows)
+	t, err := o.engine.loadTop(rows)
 	if err != nil {
 		return err
 	}
 	slog.InfoContext(ctx, "a task is taken over", "task", id)
-	first := func() taskplan.Effects { return t.tree.Resume(o.h.repeatable, o.h.store.Now()) }
+	first := func() taskplan.Effects { return t.tree.Resume(o.engine.repeatable, o.engine.store.Now()) }
 	if t.tree.Top().Status == taskplan.Queued { // its server died between taking and beginning it
-		first = func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.h.store.Now()) }
+		first = func() taskplan.Effects { return t.tree.Begin(t.request.Targets, o.engine.store.Now()) }
 	}
 	o.run(t, first)
 	return nil
@@ -162,20 +162,20 @@ func (o *orchestrator) adopt(ctx context.Context, id string, now time.Time) erro
 
 // repeatable asks the node driver about its steps; the server's own can be done
 // again.
-func (h *Handler) repeatable(a taskplan.Action) bool {
-	return a == taskplan.ValidateDesign || a == taskplan.BootactionReport || taskplan.Repeatable(a) || h.nodes.Repeatable(a)
+func (e *Engine) repeatable(a taskplan.Action) bool {
+	return a == taskplan.ValidateDesign || a == taskplan.BootactionReport || taskplan.Repeatable(a) || e.drivers.nodes.Repeatable(a)
 }
 
 // passCancels hands cancellations to the tasks that this server works on.
 func (o *orchestrator) passCancels(ctx context.Context) error {
-	rows, err := o.h.store.Cancels(ctx)
+	rows, err := o.engine.store.Cancels(ctx)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		o.h.mu.Lock()
-		t := o.h.tops[r.Root]
-		o.h.mu.Unlock()
+		o.engine.mu.Lock()
+		t := o.engine.tops[r.Root]
+		o.engine.mu.Unlock()
 		if t != nil {
 			t.cancel(r.ID, r.CancelBy)
 		}
@@ -184,14 +184,14 @@ func (o *orchestrator) passCancels(ctx context.Context) error {
 }
 
 func (o *orchestrator) prune(ctx context.Context) error {
-	if now := o.h.store.Now(); now.Sub(o.pruned) > pruneEvery {
+	if now := o.engine.store.Now(); now.Sub(o.pruned) > pruneEvery {
 		o.pruned = now
 		var err error
-		if days := o.h.config.DesignRetentionDays; days > 0 {
-			_, err = o.h.store.PurgeSnapshots(ctx, now.AddDate(0, 0, -days))
+		if days := o.engine.config.DesignRetentionDays; days > 0 {
+			_, err = o.engine.store.PurgeSnapshots(ctx, now.AddDate(0, 0, -days))
 		}
-		if days := o.h.config.BuildDataRetentionDays; days > 0 {
-			err = errors.Join(err, o.h.store.PruneBuildData(ctx, now.AddDate(0, 0, -days)))
+		if days := o.engine.config.BuildDataRetentionDays; days > 0 {
+			err = errors.Join(err, o.engine.store.PruneBuildData(ctx, now.AddDate(0, 0, -days)))
 		}
 		return err
 	}
@@ -200,9 +200,9 @@ func (o *orchestrator) prune(ctx context.Context) error {
 
 // run works on a task in a goroutine of its own.
 func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
-	o.h.mu.Lock()
-	o.h.tops[t.id] = t
-	o.h.mu.Unlock()
+	o.engine.mu.Lock()
+	o.engine.tops[t.id] = t
+	o.engine.mu.Unlock()
 	o.running.Add(1)
 	go func() {
 		defer o.running.Done()
@@ -210,16 +210,16 @@ func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
 		t.run(ctx, o.slots, first)
 		cancel(errStopping)
 		t.working.Wait()
-		o.h.mu.Lock()
-		if o.h.tops[t.id] == t {
-			delete(o.h.tops, t.id)
+		o.engine.mu.Lock()
+		if o.engine.tops[t.id] == t {
+			delete(o.engine.tops, t.id)
 		}
-		o.h.mu.Unlock()
+		o.engine.mu.Unlock()
 	}()
 }
 
-func (h *Handler) leaseOf(root string) labstore.Lease {
-	return labstore.Lease{Root: root, Owner: h.owner, Until: h.store.Now().Add(h.config.Lease)}
+func (e *Engine) leaseOf(root string) labstore.Lease {
+	return labstore.Lease{Root: root, Owner: e.owner, Until: e.store.Now().Add(e.config.Lease)}
 }
 
 // request is what a top task was asked for, besides what has columns.

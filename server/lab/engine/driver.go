@@ -1,18 +1,13 @@
-package lab
+package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/google/uuid"
-	"github.com/oklog/ulid/v2"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
@@ -44,6 +39,42 @@ type NodeDriver interface {
 type OOBDriver interface {
 	// Do does interrogate_oob, set_node_boot or power_cycle_node on a node.
 	Do(ctx context.Context, j Job, r *Reporter) (string, error)
+}
+
+// Drivers are what works on nodes and reaches them out of band.
+type Drivers struct {
+	nodes NodeDriver
+	oobs  map[string]OOBDriver // by out-of-band type
+}
+
+// NewDrivers makes the drivers that the settings name.
+func NewDrivers(s *labstore.Store, c Config) (*Drivers, error) {
+	switch c.Driver {
+	case "simulator":
+		sim := newSimulator(s, c.Simulator)
+		return &Drivers{sim, map[string]OOBDriver{anyOOB: sim}}, nil
+	case "agent":
+		return &Drivers{&agent{store: s}, map[string]OOBDriver{
+			design.OOBManual:  manual{},
+			design.OOBRedfish: &redfish{store: s, config: c.Redfish},
+		}}, nil
+	}
+	return nil, fmt.Errorf("the lab's driver %q must be simulator or agent", c.Driver)
+}
+
+// Name is how the node driver calls itself.
+func (d *Drivers) Name() string { return d.nodes.Name() }
+
+// Simulated tells whether the node driver touches no machine.
+func (d *Drivers) Simulated() bool { return d.nodes.Simulated() }
+
+// Options are what designs are checked with on account of the drivers.
+func (d *Drivers) Options() design.Options {
+	o := design.Options{Catalogue: d.nodes.Catalogue()}
+	if o.Catalogue == nil {
+		o.NoCatalogue = "the driver " + d.nodes.Name() + " does not know which images there are"
+	}
+	return o
 }
 
 // anyOOB is the type under which a driver stands for every type.
@@ -89,8 +120,8 @@ type Reporter struct {
 	secrets []string
 }
 
-func (h *Handler) reporter(j Job) *Reporter {
-	r := &Reporter{store: h.store, job: j}
+func (e *Engine) reporter(j Job) *Reporter {
+	r := &Reporter{store: e.store, job: j}
 	if j.Node != nil && len(j.Node.OOB["credential"]) > 0 {
 		r.secrets = []string{j.Node.OOB["credential"]}
 	}
@@ -135,32 +166,15 @@ func (manual) Do(_ context.Context, j Job, _ *Reporter) (string, error) {
 }
 
 // oobOf returns the driver for a node's out-of-band type, or why there is none.
-func (h *Handler) oobOf(n *design.Node) (OOBDriver, string) {
-	if d := h.oobs[anyOOB]; d != nil {
-		return d, ""
+func (d *Drivers) oobOf(n *design.Node) (OOBDriver, string) {
+	if every := d.oobs[anyOOB]; every != nil {
+		return every, ""
 	}
 	if n.OOBType == "" {
 		return nil, "it has no out-of-band type"
 	}
-	if d := h.oobs[n.OOBType]; d != nil {
-		return d, ""
+	if driver := d.oobs[n.OOBType]; driver != nil {
+		return driver, ""
 	}
 	return nil, "no driver for the out-of-band type " + n.OOBType
 }
-
-var ulids struct {
-	mu      sync.Mutex
-	entropy *ulid.MonotonicEntropy
-}
-
-// newULID makes an id that sorts behind those this process made before.
-func newULID(now time.Time) string {
-	ulids.mu.Lock()
-	defer ulids.mu.Unlock()
-	if ulids.entropy == nil {
-		ulids.entropy = ulid.Monotonic(rand.Reader, 0)
-	}
-	return ulid.MustNew(ulid.Timestamp(now), ulids.entropy).String()
-}
-
-func newID() string { return uuid.Must(uuid.NewV7()).String() }

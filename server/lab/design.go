@@ -32,15 +32,15 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 	if err != nil {
 		return nil, err
 	}
-	c := h.check(text)
-	if c.site == nil {
-		return nil, fault.InvalidBody("", "is no design that can be used: %s", c.firstError())
+	c := h.library.Check(text)
+	if err := c.Usable(); err != nil {
+		return nil, fault.InvalidBody("", "is no design that can be used: %s", err.Error())
 	}
 	d := &labstore.Design{
-		ID: newULID(h.store.Now()), Name: req.Params.Name, Digest: c.digest,
-		Size: int64(len(text)), Nodes: int64(len(c.site.Nodes)), CreatedBy: auth.From(ctx).Label(),
+		ID: labstore.NewULID(h.store.Now()), Name: req.Params.Name, Digest: c.Digest,
+		Size: int64(len(text)), Nodes: int64(len(c.Site.Nodes)), CreatedBy: auth.From(ctx).Label(),
 	}
-	d.Sealed = h.vault.seal(d.ID, text)
+	d.Sealed = h.library.Seal(d.ID, text)
 	if err := h.store.CreateDesign(ctx, d); err != nil {
 		return nil, err
 	}
@@ -48,12 +48,12 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 }
 
 func (h *Handler) readDesign(body io.Reader) ([]byte, error) {
-	text, err := readBody(io.LimitReader(body, h.config.MaxDesign+1))
+	text, err := readBody(io.LimitReader(body, h.library.Max()+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case int64(len(text)) > h.config.MaxDesign:
-		return nil, fault.TooLarge("the design is over the limit of %d bytes", h.config.MaxDesign)
+	case int64(len(text)) > h.library.Max():
+		return nil, fault.TooLarge("the design is over the limit of %d bytes", h.library.Max())
 	case !utf8.Valid(text):
 		return nil, fault.InvalidBody("", "must be UTF-8")
 	}
@@ -146,7 +146,7 @@ func (h *Handler) GetDesignDocuments(ctx context.Context, req labapi.GetDesignDo
 	if err != nil {
 		return nil, err
 	}
-	text, err := h.vault.open(d.ID, d.Sealed)
+	text, err := h.library.Open(d)
 	if err != nil {
 		return nil, err
 	}

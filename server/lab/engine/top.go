@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -17,7 +17,7 @@ import (
 // top is a top task that this server works on. Its tree belongs to the goroutine
 // of run; everybody else sends events.
 type top struct {
-	h       *Handler
+	engine  *Engine
 	id      string
 	row     labstore.Task
 	request request
@@ -60,9 +60,9 @@ const (
 var errCancelled = errors.New("the task was cancelled")
 
 // loadTop rebuilds a task from its rows, the top one first.
-func (h *Handler) loadTop(rows []labstore.Task) (*top, error) {
+func (e *Engine) loadTop(rows []labstore.Task) (*top, error) {
 	t := &top{
-		h: h, id: rows[0].ID, row: rows[0], filters: map[string]store.JSON{},
+		engine: e, id: rows[0].ID, row: rows[0], filters: map[string]store.JSON{},
 		events: make(chan event, maxBatch), works: map[string]context.CancelCauseFunc{},
 	}
 	var err error
@@ -71,17 +71,18 @@ func (h *Handler) loadTop(rows []labstore.Task) (*top, error) {
 	}
 	tasks := make([]*taskplan.Task, len(rows))
 	for i := range rows {
-		if tasks[i], err = planOf(&rows[i]); err != nil {
+		if tasks[i], err = Plan(&rows[i]); err != nil {
 			return nil, err
 		}
 		t.filters[rows[i].ID], t.seq = rows[i].Filter, rows[i].Seq
 	}
-	cfg := taskplan.Config{NewID: newID, Limits: h.limits}
+	cfg := taskplan.Config{NewID: newID, Limits: e.limits}
 	t.tree, err = taskplan.Load(tasks, t.request.Targets, cfg)
 	return t, err
 }
 
-func planOf(row *labstore.Task) (*taskplan.Task, error) {
+// Plan is what the engine computes with of a task.
+func Plan(row *labstore.Task) (*taskplan.Task, error) {
 	var task taskplan.Task
 	if err := json.Unmarshal(row.Plan, &task); err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func planOf(row *labstore.Task) (*taskplan.Task, error) {
 	return &task, nil
 }
 
-func (t *top) lease() labstore.Lease { return t.h.leaseOf(t.id) }
+func (t *top) lease() labstore.Lease { return t.engine.leaseOf(t.id) }
 
 // cancel asks the task's goroutine to cancel a task of the tree. Asking again
 // does no harm, and when it is busy, the next round asks again.
@@ -102,7 +103,7 @@ func (t *top) cancel(id, by string) {
 
 // run works until the task is over, the lease is lost or ctx ends.
 func (t *top) run(ctx context.Context, slots chan struct{}, first func() taskplan.Effects) {
-	beat := time.NewTicker(t.h.config.Lease / 3)
+	beat := time.NewTicker(t.engine.config.Lease / 3)
 	defer beat.Stop()
 	expire := time.NewTicker(expireEvery)
 	defer expire.Stop()
@@ -126,7 +127,7 @@ func (t *top) run(ctx context.Context, slots chan struct{}, first func() taskpla
 		case e := <-t.events:
 			effects = t.batch(e)
 		case <-expire.C:
-			effects = t.tree.Expire(expireGrace, t.h.store.Now())
+			effects = t.tree.Expire(expireGrace, t.engine.store.Now())
 		case <-beat.C: // saving nothing renews the lease
 		}
 	}
@@ -152,7 +153,7 @@ func (t *top) batch(e event) taskplan.Effects {
 }
 
 func (t *top) take(e event) taskplan.Effects {
-	now := t.h.store.Now()
+	now := t.engine.store.Now()
 	switch e.kind {
 	case workStarted:
 		return t.tree.Started(e.task, now)
@@ -174,9 +175,9 @@ func (t *top) save(ctx context.Context, e taskplan.Effects) error {
 	if err != nil {
 		return err
 	}
-	until := time.Now().Add(t.h.config.Lease)
+	until := time.Now().Add(t.engine.config.Lease)
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		err := t.h.store.SaveTasks(ctx, t.lease(), created, changed, messages)
+		err := t.engine.store.SaveTasks(ctx, t.lease(), created, changed, messages)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().Add(wait).After(until) {
 			return err
 		}
@@ -198,7 +199,7 @@ func (t *top) rows(e taskplan.Effects) (created, changed []labstore.Task, messag
 		}
 		created = append(created, row)
 	}
-	now := t.h.store.Now()
+	now := t.engine.store.Now()
 	for _, task := range e.Changed {
 		if seen[task.ID] {
 			continue
@@ -266,7 +267,7 @@ func (t *top) work(ctx, workCtx context.Context, slots chan struct{}, w taskplan
 	case slots <- struct{}{}:
 		t.send(ctx, event{task: w.Task, kind: workStarted})
 		limited, cancel := context.WithTimeout(workCtx, w.Limit)
-		outcome = t.h.do(limited, t, w)
+		outcome = t.engine.do(limited, t, w)
 		cancel()
 		<-slots
 	case <-workCtx.Done():

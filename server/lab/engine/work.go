@@ -1,4 +1,4 @@
-package lab
+package engine
 
 import (
 	"context"
@@ -6,63 +6,63 @@ import (
 	"log/slog"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // do does a piece of work and judges how it went. A driver that panics has
 // failed.
-func (h *Handler) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.Outcome) {
+func (e *Engine) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "a driver panicked", "task", w.Task, "action", w.Action, "panic", p)
 			o = taskplan.Outcome{Message: "the server made a mistake while it did this; its log tells more"}
 		}
 	}()
-	c, err := h.snapshot(ctx, t.request.Digest)
+	c, err := e.library.Snapshot(ctx, t.request.Digest)
 	if err != nil {
 		slog.ErrorContext(ctx, "the design of a task", "task", t.id, "error", err)
 		return taskplan.Outcome{Transient: true, Message: "the stored design of the task cannot be read; the server's log tells more"}
 	}
 	switch {
 	case w.Action == taskplan.ValidateDesign:
-		return validated(c.report())
-	case c.site == nil:
-		return taskplan.Outcome{Message: "the design has no effective model: " + c.firstError()}
+		return validated(c.Report())
+	case c.Site == nil:
+		return taskplan.Outcome{Message: "the design has no effective model: " + c.FirstError()}
 	case w.Action == taskplan.BootactionReport:
-		return h.awaitBootActions(ctx, t.id, w.Nodes)
+		return e.awaitBootActions(ctx, t.id, w.Nodes)
 	case w.Node == "":
-		text, err := h.nodes.Site(ctx, w.Action)
+		text, err := e.drivers.nodes.Site(ctx, w.Action)
 		return judge(ctx, text, err, nil)
 	}
-	node := c.site.Node(w.Node)
+	node := c.Site.Node(w.Node)
 	if node == nil {
 		return taskplan.Outcome{Message: "the design has no such node"}
 	}
-	j := Job{Task: w.Task, Root: t.id, Action: w.Action, Probe: w.Probe, Retry: w.Retry, Site: c.site, Node: node}
-	r := h.reporter(j)
-	text, err := h.onNode(ctx, t, j, r)
+	j := Job{Task: w.Task, Root: t.id, Action: w.Action, Probe: w.Probe, Retry: w.Retry, Site: c.Site, Node: node}
+	r := e.reporter(j)
+	text, err := e.onNode(ctx, t, j, r)
 	return judge(ctx, text, err, r)
 }
 
-func (h *Handler) onNode(ctx context.Context, t *top, j Job, r *Reporter) (string, error) {
+func (e *Engine) onNode(ctx context.Context, t *top, j Job, r *Reporter) (string, error) {
 	switch j.Action {
 	case taskplan.InterrogateOOB, taskplan.SetNodeBoot, taskplan.PowerCycleNode:
-		driver, missing := h.oobOf(j.Node)
+		driver, missing := e.drivers.oobOf(j.Node)
 		if driver == nil {
 			return "", errors.New(missing)
 		}
 		return driver.Do(ctx, j, r)
 	}
-	if text, err := h.nodes.Settled(ctx, j); err != nil || text != "" {
+	if text, err := e.drivers.nodes.Settled(ctx, j); err != nil || text != "" {
 		return text, Transient(err)
 	}
 	if j.Action == taskplan.DeployNode {
-		if err := h.beginDeployment(ctx, t, j); err != nil {
+		if err := e.beginDeployment(ctx, t, j); err != nil {
 			return "", Transient(err)
 		}
 	}
-	return h.nodes.Do(ctx, j, r)
+	return e.drivers.nodes.Do(ctx, j, r)
 }
 
 // judge turns what a driver says into an outcome.

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/library"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
 )
 
@@ -19,11 +20,14 @@ func (h *Handler) FilterNodes(ctx context.Context, req labapi.FilterNodesRequest
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := h.siteOf(ctx, req.Body.DesignRef, "design_ref")
-	if err != nil {
-		return nil, err
+	c, _, err := h.library.Design(ctx, req.Body.DesignRef)
+	if err == nil {
+		err = c.Usable()
 	}
-	names := filter.Select(inventoryOf(c.site))
+	if err != nil {
+		return nil, badDesign("design_ref", err)
+	}
+	names := filter.Select(library.Inventory(c.Site))
 	if names == nil {
 		names = []string{}
 	}
@@ -47,8 +51,8 @@ func readFilter(sent labapi.LabNodeFilter, absent error) (*nodefilter.Filter, ma
 // ValidateDesign answers whether a design passes. A design that does not is 400,
 // with the same document.
 func (h *Handler) ValidateDesign(ctx context.Context, req labapi.ValidateDesignRequestObject) (labapi.Response, error) {
-	text, err := h.fetchDesign(ctx, req.Body.Href)
-	var bad *refError
+	c, _, err := h.library.Design(ctx, req.Body.Href)
+	var bad *library.RefError
 	var report design.Report
 	switch {
 	case errors.As(err, &bad):
@@ -56,7 +60,7 @@ func (h *Handler) ValidateDesign(ctx context.Context, req labapi.ValidateDesignR
 	case err != nil:
 		return nil, err
 	default:
-		report = h.check(text).report()
+		report = c.Report()
 	}
 	code := http.StatusBadRequest
 	if report.OK() {
@@ -67,9 +71,9 @@ func (h *Handler) ValidateDesign(ctx context.Context, req labapi.ValidateDesignR
 
 // unfetched reports a design that could not be read at all. Drydock answers 500
 // there.
-func unfetched(err *refError) design.Report {
+func unfetched(err *library.RefError) design.Report {
 	return design.Report{Status: design.StatusBroken, Messages: []design.Message{{
-		Name: "DD000", Text: "Error processing document: the design reference " + err.reason, Error: true, Level: design.LevelError,
+		Name: "DD000", Text: "Error processing document: the design reference " + err.Reason, Error: true, Level: design.LevelError,
 		Diagnostic: "Name a design that the server can fetch.", Documents: []design.Ref{},
 	}}}
 }
