@@ -14,9 +14,9 @@ import (
 
 // listenFlags say where the server answers.
 type listenFlags struct {
-	Listen         string        `default:"127.0.0.1:8080" help:"Address and port."`
+	Listen         string        `default:"127.0.0.1:8080" help:"Address and port to listen on."`
 	TLS            tlsFlags      `embed:"" prefix:"tls-"`
-	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long a stop waits for requests in flight."`
+	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress."`
 }
 
 // Validate refuses a certificate without its key.

@@ -18,7 +18,7 @@ import (
 // storeFlags say where everything is kept.
 type storeFlags struct {
 	Store  store.Config `embed:""`
-	Secret string       `placeholder:"TEXT" help:"Secret under which tokens are hashed and keys derived, at least 16 characters, the same for servers that share a database; better as SLIPWAY_SECRET. Default: a file in the data directory."`
+	Secret string       `placeholder:"TEXT" help:"Secret with which tokens are hashed and keys derived, at least 16 characters, the same for servers that share a database; better set as SLIPWAY_SECRET. Default: a file in the data directory."`
 }
 
 // open opens the store. A server takes the data directory for itself; a command
