@@ -22,7 +22,7 @@ type listenFlags struct {
 // Validate refuses a certificate without its key.
 func (c *listenFlags) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		return errors.New("--tls-cert and --tls-key belong together")
+		return errors.New("--tls-cert and --tls-key must be set together")
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (c *listenFlags) serve(ctx context.Context, h http.Handler, maxHeader int) 
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.RequestTimeout)
 	defer cancel()
 	if err := srv.Shutdown(stop); err != nil {
-		return errors.Join(fmt.Errorf("requests in flight did not finish: %w", err), srv.Close())
+		return errors.Join(fmt.Errorf("requests in progress did not finish: %w", err), srv.Close())
 	}
 	slog.Info("stopped")
 	return nil

@@ -75,7 +75,7 @@ func (f *storeFlags) secret() ([]byte, error) {
 		if secret := strings.TrimSpace(string(text)); len(secret) >= minSecret {
 			return []byte(secret), nil
 		}
-		return nil, fmt.Errorf("%s holds no secret of at least %d characters", name, minSecret)
+		return nil, fmt.Errorf("%s contains no secret of at least %d characters", name, minSecret)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err

@@ -72,7 +72,7 @@ func bodyFault(err error) error {
 	if f := fault.From(err); f.Status < 500 {
 		return f
 	}
-	return fault.Invalid("the body broke off before its end").Because(err)
+	return fault.Invalid("the body ended too early").Because(err)
 }
 
 func outputTopic(id uuid.UUID) string { return "output/" + id.String() }
