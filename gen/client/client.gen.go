@@ -641,7 +641,7 @@ type AuditEntry struct {
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
 
-	// XEndUser The header X-End-User
+	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
 
 	// XContextMarker The header X-Context-Marker.
