@@ -53,7 +53,7 @@ func (h *Handler) readDesign(body io.Reader) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case int64(len(text)) > h.library.Max():
-		return nil, fault.TooLarge("the design is over the limit of %d bytes", h.library.Max())
+		return nil, fault.TooLarge("the design is larger than the limit of %d bytes", h.library.Max())
 	case !utf8.Valid(text):
 		return nil, fault.InvalidBody("", "must be UTF-8")
 	}

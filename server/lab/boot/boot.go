@@ -14,8 +14,8 @@ import (
 
 // Config says what machines that boot are given.
 type Config struct {
-	MaxData int64  `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of the files of a node's boot actions in bytes, all together."`
-	Images  string `name:"netboot-images" placeholder:"URL" help:"Where machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names; GET /v1/netboot tells what to write into that."`
+	MaxData int64  `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of all files of a node's boot actions together, in bytes."`
+	Images  string `name:"netboot-images" placeholder:"URL" help:"Address below which machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names. GET /v1/netboot shows what to configure in DHCP."`
 }
 
 // Server makes what machines fetch. It is safe for concurrent use.

@@ -16,7 +16,7 @@ func (e *Engine) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.Ou
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "a driver panicked", "task", w.Task, "action", w.Action, "panic", p)
-			o = taskplan.Outcome{Message: "the server made a mistake while it did this; its log tells more"}
+			o = taskplan.Outcome{Message: "an error in the server during this step; its log has details"}
 		}
 	}()
 	c, err := e.library.Snapshot(ctx, t.request.Digest)
