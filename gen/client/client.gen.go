@@ -3512,7 +3512,7 @@ type NewTestResultUpload struct {
 	File openapi_types.File `json:"file"`
 }
 
-// NewTestSpec A test to run for a product. Further fields are ignored.
+// NewTestSpec A test to run for a product.
 //
 // Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type NewTestSpec struct {
@@ -10704,6 +10704,7 @@ type ClientInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
@@ -15310,6 +15311,7 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 // The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
@@ -33753,6 +33755,7 @@ type ClientWithResponsesInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -43615,6 +43618,7 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 // The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Returns a wrapper object for the known response body format(s).

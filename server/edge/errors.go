@@ -162,9 +162,10 @@ func problemOf(f *fault.Fault, info *call.Info) problem {
 }
 
 func mistakeOf(e fault.Entry) mistake {
-	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: e.Parameter}
+	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: auth.Redact(e.Parameter)}
 	if e.InBody {
-		m.Pointer = &e.Pointer
+		pointer := auth.Redact(e.Pointer)
+		m.Pointer = &pointer
 	}
 	return m
 }

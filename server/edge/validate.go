@@ -57,17 +57,20 @@ func (v *validator) check(c echo.Context) error {
 func (v *validator) checkParams(c echo.Context) error {
 	if v.op.rawQuery { // the handler reads call.Info.Query, and the binding finds nothing to refuse
 		u := *c.Request().URL
+		if err := invalid(v.unknownParams(u.Query())); err != nil {
+			return err
+		}
 		u.RawQuery = ""
 		c.Request().URL = &u
 	}
-	if len(v.op.params) == 0 {
+	if len(v.op.params) == 0 && (v.op.lenient != "" || c.Request().URL.RawQuery == "") {
 		return nil
 	}
 	query, err := readQuery(c)
 	if err != nil && !v.op.stream { // a streamed operation reads its query itself
 		return fault.Invalid("the query string contains a semicolon, or a %% without two hexadecimal digits after it").Because(err)
 	}
-	var entries []fault.Entry
+	entries := v.unknownParams(query)
 	for i := range v.op.params {
 		p := &v.op.params[i]
 		given := p.given(c, query)
@@ -82,6 +85,32 @@ func (v *validator) checkParams(c echo.Context) error {
 	}
 	return invalid(entries)
 }
+
+// unknownParams refuses what the query holds beside the operation's parameters,
+// except where clients of other systems were never refused it.
+func (v *validator) unknownParams(query url.Values) []fault.Entry {
+	if v.op.lenient != "" {
+		return nil
+	}
+	var unknown []string
+	for name := range query {
+		if !slices.Contains(v.op.query, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	var entries []fault.Entry
+	for _, name := range unknown[:min(len(unknown), mostUnknown)] {
+		entries = append(entries, fault.Entry{
+			Parameter: strings.ToValidUTF8(name[:min(len(name), longestParam)], "\uFFFD"), In: openapi3.ParameterInQuery,
+			Message: bodycheck.Unknown("parameter", name, v.op.query),
+		})
+	}
+	return entries
+}
+
+// An error names so many parameters that are unknown, and so many bytes of each.
+const mostUnknown, longestParam = 20, 100
 
 // readQuery returns the query in the form that Echo keeps: the binding reads the
 // same map, so what is changed in it is what the handler gets.

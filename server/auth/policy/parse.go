@@ -192,12 +192,16 @@ func check(w word) (Expr, error) {
 		return role(name), nil
 	case "rule":
 		return reference(name), nil
+	case "is_admin": // of the caller; 0 and False, which nobody has in OpenStack, are refused
+		if name == "1" || name == "True" {
+			return role("admin"), nil
+		}
 	}
 	return nil, &SyntaxError{w.offset, unknown(w)}
 }
 
 func unknown(w word) string {
-	return fmt.Sprintf("%.60q is not understood; there are role:x, rule:y, @, !, and, or, not and parentheses", w.text)
+	return fmt.Sprintf("%.60q is not understood; there are role:x, rule:y, is_admin:1, @, !, and, or, not and parentheses", w.text)
 }
 
 // plain reports whether a name is no template such as %(project_id)s.
