@@ -83,9 +83,12 @@ func (d *detector) firstVisible(pos int64) (int64, error) {
 // textFormat recognises JSON and XML by their first character, and returns ""
 // for anything else.
 func (d *detector) textFormat() (Format, error) {
-	head, err := d.w.view(0, len(utf8Mark))
+	head, err := d.w.view(0, declarationBytes)
 	if err != nil {
 		return "", err
+	}
+	if utf16Of(head[:min(len(head), declarationBytes)]) != nil {
+		return FormatJUnit, nil
 	}
 	pos := int64(0)
 	if bytes.HasPrefix(head, utf8Mark) {
