@@ -2569,6 +2569,16 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
+	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
+	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
+
+	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
+	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
+	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -2577,12 +2587,14 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
+	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; with any other, nothing is stored.
+	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
-	// StatusString complete or incomplete; counts when there is no status.
+	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
 	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
@@ -2633,6 +2645,9 @@ type LooseNumber = float64
 
 // LooseText A text. Numbers and booleans are taken as their texts, null as no value.
 type LooseText = string
+
+// LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+type LooseTime = any
 
 // NewAccessToken A token to be made.
 //
@@ -2838,12 +2853,20 @@ type NewBoot struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
-// NewBuild A report of a build.
+// NewBuild A report of a build: the fields themselves, of which `job`, `kernel`, `arch` and `defconfig` are mandatory, or, since 2021, the files
+// `bmeta.json`, `steps.json` and `artifacts.json` of kernelci-core under `bmeta`, `steps` and `artifacts`. Where a step failed the build
+// did; the files as they came can be read in `metadata`.
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
 	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
-	Arch LooseText `json:"arch"`
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
+	Artifacts nullable.Nullable[map[string]interface{}] `json:"artifacts,omitempty"`
+
+	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
+	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -2886,7 +2909,7 @@ type NewBuild struct {
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
 	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
-	Defconfig LooseText `json:"defconfig"`
+	Defconfig *LooseText `json:"defconfig,omitempty"`
 
 	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
@@ -2920,13 +2943,13 @@ type NewBuild struct {
 	GitURL *LooseText `json:"git_url,omitempty"`
 
 	// Job A text. Numbers and booleans are taken as their texts, null as no value.
-	Job LooseText `json:"job"`
+	Job *LooseText `json:"job,omitempty"`
 
 	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
 	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
-	Kernel LooseText `json:"kernel"`
+	Kernel *LooseText `json:"kernel,omitempty"`
 
 	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
@@ -2952,6 +2975,9 @@ type NewBuild struct {
 
 	// ModulesSize A whole number. Its text is taken as well, null as no value.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
+
+	// Steps Since 2021: the steps of the build, each with `name` and `status`.
+	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
 
 	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
 	SystemMap *LooseText `json:"system_map,omitempty"`
@@ -3360,6 +3386,15 @@ type NewTestGroup struct {
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
 
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
+
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
@@ -3397,8 +3432,17 @@ type NewTestGroup struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -3444,6 +3488,12 @@ type NewTestGroup struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName LooseText `json:"lab_name"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -3463,9 +3513,12 @@ type NewTestGroup struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                          `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                          `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -4714,8 +4767,15 @@ type TestGroup struct {
 	// BootID An id, or null.
 	//
 	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BootID           nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
-	BuildEnvironment nullable.Nullable[string]           `json:"build_environment,omitempty"`
+	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
+
+	// BootLog The name of the log, below `file_server_resource` and the lab's name.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The name of the log as a page.
+	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
+	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
 	// BuildID An id, or null.
 	//
@@ -4728,13 +4788,24 @@ type TestGroup struct {
 	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
 	//
 	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string] `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI      nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType         nullable.Nullable[string] `json:"device_type,omitempty"`
-	Endian             nullable.Nullable[string] `json:"endian,omitempty"`
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
+	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// ErrorMsg What LAVA says of it.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
+	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
 	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
 	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
 	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
@@ -4753,10 +4824,18 @@ type TestGroup struct {
 	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
 	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
 	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	Log             nullable.Nullable[string]           `json:"log,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// LavaJobID The number of the LAVA job that the group came from.
+	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
+
+	// LavaStatus How that job ended: complete, incomplete, canceled; unknown when LAVA did not say.
+	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
+
+	// Log The path of the whole log, below `/v1/files/`.
+	Log      nullable.Nullable[string] `json:"log,omitempty"`
+	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
+	Metadata map[string]interface{}    `json:"metadata,omitempty"`
+	Name     nullable.Nullable[string] `json:"name,omitempty"`
 
 	// ParentID An id, or null.
 	//
@@ -4764,8 +4843,13 @@ type TestGroup struct {
 	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
 	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
 	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]ObjectID]       `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]ObjectID]       `json:"test_cases,omitempty"`
+
+	// StartTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
 	// Time A time or a duration, or null.
 	//
@@ -4792,6 +4876,15 @@ type TestGroupChange struct {
 	//
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -4830,8 +4923,17 @@ type TestGroupChange struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -4877,6 +4979,12 @@ type TestGroupChange struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -4896,9 +5004,12 @@ type TestGroupChange struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                     `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -8423,6 +8534,54 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 		delete(object, "definition")
 	}
 
+	if raw, found := object["end_time"]; found {
+		err = json.Unmarshal(raw, &a.EndTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'end_time': %w", err)
+		}
+		delete(object, "end_time")
+	}
+
+	if raw, found := object["error_msg"]; found {
+		err = json.Unmarshal(raw, &a.ErrorMsg)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_msg': %w", err)
+		}
+		delete(object, "error_msg")
+	}
+
+	if raw, found := object["error_type"]; found {
+		err = json.Unmarshal(raw, &a.ErrorType)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_type': %w", err)
+		}
+		delete(object, "error_type")
+	}
+
+	if raw, found := object["failure_comment"]; found {
+		err = json.Unmarshal(raw, &a.FailureComment)
+		if err != nil {
+			return fmt.Errorf("error reading 'failure_comment': %w", err)
+		}
+		delete(object, "failure_comment")
+	}
+
+	if raw, found := object["health"]; found {
+		err = json.Unmarshal(raw, &a.Health)
+		if err != nil {
+			return fmt.Errorf("error reading 'health': %w", err)
+		}
+		delete(object, "health")
+	}
+
+	if raw, found := object["health_string"]; found {
+		err = json.Unmarshal(raw, &a.HealthString)
+		if err != nil {
+			return fmt.Errorf("error reading 'health_string': %w", err)
+		}
+		delete(object, "health_string")
+	}
+
 	if raw, found := object["id"]; found {
 		err = json.Unmarshal(raw, &a.ID)
 		if err != nil {
@@ -8445,6 +8604,22 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("error reading 'results': %w", err)
 		}
 		delete(object, "results")
+	}
+
+	if raw, found := object["start_time"]; found {
+		err = json.Unmarshal(raw, &a.StartTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'start_time': %w", err)
+		}
+		delete(object, "start_time")
+	}
+
+	if raw, found := object["state_string"]; found {
+		err = json.Unmarshal(raw, &a.StateString)
+		if err != nil {
+			return fmt.Errorf("error reading 'state_string': %w", err)
+		}
+		delete(object, "state_string")
 	}
 
 	if raw, found := object["status"]; found {
@@ -8504,6 +8679,46 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		}
 	}
 
+	if a.EndTime != nil {
+		object["end_time"], err = json.Marshal(a.EndTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'end_time': %w", err)
+		}
+	}
+
+	if a.ErrorMsg != nil {
+		object["error_msg"], err = json.Marshal(a.ErrorMsg)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_msg': %w", err)
+		}
+	}
+
+	if a.ErrorType != nil {
+		object["error_type"], err = json.Marshal(a.ErrorType)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_type': %w", err)
+		}
+	}
+
+	if a.FailureComment != nil {
+		object["failure_comment"], err = json.Marshal(a.FailureComment)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'failure_comment': %w", err)
+		}
+	}
+
+	object["health"], err = json.Marshal(a.Health)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'health': %w", err)
+	}
+
+	if a.HealthString != nil {
+		object["health_string"], err = json.Marshal(a.HealthString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'health_string': %w", err)
+		}
+	}
+
 	object["id"], err = json.Marshal(a.ID)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'id': %w", err)
@@ -8518,6 +8733,20 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		object["results"], err = json.Marshal(a.Results)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	if a.StartTime != nil {
+		object["start_time"], err = json.Marshal(a.StartTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'start_time': %w", err)
+		}
+	}
+
+	if a.StateString != nil {
+		object["state_string"], err = json.Marshal(a.StateString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'state_string': %w", err)
 		}
 	}
 
@@ -9115,7 +9344,8 @@ type ClientInterface interface {
 
 	// CreateBuildWithBody Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9126,7 +9356,8 @@ type ClientInterface interface {
 
 	// CreateBuild Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9165,7 +9396,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBootWithBody Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type.
@@ -9175,7 +9407,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBoot Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -9186,10 +9419,20 @@ type ClientInterface interface {
 	// ReceiveLavaTestWithBody Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9199,10 +9442,20 @@ type ClientInterface interface {
 	// ReceiveLavaTest Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10722,7 +10975,8 @@ type ClientInterface interface {
 
 	// CreateTestCaseWithBody Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10731,7 +10985,8 @@ type ClientInterface interface {
 
 	// CreateTestCase Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10796,9 +11051,11 @@ type ClientInterface interface {
 
 	// CreateTestGroupWithBody Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10807,9 +11064,11 @@ type ClientInterface interface {
 
 	// CreateTestGroup Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10832,7 +11091,7 @@ type ClientInterface interface {
 
 	// DeleteTestGroup Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 	DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11946,7 +12205,8 @@ func (c *Client) ListBuilds(ctx context.Context, params *ListBuildsParams, reqEd
 
 // CreateBuildWithBody Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -11967,7 +12227,8 @@ func (c *Client) CreateBuildWithBody(ctx context.Context, contentType string, bo
 
 // CreateBuild Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12056,7 +12317,8 @@ func (c *Client) GetBuild(ctx context.Context, buildID BuildID, params *GetBuild
 
 // ReceiveLavaBootWithBody Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type.
@@ -12076,7 +12338,8 @@ func (c *Client) ReceiveLavaBootWithBody(ctx context.Context, params *ReceiveLav
 
 // ReceiveLavaBoot Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type.
@@ -12097,10 +12360,20 @@ func (c *Client) ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootPar
 // ReceiveLavaTestWithBody Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12120,10 +12393,20 @@ func (c *Client) ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLav
 // ReceiveLavaTest Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15349,7 +15632,8 @@ func (c *Client) ListTestCases(ctx context.Context, params *ListTestCasesParams,
 
 // CreateTestCaseWithBody Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15368,7 +15652,8 @@ func (c *Client) CreateTestCaseWithBody(ctx context.Context, contentType string,
 
 // CreateTestCase Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15513,9 +15798,11 @@ func (c *Client) ListTestGroups(ctx context.Context, params *ListTestGroupsParam
 
 // CreateTestGroupWithBody Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type.
 //
@@ -15534,9 +15821,11 @@ func (c *Client) CreateTestGroupWithBody(ctx context.Context, contentType string
 
 // CreateTestGroup Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15589,7 +15878,7 @@ func (c *Client) ListTestGroupValues(ctx context.Context, fieldName FieldName, p
 
 // DeleteTestGroup Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 func (c *Client) DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -31972,7 +32261,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithBodyWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -31983,7 +32273,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32030,7 +32321,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32040,7 +32332,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -32051,10 +32344,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32064,10 +32367,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33777,7 +34090,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithBodyWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33786,7 +34100,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33861,9 +34176,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithBodyWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33872,9 +34189,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33901,7 +34220,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTestGroupWithResponse Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -40767,7 +41086,8 @@ func (c *ClientWithResponses) ListBuildsWithResponse(ctx context.Context, params
 
 // CreateBuildWithBodyWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -40784,7 +41104,8 @@ func (c *ClientWithResponses) CreateBuildWithBodyWithResponse(ctx context.Contex
 
 // CreateBuildWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -40861,7 +41182,8 @@ func (c *ClientWithResponses) GetBuildWithResponse(ctx context.Context, buildID 
 
 // ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -40877,7 +41199,8 @@ func (c *ClientWithResponses) ReceiveLavaBootWithBodyWithResponse(ctx context.Co
 
 // ReceiveLavaBootWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -40894,10 +41217,20 @@ func (c *ClientWithResponses) ReceiveLavaBootWithResponse(ctx context.Context, p
 // ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40913,10 +41246,20 @@ func (c *ClientWithResponses) ReceiveLavaTestWithBodyWithResponse(ctx context.Co
 // ReceiveLavaTestWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43652,7 +43995,8 @@ func (c *ClientWithResponses) ListTestCasesWithResponse(ctx context.Context, par
 
 // CreateTestCaseWithBodyWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43667,7 +44011,8 @@ func (c *ClientWithResponses) CreateTestCaseWithBodyWithResponse(ctx context.Con
 
 // CreateTestCaseWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43790,9 +44135,11 @@ func (c *ClientWithResponses) ListTestGroupsWithResponse(ctx context.Context, pa
 
 // CreateTestGroupWithBodyWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43807,9 +44154,11 @@ func (c *ClientWithResponses) CreateTestGroupWithBodyWithResponse(ctx context.Co
 
 // CreateTestGroupWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43854,7 +44203,7 @@ func (c *ClientWithResponses) ListTestGroupValuesWithResponse(ctx context.Contex
 
 // DeleteTestGroupWithResponse Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
