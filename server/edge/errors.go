@@ -96,7 +96,7 @@ func faultOf(err error) *fault.Fault {
 	case http.StatusNotFound:
 		return fault.New(http.StatusNotFound, "no-such-path", "there is no operation at this path").Because(err)
 	case http.StatusMethodNotAllowed:
-		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not know the method; Allow lists those it knows").Because(err)
+		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not offer the method; Allow lists those it offers").Because(err)
 	case http.StatusUnsupportedMediaType:
 		return fault.Unsupported("the operation does not read this Content-Type").Because(err)
 	case http.StatusBadRequest:
@@ -178,9 +178,10 @@ func problemOf(f *fault.Fault, info *call.Info) problem {
 }
 
 func mistakeOf(e fault.Entry) mistake {
-	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: e.Parameter}
+	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: auth.Redact(e.Parameter)}
 	if e.InBody {
-		m.Pointer = &e.Pointer
+		pointer := auth.Redact(e.Pointer)
+		m.Pointer = &pointer
 	}
 	return m
 }
