@@ -22,7 +22,6 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
-	github.com/stmcginnis/gofish v0.21.0 // boards that speak Redfish
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, permissions, policy
 	golang.org/x/crypto v0.58.0 // OpenSSH's public keys, for RefStack's signatures
 	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it

@@ -31,7 +31,7 @@ func TestServe_Check(t *testing.T) {
 		{"no logins for everybody", "--auth-mode=none --listen=0.0.0.0:8080", "loopback"},
 		{"no logins on every address", "--auth-mode=none --listen=:8080", "loopback"},
 		{"no logins under a name", "--auth-mode=none --listen=lab.example.org:8080", "loopback"},
-		{"a certificate without a key", "--tls-cert=x", "belong together"},
+		{"a certificate without a key", "--tls-cert=x", "must be set together"},
 		{"Keystone without an address", "--auth-mode=token+keystone", "--keystone-auth-url"},
 		{"any origin", "--cors-origins=*", "--cors-origins"},
 		{"an origin with a path", "--cors-origins=https://ui.example.org/", "--cors-origins"},

@@ -60,7 +60,7 @@ simulator: {images: {focal: "ga,hwe"}}
 	if v.Server.Results.TempestConfig["compute"]["flavor_ref"] != "2" {
 		t.Errorf("tempest configuration %v", v.Server.Results.TempestConfig)
 	}
-	lab := v.Server.Lab
+	lab := v.Server.Lab.Engine
 	if len(lab.Limits) != 1 || lab.Limits["deploy_node"] != 90*time.Minute || len(lab.Simulator.Images) != 1 || lab.Simulator.Images["focal"] != "ga,hwe" {
 		t.Errorf("limits %v, images %v; want those of the file and no others", lab.Limits, lab.Simulator.Images)
 	}

@@ -36,7 +36,7 @@ func (c *tokenImport) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	for _, t := range made {
 		fmt.Printf("%s\t%s…\t%s\t%s\n", t.ID, t.Prefix, t.Name, t.Email)
 	}
-	fmt.Fprintf(os.Stderr, "%d tokens imported, %d were there already\n", len(made), len(old)-len(made))
+	fmt.Fprintf(os.Stderr, "%d tokens imported, %d existed already\n", len(made), len(old)-len(made))
 	return nil
 }
 

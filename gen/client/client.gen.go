@@ -92,19 +92,19 @@ const (
 	EventAreaResults  EventArea = "results"
 )
 
-// Defines values for FoundTestOutcome.
+// Defines values for FoundTestResultOutcome.
 const (
-	FoundTestOutcomeFail    FoundTestOutcome = "fail"
-	FoundTestOutcomePass    FoundTestOutcome = "pass"
-	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
-	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
+	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
+	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
+	FoundTestResultOutcomeUnknown FoundTestResultOutcome = "unknown"
 )
 
-// Defines values for FoundTestSource.
+// Defines values for FoundTestResultSource.
 const (
-	FoundTestSourceCase        FoundTestSource = "case"
-	FoundTestSourceOpportunity FoundTestSource = "opportunity"
-	FoundTestSourceRun         FoundTestSource = "run"
+	FoundTestResultSourceCase        FoundTestResultSource = "case"
+	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
+	FoundTestResultSourceRun         FoundTestResultSource = "run"
 )
 
 // Defines values for HealthStatus.
@@ -439,7 +439,7 @@ const (
 	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
 )
 
-// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
 // AccessToken A token without its text.
@@ -478,7 +478,7 @@ type AccessToken struct {
 	LastUsedFrom string `json:"last_used_from"`
 }
 
-// AccessTokenKind Whom a token is for; a letter of its text tells it.
+// AccessTokenKind Whom a token is for; a letter of its text says so.
 type AccessTokenKind string
 
 // AccessTokenList A page of tokens.
@@ -502,7 +502,7 @@ type AccessTokenRotation struct {
 	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
 }
 
-// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+// Advertisement What was advertised, as the server read it. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
@@ -553,7 +553,7 @@ type Agent struct {
 	LastSeenAt EventTime         `json:"last_seen_at"`
 	CreatedAt  CreatedTime       `json:"created_at"`
 
-	// SilenceSeconds How long nothing may be heard of it before it counts as silent; 0: it never does, null: the server's setting.
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds"`
 
 	// Instance The machine that asked for work last and said which one it is.
@@ -596,17 +596,17 @@ type AgentRegistration struct {
 	// Capacity How many opportunities it runs at once. Default 1.
 	Capacity *int32 `json:"capacity,omitempty"`
 
-	// Products Only these products, by id; none is all.
+	// Products Only these products, by id; empty means all.
 	Products []openapi_types.UUID `json:"products,omitempty"`
 
-	// Releases Only products of these releases; none is all.
+	// Releases Only products of these releases; empty means all.
 	Releases []string `json:"releases,omitempty"`
 
-	// Labels Whatever its owner wants to remember.
+	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
 	Mode   *AgentMode        `json:"mode,omitempty"`
 
-	// SilenceSeconds How long nothing may be heard of it before it counts as silent; 0: it never does, null: the server's setting.
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds,omitempty"`
 }
 
@@ -634,7 +634,7 @@ type Attachment struct {
 //
 // Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
 type AuditActor struct {
-	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for an anonymous caller.
 	Kind    string   `json:"kind"`
 	Name    string   `json:"name"`
 	Owner   string   `json:"owner"`
@@ -650,15 +650,15 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or what else an operation's `x-audit` says.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
 
-	// XEndUser What the header X-End-User said; nobody has checked it.
+	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
 
-	// XContextMarker What the header X-Context-Marker said.
+	// XContextMarker The header X-Context-Marker.
 	XContextMarker string `json:"x_context_marker"`
 
 	// Client The address.
@@ -669,7 +669,7 @@ type AuditEntry struct {
 	// Route The path as the document writes it.
 	Route string `json:"route"`
 
-	// Object The path of what it was about, without secrets.
+	// Object The path that was called, without secrets.
 	Object   string             `json:"object"`
 	Decision AuditEntryDecision `json:"decision"`
 	Reason   string             `json:"reason"`
@@ -864,7 +864,7 @@ type Cloud struct {
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -904,7 +904,7 @@ type Comparison struct {
 	// References What it is compared with.
 	References []openapi_types.UUID `json:"references"`
 
-	// Summary The sums, in the order of `references`.
+	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
 	Tests   []ComparedTest      `json:"tests"`
 }
@@ -1027,7 +1027,7 @@ type Event struct {
 	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
 	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
 
-	// Data What else is to be said; its members depend on the type.
+	// Data Further facts; the members depend on the type.
 	Data json.RawMessage `json:"data"`
 }
 
@@ -1041,7 +1041,7 @@ type EventList struct {
 	// Next What to give as `after` for what follows; also when there is nothing yet.
 	Next string `json:"next"`
 
-	// RemovedTo Events up to this one may be missing, because they were older than the server keeps them; null when none is. A client that continues before it has missed some.
+	// RemovedTo Events up to this one may be missing, because the server has deleted old ones; null when none are. A client that continues before it has missed some.
 	RemovedTo nullable.Nullable[string] `json:"removed_to"`
 }
 
@@ -1092,10 +1092,10 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
-// FoundTest A single test, from any source.
+// FoundTestResult A single test, from any source.
 //
 // Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
-type FoundTest struct {
+type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
@@ -1108,7 +1108,7 @@ type FoundTest struct {
 	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 	Name    string                    `json:"name"`
-	Outcome FoundTestOutcome          `json:"outcome"`
+	Outcome FoundTestResultOutcome    `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -1118,26 +1118,26 @@ type FoundTest struct {
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
 	// Run The id of the run, the test group or the test opportunity.
-	Run    string          `json:"run"`
-	Source FoundTestSource `json:"source"`
+	Run    string                `json:"run"`
+	Source FoundTestResultSource `json:"source"`
 
 	// Status In the words of its source.
 	Status string `json:"status"`
 }
 
-// FoundTestOutcome defines model for FoundTest.Outcome.
-type FoundTestOutcome string
+// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+type FoundTestResultOutcome string
 
-// FoundTestSource defines model for FoundTest.Source.
-type FoundTestSource string
+// FoundTestResultSource defines model for FoundTestResult.Source.
+type FoundTestResultSource string
 
-// FoundTestPage A page of single tests, newest first.
+// FoundTestResultPage A page of single tests, newest first.
 //
 // Example: {"next":null,"test_results":[]}
-type FoundTestPage struct {
+type FoundTestResultPage struct {
 	// Next The cursor of the following page, for `after`; null on the last.
 	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []FoundTest               `json:"test_results"`
+	TestResults []FoundTestResult         `json:"test_results"`
 }
 
 // GoldMaster A tested combination of snap revisions.
@@ -1234,7 +1234,7 @@ type HomeAuth struct {
 	Scheme string `json:"scheme"`
 }
 
-// HomeDocument The home document (draft-nottingham-json-home-03), made from this very document.
+// HomeDocument The home document (draft-nottingham-json-home-03), made from this document.
 //
 // Example: {"api":{"links":{"describedBy":"https://lab.example.org/docs/"},"title":"Slipway"},"resources":{"https://slipway.invalid/rel/results":{"hints":{"allow":["POST"]},"href":"/v1/post-result"}}}
 type HomeDocument struct {
@@ -1784,7 +1784,7 @@ type LabBootDataLinks struct {
 	Units string `json:"units"`
 }
 
-// LabBuildData Something that was found out about a node.
+// LabBuildData A fact that was collected about a node.
 //
 // Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
 type LabBuildData struct {
@@ -1870,7 +1870,7 @@ type LabDesign struct {
 	// Nodes How many nodes it describes.
 	Nodes int32 `json:"nodes"`
 
-	// Reference What to write into `design_ref`.
+	// Reference The text for `design_ref`.
 	Reference string `json:"reference"`
 
 	// Size How many bytes the documents have.
@@ -1884,10 +1884,10 @@ type LabDesignLink struct {
 	// Href Where the design is.
 	Href string `json:"href"`
 
-	// Rel Usually `design`; not looked at.
+	// Rel Usually `design`; ignored.
 	Rel *string `json:"rel,omitempty"`
 
-	// Type Usually `application/x-yaml`; not looked at.
+	// Type Usually `application/x-yaml`; ignored.
 	Type *string `json:"type,omitempty"`
 }
 
@@ -2007,7 +2007,7 @@ type LabHealthReason string
 // LabHealthStatus Whether everything works.
 type LabHealthStatus string
 
-// LabHealthMessage One thing that is worth saying about the state of the lab.
+// LabHealthMessage A remark on the state of the lab.
 //
 // Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
 type LabHealthMessage struct {
@@ -2079,7 +2079,7 @@ type LabMachine struct {
 	// Key The key for its further calls, in the answer to its registration only.
 	Key *string `json:"key,omitempty"`
 
-	// LastSeen When it was last heard of.
+	// LastSeen When it last made a call.
 	LastSeen time.Time `json:"last_seen"`
 
 	// Macs Its MAC addresses, with colons and in lower case.
@@ -2219,7 +2219,7 @@ type LabNewMachine struct {
 	// CPUCount How many processors it has.
 	CPUCount *int32 `json:"cpu_count,omitempty"`
 
-	// Macs The MAC addresses of its interfaces. Those that many machines have (zeros, groups, broadcast) are refused.
+	// Macs The MAC addresses of its interfaces. Addresses that many machines share (zeros, groups, broadcast) are refused.
 	Macs []string `json:"macs"`
 
 	// Memory Its memory in MiB.
@@ -2575,24 +2575,24 @@ type LabWorkAction string
 // LabWorkStatus How it goes.
 type LabWorkStatus string
 
-// LabWorkReport How a piece of work goes.
+// LabWorkReport The progress of a piece of work.
 //
 // Example: {"message":"deployed","status":"success"}
 type LabWorkReport struct {
 	// Error Whether the message is an error.
 	Error *bool `json:"error,omitempty"`
 
-	// Message What to write to the task.
+	// Message The message for the task.
 	Message *string `json:"message,omitempty"`
 
 	// Retry Whether trying again may help after a failure.
 	Retry *bool `json:"retry,omitempty"`
 
-	// Status How it goes; the last two end it.
+	// Status Its progress; the last two end it.
 	Status LabWorkReportStatus `json:"status"`
 }
 
-// LabWorkReportStatus How it goes; the last two end it.
+// LabWorkReportStatus Its progress; the last two end it.
 type LabWorkReportStatus string
 
 // LavaCallback What LAVA posts when a job has ended. `definition`, each member of `results` and `log` are YAML texts. Numbers may be texts; keys that
@@ -2615,7 +2615,7 @@ type LavaCallback struct {
 	// Results The results of each suite, a YAML list in a text.
 	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; others leave nothing.
+	// Status 2 when the job is complete, 3 when it is incomplete; with any other, nothing is stored.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
 	// StatusString complete or incomplete; counts when there is no status.
@@ -2683,10 +2683,10 @@ type NewAccessToken struct {
 	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
-	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	// Flags What it may do in addition to its roles: `upload` lets runners and labs upload files.
 	Flags []string `json:"flags,omitempty"`
 
-	// Kind Whom a token is for; a letter of its text tells it.
+	// Kind Whom a token is for; a letter of its text says so.
 	Kind *AccessTokenKind `json:"kind,omitempty"`
 
 	// Labs The labs that it speaks for.
@@ -3014,7 +3014,7 @@ type NewBuild struct {
 	VmlinuxTextSize *LooseInteger `json:"vmlinux_text_size,omitempty"`
 }
 
-// NewCloud A cloud to be registered.
+// NewCloud A cloud to register.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
 type NewCloud struct {
@@ -3241,7 +3241,7 @@ type NewProduct struct {
 	// Release Free text, such as 15.04-core.
 	Release string `json:"release"`
 
-	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	// Snaps Names of the snaps that the product is built from; empty for a product that is tested by images. Their order says which one a gold master is about.
 	Snaps []string `json:"snaps,omitempty"`
 
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
@@ -3285,7 +3285,7 @@ type NewRun struct {
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
 }
 
-// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are taken too.
+// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are accepted too.
 //
 // Example: {"finished":"true","status":"test complete","test_id":"100"}
 type NewStatus struct {
@@ -3564,10 +3564,10 @@ type NewTestSpec struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -3621,7 +3621,7 @@ type NewWebhook struct {
 	// URL Its host must be on the server's list.
 	URL string `json:"url"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -3743,7 +3743,7 @@ type OpportunityPatch struct {
 	Priority int32 `json:"priority"`
 }
 
-// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+// OpportunityPick What an agent says when it asks for work. Every field is optional.
 //
 // Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
 type OpportunityPick struct {
@@ -3806,7 +3806,7 @@ type OptionalTimestamp struct {
 	Milliseconds int64 `json:"$date"`
 }
 
-// Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
+// Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
 //
 // Example: fail
@@ -3818,7 +3818,7 @@ type OutputSize struct {
 	Size int64 `json:"size"`
 }
 
-// Pagination Where a page stands among all pages (RefStack's words).
+// Pagination The number of a page and of all pages (in RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
 type Pagination struct {
@@ -3909,7 +3909,7 @@ type PickedOpportunity struct {
 // pause, others stand before it, or nobody has asked yet.
 type PickedOpportunityWaitingCode string
 
-// Problem The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
@@ -3920,7 +3920,7 @@ type Problem struct {
 	// Detail What was wrong and what is allowed, in a sentence.
 	Detail string `json:"detail"`
 
-	// Errors One entry for each thing that was wrong; empty when `detail` says it all.
+	// Errors One entry for each fault; empty when `detail` says it all.
 	Errors []ProblemDetail `json:"errors"`
 
 	// ID A stable word for the kind of problem.
@@ -3957,7 +3957,7 @@ type Problem struct {
 	URL nullable.Nullable[string] `json:"url"`
 }
 
-// ProblemDetail One thing that was wrong with a request.
+// ProblemDetail One fault of a request.
 //
 // Example: {"in":"query","message":"must be at most 1000","parameter":"limit"}
 type ProblemDetail struct {
@@ -4074,7 +4074,7 @@ type PublishedList struct {
 	Pagination PublishedPages  `json:"pagination"`
 }
 
-// PublishedMeta What is noted about a result; only what there is.
+// PublishedMeta The notes on a result; only those that exist.
 //
 // Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
 type PublishedMeta struct {
@@ -4199,7 +4199,7 @@ type ReportValues struct {
 	Result []nullable.Nullable[string] `json:"result"`
 }
 
-// ResultFile What was understood of the file that came with a result.
+// ResultFile What was read from the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
@@ -4233,7 +4233,7 @@ type ResultPublished struct {
 	URL string `json:"url"`
 }
 
-// ResultSaved What was understood of an upload.
+// ResultSaved What was read from an upload.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type ResultSaved struct {
@@ -4314,7 +4314,7 @@ type Run struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	LastStatus nullable.Nullable[Status] `json:"last_status"`
 
-	// CurrentResult What one upload said as a whole.
+	// CurrentResult The result of one upload as a whole.
 	//
 	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
@@ -4328,14 +4328,14 @@ type Run struct {
 
 // RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
 type RunList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Runs       []Run      `json:"runs"`
 }
 
-// RunResult What one upload said as a whole.
+// RunResult The result of one upload as a whole.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type RunResult struct {
@@ -4397,7 +4397,7 @@ type RunResultScope string
 
 // RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination  `json:"pagination"`
@@ -4474,7 +4474,7 @@ type Status struct {
 
 // StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -4531,11 +4531,11 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
-// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what exists.
 //
 // Example: {"attrs":"smoke","tags":"worker-0"}
 type SubunitMetadata struct {
-	// Attrs What stands in brackets in the test's id.
+	// Attrs The part of the test's id in brackets.
 	Attrs *string `json:"attrs,omitempty"`
 
 	// Tags The tags, with commas between them.
@@ -4554,7 +4554,7 @@ type SubunitRun struct {
 	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
-	// Artifacts Always null: nobody can say it.
+	// Artifacts Always null: it is not known.
 	Artifacts nullable.Nullable[string] `json:"artifacts"`
 }
 
@@ -4990,7 +4990,7 @@ type TestGroupList struct {
 
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -5099,10 +5099,10 @@ type TestSpecPatch struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -5268,7 +5268,7 @@ type WebhookPatch struct {
 	// URL Its host must be on the server's list.
 	URL *string `json:"url,omitempty"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -5690,145 +5690,145 @@ type TestResultLimit = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
-// BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// BadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type BadRequest = Problem
 
-// Conflict The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Conflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Conflict = Problem
 
-// Forbidden The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Forbidden = Problem
 
-// Gone The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Gone The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
 
-// NotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type NotAcceptable = Problem
 
-// NotFound The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// NotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type NotFound = Problem
 
-// PayloadTooLarge The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// PayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type PayloadTooLarge = Problem
 
-// RangeNotSatisfiable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// RangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type RangeNotSatisfiable = Problem
 
-// ReportsBadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsBadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
 
-// ReportsForbidden The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
 
-// ReportsNotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotAcceptable = Problem
 
-// ReportsNotFound The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotFound = Problem
 
-// ReportsNotImplemented The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotImplemented The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotImplemented = Problem
 
-// ReportsPayloadTooLarge The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsPayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsPayloadTooLarge = Problem
 
-// ReportsRangeNotSatisfiable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsRangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsRangeNotSatisfiable = Problem
 
-// ReportsServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsServiceUnavailable = Problem
 
-// ReportsTooManyRequests The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsTooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsTooManyRequests = Problem
 
-// ReportsUnprocessableEntity The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsUnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsUnprocessableEntity = Problem
 
-// ReportsUnsupportedMediaType The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsUnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsUnsupportedMediaType = Problem
 
-// ServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ServiceUnavailable = Problem
 
-// TooManyRequests The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// TooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type TooManyRequests = Problem
 
-// Unauthorized The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Unauthorized The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Unauthorized = Problem
 
-// UnprocessableEntity The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// UnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type UnprocessableEntity = Problem
 
-// UnsupportedMediaType The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// UnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
@@ -5857,10 +5857,10 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -5875,15 +5875,15 @@ type ListAgentsParams struct {
 	// AgentGroup Only agents of this group.
 	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
-// RemoveAgentParams defines parameters for RemoveAgent.
-type RemoveAgentParams struct {
+// DeleteAgentParams defines parameters for DeleteAgent.
+type DeleteAgentParams struct {
 	// Force Take back what the agent holds.
 	Force *bool `form:"force,omitempty" json:"force,omitempty"`
 }
@@ -5927,10 +5927,10 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -6361,13 +6361,13 @@ type GetBuildParams struct {
 
 // ReceiveLavaBootParams defines parameters for ReceiveLavaBoot.
 type ReceiveLavaBootParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
 // ReceiveLavaTestParams defines parameters for ReceiveLavaTest.
 type ReceiveLavaTestParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
@@ -6382,7 +6382,7 @@ type ListCloudsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -6459,10 +6459,10 @@ type ListDesignsParams struct {
 	// Name Only designs of this name.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -6474,7 +6474,7 @@ type CreateDesignParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType Only events of this type, or of one of these.
@@ -6489,7 +6489,7 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
@@ -6706,10 +6706,10 @@ type ListMachinesParams struct {
 	// Node Only the machine that is this node.
 	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -6754,7 +6754,7 @@ type ListProductsParams struct {
 	// Snap Only products that reference this snap.
 	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6776,7 +6776,7 @@ type DeleteProductParams struct {
 
 // ListGoldMastersParams defines parameters for ListGoldMasters.
 type ListGoldMastersParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6795,7 +6795,7 @@ type AdvertiseGoldMasterParams struct {
 
 // ListImagesParams defines parameters for ListImages.
 type ListImagesParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6814,7 +6814,7 @@ type AdvertiseImageParams struct {
 
 // ListSnapsParams defines parameters for ListSnaps.
 type ListSnapsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6854,7 +6854,7 @@ type ListTestEventsParams struct {
 	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6878,7 +6878,7 @@ type ListOpportunitiesParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6892,8 +6892,8 @@ type CancelOpportunityParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ReadOutputParams defines parameters for ReadOutput.
-type ReadOutputParams struct {
+// GetOutputParams defines parameters for GetOutput.
+type GetOutputParams struct {
 	// Offset How many bytes to leave out at the beginning.
 	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
 
@@ -6963,7 +6963,7 @@ type ListTestResultsParams struct {
 	// UpdateChannel Only results of updates to this channel.
 	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6988,13 +6988,13 @@ type ListResultTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListTestSpecsParams defines parameters for ListTestSpecs.
 type ListTestSpecsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -7061,7 +7061,7 @@ type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
 	CloudID *int64 `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
 
-	// Finished Only runs that are over, or only those that are not.
+	// Finished Only finished runs, or only unfinished ones.
 	Finished *bool `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// Outcome Only runs whose current result has this outcome.
@@ -7070,7 +7070,7 @@ type ListRunsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7079,7 +7079,7 @@ type ListRunResultsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7094,7 +7094,7 @@ type ListTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7103,7 +7103,7 @@ type ListStatusesParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7152,10 +7152,10 @@ type PurgeTasksParams struct {
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
-	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -7182,12 +7182,12 @@ type GetTask200JSONResponseBody struct {
 	union json.RawMessage
 }
 
-// SearchTestsParams defines parameters for SearchTests.
-type SearchTestsParams struct {
-	// Limit How many tests a page has at the most.
+// SearchTestResultsParams defines parameters for SearchTestResults.
+type SearchTestResultsParams struct {
+	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case or opportunity.
@@ -7686,7 +7686,7 @@ type UpdateTestStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
@@ -7698,7 +7698,7 @@ type UpdateRunStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
@@ -7707,7 +7707,7 @@ type UpdateRunStatusParams struct {
 
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -7726,7 +7726,7 @@ type ListDeliveriesParams struct {
 	// State Only deliveries in this state.
 	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -8842,7 +8842,7 @@ type ClientInterface interface {
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetHealth Say that the process lives
+	// GetHealth Check that the process is alive
 	//
 	// Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 	//
@@ -8859,7 +8859,7 @@ type ClientInterface interface {
 	// GetOpenAPIJSON Read this document as JSON
 	//
 	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-	// explorer is closed: then any good credential will do.
+	// explorer is closed: then any valid credential is enough.
 	//
 	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8867,12 +8867,12 @@ type ClientInterface interface {
 	// GetOpenAPIYAML Read this document as YAML
 	//
 	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-	// the server's explorer is closed: then any good credential will do.
+	// the server's explorer is closed: then any valid credential is enough.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetReadiness Say whether the server can serve
+	// GetReadiness Check whether the server is ready
 	//
 	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 	//
@@ -8881,7 +8881,7 @@ type ClientInterface interface {
 
 	// GetVersion Describe version 1 of the API
 	//
-	// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+	// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 	// answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 	//
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
@@ -8889,17 +8889,17 @@ type ClientInterface interface {
 
 	// ListAccessTokens List API tokens
 	//
-	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-	// of that tenant and of none), everybody else those of the caller's own owner.
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 	//
 	// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 	ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccessTokenWithBody Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8908,9 +8908,9 @@ type ClientInterface interface {
 
 	// CreateAccessToken Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8927,7 +8927,7 @@ type ClientInterface interface {
 
 	// GetAccessToken Read an API token
 	//
-	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 	//
 	// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
 	GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8935,7 +8935,7 @@ type ClientInterface interface {
 	// RotateAccessTokenWithBody Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8945,7 +8945,7 @@ type ClientInterface interface {
 	// RotateAccessToken Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8959,12 +8959,12 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RemoveAgent Remove an agent
+	// DeleteAgent Delete an agent
 	//
-	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409, unless `force` says that they are taken back.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
-	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-	RemoveAgent(ctx context.Context, agentID AgentID, params *RemoveAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
@@ -8975,7 +8975,7 @@ type ClientInterface interface {
 
 	// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8984,7 +8984,7 @@ type ClientInterface interface {
 
 	// UpdateAgent Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8993,7 +8993,7 @@ type ClientInterface interface {
 
 	// RegisterAgentWithBody Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9002,7 +9002,7 @@ type ClientInterface interface {
 
 	// RegisterAgent Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9011,7 +9011,7 @@ type ClientInterface interface {
 
 	// SendHeartbeatWithBody Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9020,7 +9020,7 @@ type ClientInterface interface {
 
 	// SendHeartbeat Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9078,16 +9078,16 @@ type ClientInterface interface {
 	// ListAudit Read the audit log
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-	// ends. There is never a credential in it, nor a request's body.
+	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+	// before its answer ends. The log never holds a credential or a request's body.
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RunBatchWithBody Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9096,8 +9096,8 @@ type ClientInterface interface {
 
 	// RunBatch Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9122,7 +9122,7 @@ type ClientInterface interface {
 	// ListBoots Search boot reports
 	//
 	// KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9134,7 +9134,7 @@ type ClientInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9146,7 +9146,7 @@ type ClientInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9176,9 +9176,9 @@ type ClientInterface interface {
 
 	// SignalBootActionWithBody Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9187,9 +9187,9 @@ type ClientInterface interface {
 
 	// SignalBootAction Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9198,8 +9198,8 @@ type ClientInterface interface {
 
 	// GetBootFiles Get the files of a node's boot actions
 	//
-	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+	// node's current deployment opens it. A setting limits the size of all files of a node together.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9214,7 +9214,7 @@ type ClientInterface interface {
 	// ListBuilds Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9223,7 +9223,7 @@ type ClientInterface interface {
 
 	// CreateBuildWithBody Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9234,7 +9234,7 @@ type ClientInterface interface {
 
 	// CreateBuild Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9297,7 +9297,7 @@ type ClientInterface interface {
 	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9310,7 +9310,7 @@ type ClientInterface interface {
 	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9394,7 +9394,7 @@ type ClientInterface interface {
 
 	// ListCounts Count every collection
 	//
-	// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 	//
 	// Corresponds with GET /v1/count (the `ListCounts` operationId).
 	ListCounts(ctx context.Context, params *ListCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9416,7 +9416,7 @@ type ClientInterface interface {
 	// CreateDesignWithBody Store a design
 	//
 	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9432,21 +9432,21 @@ type ClientInterface interface {
 
 	// GetDesign Show a stored design
 	//
-	// Slipway: what is known of a stored design, without its documents.
+	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
 	// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
 	GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDesignDocuments Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+	// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DownloadResult Download the current result of a run
 	//
-	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 	//
 	// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
 	DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9465,7 +9465,7 @@ type ClientInterface interface {
 
 	// GetFile Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 	//
 	// Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 	GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9497,14 +9497,14 @@ type ClientInterface interface {
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetLabHealth Say whether the lab works
+	// GetLabHealth Check whether the lab works
 	//
 	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 	//
 	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
 	GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetExtendedHealth Say what in the lab does not work
+	// GetExtendedHealth List what in the lab does not work
 	//
 	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 	//
@@ -9514,7 +9514,7 @@ type ClientInterface interface {
 	// ListJobs Search jobs
 	//
 	// KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9523,8 +9523,8 @@ type ClientInterface interface {
 
 	// CreateJobWithBody Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9533,8 +9533,8 @@ type ClientInterface interface {
 
 	// CreateJob Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9572,7 +9572,7 @@ type ClientInterface interface {
 	// ListLabs Search labs
 	//
 	// KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9581,8 +9581,8 @@ type ClientInterface interface {
 
 	// CreateLabWithBody Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9591,8 +9591,8 @@ type ClientInterface interface {
 
 	// CreateLab Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9640,8 +9640,8 @@ type ClientInterface interface {
 
 	// RegisterMachineWithBody Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9650,17 +9650,17 @@ type ClientInterface interface {
 
 	// RegisterMachine Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
 	RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteMachine Forget a machine
+	// DeleteMachine Delete a machine
 	//
-	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 	//
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9694,15 +9694,15 @@ type ClientInterface interface {
 
 	// PollMachineWork Ask for work
 	//
-	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+	// after `wait` seconds at most. Each call shows that the machine is alive.
 	//
 	// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
 	PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReportMachineWorkWithBody Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9711,7 +9711,7 @@ type ClientInterface interface {
 
 	// ReportMachineWork Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9729,8 +9729,8 @@ type ClientInterface interface {
 	// GetNetbootScript Get the iPXE script of a machine
 	//
 	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-	// boots from are 404.
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+	// that no node boots from.
 	//
 	// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
 	GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9767,14 +9767,14 @@ type ClientInterface interface {
 
 	// ListNodeBuildData List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 	ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateNodeBuildDataWithBody Post build data of a node
 	//
-	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 	// the type that `Content-Type` names.
 	//
 	// Takes any type of body and a specified content type.
@@ -9784,7 +9784,7 @@ type ClientInterface interface {
 
 	// GetNodeManifest Get the deploy manifest of a node
 	//
-	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
@@ -9792,7 +9792,7 @@ type ClientInterface interface {
 
 	// GetOrganisation Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 	//
@@ -9810,8 +9810,8 @@ type ClientInterface interface {
 
 	// PostResultWithBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9826,8 +9826,8 @@ type ClientInterface interface {
 
 	// PostResult Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9842,8 +9842,8 @@ type ClientInterface interface {
 
 	// PostResultWithFormdataBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9883,8 +9883,8 @@ type ClientInterface interface {
 
 	// DeleteProduct Delete a product
 	//
-	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 	//
 	// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
 	DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10053,28 +10053,28 @@ type ClientInterface interface {
 	// ListTestEvents Follow the progress of test opportunities
 	//
 	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
 	ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOpportunities List test opportunities
 	//
-	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
 	ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpportunity Read a test opportunity
 	//
-	// One test opportunity (SPI). One that waits says why.
+	// One test opportunity (SPI). A waiting one says why it waits.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 	GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10101,8 +10101,8 @@ type ClientInterface interface {
 
 	// CancelOpportunityWithBody Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10111,21 +10111,21 @@ type ClientInterface interface {
 
 	// CancelOpportunity Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
 	CancelOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ReadOutput Read the console output of a test opportunity
+	// GetOutput Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
-	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-	ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+	GetOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendOutputWithBody Append to the console output of a test opportunity
 	//
@@ -10140,10 +10140,10 @@ type ClientInterface interface {
 	// ReleaseOpportunityWithBody Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
-	// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-	// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10153,10 +10153,10 @@ type ClientInterface interface {
 	// ReleaseOpportunity Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
-	// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-	// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10198,7 +10198,7 @@ type ClientInterface interface {
 	//
 	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
 	ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10207,7 +10207,7 @@ type ClientInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -10222,7 +10222,7 @@ type ClientInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -10303,8 +10303,8 @@ type ClientInterface interface {
 
 	// DeleteTestSpec Delete a test spec
 	//
-	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Opportunities and results keep what they know of it.
+	// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Opportunities and results keep what they know of it.
 	//
 	// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
 	DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10354,7 +10354,7 @@ type ClientInterface interface {
 
 	// GetProfile Say who one is
 	//
-	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 	//
 	// Corresponds with GET /v1/profile (the `GetProfile` operationId).
 	GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10386,9 +10386,9 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
 	CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeletePublicKey Remove one's key
+	// DeletePublicKey Delete one's key
 	//
-	// RefStack: results that were signed with it keep their owner.
+	// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 	//
 	// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
 	DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10504,7 +10504,7 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
 	UpdatePublishedResult(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetResultMeta Read what is noted about a result
+	// GetResultMeta Read the notes on a result
 	//
 	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 	//
@@ -10552,8 +10552,8 @@ type ClientInterface interface {
 
 	// CreateRunWithBody Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10562,8 +10562,8 @@ type ClientInterface interface {
 
 	// CreateRun Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10586,14 +10586,14 @@ type ClientInterface interface {
 
 	// ListRunResults List the results of a run
 	//
-	// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+	// All attempts of a run, newest first (RefStack kept only the last).
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results (the `ListRunResults` operationId).
 	ListRunResults(ctx context.Context, testID TestID, params *ListRunResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRunResult Read a result
 	//
-	// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+	// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 	GetRunResult(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10621,8 +10621,8 @@ type ClientInterface interface {
 
 	// GetAttachment Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-	// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+	// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/tests/{n}/attachments/{k} (the `GetAttachment` operationId).
 	GetAttachment(ctx context.Context, testID TestID, resultID ResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10757,8 +10757,8 @@ type ClientInterface interface {
 	// GetSubunit Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+	// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
 	GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10795,16 +10795,16 @@ type ClientInterface interface {
 
 	// GetSubunitAttachment Download an attachment of a stream
 	//
-	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-	// is always `application/octet-stream`, to be saved and not to be shown.
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+	// the answer is always `application/octet-stream`, to be saved and not to be shown.
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
 	GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PurgeTasks Delete old tasks
 	//
-	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-	// over stay, and so do build data and boot actions.
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+	// stay, and so do build data and boot actions.
 	//
 	// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
 	PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10821,7 +10821,7 @@ type ClientInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -10835,7 +10835,7 @@ type ClientInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -10847,8 +10847,8 @@ type ClientInterface interface {
 
 	// CancelTask Cancel a task
 	//
-	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-	// being done is told to stop. The result of a cancelled task is `failure`.
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+	// work in progress is told to stop. The result of a cancelled task is `failure`.
 	//
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10863,25 +10863,25 @@ type ClientInterface interface {
 
 	// ListTaskBuildData List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SearchTests Search single tests from every source
+	// SearchTestResults Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
-	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-	SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+	SearchTestResults(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTestCases Search test cases
 	//
 	// KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -10890,7 +10890,7 @@ type ClientInterface interface {
 
 	// CreateTestCaseWithBody Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10899,7 +10899,7 @@ type ClientInterface interface {
 
 	// CreateTestCase Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10955,7 +10955,7 @@ type ClientInterface interface {
 	// ListTestGroups Search test groups
 	//
 	// KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -11047,7 +11047,7 @@ type ClientInterface interface {
 	// ListTokens Search tokens
 	//
 	// KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -11056,7 +11056,7 @@ type ClientInterface interface {
 
 	// CreateTokenWithBody Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11065,7 +11065,7 @@ type ClientInterface interface {
 
 	// CreateToken Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11113,8 +11113,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatusWithBody Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11123,8 +11123,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatus Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11133,8 +11133,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatusWithFormdataBody Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -11227,7 +11227,7 @@ type ClientInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11239,7 +11239,7 @@ type ClientInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11357,7 +11357,7 @@ func (c *Client) GetVersions(ctx context.Context, params *GetVersionsParams, req
 	return c.Client.Do(req)
 }
 
-// GetHealth Say that the process lives
+// GetHealth Check that the process is alive
 //
 // Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 //
@@ -11394,7 +11394,7 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 // GetOpenAPIJSON Read this document as JSON
 //
 // Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-// explorer is closed: then any good credential will do.
+// explorer is closed: then any valid credential is enough.
 //
 // Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11412,7 +11412,7 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 // GetOpenAPIYAML Read this document as YAML
 //
 // Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-// the server's explorer is closed: then any good credential will do.
+// the server's explorer is closed: then any valid credential is enough.
 //
 // Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11427,7 +11427,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetReadiness Say whether the server can serve
+// GetReadiness Check whether the server is ready
 //
 // Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 //
@@ -11446,7 +11446,7 @@ func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn
 
 // GetVersion Describe version 1 of the API
 //
-// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 // answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 //
 // Corresponds with GET /v1 (the `GetVersion` operationId).
@@ -11464,8 +11464,8 @@ func (c *Client) GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // ListAccessTokens List API tokens
 //
-// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-// of that tenant and of none), everybody else those of the caller's own owner.
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 //
 // Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11482,9 +11482,9 @@ func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensP
 
 // CreateAccessTokenWithBody Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11503,9 +11503,9 @@ func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType stri
 
 // CreateAccessToken Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11542,7 +11542,7 @@ func (c *Client) RevokeAccessToken(ctx context.Context, tokenID string, reqEdito
 
 // GetAccessToken Read an API token
 //
-// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 //
 // Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
 func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11560,7 +11560,7 @@ func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors 
 // RotateAccessTokenWithBody Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11580,7 +11580,7 @@ func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, 
 // RotateAccessToken Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11614,13 +11614,13 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 	return c.Client.Do(req)
 }
 
-// RemoveAgent Remove an agent
+// DeleteAgent Delete an agent
 //
-// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409, unless `force` says that they are taken back.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
-// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-func (c *Client) RemoveAgent(ctx context.Context, agentID AgentID, params *RemoveAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRemoveAgentRequest(c.Server, agentID, params)
+// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentRequest(c.Server, agentID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11650,7 +11650,7 @@ func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...Re
 
 // UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11669,7 +11669,7 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, conte
 
 // UpdateAgent Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11688,7 +11688,7 @@ func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAg
 
 // RegisterAgentWithBody Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11707,7 +11707,7 @@ func (c *Client) RegisterAgentWithBody(ctx context.Context, agentID AgentID, con
 
 // RegisterAgent Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11726,7 +11726,7 @@ func (c *Client) RegisterAgent(ctx context.Context, agentID AgentID, body Regist
 
 // SendHeartbeatWithBody Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11745,7 +11745,7 @@ func (c *Client) SendHeartbeatWithBody(ctx context.Context, agentID AgentID, con
 
 // SendHeartbeat Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11853,8 +11853,8 @@ func (c *Client) TakeBackFromAgent(ctx context.Context, agentID AgentID, body Ta
 // ListAudit Read the audit log
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-// ends. There is never a credential in it, nor a request's body.
+// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+// before its answer ends. The log never holds a credential or a request's body.
 //
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11871,8 +11871,8 @@ func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEdit
 
 // RunBatchWithBody Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11891,8 +11891,8 @@ func (c *Client) RunBatchWithBody(ctx context.Context, contentType string, body 
 
 // RunBatch Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11947,7 +11947,7 @@ func (c *Client) DeleteBoots(ctx context.Context, params *DeleteBootsParams, req
 // ListBoots Search boot reports
 //
 // KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -11969,7 +11969,7 @@ func (c *Client) ListBoots(ctx context.Context, params *ListBootsParams, reqEdit
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11991,7 +11991,7 @@ func (c *Client) CreateBootWithBody(ctx context.Context, contentType string, bod
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12061,9 +12061,9 @@ func (c *Client) GetBoot(ctx context.Context, bootID BootID, params *GetBootPara
 
 // SignalBootActionWithBody Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -12082,9 +12082,9 @@ func (c *Client) SignalBootActionWithBody(ctx context.Context, actionID string, 
 
 // SignalBootAction Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12103,8 +12103,8 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 
 // GetBootFiles Get the files of a node's boot actions
 //
-// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+// node's current deployment opens it. A setting limits the size of all files of a node together.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12139,7 +12139,7 @@ func (c *Client) GetBootUnits(ctx context.Context, hostname LabHostname, reqEdit
 // ListBuilds Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -12158,7 +12158,7 @@ func (c *Client) ListBuilds(ctx context.Context, params *ListBuildsParams, reqEd
 
 // CreateBuildWithBody Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12179,7 +12179,7 @@ func (c *Client) CreateBuildWithBody(ctx context.Context, contentType string, bo
 
 // CreateBuild Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12312,7 +12312,7 @@ func (c *Client) ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootPar
 // definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 // left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 // `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12335,7 +12335,7 @@ func (c *Client) ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLav
 // definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 // left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 // `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12519,7 +12519,7 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 
 // ListCounts Count every collection
 //
-// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 //
 // Corresponds with GET /v1/count (the `ListCounts` operationId).
 func (c *Client) ListCounts(ctx context.Context, params *ListCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12571,7 +12571,7 @@ func (c *Client) ListDesigns(ctx context.Context, params *ListDesignsParams, req
 // CreateDesignWithBody Store a design
 //
 // Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12607,7 +12607,7 @@ func (c *Client) DeleteDesign(ctx context.Context, design string, reqEditors ...
 
 // GetDesign Show a stored design
 //
-// Slipway: what is known of a stored design, without its documents.
+// Slipway: the name, size and digest of a stored design, without its documents.
 //
 // Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
 func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12624,7 +12624,7 @@ func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...Req
 
 // GetDesignDocuments Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 //
 // Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12641,7 +12641,7 @@ func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEdito
 
 // DownloadResult Download the current result of a run
 //
-// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 //
 // Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
 func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12680,7 +12680,7 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 
 // GetFile Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 //
 // Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12750,7 +12750,7 @@ func (c *Client) GetTestcases(ctx context.Context, params *GetTestcasesParams, r
 	return c.Client.Do(req)
 }
 
-// GetLabHealth Say whether the lab works
+// GetLabHealth Check whether the lab works
 //
 // Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 //
@@ -12767,7 +12767,7 @@ func (c *Client) GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
-// GetExtendedHealth Say what in the lab does not work
+// GetExtendedHealth List what in the lab does not work
 //
 // Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 //
@@ -12787,7 +12787,7 @@ func (c *Client) GetExtendedHealth(ctx context.Context, reqEditors ...RequestEdi
 // ListJobs Search jobs
 //
 // KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -12806,8 +12806,8 @@ func (c *Client) ListJobs(ctx context.Context, params *ListJobsParams, reqEditor
 
 // CreateJobWithBody Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12826,8 +12826,8 @@ func (c *Client) CreateJobWithBody(ctx context.Context, contentType string, body
 
 // CreateJob Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12915,7 +12915,7 @@ func (c *Client) GetJob(ctx context.Context, jobID JobID, params *GetJobParams, 
 // ListLabs Search labs
 //
 // KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -12934,8 +12934,8 @@ func (c *Client) ListLabs(ctx context.Context, params *ListLabsParams, reqEditor
 
 // CreateLabWithBody Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12954,8 +12954,8 @@ func (c *Client) CreateLabWithBody(ctx context.Context, contentType string, body
 
 // CreateLab Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13063,8 +13063,8 @@ func (c *Client) ListMachines(ctx context.Context, params *ListMachinesParams, r
 
 // RegisterMachineWithBody Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13083,8 +13083,8 @@ func (c *Client) RegisterMachineWithBody(ctx context.Context, contentType string
 
 // RegisterMachine Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13101,9 +13101,9 @@ func (c *Client) RegisterMachine(ctx context.Context, body RegisterMachineJSONRe
 	return c.Client.Do(req)
 }
 
-// DeleteMachine Forget a machine
+// DeleteMachine Delete a machine
 //
-// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 //
 // Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 func (c *Client) DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13177,8 +13177,8 @@ func (c *Client) UpdateMachine(ctx context.Context, machineID LabMachineID, body
 
 // PollMachineWork Ask for work
 //
-// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-// `wait` seconds at the most. Asking keeps the machine known as alive.
+// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+// after `wait` seconds at most. Each call shows that the machine is alive.
 //
 // Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
 func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13195,7 +13195,7 @@ func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, pa
 
 // ReportMachineWorkWithBody Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13214,7 +13214,7 @@ func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMac
 
 // ReportMachineWork Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13252,8 +13252,8 @@ func (c *Client) GetNetboot(ctx context.Context, reqEditors ...RequestEditorFn) 
 // GetNetbootScript Get the iPXE script of a machine
 //
 // Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-// boots from are 404.
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+// that no node boots from.
 //
 // Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
 func (c *Client) GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13330,7 +13330,7 @@ func (c *Client) ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // ListNodeBuildData List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 //
 // Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13347,7 +13347,7 @@ func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, pa
 
 // CreateNodeBuildDataWithBody Post build data of a node
 //
-// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 // the type that `Content-Type` names.
 //
 // Takes any type of body and a specified content type.
@@ -13367,7 +13367,7 @@ func (c *Client) CreateNodeBuildDataWithBody(ctx context.Context, hostname LabHo
 
 // GetNodeManifest Get the deploy manifest of a node
 //
-// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 // the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 //
 // Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
@@ -13385,7 +13385,7 @@ func (c *Client) GetNodeManifest(ctx context.Context, hostname LabHostname, reqE
 
 // GetOrganisation Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -13421,8 +13421,8 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 
 // PostResultWithBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13447,8 +13447,8 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 
 // PostResult Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13473,8 +13473,8 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 
 // PostResultWithFormdataBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13554,8 +13554,8 @@ func (c *Client) CreateProduct(ctx context.Context, params *CreateProductParams,
 
 // DeleteProduct Delete a product
 //
-// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 //
 // Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
 func (c *Client) DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13904,14 +13904,14 @@ func (c *Client) AdvertiseSnap(ctx context.Context, productID ProductID, params 
 // ListTestEvents Follow the progress of test opportunities
 //
 // SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 // where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 // `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
 func (c *Client) ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13928,7 +13928,7 @@ func (c *Client) ListTestEvents(ctx context.Context, productID ProductID, params
 
 // ListOpportunities List test opportunities
 //
-// The test opportunities of a product (SPI), newest first. One that waits says why.
+// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
 func (c *Client) ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13945,7 +13945,7 @@ func (c *Client) ListOpportunities(ctx context.Context, productID ProductID, par
 
 // GetOpportunity Read a test opportunity
 //
-// One test opportunity (SPI). One that waits says why.
+// One test opportunity (SPI). A waiting one says why it waits.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14002,8 +14002,8 @@ func (c *Client) UpdateOpportunity(ctx context.Context, productID ProductID, tes
 
 // CancelOpportunityWithBody Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14022,8 +14022,8 @@ func (c *Client) CancelOpportunityWithBody(ctx context.Context, productID Produc
 
 // CancelOpportunity Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14040,14 +14040,14 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 	return c.Client.Do(req)
 }
 
-// ReadOutput Read the console output of a test opportunity
+// GetOutput Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
-// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReadOutputRequest(c.Server, productID, testOpportunityID, params)
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+func (c *Client) GetOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOutputRequest(c.Server, productID, testOpportunityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -14081,10 +14081,10 @@ func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, 
 // ReleaseOpportunityWithBody Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
-// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14104,10 +14104,10 @@ func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID Produ
 // ReleaseOpportunity Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
-// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14189,7 +14189,7 @@ func (c *Client) TakeBackOpportunity(ctx context.Context, productID ProductID, t
 //
 // SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 // the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
 func (c *Client) ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14208,7 +14208,7 @@ func (c *Client) ListTestResults(ctx context.Context, productID ProductID, param
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -14233,7 +14233,7 @@ func (c *Client) PostTestResultWithBody(ctx context.Context, productID ProductID
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -14414,8 +14414,8 @@ func (c *Client) CreateTestSpec(ctx context.Context, productID ProductID, params
 
 // DeleteTestSpec Delete a test spec
 //
-// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Opportunities and results keep what they know of it.
+// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Opportunities and results keep what they know of it.
 //
 // Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
 func (c *Client) DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14525,7 +14525,7 @@ func (c *Client) ReplaceTestSpec(ctx context.Context, productID ProductID, specI
 
 // GetProfile Say who one is
 //
-// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 //
 // Corresponds with GET /v1/profile (the `GetProfile` operationId).
 func (c *Client) GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14597,9 +14597,9 @@ func (c *Client) CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRe
 	return c.Client.Do(req)
 }
 
-// DeletePublicKey Remove one's key
+// DeletePublicKey Delete one's key
 //
-// RefStack: results that were signed with it keep their owner.
+// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 //
 // Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
 func (c *Client) DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14845,7 +14845,7 @@ func (c *Client) UpdatePublishedResult(ctx context.Context, publishedID string, 
 	return c.Client.Do(req)
 }
 
-// GetResultMeta Read what is noted about a result
+// GetResultMeta Read the notes on a result
 //
 // RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 //
@@ -14953,8 +14953,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 
 // CreateRunWithBody Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14973,8 +14973,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 
 // CreateRun Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15027,7 +15027,7 @@ func (c *Client) GetRun(ctx context.Context, testID TestID, reqEditors ...Reques
 
 // ListRunResults List the results of a run
 //
-// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+// All attempts of a run, newest first (RefStack kept only the last).
 //
 // Corresponds with GET /v1/runs/{test_id}/results (the `ListRunResults` operationId).
 func (c *Client) ListRunResults(ctx context.Context, testID TestID, params *ListRunResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15044,7 +15044,7 @@ func (c *Client) ListRunResults(ctx context.Context, testID TestID, params *List
 
 // GetRunResult Read a result
 //
-// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 func (c *Client) GetRunResult(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15112,8 +15112,8 @@ func (c *Client) GetTest(ctx context.Context, testID TestID, resultID ResultID, 
 
 // GetAttachment Download an attachment of a test
 //
-// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id}/tests/{n}/attachments/{k} (the `GetAttachment` operationId).
 func (c *Client) GetAttachment(ctx context.Context, testID TestID, resultID ResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15398,8 +15398,8 @@ func (c *Client) DeleteSubunit(ctx context.Context, subunitID string, reqEditors
 // GetSubunit Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
 func (c *Client) GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15476,8 +15476,8 @@ func (c *Client) LinkSubunitWithFormdataBody(ctx context.Context, subunitID stri
 
 // GetSubunitAttachment Download an attachment of a stream
 //
-// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-// is always `application/octet-stream`, to be saved and not to be shown.
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+// the answer is always `application/octet-stream`, to be saved and not to be shown.
 //
 // Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
 func (c *Client) GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15494,8 +15494,8 @@ func (c *Client) GetSubunitAttachment(ctx context.Context, subunitID string, tes
 
 // PurgeTasks Delete old tasks
 //
-// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-// over stay, and so do build data and boot actions.
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+// stay, and so do build data and boot actions.
 //
 // Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
 func (c *Client) PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15532,7 +15532,7 @@ func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEdit
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -15556,7 +15556,7 @@ func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, bod
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -15578,8 +15578,8 @@ func (c *Client) CreateTask(ctx context.Context, body CreateTaskJSONRequestBody,
 
 // CancelTask Cancel a task
 //
-// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-// being done is told to stop. The result of a cancelled task is `failure`.
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+// work in progress is told to stop. The result of a cancelled task is `failure`.
 //
 // Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 func (c *Client) CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15614,7 +15614,7 @@ func (c *Client) GetTask(ctx context.Context, taskID LabTaskID, params *GetTaskP
 
 // ListTaskBuildData List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 //
 // Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15629,16 +15629,16 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 	return c.Client.Do(req)
 }
 
-// SearchTests Search single tests from every source
+// SearchTestResults Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
-// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchTestsRequest(c.Server, params)
+// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+func (c *Client) SearchTestResults(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchTestResultsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15652,7 +15652,7 @@ func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, req
 // ListTestCases Search test cases
 //
 // KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -15671,7 +15671,7 @@ func (c *Client) ListTestCases(ctx context.Context, params *ListTestCasesParams,
 
 // CreateTestCaseWithBody Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15690,7 +15690,7 @@ func (c *Client) CreateTestCaseWithBody(ctx context.Context, contentType string,
 
 // CreateTestCase Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15816,7 +15816,7 @@ func (c *Client) UpdateTestCase(ctx context.Context, testCaseID TestCaseID, body
 // ListTestGroups Search test groups
 //
 // KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -16018,7 +16018,7 @@ func (c *Client) GetTestRegression(ctx context.Context, regressionID RegressionI
 // ListTokens Search tokens
 //
 // KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -16037,7 +16037,7 @@ func (c *Client) ListTokens(ctx context.Context, params *ListTokensParams, reqEd
 
 // CreateTokenWithBody Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes any type of body and a specified content type.
 //
@@ -16056,7 +16056,7 @@ func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, bo
 
 // CreateToken Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16164,8 +16164,8 @@ func (c *Client) UpdateToken(ctx context.Context, token KernelTokenKey, body Upd
 
 // UpdateTestStatusWithBody Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -16184,8 +16184,8 @@ func (c *Client) UpdateTestStatusWithBody(ctx context.Context, params *UpdateTes
 
 // UpdateTestStatus Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16204,8 +16204,8 @@ func (c *Client) UpdateTestStatus(ctx context.Context, params *UpdateTestStatusP
 
 // UpdateTestStatusWithFormdataBody Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -16398,7 +16398,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -16420,7 +16420,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -17235,8 +17235,8 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 	return req, nil
 }
 
-// NewRemoveAgentRequest constructs an http.Request for the RemoveAgent method
-func NewRemoveAgentRequest(server string, agentID AgentID, params *RemoveAgentParams) (*http.Request, error) {
+// NewDeleteAgentRequest constructs an http.Request for the DeleteAgent method
+func NewDeleteAgentRequest(server string, agentID AgentID, params *DeleteAgentParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -24765,8 +24765,8 @@ func NewCancelOpportunityRequestWithBody(server string, productID ProductID, tes
 	return req, nil
 }
 
-// NewReadOutputRequest constructs an http.Request for the ReadOutput method
-func NewReadOutputRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams) (*http.Request, error) {
+// NewGetOutputRequest constructs an http.Request for the GetOutput method
+func NewGetOutputRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -28443,8 +28443,8 @@ func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request
 	return req, nil
 }
 
-// NewSearchTestsRequest constructs an http.Request for the SearchTests method
-func NewSearchTestsRequest(server string, params *SearchTestsParams) (*http.Request, error) {
+// NewSearchTestResultsRequest constructs an http.Request for the SearchTestResults method
+func NewSearchTestResultsRequest(server string, params *SearchTestResultsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -32138,7 +32138,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersionsWithResponse(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*GetVersionsResp, error)
 
-	// GetHealthWithResponse Say that the process lives
+	// GetHealthWithResponse Check that the process is alive
 	//
 	// Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 	//
@@ -32159,7 +32159,7 @@ type ClientWithResponsesInterface interface {
 	// GetOpenAPIJSONWithResponse Read this document as JSON
 	//
 	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-	// explorer is closed: then any good credential will do.
+	// explorer is closed: then any valid credential is enough.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32169,14 +32169,14 @@ type ClientWithResponsesInterface interface {
 	// GetOpenAPIYAMLWithResponse Read this document as YAML
 	//
 	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-	// the server's explorer is closed: then any good credential will do.
+	// the server's explorer is closed: then any valid credential is enough.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResp, error)
 
-	// GetReadinessWithResponse Say whether the server can serve
+	// GetReadinessWithResponse Check whether the server is ready
 	//
 	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 	//
@@ -32187,7 +32187,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetVersionWithResponse Describe version 1 of the API
 	//
-	// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+	// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 	// answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -32197,8 +32197,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccessTokensWithResponse List API tokens
 	//
-	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-	// of that tenant and of none), everybody else those of the caller's own owner.
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32207,9 +32207,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccessTokenWithBodyWithResponse Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32218,9 +32218,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccessTokenWithResponse Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32239,7 +32239,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccessTokenWithResponse Read an API token
 	//
-	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32249,7 +32249,7 @@ type ClientWithResponsesInterface interface {
 	// RotateAccessTokenWithBodyWithResponse Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32259,7 +32259,7 @@ type ClientWithResponsesInterface interface {
 	// RotateAccessTokenWithResponse Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32275,14 +32275,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResp, error)
 
-	// RemoveAgentWithResponse Remove an agent
+	// DeleteAgentWithResponse Delete an agent
 	//
-	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409, unless `force` says that they are taken back.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-	RemoveAgentWithResponse(ctx context.Context, agentID AgentID, params *RemoveAgentParams, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error)
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgentWithResponse(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error)
 
 	// GetAgentWithResponse Read an agent
 	//
@@ -32295,7 +32295,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32304,7 +32304,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32313,7 +32313,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithBodyWithResponse Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32322,7 +32322,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithResponse Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32331,7 +32331,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithBodyWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32340,7 +32340,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32398,8 +32398,8 @@ type ClientWithResponsesInterface interface {
 	// ListAuditWithResponse Read the audit log
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-	// ends. There is never a credential in it, nor a request's body.
+	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+	// before its answer ends. The log never holds a credential or a request's body.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32408,8 +32408,8 @@ type ClientWithResponsesInterface interface {
 
 	// RunBatchWithBodyWithResponse Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32418,8 +32418,8 @@ type ClientWithResponsesInterface interface {
 
 	// RunBatchWithResponse Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32448,7 +32448,7 @@ type ClientWithResponsesInterface interface {
 	// ListBootsWithResponse Search boot reports
 	//
 	// KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32462,7 +32462,7 @@ type ClientWithResponsesInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32474,7 +32474,7 @@ type ClientWithResponsesInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32510,9 +32510,9 @@ type ClientWithResponsesInterface interface {
 
 	// SignalBootActionWithBodyWithResponse Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32521,9 +32521,9 @@ type ClientWithResponsesInterface interface {
 
 	// SignalBootActionWithResponse Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32532,8 +32532,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
-	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+	// node's current deployment opens it. A setting limits the size of all files of a node together.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32552,7 +32552,7 @@ type ClientWithResponsesInterface interface {
 	// ListBuildsWithResponse Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32563,7 +32563,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithBodyWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32574,7 +32574,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32645,7 +32645,7 @@ type ClientWithResponsesInterface interface {
 	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32658,7 +32658,7 @@ type ClientWithResponsesInterface interface {
 	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32748,7 +32748,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListCountsWithResponse Count every collection
 	//
-	// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32776,7 +32776,7 @@ type ClientWithResponsesInterface interface {
 	// CreateDesignWithBodyWithResponse Store a design
 	//
 	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32794,7 +32794,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignWithResponse Show a stored design
 	//
-	// Slipway: what is known of a stored design, without its documents.
+	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32803,7 +32803,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignDocumentsWithResponse Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+	// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32812,7 +32812,7 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadResultWithResponse Download the current result of a run
 	//
-	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32835,7 +32835,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32875,7 +32875,7 @@ type ClientWithResponsesInterface interface {
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcasesWithResponse(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*GetTestcasesResp, error)
 
-	// GetLabHealthWithResponse Say whether the lab works
+	// GetLabHealthWithResponse Check whether the lab works
 	//
 	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 	//
@@ -32884,7 +32884,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
 	GetLabHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLabHealthResp, error)
 
-	// GetExtendedHealthWithResponse Say what in the lab does not work
+	// GetExtendedHealthWithResponse List what in the lab does not work
 	//
 	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 	//
@@ -32896,7 +32896,7 @@ type ClientWithResponsesInterface interface {
 	// ListJobsWithResponse Search jobs
 	//
 	// KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32907,8 +32907,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateJobWithBodyWithResponse Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32917,8 +32917,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateJobWithResponse Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32964,7 +32964,7 @@ type ClientWithResponsesInterface interface {
 	// ListLabsWithResponse Search labs
 	//
 	// KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32975,8 +32975,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithBodyWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32985,8 +32985,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33040,8 +33040,8 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterMachineWithBodyWithResponse Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33050,17 +33050,17 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterMachineWithResponse Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
 	RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
 
-	// DeleteMachineWithResponse Forget a machine
+	// DeleteMachineWithResponse Delete a machine
 	//
-	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33098,8 +33098,8 @@ type ClientWithResponsesInterface interface {
 
 	// PollMachineWorkWithResponse Ask for work
 	//
-	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+	// after `wait` seconds at most. Each call shows that the machine is alive.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33108,7 +33108,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithBodyWithResponse Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33117,7 +33117,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithResponse Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33137,8 +33137,8 @@ type ClientWithResponsesInterface interface {
 	// GetNetbootScriptWithResponse Get the iPXE script of a machine
 	//
 	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-	// boots from are 404.
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+	// that no node boots from.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33179,7 +33179,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListNodeBuildDataWithResponse List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33188,7 +33188,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateNodeBuildDataWithBodyWithResponse Post build data of a node
 	//
-	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 	// the type that `Content-Type` names.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -33198,7 +33198,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetNodeManifestWithResponse Get the deploy manifest of a node
 	//
-	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -33208,7 +33208,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33230,8 +33230,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -33246,8 +33246,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -33262,8 +33262,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithFormdataBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -33305,8 +33305,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProductWithResponse Delete a product
 	//
-	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33487,14 +33487,14 @@ type ClientWithResponsesInterface interface {
 	// ListTestEventsWithResponse Follow the progress of test opportunities
 	//
 	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33503,7 +33503,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListOpportunitiesWithResponse List test opportunities
 	//
-	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33512,7 +33512,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpportunityWithResponse Read a test opportunity
 	//
-	// One test opportunity (SPI). One that waits says why.
+	// One test opportunity (SPI). A waiting one says why it waits.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33541,8 +33541,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33551,23 +33551,23 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
 	CancelOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error)
 
-	// ReadOutputWithResponse Read the console output of a test opportunity
+	// GetOutputWithResponse Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-	ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error)
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+	GetOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*GetOutputResp, error)
 
 	// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 	//
@@ -33582,10 +33582,10 @@ type ClientWithResponsesInterface interface {
 	// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
-	// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-	// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33595,10 +33595,10 @@ type ClientWithResponsesInterface interface {
 	// ReleaseOpportunityWithResponse Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
-	// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-	// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33642,7 +33642,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33653,7 +33653,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -33668,7 +33668,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -33763,8 +33763,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTestSpecWithResponse Delete a test spec
 	//
-	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Opportunities and results keep what they know of it.
+	// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Opportunities and results keep what they know of it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33818,7 +33818,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProfileWithResponse Say who one is
 	//
-	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33854,9 +33854,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
 	CreatePublicKeyWithResponse(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error)
 
-	// DeletePublicKeyWithResponse Remove one's key
+	// DeletePublicKeyWithResponse Delete one's key
 	//
-	// RefStack: results that were signed with it keep their owner.
+	// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33988,7 +33988,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
 	UpdatePublishedResultWithResponse(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error)
 
-	// GetResultMetaWithResponse Read what is noted about a result
+	// GetResultMetaWithResponse Read the notes on a result
 	//
 	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 	//
@@ -34044,8 +34044,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRunWithBodyWithResponse Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34054,8 +34054,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRunWithResponse Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34082,7 +34082,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRunResultsWithResponse List the results of a run
 	//
-	// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+	// All attempts of a run, newest first (RefStack kept only the last).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34091,7 +34091,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRunResultWithResponse Read a result
 	//
-	// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+	// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34127,8 +34127,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAttachmentWithResponse Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-	// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+	// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34279,8 +34279,8 @@ type ClientWithResponsesInterface interface {
 	// GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+	// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34319,8 +34319,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetSubunitAttachmentWithResponse Download an attachment of a stream
 	//
-	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-	// is always `application/octet-stream`, to be saved and not to be shown.
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+	// the answer is always `application/octet-stream`, to be saved and not to be shown.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34329,8 +34329,8 @@ type ClientWithResponsesInterface interface {
 
 	// PurgeTasksWithResponse Delete old tasks
 	//
-	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-	// over stay, and so do build data and boot actions.
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+	// stay, and so do build data and boot actions.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34351,7 +34351,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -34365,7 +34365,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -34377,8 +34377,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelTaskWithResponse Cancel a task
 	//
-	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-	// being done is told to stop. The result of a cancelled task is `failure`.
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+	// work in progress is told to stop. The result of a cancelled task is `failure`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34397,29 +34397,29 @@ type ClientWithResponsesInterface interface {
 
 	// ListTaskBuildDataWithResponse List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
 
-	// SearchTestsWithResponse Search single tests from every source
+	// SearchTestResultsWithResponse Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-	SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error)
+	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+	SearchTestResultsWithResponse(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*SearchTestResultsResp, error)
 
 	// ListTestCasesWithResponse Search test cases
 	//
 	// KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -34430,7 +34430,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithBodyWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34439,7 +34439,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34503,7 +34503,7 @@ type ClientWithResponsesInterface interface {
 	// ListTestGroupsWithResponse Search test groups
 	//
 	// KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -34609,7 +34609,7 @@ type ClientWithResponsesInterface interface {
 	// ListTokensWithResponse Search tokens
 	//
 	// KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -34620,7 +34620,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTokenWithBodyWithResponse Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34629,7 +34629,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTokenWithResponse Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34683,8 +34683,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithBodyWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34693,8 +34693,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34703,8 +34703,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithFormdataBodyWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34801,7 +34801,7 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34813,7 +34813,7 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35321,13 +35321,13 @@ func (r ListAgentsResp) StatusCode() int {
 	return 0
 }
 
-type RemoveAgentResp struct {
+type DeleteAgentResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 }
 
 // Status returns HTTPResponse.Status
-func (r RemoveAgentResp) Status() string {
+func (r DeleteAgentResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -35335,7 +35335,7 @@ func (r RemoveAgentResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r RemoveAgentResp) StatusCode() int {
+func (r DeleteAgentResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -37943,21 +37943,21 @@ func (r CancelOpportunityResp) StatusCode() int {
 	return 0
 }
 
-// ReadOutputResp200Headers the declared response headers of an HTTP 200 response for ReadOutput
-type ReadOutputResp200Headers struct {
+// GetOutputResp200Headers the declared response headers of an HTTP 200 response for GetOutput
+type GetOutputResp200Headers struct {
 	ContentSecurityPolicy *string
 	XContentTypeOptions   *string
 }
 
-type ReadOutputResp struct {
+type GetOutputResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ReadOutputResp200Headers
+	Headers200 *GetOutputResp200Headers
 }
 
 // Status returns HTTPResponse.Status
-func (r ReadOutputResp) Status() string {
+func (r GetOutputResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -37965,7 +37965,7 @@ func (r ReadOutputResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ReadOutputResp) StatusCode() int {
+func (r GetOutputResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -39748,22 +39748,22 @@ func (r ListTaskBuildDataResp) StatusCode() int {
 	return 0
 }
 
-// SearchTestsResp200Headers the declared response headers of an HTTP 200 response for SearchTests
-type SearchTestsResp200Headers struct {
+// SearchTestResultsResp200Headers the declared response headers of an HTTP 200 response for SearchTestResults
+type SearchTestResultsResp200Headers struct {
 	Link *string
 }
 
-type SearchTestsResp struct {
+type SearchTestResultsResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *FoundTestPage
+	JSON200 *FoundTestResultPage
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *SearchTestsResp200Headers
+	Headers200 *SearchTestResultsResp200Headers
 }
 
 // Status returns HTTPResponse.Status
-func (r SearchTestsResp) Status() string {
+func (r SearchTestResultsResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -39771,7 +39771,7 @@ func (r SearchTestsResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r SearchTestsResp) StatusCode() int {
+func (r SearchTestResultsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -40902,7 +40902,7 @@ func (c *ClientWithResponses) GetVersionsWithResponse(ctx context.Context, param
 	return ParseGetVersionsResp(rsp)
 }
 
-// GetHealthWithResponse Say that the process lives
+// GetHealthWithResponse Check that the process is alive
 //
 // Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 //
@@ -40935,7 +40935,7 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 // GetOpenAPIJSONWithResponse Read this document as JSON
 //
 // Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-// explorer is closed: then any good credential will do.
+// explorer is closed: then any valid credential is enough.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40951,7 +40951,7 @@ func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, re
 // GetOpenAPIYAMLWithResponse Read this document as YAML
 //
 // Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-// the server's explorer is closed: then any good credential will do.
+// the server's explorer is closed: then any valid credential is enough.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40964,7 +40964,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 	return ParseGetOpenAPIYAMLResp(rsp)
 }
 
-// GetReadinessWithResponse Say whether the server can serve
+// GetReadinessWithResponse Check whether the server is ready
 //
 // Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 //
@@ -40981,7 +40981,7 @@ func (c *ClientWithResponses) GetReadinessWithResponse(ctx context.Context, reqE
 
 // GetVersionWithResponse Describe version 1 of the API
 //
-// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 // answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -40997,8 +40997,8 @@ func (c *ClientWithResponses) GetVersionWithResponse(ctx context.Context, reqEdi
 
 // ListAccessTokensWithResponse List API tokens
 //
-// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-// of that tenant and of none), everybody else those of the caller's own owner.
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41013,9 +41013,9 @@ func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, 
 
 // CreateAccessTokenWithBodyWithResponse Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41030,9 +41030,9 @@ func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.
 
 // CreateAccessTokenWithResponse Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41063,7 +41063,7 @@ func (c *ClientWithResponses) RevokeAccessTokenWithResponse(ctx context.Context,
 
 // GetAccessTokenWithResponse Read an API token
 //
-// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41079,7 +41079,7 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, to
 // RotateAccessTokenWithBodyWithResponse Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41095,7 +41095,7 @@ func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.
 // RotateAccessTokenWithResponse Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41123,19 +41123,19 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 	return ParseListAgentsResp(rsp)
 }
 
-// RemoveAgentWithResponse Remove an agent
+// DeleteAgentWithResponse Delete an agent
 //
-// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409, unless `force` says that they are taken back.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-func (c *ClientWithResponses) RemoveAgentWithResponse(ctx context.Context, agentID AgentID, params *RemoveAgentParams, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error) {
-	rsp, err := c.RemoveAgent(ctx, agentID, params, reqEditors...)
+// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error) {
+	rsp, err := c.DeleteAgent(ctx, agentID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseRemoveAgentResp(rsp)
+	return ParseDeleteAgentResp(rsp)
 }
 
 // GetAgentWithResponse Read an agent
@@ -41155,7 +41155,7 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 
 // UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41170,7 +41170,7 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 
 // UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41185,7 +41185,7 @@ func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agent
 
 // RegisterAgentWithBodyWithResponse Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41200,7 +41200,7 @@ func (c *ClientWithResponses) RegisterAgentWithBodyWithResponse(ctx context.Cont
 
 // RegisterAgentWithResponse Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41215,7 +41215,7 @@ func (c *ClientWithResponses) RegisterAgentWithResponse(ctx context.Context, age
 
 // SendHeartbeatWithBodyWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41230,7 +41230,7 @@ func (c *ClientWithResponses) SendHeartbeatWithBodyWithResponse(ctx context.Cont
 
 // SendHeartbeatWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41318,8 +41318,8 @@ func (c *ClientWithResponses) TakeBackFromAgentWithResponse(ctx context.Context,
 // ListAuditWithResponse Read the audit log
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-// ends. There is never a credential in it, nor a request's body.
+// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+// before its answer ends. The log never holds a credential or a request's body.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41334,8 +41334,8 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 
 // RunBatchWithBodyWithResponse Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41350,8 +41350,8 @@ func (c *ClientWithResponses) RunBatchWithBodyWithResponse(ctx context.Context, 
 
 // RunBatchWithResponse Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41398,7 +41398,7 @@ func (c *ClientWithResponses) DeleteBootsWithResponse(ctx context.Context, param
 // ListBootsWithResponse Search boot reports
 //
 // KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -41418,7 +41418,7 @@ func (c *ClientWithResponses) ListBootsWithResponse(ctx context.Context, params 
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41436,7 +41436,7 @@ func (c *ClientWithResponses) CreateBootWithBodyWithResponse(ctx context.Context
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41496,9 +41496,9 @@ func (c *ClientWithResponses) GetBootWithResponse(ctx context.Context, bootID Bo
 
 // SignalBootActionWithBodyWithResponse Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41513,9 +41513,9 @@ func (c *ClientWithResponses) SignalBootActionWithBodyWithResponse(ctx context.C
 
 // SignalBootActionWithResponse Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41530,8 +41530,8 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
-// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+// node's current deployment opens it. A setting limits the size of all files of a node together.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41562,7 +41562,7 @@ func (c *ClientWithResponses) GetBootUnitsWithResponse(ctx context.Context, host
 // ListBuildsWithResponse Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -41579,7 +41579,7 @@ func (c *ClientWithResponses) ListBuildsWithResponse(ctx context.Context, params
 
 // CreateBuildWithBodyWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -41596,7 +41596,7 @@ func (c *ClientWithResponses) CreateBuildWithBodyWithResponse(ctx context.Contex
 
 // CreateBuildWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -41709,7 +41709,7 @@ func (c *ClientWithResponses) ReceiveLavaBootWithResponse(ctx context.Context, p
 // definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 // left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 // `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41728,7 +41728,7 @@ func (c *ClientWithResponses) ReceiveLavaTestWithBodyWithResponse(ctx context.Co
 // definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
 // left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
 // `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41878,7 +41878,7 @@ func (c *ClientWithResponses) ReplaceCloudWithResponse(ctx context.Context, clou
 
 // ListCountsWithResponse Count every collection
 //
-// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41924,7 +41924,7 @@ func (c *ClientWithResponses) ListDesignsWithResponse(ctx context.Context, param
 // CreateDesignWithBodyWithResponse Store a design
 //
 // Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41954,7 +41954,7 @@ func (c *ClientWithResponses) DeleteDesignWithResponse(ctx context.Context, desi
 
 // GetDesignWithResponse Show a stored design
 //
-// Slipway: what is known of a stored design, without its documents.
+// Slipway: the name, size and digest of a stored design, without its documents.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41969,7 +41969,7 @@ func (c *ClientWithResponses) GetDesignWithResponse(ctx context.Context, design 
 
 // GetDesignDocumentsWithResponse Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41984,7 +41984,7 @@ func (c *ClientWithResponses) GetDesignDocumentsWithResponse(ctx context.Context
 
 // DownloadResultWithResponse Download the current result of a run
 //
-// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42019,7 +42019,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 
 // GetFileWithResponse Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42083,7 +42083,7 @@ func (c *ClientWithResponses) GetTestcasesWithResponse(ctx context.Context, para
 	return ParseGetTestcasesResp(rsp)
 }
 
-// GetLabHealthWithResponse Say whether the lab works
+// GetLabHealthWithResponse Check whether the lab works
 //
 // Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 //
@@ -42098,7 +42098,7 @@ func (c *ClientWithResponses) GetLabHealthWithResponse(ctx context.Context, reqE
 	return ParseGetLabHealthResp(rsp)
 }
 
-// GetExtendedHealthWithResponse Say what in the lab does not work
+// GetExtendedHealthWithResponse List what in the lab does not work
 //
 // Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 //
@@ -42116,7 +42116,7 @@ func (c *ClientWithResponses) GetExtendedHealthWithResponse(ctx context.Context,
 // ListJobsWithResponse Search jobs
 //
 // KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -42133,8 +42133,8 @@ func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, params *
 
 // CreateJobWithBodyWithResponse Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42149,8 +42149,8 @@ func (c *ClientWithResponses) CreateJobWithBodyWithResponse(ctx context.Context,
 
 // CreateJobWithResponse Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42226,7 +42226,7 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobID JobI
 // ListLabsWithResponse Search labs
 //
 // KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -42243,8 +42243,8 @@ func (c *ClientWithResponses) ListLabsWithResponse(ctx context.Context, params *
 
 // CreateLabWithBodyWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42259,8 +42259,8 @@ func (c *ClientWithResponses) CreateLabWithBodyWithResponse(ctx context.Context,
 
 // CreateLabWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42350,8 +42350,8 @@ func (c *ClientWithResponses) ListMachinesWithResponse(ctx context.Context, para
 
 // RegisterMachineWithBodyWithResponse Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42366,8 +42366,8 @@ func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Co
 
 // RegisterMachineWithResponse Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42380,9 +42380,9 @@ func (c *ClientWithResponses) RegisterMachineWithResponse(ctx context.Context, b
 	return ParseRegisterMachineResp(rsp)
 }
 
-// DeleteMachineWithResponse Forget a machine
+// DeleteMachineWithResponse Delete a machine
 //
-// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42444,8 +42444,8 @@ func (c *ClientWithResponses) UpdateMachineWithResponse(ctx context.Context, mac
 
 // PollMachineWorkWithResponse Ask for work
 //
-// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-// `wait` seconds at the most. Asking keeps the machine known as alive.
+// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+// after `wait` seconds at most. Each call shows that the machine is alive.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42460,7 +42460,7 @@ func (c *ClientWithResponses) PollMachineWorkWithResponse(ctx context.Context, m
 
 // ReportMachineWorkWithBodyWithResponse Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42475,7 +42475,7 @@ func (c *ClientWithResponses) ReportMachineWorkWithBodyWithResponse(ctx context.
 
 // ReportMachineWorkWithResponse Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42507,8 +42507,8 @@ func (c *ClientWithResponses) GetNetbootWithResponse(ctx context.Context, reqEdi
 // GetNetbootScriptWithResponse Get the iPXE script of a machine
 //
 // Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-// boots from are 404.
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+// that no node boots from.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42573,7 +42573,7 @@ func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, reqEdit
 
 // ListNodeBuildDataWithResponse List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42588,7 +42588,7 @@ func (c *ClientWithResponses) ListNodeBuildDataWithResponse(ctx context.Context,
 
 // CreateNodeBuildDataWithBodyWithResponse Post build data of a node
 //
-// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 // the type that `Content-Type` names.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -42604,7 +42604,7 @@ func (c *ClientWithResponses) CreateNodeBuildDataWithBodyWithResponse(ctx contex
 
 // GetNodeManifestWithResponse Get the deploy manifest of a node
 //
-// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 // the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -42620,7 +42620,7 @@ func (c *ClientWithResponses) GetNodeManifestWithResponse(ctx context.Context, h
 
 // GetOrganisationWithResponse Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42654,8 +42654,8 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 
 // PostResultWithBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -42676,8 +42676,8 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 
 // PostResultWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -42698,8 +42698,8 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 
 // PostResultWithFormdataBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -42765,8 +42765,8 @@ func (c *ClientWithResponses) CreateProductWithResponse(ctx context.Context, par
 
 // DeleteProductWithResponse Delete a product
 //
-// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43055,14 +43055,14 @@ func (c *ClientWithResponses) AdvertiseSnapWithResponse(ctx context.Context, pro
 // ListTestEventsWithResponse Follow the progress of test opportunities
 //
 // SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 // where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 // `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43077,7 +43077,7 @@ func (c *ClientWithResponses) ListTestEventsWithResponse(ctx context.Context, pr
 
 // ListOpportunitiesWithResponse List test opportunities
 //
-// The test opportunities of a product (SPI), newest first. One that waits says why.
+// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43092,7 +43092,7 @@ func (c *ClientWithResponses) ListOpportunitiesWithResponse(ctx context.Context,
 
 // GetOpportunityWithResponse Read a test opportunity
 //
-// One test opportunity (SPI). One that waits says why.
+// One test opportunity (SPI). A waiting one says why it waits.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43139,8 +43139,8 @@ func (c *ClientWithResponses) UpdateOpportunityWithResponse(ctx context.Context,
 
 // CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43155,8 +43155,8 @@ func (c *ClientWithResponses) CancelOpportunityWithBodyWithResponse(ctx context.
 
 // CancelOpportunityWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43169,20 +43169,20 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 	return ParseCancelOpportunityResp(rsp)
 }
 
-// ReadOutputWithResponse Read the console output of a test opportunity
+// GetOutputWithResponse Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-func (c *ClientWithResponses) ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error) {
-	rsp, err := c.ReadOutput(ctx, productID, testOpportunityID, params, reqEditors...)
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+func (c *ClientWithResponses) GetOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*GetOutputResp, error) {
+	rsp, err := c.GetOutput(ctx, productID, testOpportunityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseReadOutputResp(rsp)
+	return ParseGetOutputResp(rsp)
 }
 
 // AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
@@ -43204,10 +43204,10 @@ func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Conte
 // ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
-// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43223,10 +43223,10 @@ func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context
 // ReleaseOpportunityWithResponse Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
-// While another agent that fits is online, and has not failed it, too, the opportunity goes to such a one; else the same agent gets it again after a pause. From the second failed
-// attempt on everybody waits for that pause, which doubles each time. Its length is a setting of the server.
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43294,7 +43294,7 @@ func (c *ClientWithResponses) TakeBackOpportunityWithResponse(ctx context.Contex
 //
 // SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 // the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43311,7 +43311,7 @@ func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, p
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -43332,7 +43332,7 @@ func (c *ClientWithResponses) PostTestResultWithBodyWithResponse(ctx context.Con
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
@@ -43487,8 +43487,8 @@ func (c *ClientWithResponses) CreateTestSpecWithResponse(ctx context.Context, pr
 
 // DeleteTestSpecWithResponse Delete a test spec
 //
-// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Opportunities and results keep what they know of it.
+// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Opportunities and results keep what they know of it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43578,7 +43578,7 @@ func (c *ClientWithResponses) ReplaceTestSpecWithResponse(ctx context.Context, p
 
 // GetProfileWithResponse Say who one is
 //
-// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43638,9 +43638,9 @@ func (c *ClientWithResponses) CreatePublicKeyWithResponse(ctx context.Context, b
 	return ParseCreatePublicKeyResp(rsp)
 }
 
-// DeletePublicKeyWithResponse Remove one's key
+// DeletePublicKeyWithResponse Delete one's key
 //
-// RefStack: results that were signed with it keep their owner.
+// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43850,7 +43850,7 @@ func (c *ClientWithResponses) UpdatePublishedResultWithResponse(ctx context.Cont
 	return ParseUpdatePublishedResultResp(rsp)
 }
 
-// GetResultMetaWithResponse Read what is noted about a result
+// GetResultMetaWithResponse Read the notes on a result
 //
 // RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 //
@@ -43942,8 +43942,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 
 // CreateRunWithBodyWithResponse Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43958,8 +43958,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 
 // CreateRunWithResponse Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44004,7 +44004,7 @@ func (c *ClientWithResponses) GetRunWithResponse(ctx context.Context, testID Tes
 
 // ListRunResultsWithResponse List the results of a run
 //
-// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+// All attempts of a run, newest first (RefStack kept only the last).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44019,7 +44019,7 @@ func (c *ClientWithResponses) ListRunResultsWithResponse(ctx context.Context, te
 
 // GetRunResultWithResponse Read a result
 //
-// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44079,8 +44079,8 @@ func (c *ClientWithResponses) GetTestWithResponse(ctx context.Context, testID Te
 
 // GetAttachmentWithResponse Download an attachment of a test
 //
-// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44321,8 +44321,8 @@ func (c *ClientWithResponses) DeleteSubunitWithResponse(ctx context.Context, sub
 // GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44385,8 +44385,8 @@ func (c *ClientWithResponses) LinkSubunitWithFormdataBodyWithResponse(ctx contex
 
 // GetSubunitAttachmentWithResponse Download an attachment of a stream
 //
-// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-// is always `application/octet-stream`, to be saved and not to be shown.
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+// the answer is always `application/octet-stream`, to be saved and not to be shown.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44401,8 +44401,8 @@ func (c *ClientWithResponses) GetSubunitAttachmentWithResponse(ctx context.Conte
 
 // PurgeTasksWithResponse Delete old tasks
 //
-// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-// over stay, and so do build data and boot actions.
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+// stay, and so do build data and boot actions.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44435,7 +44435,7 @@ func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params 
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -44455,7 +44455,7 @@ func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -44473,8 +44473,8 @@ func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, body C
 
 // CancelTaskWithResponse Cancel a task
 //
-// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-// being done is told to stop. The result of a cancelled task is `failure`.
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+// work in progress is told to stop. The result of a cancelled task is `failure`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44505,7 +44505,7 @@ func (c *ClientWithResponses) GetTaskWithResponse(ctx context.Context, taskID La
 
 // ListTaskBuildDataWithResponse List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44518,28 +44518,28 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 	return ParseListTaskBuildDataResp(rsp)
 }
 
-// SearchTestsWithResponse Search single tests from every source
+// SearchTestResultsWithResponse Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-func (c *ClientWithResponses) SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error) {
-	rsp, err := c.SearchTests(ctx, params, reqEditors...)
+// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+func (c *ClientWithResponses) SearchTestResultsWithResponse(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*SearchTestResultsResp, error) {
+	rsp, err := c.SearchTestResults(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseSearchTestsResp(rsp)
+	return ParseSearchTestResultsResp(rsp)
 }
 
 // ListTestCasesWithResponse Search test cases
 //
 // KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -44556,7 +44556,7 @@ func (c *ClientWithResponses) ListTestCasesWithResponse(ctx context.Context, par
 
 // CreateTestCaseWithBodyWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44571,7 +44571,7 @@ func (c *ClientWithResponses) CreateTestCaseWithBodyWithResponse(ctx context.Con
 
 // CreateTestCaseWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44677,7 +44677,7 @@ func (c *ClientWithResponses) UpdateTestCaseWithResponse(ctx context.Context, te
 // ListTestGroupsWithResponse Search test groups
 //
 // KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -44849,7 +44849,7 @@ func (c *ClientWithResponses) GetTestRegressionWithResponse(ctx context.Context,
 // ListTokensWithResponse Search tokens
 //
 // KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -44866,7 +44866,7 @@ func (c *ClientWithResponses) ListTokensWithResponse(ctx context.Context, params
 
 // CreateTokenWithBodyWithResponse Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44881,7 +44881,7 @@ func (c *ClientWithResponses) CreateTokenWithBodyWithResponse(ctx context.Contex
 
 // CreateTokenWithResponse Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44971,8 +44971,8 @@ func (c *ClientWithResponses) UpdateTokenWithResponse(ctx context.Context, token
 
 // UpdateTestStatusWithBodyWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44987,8 +44987,8 @@ func (c *ClientWithResponses) UpdateTestStatusWithBodyWithResponse(ctx context.C
 
 // UpdateTestStatusWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45003,8 +45003,8 @@ func (c *ClientWithResponses) UpdateTestStatusWithResponse(ctx context.Context, 
 
 // UpdateTestStatusWithFormdataBodyWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45161,7 +45161,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45179,7 +45179,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45960,15 +45960,15 @@ func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 	return response, nil
 }
 
-// ParseRemoveAgentResp parses an HTTP response from a RemoveAgentWithResponse call
-func ParseRemoveAgentResp(rsp *http.Response) (*RemoveAgentResp, error) {
+// ParseDeleteAgentResp parses an HTTP response from a DeleteAgentWithResponse call
+func ParseDeleteAgentResp(rsp *http.Response) (*DeleteAgentResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &RemoveAgentResp{
+	response := &DeleteAgentResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -49373,22 +49373,22 @@ func ParseCancelOpportunityResp(rsp *http.Response) (*CancelOpportunityResp, err
 	return response, nil
 }
 
-// ParseReadOutputResp parses an HTTP response from a ReadOutputWithResponse call
-func ParseReadOutputResp(rsp *http.Response) (*ReadOutputResp, error) {
+// ParseGetOutputResp parses an HTTP response from a GetOutputWithResponse call
+func ParseGetOutputResp(rsp *http.Response) (*GetOutputResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ReadOutputResp{
+	response := &GetOutputResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ReadOutputResp200Headers
+		var headers GetOutputResp200Headers
 		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -51934,22 +51934,22 @@ func ParseListTaskBuildDataResp(rsp *http.Response) (*ListTaskBuildDataResp, err
 	return response, nil
 }
 
-// ParseSearchTestsResp parses an HTTP response from a SearchTestsWithResponse call
-func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
+// ParseSearchTestResultsResp parses an HTTP response from a SearchTestResultsWithResponse call
+func ParseSearchTestResultsResp(rsp *http.Response) (*SearchTestResultsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &SearchTestsResp{
+	response := &SearchTestResultsResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest FoundTestPage
+		var dest FoundTestResultPage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -51959,7 +51959,7 @@ func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers SearchTestsResp200Headers
+		var headers SearchTestResultsResp200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -18,19 +18,19 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
-// Defines values for FoundTestOutcome.
+// Defines values for FoundTestResultOutcome.
 const (
-	FoundTestOutcomeFail    FoundTestOutcome = "fail"
-	FoundTestOutcomePass    FoundTestOutcome = "pass"
-	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
-	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
+	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
+	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
+	FoundTestResultOutcomeUnknown FoundTestResultOutcome = "unknown"
 )
 
-// Defines values for FoundTestSource.
+// Defines values for FoundTestResultSource.
 const (
-	FoundTestSourceCase        FoundTestSource = "case"
-	FoundTestSourceOpportunity FoundTestSource = "opportunity"
-	FoundTestSourceRun         FoundTestSource = "run"
+	FoundTestResultSourceCase        FoundTestResultSource = "case"
+	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
+	FoundTestResultSourceRun         FoundTestResultSource = "run"
 )
 
 // Batch Questions.
@@ -190,10 +190,10 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
-// FoundTest A single test, from any source.
+// FoundTestResult A single test, from any source.
 //
 // Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
-type FoundTest struct {
+type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
@@ -206,7 +206,7 @@ type FoundTest struct {
 	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 	Name    string                    `json:"name"`
-	Outcome FoundTestOutcome          `json:"outcome"`
+	Outcome FoundTestResultOutcome    `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -216,26 +216,26 @@ type FoundTest struct {
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
 	// Run The id of the run, the test group or the test opportunity.
-	Run    string          `json:"run"`
-	Source FoundTestSource `json:"source"`
+	Run    string                `json:"run"`
+	Source FoundTestResultSource `json:"source"`
 
 	// Status In the words of its source.
 	Status string `json:"status"`
 }
 
-// FoundTestOutcome defines model for FoundTest.Outcome.
-type FoundTestOutcome string
+// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+type FoundTestResultOutcome string
 
-// FoundTestSource defines model for FoundTest.Source.
-type FoundTestSource string
+// FoundTestResultSource defines model for FoundTestResult.Source.
+type FoundTestResultSource string
 
-// FoundTestPage A page of single tests, newest first.
+// FoundTestResultPage A page of single tests, newest first.
 //
 // Example: {"next":null,"test_results":[]}
-type FoundTestPage struct {
+type FoundTestResultPage struct {
 	// Next The cursor of the following page, for `after`; null on the last.
 	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []FoundTest               `json:"test_results"`
+	TestResults []FoundTestResult         `json:"test_results"`
 }
 
 // InnerTestCase A test and its result, inside its group.
@@ -652,7 +652,7 @@ type LavaCallback struct {
 	// Results The results of each suite, a YAML list in a text.
 	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; others leave nothing.
+	// Status 2 when the job is complete, 3 when it is incomplete; with any other, nothing is stored.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
 	// StatusString complete or incomplete; counts when there is no status.
@@ -2581,13 +2581,13 @@ type GetBuildParams struct {
 
 // ReceiveLavaBootParams defines parameters for ReceiveLavaBoot.
 type ReceiveLavaBootParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
 // ReceiveLavaTestParams defines parameters for ReceiveLavaTest.
 type ReceiveLavaTestParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
@@ -2840,12 +2840,12 @@ type GetLabParams struct {
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
 }
 
-// SearchTestsParams defines parameters for SearchTests.
-type SearchTestsParams struct {
-	// Limit How many tests a page has at the most.
+// SearchTestResultsParams defines parameters for SearchTestResults.
+type SearchTestResultsParams struct {
+	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case or opportunity.
@@ -3919,9 +3919,9 @@ type ServerInterface interface {
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx echo.Context) error
-	// SearchTests Search single tests from every source
+	// SearchTestResults Search single tests from every source
 	// (GET /v1/test-results)
-	SearchTests(ctx echo.Context, params SearchTestsParams) error
+	SearchTestResults(ctx echo.Context, params SearchTestResultsParams) error
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx echo.Context, params ListTestCasesParams) error
@@ -5932,12 +5932,12 @@ func (w *ServerInterfaceWrapper) ListStatistics(ctx echo.Context) error {
 	return err
 }
 
-// SearchTests converts echo context to params.
-func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
+// SearchTestResults converts echo context to params.
+func (w *ServerInterfaceWrapper) SearchTestResults(ctx echo.Context) error {
 	var err error
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params SearchTestsParams
+	var params SearchTestResultsParams
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -6086,7 +6086,7 @@ func (w *ServerInterfaceWrapper) SearchTests(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.SearchTests(ctx, params)
+	err = w.Handler.SearchTestResults(ctx, params)
 	return err
 }
 
@@ -7457,7 +7457,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/report/:report_id", wrapper.GetReport, options.OperationMiddlewares["getReport"]...)
 	router.POST(options.BaseURL+"/v1/send", wrapper.SendReport, options.OperationMiddlewares["sendReport"]...)
 	router.GET(options.BaseURL+"/v1/statistics", wrapper.ListStatistics, options.OperationMiddlewares["listStatistics"]...)
-	router.GET(options.BaseURL+"/v1/test-results", wrapper.SearchTests, options.OperationMiddlewares["searchTests"]...)
+	router.GET(options.BaseURL+"/v1/test-results", wrapper.SearchTestResults, options.OperationMiddlewares["searchTestResults"]...)
 	router.GET(options.BaseURL+"/v1/test/case", wrapper.ListTestCases, options.OperationMiddlewares["listTestCases"]...)
 	router.POST(options.BaseURL+"/v1/test/case", wrapper.CreateTestCase, options.OperationMiddlewares["createTestCase"]...)
 	router.DELETE(options.BaseURL+"/v1/test/case/:test_case_id", wrapper.DeleteTestCase, options.OperationMiddlewares["deleteTestCase"]...)
@@ -7676,9 +7676,9 @@ type SendReportRequestObject struct {
 type ListStatisticsRequestObject struct {
 }
 
-// SearchTestsRequestObject is what a request of SearchTests says.
-type SearchTestsRequestObject struct {
-	Params SearchTestsParams
+// SearchTestResultsRequestObject is what a request of SearchTestResults says.
+type SearchTestResultsRequestObject struct {
+	Params SearchTestResultsParams
 }
 
 // ListTestCasesRequestObject is what a request of ListTestCases says.
@@ -7918,9 +7918,9 @@ type StrictServerInterface interface {
 	// ListStatistics Read daily totals
 	// (GET /v1/statistics)
 	ListStatistics(ctx context.Context, request ListStatisticsRequestObject) (Response, error)
-	// SearchTests Search single tests from every source
+	// SearchTestResults Search single tests from every source
 	// (GET /v1/test-results)
-	SearchTests(ctx context.Context, request SearchTestsRequestObject) (Response, error)
+	SearchTestResults(ctx context.Context, request SearchTestResultsRequestObject) (Response, error)
 	// ListTestCases Search test cases
 	// (GET /v1/test/case)
 	ListTestCases(ctx context.Context, request ListTestCasesRequestObject) (Response, error)
@@ -8308,10 +8308,10 @@ func (sh *strictHandler) ListStatistics(ctx echo.Context) error {
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) SearchTests(ctx echo.Context, params SearchTestsParams) error {
-	var request SearchTestsRequestObject
+func (sh *strictHandler) SearchTestResults(ctx echo.Context, params SearchTestResultsParams) error {
+	var request SearchTestResultsRequestObject
 	request.Params = params
-	response, err := sh.ssi.SearchTests(ctx.Request().Context(), request)
+	response, err := sh.ssi.SearchTestResults(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

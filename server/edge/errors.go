@@ -80,7 +80,7 @@ func faultOf(err error) *fault.Fault {
 	case http.StatusNotFound:
 		return fault.New(http.StatusNotFound, "no-such-path", "there is no operation at this path").Because(err)
 	case http.StatusMethodNotAllowed:
-		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not know the method; Allow lists those it knows").Because(err)
+		return fault.New(http.StatusMethodNotAllowed, "method-not-allowed", "this path does not offer the method; Allow lists those it offers").Because(err)
 	case http.StatusUnsupportedMediaType:
 		return fault.Unsupported("the operation does not read this Content-Type").Because(err)
 	case http.StatusBadRequest:

@@ -87,7 +87,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		}
 		if headerSize(r) > s.config.MaxHeader {
 			s.fail(rec, r, fault.New(http.StatusRequestHeaderFieldsTooLarge, "header-too-large",
-				"the header is over the limit of %d bytes", s.config.MaxHeader))
+				"the header is larger than the limit of %d bytes", s.config.MaxHeader))
 			return
 		}
 		if s.config.RequireTLS && !client.IsLoopback() && !s.resolver.Secure(r) {
@@ -284,5 +284,5 @@ func badGzip(err error) error {
 	if errors.As(err, &tooLarge) {
 		return err
 	}
-	return fault.Invalid("the body is not whole gzip, although its Content-Encoding says so").Because(err)
+	return fault.Invalid("the body is not complete gzip, although its Content-Encoding says so").Because(err)
 }

@@ -65,7 +65,7 @@ func (v *validator) checkParams(c echo.Context) error {
 	}
 	query, err := readQuery(c)
 	if err != nil && !v.op.stream { // a streamed operation reads its query itself
-		return fault.Invalid("the query string holds a semicolon or a %% that two hexadecimal digits do not follow").Because(err)
+		return fault.Invalid("the query string contains a semicolon, or a %% without two hexadecimal digits after it").Because(err)
 	}
 	var entries []fault.Entry
 	for i := range v.op.params {

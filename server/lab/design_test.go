@@ -102,7 +102,7 @@ data:
 func TestDesign_small_limit(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxDesign = 100 })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Library.Max = 100 })
 	if a := s.Do("POST", "/v1/designs?name=x", site(t), servertest.Admin(), yamlType()); a.Status != 413 {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
@@ -233,7 +233,7 @@ func TestDesignRef_redirects_and_bombs(t *testing.T) {
 	from := redirects(t)
 	address := strings.TrimPrefix(from.URL, "http://")
 	patient := servertest.New(t, hosts(address))
-	hurried := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.DesignTimeout = time.Second })
+	hurried := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.Library.Timeout = time.Second })
 	for _, tt := range []struct {
 		path string
 		want int
@@ -282,7 +282,7 @@ func TestDesignRef(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.DesignFolder = folder })
+	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.Library.Folder = folder })
 	tests := []struct {
 		name, ref string
 		want      int

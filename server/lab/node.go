@@ -196,7 +196,7 @@ func (h *Handler) GetExtendedHealth(ctx context.Context, _ labapi.GetExtendedHea
 		status, code, failed = "Failure", http.StatusServiceUnavailable, 1
 		say("The store cannot be reached.", true)
 	}
-	if h.nodes.Simulated() {
+	if h.drivers.Simulated() {
 		say("The node driver is a simulator: it touches no machine.", false)
 	}
 	return call.JSON(code, map[string]any{

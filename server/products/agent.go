@@ -149,11 +149,12 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-// RemoveAgent forgets an agent.
-func (h *Handler) RemoveAgent(ctx context.Context, req productsapi.RemoveAgentRequestObject) (productsapi.Response, error) {
+// DeleteAgent deletes an agent that holds nothing, or one from which everything is
+// taken back.
+func (h *Handler) DeleteAgent(ctx context.Context, req productsapi.DeleteAgentRequestObject) (productsapi.Response, error) {
 	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		if or(req.Params.Force, false) {
-			if _, err := h.takeBackAll(ctx, tx, req.AgentID, "the agent was removed"); err != nil {
+			if _, err := h.takeBackAll(ctx, tx, req.AgentID, "the agent was deleted"); err != nil {
 				return err
 			}
 		}

@@ -13,17 +13,17 @@ type Config struct {
 	CancelGrace         time.Duration `name:"products-cancel-grace" default:"5m" min:"0s" help:"How long an agent has to stop a cancelled test opportunity; 0: no time."`
 	MaxOutput           int64         `name:"products-max-output" default:"16777216" min:"1" help:"Limit of the console output of a test opportunity in bytes."`
 	MaxMade             int           `name:"products-max-opportunities" default:"20000" min:"1" help:"Limit of the test opportunities that one advertisement makes."`
-	LookEvery           time.Duration `name:"products-look-every" default:"1s" min:"10ms" help:"How often a call that waits for work looks for it although no notification came."`
-	AgentSilence        time.Duration `name:"products-agent-silence" default:"2m" min:"0s" max:"168h" help:"How long nothing may be heard of an agent, neither a poll nor a heartbeat, before it counts as silent, unless it registers with a limit of its own; 0: no limit."`
-	RetryPause          time.Duration `name:"products-retry-pause" default:"30s" min:"0s" max:"24h" help:"How long an agent does not get a test opportunity again that it gave back. From the second failed attempt on no agent does, and the pause doubles each time, up to 32 times its length; 0: no pause."`
+	LookEvery           time.Duration `name:"products-look-every" default:"1s" min:"10ms" help:"How often a call that waits for work checks for it, in case a notification is lost."`
+	AgentSilence        time.Duration `name:"products-agent-silence" default:"2m" min:"0s" max:"168h" help:"How long an agent may send neither a poll nor a heartbeat before it counts as silent, unless it registers with a limit of its own; 0: no limit."`
+	RetryPause          time.Duration `name:"products-retry-pause" default:"30s" min:"0s" max:"24h" help:"Pause before an agent gets a test opportunity again that it gave back. From the second failed attempt on it holds for all agents. It doubles each time, up to 32 times its length; 0: no pause."`
 	MaxFiles            int           `name:"products-max-files" default:"20" min:"1" max:"1000" help:"Limit of the files that come with one result of a test opportunity."`
-	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" min:"0" max:"36500" help:"Days for which the console output of a test opportunity is kept after its end; 0: for ever."`
+	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" min:"0" max:"36500" help:"How many days the console output of a test opportunity is kept after its end; 0: no limit."`
 
-	EventRetentionDays int `name:"event-retention-days" default:"400" min:"0" max:"36500" help:"Days for which the event log is kept, apart from what still goes on; 0: for ever."`
+	EventRetentionDays int `name:"event-retention-days" default:"400" min:"0" max:"36500" help:"How many days the event log is kept, except for test opportunities that have not ended; 0: no limit."`
 
 	WebhookHosts         []string        `name:"webhook-hosts" placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org. Default: none."`
-	WebhookBackoff       []time.Duration `name:"webhook-backoff" default:"5s,30s,2m,10m,30m,1h,2h,5h" min:"1ms" help:"Pauses between the attempts of a delivery to a webhook, which is given up after the last of them."`
-	WebhookRetentionDays int             `name:"webhook-retention-days" default:"90" min:"0" max:"36500" help:"Days for which the record of deliveries to webhooks is kept; 0: for ever."`
+	WebhookBackoff       []time.Duration `name:"webhook-backoff" default:"5s,30s,2m,10m,30m,1h,2h,5h" min:"1ms" help:"Pauses between the attempts to deliver to a webhook. After the last one the delivery has failed."`
+	WebhookRetentionDays int             `name:"webhook-retention-days" default:"90" min:"0" max:"36500" help:"How many days the record of deliveries to webhooks is kept; 0: no limit."`
 
 	// Limits bounds the files that come with results.
 	Limits intake.Limits `kong:"-"`

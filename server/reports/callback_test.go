@@ -66,7 +66,7 @@ func TestCallback(t *testing.T) {
 				t.Errorf("test cases with %q: %d, want %d", query, p.Count, want)
 			}
 		}
-		if p := findTests(t, s, "name=storage&outcome=fail&kernel=v6.9-rc2"); len(p.Tests) != 1 {
+		if p := searchTestResults(t, s, "name=storage&outcome=fail&kernel=v6.9-rc2"); len(p.Tests) != 1 {
 			t.Errorf("test-results: %v", p.Tests)
 		}
 		checkCallbackFiles(t, s, group["log"].(string))

@@ -163,7 +163,7 @@ func (r *reader) readBody(contentType string) error {
 		r.file.Posted = true
 		_, err = io.Copy(r.sink, r.in)
 	default:
-		err = &Error{Kind: Unsupported, Reason: "the Content-Type of the body is not one that this call takes"}
+		err = &Error{Kind: Unsupported, Reason: "the operation does not read this Content-Type"}
 	}
 	return err
 }
