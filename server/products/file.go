@@ -1,6 +1,8 @@
 package products
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -138,14 +140,59 @@ func (h *Handler) toRead(ctx context.Context, files []formFile) (int, error) {
 	return 0, nil
 }
 
+// headBytes is how much of a file is looked at to find its format.
+const headBytes = 64 << 10
+
+// isReadable looks at the head of a file, which may be packed. Detection alone takes
+// a kernel's log for JSON, because its lines begin with a bracket.
 func (h *Handler) isReadable(ctx context.Context, f *formFile) (bool, error) {
 	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
 	if err != nil {
 		return false, err
 	}
 	defer blob.Close()
-	format, err := subunit.Detect(blob, blob.Size())
-	return format != subunit.FormatUnknown && format != subunit.FormatEmpty, err
+	head, err := io.ReadAll(io.LimitReader(blob, headBytes))
+	if err != nil {
+		return false, err
+	}
+	if subunit.IsGzip(head) {
+		if head = unpackedHead(head); len(head) == 0 {
+			return false, nil
+		}
+	}
+	format, err := subunit.Detect(bytes.NewReader(head), int64(len(head)))
+	switch format {
+	case subunit.FormatUnknown, subunit.FormatEmpty, subunit.FormatGzip:
+		return false, err
+	case subunit.FormatJSON:
+		return beginsAsJSON(head), err
+	}
+	return true, err
+}
+
+// unpackedHead is what can be unpacked of the head of a gzip file.
+func unpackedHead(packed []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil
+	}
+	head, _ := io.ReadAll(io.LimitReader(z, headBytes)) // it may be cut, or damaged
+	return head
+}
+
+// beginsAsJSON reports whether nothing in the head of a file contradicts that it is
+// one JSON value.
+func beginsAsJSON(head []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(head), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for tokens := 0; ; tokens++ {
+		if _, err := d.ReadToken(); err != nil {
+			return tokens > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+		}
+		if d.StackDepth() == 0 {
+			_, err := d.ReadToken()
+			return errors.Is(err, io.EOF)
+		}
+	}
 }
 
 // expected refuses what would be refused after the file was read.
