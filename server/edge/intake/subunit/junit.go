@@ -46,6 +46,10 @@ type junitReader struct {
 	child junitChild
 }
 
+// maxFaults is how many faults are stepped over; a step costs as much as some
+// hundred bytes that are fine.
+const maxFaults = 1 << 18
+
 // element is one that is open.
 type element struct {
 	name  xml.Name
@@ -127,6 +131,9 @@ func (j *junitReader) tokens() error {
 		} else {
 			j.tagLost, j.tagControls = j.trim.lost-lost, j.trim.controls-controls
 			err = j.token(tok)
+		}
+		if err == nil && j.report.DamageCount > maxFaults {
+			err = j.stop("so many faults that the rest is not read")
 		}
 		if errors.Is(err, errStop) {
 			return j.closeTo(0, false)
@@ -384,11 +391,11 @@ func (j *junitReader) endElement(name xml.Name) error {
 		depth--
 	}
 	if depth == 0 {
-		j.damage(j.offset(), KindXML, "not XML: an end tag </"+shortName(name)+"> that ends nothing")
+		j.damagef(j.offset(), KindXML, "not XML: an end tag </%s> that ends nothing", shortName(name))
 		return nil
 	}
 	if depth < len(j.open) {
-		j.damage(j.offset(), KindXML, "not XML: an element <"+shortName(j.open[len(j.open)-1].name)+"> that </"+shortName(name)+"> ends")
+		j.damagef(j.offset(), KindXML, "not XML: an element <%s> that </%s> ends", shortName(j.open[len(j.open)-1].name), shortName(name))
 		if err := j.closeTo(depth, false); err != nil {
 			return err
 		}
