@@ -94,10 +94,11 @@ func (j *junitReader) read() error {
 	}
 	text, name, ok := toUTF8(head, io.NewSectionReader(j.w.r, j.base, j.w.size-j.base))
 	if !ok {
-		j.damage(j.base, KindXML, "the encoding "+quote(strings.ToValidUTF8(name, replacement))+" is not supported")
+		name, _ = repair(name)
+		j.damage(j.base, KindXML, "the encoding "+quote(name)+" is not supported")
 		return nil
 	}
-	j.trim = newXMLTrimmer(j.sink, j.base, text, j.lim.InlineBytes, max(j.lim.TokenBytes, int(min(j.lim.AttachmentBytes, math.MaxInt32))))
+	j.trim = newXMLTrimmer(j.sink, j.base, j.w.size, text, j.lim.InlineBytes, max(j.lim.TokenBytes, int(min(j.lim.AttachmentBytes, math.MaxInt32))))
 	if err := j.tokens(); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (j *junitReader) read() error {
 		j.warnf("a test has more than %d attachments; the rest is not listed", j.lim.TestAttachments)
 	}
 	if j.trim.controls > 0 {
-		j.warnf("%d characters that XML forbids were replaced; the first stands at byte %d", j.trim.controls, min(j.trim.firstAt, j.w.size))
+		j.warnf("%d characters that XML forbids were replaced; the first stands at byte %d", j.trim.controls, j.trim.firstAt)
 	}
 	return nil
 }
