@@ -612,7 +612,7 @@ type AgentRegistration struct {
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
 //
-// Example: {"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}
+// Example: {"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}
 type Attachment struct {
 	// K Its number within the test.
 	K int32 `json:"k"`
@@ -620,7 +620,7 @@ type Attachment struct {
 	// Name As the runner called it, which may be anything.
 	Name string `json:"name"`
 
-	// Mime As the runner called it, which may be anything.
+	// Mime The media type as the runner wrote it, which may be anything; only characters that a header cannot hold are replaced by `?`.
 	Mime string `json:"mime"`
 
 	// Size Its true size in bytes.
@@ -628,6 +628,9 @@ type Attachment struct {
 
 	// Truncated Present and true when only the beginning was kept.
 	Truncated *bool `json:"truncated,omitempty"`
+
+	// Record The number of the record that it belongs to.
+	Record int32 `json:"record"`
 }
 
 // AuditActor Who it was.
@@ -4099,7 +4102,7 @@ type PublicKeyList = []PublicKey
 
 // PublishedItem A result in a list.
 //
-// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
 	ID openapi_types.UUID `json:"id"`
 
@@ -4121,7 +4124,7 @@ type PublishedItem struct {
 	Cpid *string `json:"cpid,omitempty"`
 }
 
-// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
 type PublishedList struct {
 	Results    []PublishedItem `json:"results"`
 	Pagination PublishedPages  `json:"pagination"`
@@ -4274,7 +4277,7 @@ type ResultFile struct {
 // ResultFileFormat defines model for ResultFile.Format.
 type ResultFileFormat string
 
-// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
 	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
 	TestID openapi_types.UUID `json:"test_id"`
@@ -4642,9 +4645,9 @@ type SubunitTestRun struct {
 	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
-// Test One test of a result.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -4657,12 +4660,17 @@ type Test struct {
 	Start nullable.Nullable[time.Time] `json:"start"`
 
 	// Stop When it ended; null when it did not, or the runner did not say.
-	Stop        nullable.Nullable[time.Time] `json:"stop"`
-	Tags        []string                     `json:"tags"`
-	Attachments []Attachment                 `json:"attachments"`
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
+
+	// Attachments Those of all its records, record after record.
+	Attachments []Attachment `json:"attachments"`
 
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
+
+	// RecordList The records, in the order in which they ended; as many as `records` says.
+	RecordList []TestRecord `json:"record_list"`
 }
 
 // TestCase One test and its result.
@@ -5099,13 +5107,30 @@ type TestGroupList struct {
 	Skip     *int64      `json:"skip,omitempty"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Tests      []Test     `json:"tests"`
+}
+
+// TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
+// retried has one for each try. Its attachments stand among those of the test, under its number.
+//
+// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+type TestRecord struct {
+	// Record Its number within the test; the first that ended is 0.
+	Record int32      `json:"record"`
+	Status TestStatus `json:"status"`
+
+	// Start When it started; null when the runner did not say.
+	Start nullable.Nullable[time.Time] `json:"start"`
+
+	// Stop When it ended; null when it did not, or the runner did not say.
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
