@@ -6780,10 +6780,10 @@ type ListTestEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// Limit How many items a page has at the most.
@@ -6858,10 +6858,10 @@ type RetryOpportunityParams struct {
 
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// ImageUniqueID Only the context with this id.
@@ -10704,6 +10704,7 @@ type ClientInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike there, a filter that cannot be used is refused: a field that is none, a value of another kind, a range without a comma.
 	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 	//
 	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
@@ -15310,6 +15311,7 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike there, a filter that cannot be used is refused: a field that is none, a value of another kind, a range without a comma.
 // What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 //
 // Corresponds with GET /v1/test-results (the `SearchTests` operationId).
@@ -33753,6 +33755,7 @@ type ClientWithResponsesInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike there, a filter that cannot be used is refused: a field that is none, a value of another kind, a range without a comma.
 	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -43615,6 +43618,7 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike there, a filter that cannot be used is refused: a field that is none, a value of another kind, a range without a comma.
 // What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
 //
 // Returns a wrapper object for the known response body format(s).
