@@ -150,7 +150,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{auth: c.Auth, labIdle: c.Lab.Idle}
+	s := &Server{auth: c.Auth, labIdle: c.Lab.Engine.Idle}
 	if s.edge, err = edge.New(c.edge(), doc); err != nil {
 		return nil, err
 	}

@@ -444,7 +444,7 @@ func TestAuthModeNone(t *testing.T) {
 func TestKnownTokensPassALimitedAddress(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) {
+	s := servertest.New(t, servertest.Frozen, func(c *server.Config) {
 		c.Edge.TrustedProxies = []string{"127.0.0.0/8"}
 		c.Edge.Ratelimit.FailedLogins = 3
 	}, servertest.WithAuth(func(c *auth.Config) {

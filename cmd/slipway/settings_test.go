@@ -60,7 +60,7 @@ simulator: {images: {focal: "ga,hwe"}}
 	if v.Server.Results.TempestConfig["compute"]["flavor_ref"] != "2" {
 		t.Errorf("tempest configuration %v", v.Server.Results.TempestConfig)
 	}
-	lab := v.Server.Lab
+	lab := v.Server.Lab.Engine
 	if len(lab.Limits) != 1 || lab.Limits["deploy_node"] != 90*time.Minute || len(lab.Simulator.Images) != 1 || lab.Simulator.Images["focal"] != "ga,hwe" {
 		t.Errorf("limits %v, images %v; want those of the file and no others", lab.Limits, lab.Simulator.Images)
 	}
@@ -77,7 +77,7 @@ func TestSettings_FileValues(t *testing.T) {
 		"lab: {lease: 30}":                        "--lab-lease: expected duration",
 		"lab: {lease: 1ms}":                       "--lab-lease is 1ms; it must be at least 100ms",
 		"lab: {workers: many}":                    "--lab-workers: expected a valid",
-		"lab: {limits: {deploy: 5m}}":             `"deploy" is no step`,
+		"lab: {limits: {deploy: 5m}}":             `"deploy" is not a step`,
 		"max_upload: 1.5":                         "--max-upload: expected a valid",
 		"docs_public: maybe":                      "--docs-public",
 		"max_upload:\nlistne:":                    "--listne",

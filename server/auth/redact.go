@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-var anyToken = regexp.MustCompile(`slw[burls]_[0-9A-Za-z]+`) // b: addresses for booting machines (server/lab/netboot.go)
+var anyToken = regexp.MustCompile(`slw[burls]_[0-9A-Za-z]+`) // b: addresses for booting machines (server/lab/boot/key.go)
 
 // Redact takes whatever looks like a token of ours out of a text, such as a path.
 func Redact(text string) string {

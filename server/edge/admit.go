@@ -137,7 +137,7 @@ func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
 
 func notAllowed(op *operation) error {
 	return inWordsOf(op.dialect, fault.New(http.StatusForbidden, "role-required",
-		"the credential does not allow this; it takes one of the roles %s", roleList(op.permission)))
+		"the credential does not allow this; it needs one of the roles %s", roleList(op.permission)))
 }
 
 // inWordsOf gives a refusal the words that a system's own server has for it.
@@ -211,7 +211,7 @@ func (s *Stack) refused(ctx context.Context, op *operation, err error) error {
 	case errors.Is(err, auth.ErrNoProject):
 		return inWordsOf(op.dialect, fault.Forbidden("the Keystone token has no scope; log in with a project").Because(err))
 	case errors.Is(err, auth.ErrUnavailable):
-		return fault.Unavailable("Keystone cannot be asked whether the token is good").Because(err)
+		return fault.Unavailable("Keystone cannot be reached to validate the token").Because(err)
 	case errors.Is(err, auth.ErrBadCredential):
 		// A runner may send the secret of its run as a Bearer; only the handler can tell.
 		if op.optional && !s.config.RunnersLogIn && auth.Bearer(info.Header) != "" && op.permission == auth.CallAsRunner {

@@ -68,7 +68,7 @@ func (v *validator) checkParams(c echo.Context) error {
 	}
 	query, err := readQuery(c)
 	if err != nil && !v.op.stream { // a streamed operation reads its query itself
-		return fault.Invalid("the query string holds a semicolon or a %% that two hexadecimal digits do not follow").Because(err)
+		return fault.Invalid("the query string contains a semicolon, or a %% without two hexadecimal digits after it").Because(err)
 	}
 	entries := v.unknownParams(query)
 	for i := range v.op.params {
@@ -159,7 +159,7 @@ func invalid(entries []fault.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	var said []string
+	var sentences []string
 	for _, e := range entries[:min(3, len(entries))] {
 		place := e.Parameter
 		if place == "" {
@@ -168,12 +168,12 @@ func invalid(entries []fault.Entry) error {
 		if place == "" {
 			place = "the body"
 		}
-		said = append(said, place+" "+e.Message)
+		sentences = append(sentences, place+" "+e.Message)
 	}
-	if more := len(entries) - len(said); more > 0 {
-		said = append(said, fmt.Sprintf("and %d more", more))
+	if more := len(entries) - len(sentences); more > 0 {
+		sentences = append(sentences, fmt.Sprintf("and %d more", more))
 	}
-	f := fault.Invalid("%s", strings.Join(said, "; "))
+	f := fault.Invalid("%s", strings.Join(sentences, "; "))
 	f.Errors = entries
 	return f
 }
@@ -270,7 +270,7 @@ func (v *validator) mediaType(r *http.Request) (string, error) {
 // list names the media types for people.
 func (b *body) list() string { return strings.Join(b.media, ", ") }
 
-// isForm reports whether the body is said to be a form, which is what curl says
+// isForm reports whether the body is sentences to be a form, which is what curl says
 // of any body it is not told about.
 func isForm(r *http.Request) bool {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-func agents(c *server.Config) { c.Lab.Driver = "agent" }
+func agents(c *server.Config) { c.Lab.Engine.Driver = "agent" }
 
 type machine struct {
 	ID, Key string
@@ -172,7 +172,7 @@ func TestAgent_failures(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t, agents, func(c *server.Config) {
-		c.Lab.Limits = map[string]time.Duration{"identify_node": 200 * time.Millisecond, "configure_hardware": 500 * time.Millisecond}
+		c.Lab.Engine.Limits = map[string]time.Duration{"identify_node": 200 * time.Millisecond, "configure_hardware": 500 * time.Millisecond}
 	})
 	s.Work()
 	ref := storeDesign(t, s, strings.Replace(site(t), "type: redfish, network", "type: ipmi, network", 1))

@@ -53,7 +53,7 @@ func BenchmarkFilterNodes_1000_nodes(b *testing.B) { serve(b, "/api/v1.0/nodefil
 // One task deploys 500 nodes whose steps take no time: what is measured is the
 // orchestration and its transactions.
 func BenchmarkDeploy_500_nodes(b *testing.B) {
-	s := servertest.New(b, func(c *server.Config) { c.Lab.Simulator.Signals = true })
+	s := servertest.New(b, func(c *server.Config) { c.Lab.Engine.Simulator.Signals = true })
 	s.Work()
 	ref := storeDesign(b, s, largeSite(b, 500))
 	for b.Loop() {

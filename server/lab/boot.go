@@ -9,108 +9,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/server/lab/bootfiles"
+	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
-
-// The states of a boot action.
-const (
-	bootIncomplete = "incomplete"
-	bootSuccess    = "success"
-	bootFailure    = "failure"
-	bootUnreported = "unreported"
-)
-
-// keyOf derives the key of a deployment.
-func (h *Handler) keyOf(deployment, node string) string {
-	return bootfiles.Key(h.config.Secret, deployment, node)
-}
-
-// beginDeployment makes the boot actions of a node before its deployment starts.
-func (h *Handler) beginDeployment(ctx context.Context, t *top, j Job) error {
-	d := &labstore.Deployment{
-		Node: j.Node.Name, Task: j.Task, Root: t.id,
-		Digest: t.request.Digest, DesignRef: t.row.DesignRef, BaseURL: t.request.BaseURL,
-	}
-	var actions []labstore.BootAction
-	for _, a := range actionsOf(j.Site, j.Node.Name) {
-		row := labstore.BootAction{
-			ID: newULID(h.store.Now()), Node: j.Node.Name, Name: a.Name, Task: j.Task, Root: t.id, Status: bootUnreported,
-		}
-		if a.Signaling {
-			row.Status = bootIncomplete
-		}
-		actions = append(actions, row)
-	}
-	d.Keyed = len(actions) > 0
-	return h.store.BeginDeployment(ctx, d, actions)
-}
-
-// actionsOf returns the boot actions for a node, in the order of the design.
-func actionsOf(site *design.Site, node string) []*design.BootAction {
-	var list []*design.BootAction
-	for _, a := range site.BootActions {
-		if slices.Contains(a.Targets, node) {
-			list = append(list, a)
-		}
-	}
-	return list
-}
-
-// awaitBootActions waits until every boot action of the nodes has reported its
-// end, or the time is over.
-func (h *Handler) awaitBootActions(ctx context.Context, root string, nodes []string) taskplan.Outcome {
-	var rows []labstore.BootAction
-	err := await(ctx, h.store, labstore.BootTopic(root), func() (bool, error) {
-		all, err := h.store.BootActionsOfNodes(ctx, root)
-		if err != nil {
-			return false, err
-		}
-		rows = slices.DeleteFunc(all, func(a labstore.BootAction) bool {
-			return a.Status == bootUnreported || !slices.Contains(nodes, a.Node)
-		})
-		return !slices.ContainsFunc(rows, func(a labstore.BootAction) bool { return a.Status == bootIncomplete }), nil
-	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return judge(ctx, "", err, nil)
-	}
-	return bootOutcome(nodes, rows)
-}
-
-func bootOutcome(nodes []string, rows []labstore.BootAction) taskplan.Outcome {
-	o := taskplan.Outcome{OK: true}
-	bad := map[string]bool{}
-	for _, a := range rows {
-		m := taskplan.Message{ContextType: "node", Context: a.Node}
-		m.Text = fmt.Sprintf("Boot action %s completed with status %s", a.Name, a.Status)
-		if a.Status == bootIncomplete {
-			m.Text, m.Error = fmt.Sprintf("Boot action %s timed out.", a.Name), true
-		}
-		if a.Status != bootSuccess {
-			bad[a.Node], o.OK = true, false
-		}
-		o.Messages = append(o.Messages, m)
-	}
-	for _, n := range nodes {
-		if bad[n] {
-			o.Failures = append(o.Failures, n)
-		} else {
-			o.Successes = append(o.Successes, n)
-		}
-	}
-	return o
-}
 
 // GetBootFiles answers the files of a node's boot actions.
 func (h *Handler) GetBootFiles(ctx context.Context, req labapi.GetBootFilesRequestObject) (labapi.Response, error) {
@@ -139,23 +48,19 @@ func sameKey(ctx context.Context, want string) error {
 func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
 	d, err := h.store.Deployment(ctx, node)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
-		return nil, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
+		return nil, fault.NotFound("node %q has no deployment in progress that has boot actions", node)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := sameKey(ctx, h.keyOf(d.Task, node)); err != nil {
+	if err := sameKey(ctx, h.boot.Key(d.Task, node)); err != nil {
 		return nil, err
 	}
-	files, err := h.render(ctx, d, kind)
+	text, err := h.boot.Archive(ctx, d, kind)
 	if err != nil {
 		return nil, renderFault(err)
 	}
-	var out bytes.Buffer
-	if err := bootfiles.WriteArchive(&out, files); err != nil {
-		return nil, err
-	}
-	return call.Text(http.StatusOK, "application/gzip", out.Bytes()).
+	return call.Text(http.StatusOK, "application/gzip", text).
 		With("Content-Disposition", fmt.Sprintf("attachment; filename=%q", bootfiles.ArchiveName(node, kind))), nil
 }
 
@@ -173,103 +78,6 @@ func renderFault(err error) error {
 	return err
 }
 
-// archiveTime is how long a node's archive may take, all templates and locations
-// together.
-const archiveTime = 25 * time.Second
-
-func (h *Handler) render(ctx context.Context, d *labstore.Deployment, kind string) ([]bootfiles.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, archiveTime)
-	defer cancel()
-	var files []bootfiles.File
-	left := h.config.MaxBootData
-	err := h.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
-		if a.Type != kind {
-			return nil
-		}
-		f, err := h.renderer.File(ctx, assetOf(a), c)
-		if left -= int64(len(f.Data)); err == nil && left < 0 {
-			err = &bootfiles.RenderError{Path: a.Path, Err: fmt.Errorf("the node's files are larger than the limit of %d bytes together", h.config.MaxBootData)}
-		}
-		files = append(files, f)
-		return err
-	})
-	return files, err
-}
-
-// packages are what the boot actions of a deployment want installed.
-func (h *Handler) packages(ctx context.Context, d *labstore.Deployment) ([]bootfiles.Package, error) {
-	list := []bootfiles.Package{}
-	err := h.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
-		if a.Type != design.AssetPackages {
-			return nil
-		}
-		for _, p := range a.Packages {
-			list = append(list, bootfiles.Package{Name: p.Name, Version: p.Version})
-		}
-		if a.Location == "" {
-			return nil
-		}
-		more, err := h.renderer.Packages(ctx, assetOf(a), c)
-		list = append(list, more...)
-		return err
-	})
-	return list, err
-}
-
-// eachAsset calls visit for every asset of the deployment's boot actions, in the
-// order of the design.
-func (h *Handler) eachAsset(ctx context.Context, d *labstore.Deployment, visit func(design.Asset, bootfiles.Context) error) error {
-	c, err := h.snapshot(ctx, d.Digest)
-	if err != nil {
-		return err
-	}
-	node := c.site.Node(d.Node)
-	rows, err := h.store.BootActions(ctx, d.Task)
-	if err != nil {
-		return err
-	}
-	about := bootfiles.Context{Node: nodeContext(c.site, node)}
-	for _, row := range rows {
-		action := c.site.BootAction(row.Name)
-		about.Action = bootfiles.ActionContext{
-			ID: row.ID, Key: h.keyOf(d.Task, d.Node), ReportURL: d.BaseURL + "/api/v1.0/bootactions", DesignRef: d.DesignRef,
-		}
-		for _, a := range action.Assets {
-			if err := visit(a, about); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func assetOf(a design.Asset) bootfiles.Asset {
-	return bootfiles.Asset{
-		Path: a.Path, Mode: a.Mode, Location: a.Location, LocationPipeline: a.LocationPipeline, Data: a.Data, DataPipeline: a.DataPipeline,
-	}
-}
-
-// nodeContext is what templates know of a node.
-func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
-	c := bootfiles.NodeContext{Hostname: n.Name, Domain: n.DNSDomain, Tags: n.Tags, PrimaryNetwork: n.PrimaryNetwork}
-	for _, key := range n.LabelKeys {
-		c.Labels = append(c.Labels, bootfiles.Label{Key: key, Value: n.Labels[key]})
-	}
-	for _, a := range n.Addressing {
-		if net := site.Network(a.Network); net != nil && a.IP != "" {
-			c.Networks = append(c.Networks, bootfiles.NetworkContext{Name: a.Network, IP: a.IP, CIDR: net.CIDR, DNSSuffix: net.Domain})
-		}
-	}
-	for _, i := range n.Interfaces {
-		about := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
-		if i.SRIOV != nil {
-			about.VFCount, about.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
-		}
-		c.Interfaces = append(c.Interfaces, about)
-	}
-	return c
-}
-
 // SignalBootAction takes a report of a boot action.
 func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootActionRequestObject) (labapi.Response, error) {
 	id := strings.ToUpper(req.ActionID)
@@ -280,7 +88,7 @@ func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootAct
 	if err != nil {
 		return nil, err
 	}
-	if err := sameKey(ctx, h.keyOf(a.Task, a.Node)); err != nil {
+	if err := sameKey(ctx, h.boot.Key(a.Task, a.Node)); err != nil {
 		return nil, err
 	}
 	raw, found := upload.FromContext(ctx)
@@ -294,8 +102,8 @@ func (h *Handler) SignalBootAction(ctx context.Context, req labapi.SignalBootAct
 	for i := range messages {
 		messages[i].CreatedAt = h.store.Now()
 	}
-	if err := h.roomFor(ctx, a.Task, messages); err != nil {
-		return nil, err
+	if err := h.engine.RoomFor(ctx, a.Task, messages); err != nil {
+		return nil, noRoom(err)
 	}
 	a, err = h.store.SignalBootAction(ctx, id, status, messages)
 	if errors.Is(err, store.ErrConflict) {

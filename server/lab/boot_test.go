@@ -117,7 +117,7 @@ func TestBootData(t *testing.T) {
 func TestBootData_limit(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxBootData = 300 })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Boot.MaxData = 300 })
 	s.Work()
 	_, manifest := deploying(t, s, storeDesign(t, s, site(t)), "cedar-n02")
 	a := s.Do("GET", "/v1/bootdata/cedar-n02/files", "", key(manifest["key"].(string)))
@@ -133,7 +133,7 @@ func TestBootData_limit(t *testing.T) {
 func TestSignal_limit(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxMessages = 4000 })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Engine.MaxMessages = 4000 })
 	s.Work()
 	_, manifest := deploying(t, s, storeDesign(t, s, site(t)), "cedar-n08")
 	good := manifest["key"].(string)

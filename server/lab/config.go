@@ -1,37 +1,18 @@
 package lab
 
 import (
-	"fmt"
-	"strings"
-	"time"
-
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/boot"
+	"github.com/slipway-lab/slipway/server/lab/engine"
+	"github.com/slipway-lab/slipway/server/lab/library"
 )
 
 // Config holds the area's settings, and what it needs of the server.
 type Config struct {
-	Driver                 string                   `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
-	Idle                   bool                     `name:"lab-idle" help:"Answer for the lab, but leave the work on its tasks to the other servers of the database."`
-	Workers                int                      `name:"lab-workers" default:"2000" min:"1" help:"How many pieces of work on tasks one server does at once; most of them only wait."`
-	Lease                  time.Duration            `name:"lab-lease" default:"30s" min:"100ms" help:"How long after a server's death another one takes its tasks over."`
-	Limits                 map[string]time.Duration `name:"lab-limits" placeholder:"STEP=TIME;…" min:"1ms" help:"Time limits of steps that differ from Drydock's, such as deploy_node=90m."`
-	MaxMessages            int64                    `name:"lab-max-messages" default:"16777216" min:"1" help:"Limit of what machines may say in one task, in bytes of text."`
-	MaxBootData            int64                    `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of the files of a node's boot actions in bytes, all together."`
-	BuildDataRetentionDays int                      `name:"lab-build-data-retention-days" default:"90" min:"0" max:"36500" help:"Days for which build data are kept, except the newest of each kind; 0: for ever."`
+	Engine  engine.Config  `embed:""`
+	Library library.Config `embed:""`
+	Boot    boot.Config    `embed:""`
 
-	DesignHosts         []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts that site designs may be fetched from: names, name:port, *.domain, addresses, networks or *. Default: none."`
-	DesignFolder        string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder that file:// references to site designs may point into. Default: none."`
-	DeckhandToken       string        `name:"design-deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better as SLIPWAY_DESIGN_DECKHAND_TOKEN."`
-	MaxDesign           int64         `name:"design-max" default:"8388608" min:"1" max:"1073741824" help:"Limit of a site design in bytes."`
-	DesignTimeout       time.Duration `name:"design-timeout" default:"20s" min:"100ms" help:"How long the fetching of a site design may take."`
-	DesignCache         int64         `name:"design-cache" default:"33554432" min:"0" help:"How many bytes of site designs are remembered in their effective form; 0: none."`
-	DesignRetentionDays int           `name:"design-retention-days" default:"30" min:"0" max:"36500" help:"Days for which the design of a task is kept at least; after that it goes with the last task that needs it. 0: for ever."`
-
-	NetbootImages string `name:"netboot-images" placeholder:"URL" help:"Where machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names; GET /v1/netboot tells what to write into that."`
-	IdentityLogin bool   `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
-
-	Simulator SimulatorConfig `embed:"" prefix:"simulator-"`
-	Redfish   RedfishConfig   `embed:"" prefix:"redfish-"`
+	IdentityLogin bool `name:"identity-login" default:"true" negatable:"" help:"Let OpenStack's clients log in at /v3 with the name and text of a token."`
 
 	// Secret is the server secret. Keys are derived from it, and designs are
 	// encrypted under it.
@@ -42,43 +23,4 @@ type Config struct {
 
 	// Done ends long polls; nil never does.
 	Done <-chan struct{} `kong:"-"`
-}
-
-// SimulatorConfig tunes the driver that only pretends.
-type SimulatorConfig struct {
-	Delay   time.Duration     `default:"1s" min:"0s" help:"How long a simulated step takes at the most, and at least half of it; 0: no time."`
-	Signals bool              `help:"Let boot actions on simulated nodes end by themselves, with success."`
-	Seed    uint64            `help:"Decides, with node and step, how long simulated steps take."`
-	Images  map[string]string `default:"jammy=ga-24.04,hwe-24.04;noble=ga-24.04,hwe-24.04" help:"Images of the simulator with their kernels, as IMAGE=KERNEL,…;…"`
-}
-
-// RedfishConfig tunes the driver for boards that speak Redfish, which works
-// beside the agent.
-type RedfishConfig struct {
-	Insecure bool          `help:"Believe any certificate of boards that speak Redfish; most have one of their own making."`
-	Port     int           `default:"443" min:"1" max:"65535" help:"Where such boards listen."`
-	Interval time.Duration `default:"10s" min:"1ms" help:"Pause between two tries, and between two looks at the power; boards are slow."`
-	Looks    int           `default:"18" min:"1" help:"How often the power is looked at after a reset, as often as Drydock by default."` // drivers/oob/redfish_driver/driver.py
-}
-
-// Validate refuses names of steps and hosts that mean nothing.
-func (c Config) Validate() error {
-	if _, err := limitsOf(c.Limits); err != nil {
-		return err
-	}
-	s := source{names: map[string]bool{}}
-	return s.listAll(c.DesignHosts)
-}
-
-// limitsOf knows the steps by name.
-func limitsOf(settings map[string]time.Duration) (map[taskplan.Action]time.Duration, error) {
-	limits := map[taskplan.Action]time.Duration{}
-	for name, limit := range settings {
-		step, known := taskplan.ParseStep(name)
-		if !known {
-			return nil, fmt.Errorf("--lab-limits: %q is no step; steps are %s", name, strings.Join(taskplan.Steps(), ", "))
-		}
-		limits[step] = limit
-	}
-	return limits, nil
 }

@@ -102,7 +102,7 @@ data:
 func TestDesign_small_limit(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) { c.Lab.MaxDesign = 100 })
+	s := servertest.New(t, func(c *server.Config) { c.Lab.Library.Max = 100 })
 	if a := s.Do("POST", "/v1/designs?name=x", site(t), servertest.Admin(), yamlType()); a.Status != 413 {
 		t.Errorf("%d %s", a.Status, a.Body)
 	}
@@ -233,7 +233,7 @@ func TestDesignRef_redirects_and_bombs(t *testing.T) {
 	from := redirects(t)
 	address := strings.TrimPrefix(from.URL, "http://")
 	patient := servertest.New(t, hosts(address))
-	hurried := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.DesignTimeout = time.Second })
+	hurried := servertest.New(t, hosts(address), func(c *server.Config) { c.Lab.Library.Timeout = time.Second })
 	for _, tt := range []struct {
 		path string
 		want int
@@ -282,7 +282,7 @@ func TestDesignRef(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.DesignFolder = folder })
+	s := servertest.New(t, hosts("127.0.0.1"), func(c *server.Config) { c.Lab.Library.Folder = folder })
 	tests := []struct {
 		name, ref string
 		want      int
@@ -296,17 +296,17 @@ func TestDesignRef(t *testing.T) {
 		{"metadata", "http://169.254.169.254/latest", 400, "not on the server's list"},
 		{"a file", "file:///site.yaml", 200, ""},
 		{"a file by its whole path", "file://" + folder + "/site.yaml", 200, ""},
-		{"a file above the folder", "file:///../../etc/passwd", 400, "no file under"},
-		{"a link out of the folder", "file:///out", 400, "no file under"},
+		{"a file above the folder", "file:///../../etc/passwd", 400, "is not a file in the folder of designs"},
+		{"a link out of the folder", "file:///out", 400, "is not a file in the folder of designs"},
 		{"a link inside the folder", "file:///in", 200, ""},
-		{"a pipe that nobody writes to", "file:///pipe", 400, "no regular file"},
-		{"the folder itself", "file:///", 400, "no file under"},
+		{"a pipe that nobody writes to", "file:///pipe", 400, "is not a regular file in the folder of designs"},
+		{"the folder itself", "file:///", 400, "is not a file in the folder of designs"},
 		{"a file on another host", "file://elsewhere/site.yaml", 400, "on another host"},
-		{"a name with U+0000", "file:///site.yaml%00", 400, "no file under"},
+		{"a name with U+0000", "file:///site.yaml%00", 400, "is not a file in the folder of designs"},
 		{"another scheme", "ftp://127.0.0.1/site.yaml", 400, "a scheme that is not supported"},
 		{"no host", "http:///site.yaml", 400, "names no host"},
 		{"a password is not repeated", "http://user:hunter2@127.0.0.1:1/x", 400, "cannot be reached"},
-		{"nonsense", "::", 400, "no URI"},
+		{"nonsense", "::", 400, "is not a URI"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

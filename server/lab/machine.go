@@ -14,16 +14,15 @@ import (
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/lab/bootfiles"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
+	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/engine"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 const machineKeyHeader = "X-Machine-Key"
-
-// workRunning is the status of work that is not over.
-const workRunning = "running"
 
 // machineKey derives the key of a machine from its id.
 func (h *Handler) machineKey(id string) string {
@@ -70,15 +69,6 @@ func (h *Handler) machineOrToken(ctx context.Context, node string) (*labstore.Ma
 	return h.machine(ctx, m.ID)
 }
 
-// cleanMAC writes a MAC address with colons and in lower case.
-func cleanMAC(s string) (string, bool) {
-	mac, err := net.ParseMAC(s)
-	if err != nil || len(mac) != 6 {
-		return "", false
-	}
-	return mac.String(), true
-}
-
 // shared tells whether an address says nothing about whose it is: all zeros, as
 // of a loopback, or one of a group.
 func shared(mac string) bool {
@@ -88,9 +78,9 @@ func shared(mac string) bool {
 
 // RegisterMachine takes a machine in.
 func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachineRequestObject) (labapi.Response, error) {
-	m := &labstore.Machine{ID: newULID(h.store.Now())}
+	m := &labstore.Machine{ID: labstore.NewULID(h.store.Now())}
 	for _, text := range req.Body.Macs {
-		mac, good := cleanMAC(text)
+		mac, good := design.CleanMAC(text)
 		if !good {
 			return nil, fault.InvalidBody("/macs", "must be MAC addresses such as 52:54:00:ce:da:08")
 		}
@@ -123,7 +113,7 @@ func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachin
 	if known {
 		return call.OK(doc).Secret(), nil
 	}
-	return call.Created(here(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
+	return call.Created(location(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
 }
 
 func textOf(s *string) string {
@@ -209,14 +199,7 @@ func (h *Handler) PollMachineWork(ctx context.Context, req labapi.PollMachineWor
 	}
 	ctx, cancel := h.patience(ctx, req.Params.Wait)
 	defer cancel()
-	var w *labstore.Work
-	err = await(ctx, h.store, labstore.NodeTopic(m.Node), func() (bool, error) {
-		w, err = h.store.NextWork(context.WithoutCancel(ctx), m.Node)
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		return err == nil, err
-	})
+	w, err := h.engine.NextWork(ctx, m.Node)
 	if err != nil && ctx.Err() != nil {
 		return call.NoContent(), nil
 	}
@@ -282,42 +265,21 @@ func (h *Handler) takeReport(ctx context.Context, w *labstore.Work, report *laba
 	if strings.ContainsRune(text, 0) {
 		return fault.InvalidBody("/message", "must not hold U+0000")
 	}
-	w.Status = string(report.Status)
-	var said []labstore.Message
-	if w.Status != workRunning { // the last message becomes the one of the step
-		w.Message, w.Retry = text, report.Retry != nil && *report.Retry
-	} else if text != "" {
-		said = []labstore.Message{{
-			Task: w.Task, Text: text, Error: report.Error != nil && *report.Error,
-			ContextType: "node", Context: w.Node, CreatedAt: h.store.Now(),
-		}}
-	}
-	if err := h.roomFor(ctx, w.Task, said); err != nil {
-		return err
-	}
-	err := h.store.ReportWork(ctx, w, said)
+	err := h.engine.Report(ctx, w, engine.Report{
+		Status: string(report.Status), Message: text,
+		Error: report.Error != nil && *report.Error, Retry: report.Retry != nil && *report.Retry,
+	})
 	if errors.Is(err, store.ErrConflict) {
 		return fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
 	}
-	return err
+	return noRoom(err)
 }
 
-// roomFor refuses messages of machines when their task has too many. Some that
-// come at once may pass together: the limit keeps a task readable and is no more
-// exact than that.
-func (h *Handler) roomFor(ctx context.Context, task string, messages []labstore.Message) error {
-	if len(messages) == 0 {
-		return nil
+// noRoom tells a machine that its task has enough messages.
+func noRoom(err error) error {
+	var full *engine.RoomError
+	if errors.As(err, &full) {
+		return fault.TooLarge("the messages of a task have at most %d bytes together; report the status without one", full.Most)
 	}
-	n, err := h.store.MessageBytes(ctx, task)
-	if err != nil {
-		return err
-	}
-	for i := range messages {
-		n += int64(len(messages[i].Text))
-	}
-	if n > h.config.MaxMessages {
-		return fault.TooLarge("the messages of a task have at most %d bytes together; report the status without one", h.config.MaxMessages)
-	}
-	return nil
+	return err
 }

@@ -3,13 +3,11 @@ package lab
 import (
 	"context"
 	"errors"
-	"net/url"
-	"slices"
-	"strings"
 
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/lab/boot"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
@@ -29,7 +27,7 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifes
 		return nil, err
 	}
 	if d.Ended {
-		return nil, fault.Conflict("no deployment of node %q is going on", req.Hostname)
+		return nil, fault.Conflict("node %q has no deployment in progress", req.Hostname)
 	}
 	body, err := h.manifest(ctx, d)
 	if err != nil {
@@ -39,11 +37,11 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifes
 }
 
 func (h *Handler) manifest(ctx context.Context, d *labstore.Deployment) (map[string]any, error) {
-	c, err := h.snapshot(ctx, d.Digest)
+	c, err := h.library.Snapshot(ctx, d.Digest)
 	if err != nil {
 		return nil, err
 	}
-	packages, err := h.packages(ctx, d)
+	packages, err := h.boot.Packages(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -51,39 +49,26 @@ func (h *Handler) manifest(ctx context.Context, d *labstore.Deployment) (map[str
 	for _, p := range packages {
 		rows = append(rows, map[string]any{"name": p.Name, "version": orNull(p.Version)})
 	}
-	n := c.site.Node(d.Node)
+	n := c.Site.Node(d.Node)
 	body := map[string]any{
-		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": kernelLine(n.KernelParams),
-		"interfaces": manifestInterfaces(n), "addressing": manifestAddresses(c.site, n), "storage": manifestStorage(n),
+		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": boot.KernelLine(n.KernelParams),
+		"interfaces": manifestInterfaces(n), "addressing": manifestAddresses(c.Site, n), "storage": manifestStorage(n),
 		"packages": rows, "authorized_keys": []string{}, "key": nil,
-		"boot_data": bootLinks(ctx, n.Name), "seed": h.seedURL(ctx, d),
+		"boot_data": bootLinks(ctx, n.Name), "seed": call.From(ctx).Origin.URL(h.boot.SeedPath(d)),
 	}
-	if c.site.Region != nil {
-		body["authorized_keys"] = orEmpty(c.site.Region.AuthorizedKeys)
+	if c.Site.Region != nil {
+		body["authorized_keys"] = orEmpty(c.Site.Region.AuthorizedKeys)
 	}
 	if d.Keyed {
-		body["key"] = h.keyOf(d.Task, d.Node)
+		body["key"] = h.boot.Key(d.Task, d.Node)
 	}
 	return body, nil
 }
 
 // bootLinks are the addresses of a node's two archives.
 func bootLinks(ctx context.Context, node string) map[string]string {
-	at := call.From(ctx).Origin.URL("/v1/bootdata/" + url.PathEscape(node))
-	return map[string]string{"files": at + "/files", "units": at + "/units"}
-}
-
-// kernelLine writes the parameters as one line, sorted, flags without a value.
-func kernelLine(params map[string]string) string {
-	words := make([]string, 0, len(params))
-	for name, value := range params {
-		if value != "True" {
-			name += "=" + value
-		}
-		words = append(words, name)
-	}
-	slices.Sort(words)
-	return strings.Join(words, " ")
+	at := call.From(ctx).Origin.URL
+	return map[string]string{"files": at(boot.ArchivePath(node, "files")), "units": at(boot.ArchivePath(node, "units"))}
 }
 
 func manifestInterfaces(n *design.Node) []any {

@@ -117,7 +117,7 @@ func TestNetboot(t *testing.T) {
 			t.Errorf("deploy: %s", mustJSON(t, got.Result))
 		}
 		get(t, s, seed+"user-data", 404) // the deployment is over
-	}, agents, func(c *server.Config) { c.Lab.NetbootImages = "http://images.cedarlab.example" })
+	}, agents, func(c *server.Config) { c.Lab.Boot.Images = "http://images.cedarlab.example" })
 }
 
 func TestNetboot_refuse(t *testing.T) {

@@ -162,7 +162,7 @@ func formatOf(contentType string) (string, error) {
 	}
 	format, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		return "", fault.Unsupported("the Content-Type is no media type").Because(err)
+		return "", fault.Unsupported("the Content-Type is not a media type").Because(err)
 	}
 	return format, nil
 }
@@ -196,7 +196,7 @@ func (h *Handler) GetExtendedHealth(ctx context.Context, _ labapi.GetExtendedHea
 		status, code, failed = "Failure", http.StatusServiceUnavailable, 1
 		say("The store cannot be reached.", true)
 	}
-	if h.nodes.Simulated() {
+	if h.drivers.Simulated() {
 		say("The node driver is a simulator: it touches no machine.", false)
 	}
 	return call.JSON(code, map[string]any{

@@ -3,7 +3,7 @@ package lab
 import (
 	"testing"
 
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 )
 
 // TestActions_Permissions: each action has a row of the permission table, without

@@ -1,202 +1,141 @@
-package lab
+package lab_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"strconv"
+	"os"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
-	"github.com/slipway-lab/slipway/store"
-	labstore "github.com/slipway-lab/slipway/store/lab"
-	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/lab/engine/boardtest"
+	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-// fakeBoard is a small Redfish service: a root, sessions, and one system whose
-// power changes only after a few looks, as on real boards.
-type fakeBoard struct {
-	mu       sync.Mutex
-	power    string
-	next     string // what the power is going to be
-	looks    int    // until then
-	targets  string // what it can boot from
-	busy     int    // calls to the root that fail first
-	resets   string // it knows
-	others   int    // systems besides
-	moved    string // where it redirects to
-	asked    []string
-	sessions int
-}
-
-const boardPassword = "hunter2-hunter2"
-
-func (f *fakeBoard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json")
-	var body map[string]any
-	_ = json.NewDecoder(r.Body).Decode(&body)
-	if f.moved != "" {
-		http.Redirect(w, r, f.moved+r.URL.Path, http.StatusTemporaryRedirect)
-		return
-	}
-	switch at := r.Method + " " + strings.TrimSuffix(r.URL.Path, "/"); {
-	case at == "GET /redfish/v1":
-		if f.busy--; f.busy >= 0 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprint(w, `{"@odata.id":"/redfish/v1/","Id":"RootService","RedfishVersion":"1.15.0","Systems":{"@odata.id":"/redfish/v1/Systems"},
-			"SessionService":{"@odata.id":"/redfish/v1/SessionService"},"Links":{"Sessions":{"@odata.id":"/redfish/v1/SessionService/Sessions"}}}`)
-	case at == "POST /redfish/v1/SessionService/Sessions":
-		if body["UserName"] != "root" || body["Password"] != boardPassword {
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"error":{"code":"Base.1.0.NoValidSession","message":"no"}}`)
-			return
-		}
-		f.sessions++
-		w.Header().Set("X-Auth-Token", "t")
-		w.Header().Set("Location", "/redfish/v1/SessionService/Sessions/1")
-		w.WriteHeader(http.StatusCreated)
-		fmt.Fprint(w, `{"@odata.id":"/redfish/v1/SessionService/Sessions/1","Id":"1"}`)
-	case r.Header.Get("X-Auth-Token") != "t":
-		w.WriteHeader(http.StatusUnauthorized)
-	case at == "DELETE /redfish/v1/SessionService/Sessions/1":
-		f.sessions--
-		w.WriteHeader(http.StatusNoContent)
-	case at == "GET /redfish/v1/Systems":
-		var members []string
-		for i := range f.others {
-			members = append(members, fmt.Sprintf(`{"@odata.id":"/redfish/v1/Systems/other%d"}`, i))
-		}
-		fmt.Fprintf(w, `{"@odata.id":"/redfish/v1/Systems","Members":[%s]}`, strings.Join(append(members, `{"@odata.id":"/redfish/v1/Systems/1"}`), ","))
-	case strings.HasPrefix(at, "GET /redfish/v1/Systems/other"):
-		fmt.Fprintf(w, `{"@odata.id":%q,"Id":"other","PowerState":"On"}`, r.URL.Path)
-	case at == "GET /redfish/v1/Systems/1/EthernetInterfaces":
-		fmt.Fprint(w, `{"Members":[{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces/1"}]}`)
-	case at == "GET /redfish/v1/Systems/1/EthernetInterfaces/1":
-		fmt.Fprint(w, `{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces/1","Id":"1","MACAddress":"52:54:00:CE:DA:08"}`)
-	case at == "GET /redfish/v1/Systems/1":
-		if f.looks--; f.looks < 0 && f.next != "" {
-			f.power, f.next = f.next, ""
-		}
-		fmt.Fprintf(w, `{"@odata.id":"/redfish/v1/Systems/1","Id":"1","PowerState":%q,
-			"EthernetInterfaces":{"@odata.id":"/redfish/v1/Systems/1/EthernetInterfaces"},
-			"Boot":{"BootSourceOverrideTarget@Redfish.AllowableValues":%s},
-			"Actions":{"#ComputerSystem.Reset":{"target":"/redfish/v1/Systems/1/Actions/ComputerSystem.Reset","ResetType@Redfish.AllowableValues":%s}}}`, f.power, f.targets, f.resets)
-	case at == "PATCH /redfish/v1/Systems/1", at == "POST /redfish/v1/Systems/1/Actions/ComputerSystem.Reset":
-		text, _ := json.Marshal(body)
-		f.asked = append(f.asked, string(text))
-		switch body["ResetType"] {
-		case "On":
-			f.next, f.looks = "On", 2
-		case "ForceOff":
-			f.next, f.looks = "Off", 2
-		}
-		w.WriteHeader(http.StatusNoContent)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-// newBoard starts a board and returns it with the driver and a job for its node.
-func newBoard(t *testing.T, s *store.Store, power string) (*fakeBoard, *redfish, Job) {
-	t.Helper()
-	f := &fakeBoard{power: power, targets: `["Pxe","Hdd"]`, resets: `["On","ForceOff"]`}
-	srv := httptest.NewTLSServer(f)
-	t.Cleanup(srv.Close)
-	u, err := url.Parse(srv.URL)
+// faultDesign is a design of testdata/faults.
+func faultDesign(tb testing.TB, name string) string {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/faults/" + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	port, err := strconv.Atoi(u.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &redfish{store: labstore.New(s), config: RedfishConfig{Insecure: true, Port: port, Interval: time.Millisecond, Looks: 18}}
-	node := &design.Node{Addressing: []design.Address{{Network: "oob", IP: u.Hostname()}}}
-	node.Name, node.OOBType, node.BootMAC = "n1", design.OOBRedfish, "52:54:00:ce:da:08"
-	node.OOB = map[string]string{"network": "oob", "account": "root", "credential": boardPassword}
-	return f, d, Job{Node: node}
+	return string(text)
 }
 
-func (f *fakeBoard) wants(t *testing.T, name string, want ...string) {
-	t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if got := strings.Join(f.asked, "\n"); got != strings.Join(want, "\n") {
-		t.Errorf("%s: the board was asked for\n%s\nwant\n%s", name, got, strings.Join(want, "\n"))
-	}
-	if f.sessions != 0 {
-		t.Errorf("%s: %d sessions are left open", name, f.sessions)
+// boards makes the server speak Redfish to a board, without its long pauses.
+func boards(b *boardtest.Board) func(*server.Config) {
+	return func(c *server.Config) {
+		c.Lab.Engine.Driver = "agent"
+		c.Lab.Engine.Redfish.Insecure, c.Lab.Engine.Redfish.Port = true, b.Port
+		c.Lab.Engine.Redfish.Interval, c.Lab.Engine.Redfish.Looks = time.Millisecond, 18
+		c.Lab.Engine.Limits = map[string]time.Duration{"identify_node": 10 * time.Millisecond}
 	}
 }
 
-func TestRedfish(t *testing.T) {
+// TestRedfish_quirks prepares a node on a board with each quirk: it is set to boot
+// from the network in the mode of the design, and its power is cycled.
+func TestRedfish_quirks(t *testing.T) {
 	t.Parallel()
 
-	const off, on = `{"ResetType":"ForceOff"}`, `{"ResetType":"On"}`
 	tests := []struct {
-		name, power string
-		action      taskplan.Action
-		change      func(*fakeBoard, *Job)
-		asked       []string
-		fails       string
+		name   string
+		quirks []string
+		change func(*boardtest.Board)
+		mode   string // afterwards
 	}{
-		{name: "interrogate", power: "On", action: taskplan.InterrogateOOB},
-		{name: "a slow board", power: "On", action: taskplan.InterrogateOOB, change: func(f *fakeBoard, _ *Job) { f.busy = 3 }},
-		{name: "cycle", power: "On", action: taskplan.PowerCycleNode, asked: []string{off, on}},
-		{name: "only on", power: "Off", action: taskplan.PowerCycleNode, asked: []string{on}},
-		{
-			name: "PXE", power: "Off", action: taskplan.SetNodeBoot,
-			asked: []string{`{"Boot":{"BootSourceOverrideEnabled":"Once","BootSourceOverrideTarget":"Pxe"}}`},
-		},
-		{
-			name: "HTTP", power: "Off", action: taskplan.SetNodeBoot, change: func(f *fakeBoard, _ *Job) { f.targets = `["UefiHttp"]` },
-			asked: []string{`{"Boot":{"BootSourceOverrideEnabled":"Once","BootSourceOverrideTarget":"UefiHttp"}}`},
-		},
-		{name: "one of several systems", power: "Off", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.others = 2 }, asked: []string{on}},
-		{name: "only restarts", power: "On", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.resets = `["On","GracefulRestart","ForceRestart"]` }, asked: []string{`{"ResetType":"ForceRestart"}`}},
-		{name: "no reset at all", power: "On", action: taskplan.PowerCycleNode, change: func(f *fakeBoard, _ *Job) { f.resets = `["Nmi"]` }, fails: "does not know the reset"},
-		{
-			name: "several systems, none the node's", power: "On", action: taskplan.PowerCycleNode, fails: "none of the 3 has the node's boot_mac",
-			change: func(f *fakeBoard, j *Job) { f.others, j.Node.BootMAC = 2, "52:54:00:ce:da:09" },
-		},
-		{name: "redirected", power: "On", action: taskplan.InterrogateOOB, change: func(f *fakeBoard, _ *Job) { f.moved = "https://board.example" }, fails: "redirects to somewhere else"},
-		{name: "no account", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { delete(j.Node.OOB, "account") }, fails: "no oob.account"},
-		{name: "neither", power: "Off", action: taskplan.SetNodeBoot, change: func(f *fakeBoard, _ *Job) { f.targets = `["Cd"]` }, fails: "neither by PXE nor by HTTP"},
-		{name: "a wrong password", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { j.Node.OOB["credential"] = "x" }, fails: "refuses oob.account"},
-		{name: "no address", power: "On", action: taskplan.InterrogateOOB, change: func(_ *fakeBoard, j *Job) { j.Node.Addressing = nil }, fails: "no address on its oob.network"},
-		{name: "never there", power: "On", action: taskplan.InterrogateOOB, change: func(f *fakeBoard, _ *Job) { f.busy = 1000 }, fails: "cannot be reached"},
+		{name: "none"},
+		{name: "changes need the tag of what is changed", quirks: []string{boardtest.IfMatch}},
+		{name: "changes go to the settings object", quirks: []string{boardtest.SettingsURI}},
+		{name: "changes go to the settings object, with its tag", quirks: []string{boardtest.FutureState}},
+		{name: "a setting without the mode means Legacy", quirks: []string{boardtest.SupermicroMode}, change: modeUEFI, mode: "UEFI"},
+		{name: "the same without showing the mode", quirks: []string{boardtest.SupermicroMode}, mode: "UEFI"},
+		{name: "a setting without the mode is refused", quirks: []string{boardtest.ModeRequired}, change: modeUEFI, mode: "UEFI"},
+		{name: "the same without showing the mode, mode required", quirks: []string{boardtest.ModeRequired}},
+		{name: "a setting with the mode is refused", quirks: []string{boardtest.ModeReadOnly}, change: modeUEFI, mode: "UEFI"},
+		{name: "the design's mode replaces another", change: func(b *boardtest.Board) { b.Mode = "Legacy" }, mode: "UEFI"},
+		{name: "no sessions", quirks: []string{boardtest.NoSessions}},
+		{name: "sessions turned off", quirks: []string{boardtest.SessionsOff}},
+		{name: "off already, and not saying so", quirks: []string{boardtest.PowerNull}, change: func(b *boardtest.Board) { b.Power = "Off" }},
+		{name: "on the way to off", quirks: []string{boardtest.PoweringOffRace}, change: func(b *boardtest.Board) { b.GoingOff(9) }},
+		{name: "busy once", quirks: []string{boardtest.ResetBusy}},
+		{name: "members of other types", quirks: []string{boardtest.WrongTypes}},
+		{name: "a number as text", quirks: []string{boardtest.StringCount}},
+		{name: "a baseboard that is down with the power", quirks: []string{boardtest.BaseboardDown}, change: func(b *boardtest.Board) { b.Power = "Off" }},
+		{name: "moved by a slash", quirks: []string{boardtest.SlashMoved}},
+		{name: "several at once", quirks: []string{boardtest.FutureState, boardtest.ModeRequired, boardtest.NoSessions, boardtest.WrongTypes, boardtest.SlashMoved}, change: modeUEFI, mode: "UEFI"},
 	}
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		for _, tt := range tests {
-			f, d, j := newBoard(t, s, tt.power)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			b := boardtest.New(t, tt.quirks...)
 			if tt.change != nil {
-				tt.change(f, &j)
+				tt.change(b)
 			}
-			j.Action = tt.action
-			said, err := d.Do(t.Context(), j, nil)
-			if tt.fails == "" && (err != nil || said == "") || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
-				t.Errorf("%s: %q, %v; want an error with %q", tt.name, said, err, tt.fails)
-				continue
-			}
-			if strings.Contains(fmt.Sprint(said, err), boardPassword) {
-				t.Errorf("%s: the password is shown", tt.name)
-			}
-			f.wants(t, tt.name, tt.asked...)
-			if tt.fails == "" && tt.action != taskplan.SetNodeBoot {
-				if n, err := d.store.Node(t.Context(), "n1"); err != nil || n.Power != "on" || n.PowerAddress != "127.0.0.1" {
-					t.Errorf("%s: the node is %+v, %v", tt.name, n, err)
+			s := servertest.New(t, boards(b))
+			s.Work()
+			ref := storeDesign(t, s, faultDesign(t, "redfish.yaml"))
+
+			id := createTask(t, s, "prepare_nodes", ref).TaskID
+			finished(t, s, id)
+			all := layers(t, s, id)
+			for _, step := range []string{"set_node_boot", "power_cycle_node"} {
+				if got := findTask(t, all, step, "prepare_nodes"); got.Result.Status != "success" {
+					t.Errorf("%s: %s", step, mustJSON(t, all))
 				}
 			}
-		}
-	})
+			power, mode, once := b.State()
+			if power != "On" || once != "Pxe" || mode != tt.mode {
+				t.Errorf("the board is %s, in the mode %q, and boots from %q; want On, %q, Pxe; it was asked for %s", power, mode, once, tt.mode, b.Asked())
+			}
+			if open, _ := b.Sessions(); open != 0 {
+				t.Errorf("%d sessions are left open", open)
+			}
+
+			verify := createTask(t, s, "verify_nodes", ref).TaskID
+			if got := finished(t, s, verify); got.Result.Status != "success" {
+				t.Errorf("verify_nodes: %s", mustJSON(t, got.Result))
+			}
+		})
+	}
+}
+
+func modeUEFI(b *boardtest.Board) { b.Mode = "UEFI" }
+
+// TestRedfish_hopeless: what cannot get better is asked once, and is a failure.
+func TestRedfish_hopeless(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		change func(*boardtest.Board, *server.Config)
+		want   string
+		logins int
+	}{
+		"a wrong password":           {func(*boardtest.Board, *server.Config) {}, "refuses oob.account and oob.credential", 1},
+		"a certificate of nobody's":  {func(_ *boardtest.Board, c *server.Config) { c.Lab.Engine.Redfish.Insecure = false }, "certificate", 0},
+		"a board of somebody else's": {func(b *boardtest.Board, _ *server.Config) { b.Moved = "https://board.example" }, "redirects to somewhere else", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := boardtest.New(t)
+			s := servertest.New(t, boards(b), func(c *server.Config) { tt.change(b, c) })
+			s.Work()
+			text := faultDesign(t, "redfish.yaml")
+			if name == "a wrong password" {
+				text = strings.Replace(text, boardtest.Password, "another", 1)
+			}
+			id := createTask(t, s, "verify_nodes", storeDesign(t, s, text)).TaskID
+			got := finished(t, s, id)
+			if got.Result.Status != "failure" || !slices.Equal(got.Result.Failures, []string{"n1"}) {
+				t.Errorf("the result is %s", mustJSON(t, got.Result))
+			}
+			if all := mustJSON(t, layers(t, s, id)); !strings.Contains(all, tt.want) {
+				t.Errorf("nothing says %q: %s", tt.want, all)
+			}
+			if _, logins := b.Sessions(); logins != tt.logins {
+				t.Errorf("%d logins, want %d", logins, tt.logins)
+			}
+		})
+	}
 }

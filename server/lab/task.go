@@ -2,12 +2,10 @@ package lab
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,9 +13,9 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/lab/design"
-	"github.com/slipway-lab/slipway/server/lab/nodefilter"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/library"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -41,12 +39,15 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	row, err := h.newTask(ctx, action, req.Body, filter, sent)
-	if err != nil {
-		return nil, err
+	if strings.ContainsRune(req.Body.DesignRef, 0) {
+		return nil, fault.InvalidBody("/design_ref", "must not hold U+0000")
 	}
-	if err := h.store.CreateTask(ctx, row); err != nil {
-		return nil, err
+	row, err := h.engine.Create(ctx, engine.Order{
+		Action: action, Sent: req.Body.Action, DesignRef: req.Body.DesignRef, Filter: filter, SentAs: sent,
+		By: auth.From(ctx).Label(), BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/"),
+	})
+	if err != nil {
+		return nil, badDesign("design_ref", err)
 	}
 	// Its subtasks and messages are not read: a server may have begun already,
 	// and the answer is the task as it was queued.
@@ -54,88 +55,20 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return call.Created(here(ctx, "/api/v1.0/tasks/"+row.ID), doc), nil
+	return call.Created(location(ctx, "/api/v1.0/tasks/"+row.ID), doc), nil
 }
 
-// newTask makes the row of a queued task and keeps its design.
-func (h *Handler) newTask(ctx context.Context, action taskplan.Action, asked *labapi.LabNewTask, filter *nodefilter.Filter, sent map[string]any) (*labstore.Task, error) {
-	if strings.ContainsRune(asked.DesignRef, 0) {
-		return nil, fault.InvalidBody("/design_ref", "must not hold U+0000")
+// badDesign says what is wrong with the design that a member of the body names.
+func badDesign(field string, err error) error {
+	var ref *library.RefError
+	var unusable *library.UnusableError
+	switch {
+	case errors.As(err, &ref):
+		return fault.InvalidBody("/"+field, "%s", ref.Reason).Because(errors.Unwrap(ref))
+	case errors.As(err, &unusable):
+		return fault.InvalidBody("/"+field, "names a design that cannot be used: %s", unusable.Reason)
 	}
-	c, text, err := h.designOf(ctx, action, asked.DesignRef)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.store.KeepSnapshot(ctx, c.digest, h.vault.seal(c.digest, text)); err != nil {
-		return nil, err
-	}
-	req := request{Digest: c.digest, BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/")}
-	if action.OnNodes() {
-		req.Targets = h.targets(c.site, filter)
-		if err := h.noteMACs(ctx, c.site, req.Targets); err != nil {
-			return nil, err
-		}
-	}
-	now := h.store.Now()
-	top := &taskplan.Task{
-		ID: newID(), Role: taskplan.Top, Action: action, Status: taskplan.Queued, Result: taskplan.Incomplete, Listed: true, Created: now,
-	}
-	row := &labstore.Task{
-		ID: top.ID, Root: top.ID, Status: string(top.Status), Action: asked.Action, DesignRef: asked.DesignRef,
-		CreatedBy: auth.From(ctx).Label(), CreatedAt: now, UpdatedAt: now,
-	}
-	if row.Plan, err = json.Marshal(top); err != nil {
-		return nil, err
-	}
-	if row.Request, err = json.Marshal(req); err != nil {
-		return nil, err
-	}
-	if sent != nil {
-		row.Filter, err = json.Marshal(sent)
-	}
-	return row, err
-}
-
-// designOf fetches the design of a task. Only the validation of a design can do
-// without an effective model.
-func (h *Handler) designOf(ctx context.Context, action taskplan.Action, ref string) (*checked, []byte, error) {
-	if action != taskplan.ValidateDesign {
-		return h.siteOf(ctx, ref, "design_ref")
-	}
-	text, err := h.fetchDesign(ctx, ref)
-	var bad *refError
-	if errors.As(err, &bad) {
-		return nil, nil, fault.InvalidBody("/design_ref", "%s", bad.reason).Because(bad.cause)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return h.check(text), text, nil
-}
-
-func (h *Handler) targets(site *design.Site, filter *nodefilter.Filter) []taskplan.Target {
-	names := filter.Select(inventoryOf(site))
-	list := make([]taskplan.Target, 0, len(names))
-	for _, name := range names {
-		n := site.Node(name)
-		_, missing := h.oobOf(n)
-		list = append(list, taskplan.Target{Name: name, OOBType: n.OOBType, NoDriver: h.nodes.Missing(n), NoOOBDriver: missing})
-	}
-	return list
-}
-
-// noteMACs keeps which node boots from which address, so that machines can be
-// recognized.
-func (h *Handler) noteMACs(ctx context.Context, site *design.Site, targets []taskplan.Target) error {
-	seen := map[string]bool{}
-	var rows []labstore.NodeMAC
-	for _, t := range targets {
-		if mac, good := cleanMAC(site.Node(t.Name).BootMAC); good && !seen[mac] {
-			seen[mac] = true
-			rows = append(rows, labstore.NodeMAC{MAC: mac, Node: t.Name})
-		}
-	}
-	return h.store.SetNodeMACs(ctx, rows)
+	return err
 }
 
 // taskRow returns a task. An id that is no UUID is as unknown as any other.
@@ -244,7 +177,7 @@ func layersOf(all []labstore.Task, id string, layers int) ([]labstore.Task, erro
 		if !found || layers > 0 && d >= layers || layers == 0 && d > 0 {
 			continue
 		}
-		task, err := planOf(&r)
+		task, err := engine.Plan(&r)
 		if err != nil {
 			return nil, err
 		}
@@ -264,18 +197,7 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	var said []taskplan.Message
-	err = h.store.InTx(ctx, func(tx *labstore.Store) error {
-		said = nil
-		row, err = tx.CancelTask(ctx, row.ID, auth.From(ctx).Label(), func(r *labstore.Task) error {
-			said, err = cancelQueued(r, h.store.Now())
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return tx.AddMessages(ctx, messageRows(said))
-	})
+	row, err = h.engine.Cancel(ctx, row.ID, auth.From(ctx).Label())
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("Task %s is over and cannot be cancelled", req.TaskID)
 	}
@@ -287,31 +209,6 @@ func (h *Handler) CancelTask(ctx context.Context, req labapi.CancelTaskRequestOb
 		return nil, err
 	}
 	return call.JSON(http.StatusAccepted, docs[0]), nil
-}
-
-// cancelQueued terminates a task that nobody has begun.
-func cancelQueued(row *labstore.Task, now time.Time) ([]taskplan.Message, error) {
-	task, err := planOf(row)
-	if err != nil {
-		return nil, err
-	}
-	effects, err := taskplan.New(task, taskplan.Config{NewID: newID}).Cancel(task.ID, row.CancelBy, now)
-	if err != nil {
-		return nil, err
-	}
-	row.Status, row.UpdatedAt = string(task.Status), now
-	row.Plan, err = json.Marshal(task)
-	return effects.Messages, err
-}
-
-func messageRows(list []taskplan.Message) []labstore.Message {
-	rows := make([]labstore.Message, 0, len(list))
-	for _, m := range list {
-		rows = append(rows, labstore.Message{
-			Task: m.Task, Text: m.Text, Error: m.Error, ContextType: m.ContextType, Context: m.Context, CreatedAt: m.Time,
-		})
-	}
-	return rows
 }
 
 const (

@@ -6,7 +6,8 @@ import (
 	"net/http"
 
 	"github.com/slipway-lab/slipway/server/edge/call"
-	"github.com/slipway-lab/slipway/server/lab/taskplan"
+	"github.com/slipway-lab/slipway/server/lab/engine"
+	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -113,7 +114,7 @@ func (h *Handler) documents(ctx context.Context, rows []labstore.Task, withData 
 }
 
 func documentOf(ctx context.Context, row *labstore.Task, children []labstore.Task, messages []labstore.Message) (document, error) {
-	task, err := planOf(row)
+	task, err := engine.Plan(row)
 	if err != nil {
 		return document{}, err
 	}
@@ -130,7 +131,7 @@ func documentOf(ctx context.Context, row *labstore.Task, children []labstore.Tas
 		d.Terminated, d.TerminatedBy = wireTime(*row.CancelAt), orNull(row.CancelBy)
 	}
 	for i := range children {
-		child, err := planOf(&children[i])
+		child, err := engine.Plan(&children[i])
 		if err != nil {
 			return d, err
 		}
@@ -183,7 +184,7 @@ func (h *Handler) faults(ctx context.Context, rows []labstore.Task) (map[string]
 	}
 	out := map[string]result{}
 	for i := range rows {
-		task, err := planOf(&rows[i])
+		task, err := engine.Plan(&rows[i])
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -77,6 +78,13 @@ func WithAuth(change func(*auth.Config)) func(*server.Config) {
 	}
 }
 
+// Frozen stops the server's own clock, but not the store's: no limit of calls
+// recovers, however long a test takes.
+func Frozen(c *server.Config) {
+	now := time.Now()
+	c.Now = func() time.Time { return now }
+}
+
 // New starts a server on a new SQLite file, stopped when the test ends.
 func New(t testing.TB, change ...func(*server.Config)) *Server {
 	t.Helper()
@@ -112,7 +120,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	c := defaults()
 	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
 	c.Results.Pepper, c.Lab.Secret = pepper, pepper
-	c.Lab.Idle, c.Lab.Simulator.Delay = true, 0
+	c.Lab.Engine.Idle, c.Lab.Engine.Simulator.Delay = true, 0
 	for _, f := range change {
 		f(&c)
 	}

@@ -44,7 +44,7 @@ func Parse(rule string) (Expr, error) {
 		return nil, &SyntaxError{MaxRule, fmt.Sprintf("a rule has at most %d bytes", MaxRule)}
 	}
 	p := &parser{words: split(rule), end: len(rule)}
-	e, err := p.or(0)
+	e, err := p.disjunction(0)
 	if err != nil {
 		return nil, err
 	}
@@ -111,14 +111,14 @@ func (p *parser) takes(keyword string) bool {
 	return true
 }
 
-func (p *parser) or(depth int) (Expr, error) {
-	first, err := p.and(depth)
+func (p *parser) disjunction(depth int) (Expr, error) {
+	first, err := p.conjunction(depth)
 	if err != nil {
 		return nil, err
 	}
 	list := anyOf{first}
 	for p.takes("or") {
-		e, err := p.and(depth)
+		e, err := p.conjunction(depth)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (p *parser) or(depth int) (Expr, error) {
 	return list, nil
 }
 
-func (p *parser) and(depth int) (Expr, error) {
+func (p *parser) conjunction(depth int) (Expr, error) {
 	first, err := p.unary(depth)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (p *parser) unary(depth int) (Expr, error) {
 }
 
 func (p *parser) group(depth int) (Expr, error) {
-	e, err := p.or(depth)
+	e, err := p.disjunction(depth)
 	if err != nil {
 		return nil, err
 	}

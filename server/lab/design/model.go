@@ -289,6 +289,16 @@ func (s *Site) Network(name string) *Network {
 	return nil
 }
 
+// HardwareProfile returns the profile of that name, or nil.
+func (s *Site) HardwareProfile(name string) *HardwareProfile {
+	for _, p := range s.HardwareProfiles {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 // Rack returns the rack of that name, or nil.
 func (s *Site) Rack(name string) *Rack {
 	if s.index != nil {

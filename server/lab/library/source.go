@@ -1,0 +1,282 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// source fetches what design references and boot actions point to.
+//
+// The hosts that may be asked are listed: by name, by name and port, by
+// "*.example.org", by address or network, or "*" for any. A host that is listed
+// by its own name may have a private address; one that only a star admits may
+// not. The addresses where clouds serve their metadata must be listed as
+// addresses.
+type source struct {
+	names     map[string]bool
+	suffixes  []string
+	networks  []netip.Prefix
+	any       bool
+	root      *os.Root // nil: no files
+	deckhand  string
+	max       int64
+	timeout   time.Duration
+	transport *http.Transport
+}
+
+// maxRedirects is how often a host may send us elsewhere.
+const maxRedirects = 5
+
+func newSource(c Config) (*source, error) {
+	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, max: c.Max, timeout: c.Timeout}
+	if err := s.listAll(c.Hosts); err != nil {
+		return nil, err
+	}
+	if c.Folder != "" {
+		root, err := os.OpenRoot(c.Folder)
+		if err != nil {
+			return nil, fmt.Errorf("the folder of designs: %w", err)
+		}
+		s.root = root
+	}
+	s.transport = &http.Transport{
+		DialContext:            s.dial,
+		ResponseHeaderTimeout:  c.Timeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConnsPerHost:    2,
+		IdleConnTimeout:        30 * time.Second,
+		ForceAttemptHTTP2:      true,
+	}
+	return s, nil
+}
+
+func (s *source) listAll(hosts []string) error {
+	for _, entry := range hosts {
+		if err := s.list(strings.ToLower(strings.TrimSpace(entry))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *source) list(entry string) error {
+	if entry == "*" {
+		s.any = true
+		return nil
+	}
+	if suffix, ok := strings.CutPrefix(entry, "*."); ok && suffix != "" {
+		s.suffixes = append(s.suffixes, "."+suffix)
+		return nil
+	}
+	if p, err := netip.ParsePrefix(entry); err == nil {
+		s.networks = append(s.networks, p)
+		return nil
+	}
+	if a, err := netip.ParseAddr(entry); err == nil {
+		s.networks = append(s.networks, netip.PrefixFrom(a, a.BitLen()))
+		return nil
+	}
+	if entry == "" || strings.ContainsAny(entry, "/ *@") {
+		return fmt.Errorf("--design-hosts: %q must be a name, a name and port, *.domain, an address, a network or *", entry)
+	}
+	s.names[entry] = true
+	return nil
+}
+
+// RefError says why a reference cannot be used. Clients see its text, which
+// holds no credentials.
+type RefError struct {
+	Reason string
+	cause  error // for the log
+}
+
+func (e *RefError) Error() string { return e.Reason }
+func (e *RefError) Unwrap() error { return e.cause }
+
+func badRef(cause error, format string, args ...any) error {
+	return &RefError{Reason: fmt.Sprintf(format, args...), cause: cause}
+}
+
+// get fetches what the reference names, at most limit bytes. Every error is a
+// *RefError.
+func (s *source) get(ctx context.Context, ref string, limit int64) ([]byte, error) {
+	u, err := url.Parse(ref)
+	if err != nil {
+		return nil, badRef(nil, "is not a URI")
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "http", "https":
+		return s.fetch(ctx, u, false, limit)
+	case "deckhand+http", "deckhand+https":
+		u.Scheme = strings.TrimPrefix(scheme, "deckhand+")
+		return s.fetch(ctx, u, true, limit)
+	case "file":
+		return s.file(u, limit)
+	}
+	return nil, badRef(nil, "has a scheme that is not supported: use http, https, deckhand+http, deckhand+https, file or slipway")
+}
+
+func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
+	if s.root == nil {
+		return nil, badRef(nil, "is a file, but no folder of designs is configured")
+	}
+	if u.Host != "" && u.Host != "localhost" {
+		return nil, badRef(nil, "is a file on another host")
+	}
+	// The path may be written with the folder in front or inside it.
+	name := strings.TrimPrefix(path.Clean(u.Path), path.Clean(s.root.Name())+"/")
+	// A pipe that nobody writes to would otherwise be waited for when opened.
+	f, err := s.root.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, badRef(err, "is not a file in the folder of designs")
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, badRef(err, "is not a regular file in the folder of designs")
+	}
+	return readAll(f, limit)
+}
+
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, badRef(err, "was not answered in time")
+	case err != nil:
+		return nil, badRef(err, "could not be read to its end")
+	}
+	if int64(len(text)) > limit {
+		return nil, badRef(nil, "is larger than the limit of %d bytes", limit)
+	}
+	return text, nil
+}
+
+func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int64) ([]byte, error) {
+	if err := s.admit(u); err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, badRef(nil, "is not a URI that can be fetched")
+	}
+	if deckhand && s.deckhand != "" {
+		r.Header.Set("X-Auth-Token", s.deckhand)
+	}
+	first := u.Scheme + u.Host
+	client := http.Client{Transport: s.transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return badRef(nil, "redirects more than %d times", maxRedirects)
+		}
+		if r.URL.Scheme+r.URL.Host != first {
+			r.Header.Del("X-Auth-Token")
+			r.Header.Del("Authorization")
+		}
+		return s.admit(r.URL)
+	}}
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, fetchFailed(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, badRef(nil, "was answered with status %d", resp.StatusCode)
+	}
+	return readAll(resp.Body, limit)
+}
+
+// fetchFailed keeps what we said ourselves and hides the rest, which may quote
+// the reference with its password.
+func fetchFailed(err error) error {
+	var ours *RefError
+	switch {
+	case errors.As(err, &ours):
+		return ours
+	case errors.Is(err, context.DeadlineExceeded):
+		return badRef(err, "was not answered in time")
+	}
+	return badRef(err, "could not be fetched: its host cannot be reached")
+}
+
+// admit tells whether the host may be asked at all.
+func (s *source) admit(u *url.URL) error {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return badRef(nil, "leads to a scheme other than http and https")
+	}
+	host := strings.ToLower(u.Hostname())
+	if host == "" {
+		return badRef(nil, "names no host")
+	}
+	if s.named(host, portOf(u)) || s.starred(host) {
+		return nil
+	}
+	if a, err := netip.ParseAddr(host); err == nil && s.addressed(a) {
+		return nil
+	}
+	return badRef(nil, "leads to a host that is not on the server's list of design hosts")
+}
+
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+func (s *source) named(host, port string) bool {
+	return s.names[host] || s.names[net.JoinHostPort(host, port)]
+}
+
+func (s *source) starred(host string) bool {
+	if s.any {
+		return true
+	}
+	for _, suffix := range s.suffixes {
+		if strings.HasSuffix(host, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *source) addressed(a netip.Addr) bool {
+	for _, p := range s.networks {
+		if p.Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// dial refuses addresses that the host may not have. It decides on the address
+// that is connected to, so that a name cannot change between check and use.
+func (s *source) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	named := s.named(strings.ToLower(host), port)
+	d := net.Dialer{Control: func(_, to string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(to)
+		if err != nil {
+			return err
+		}
+		return s.reach(at.Addr().WithZone("").Unmap(), named)
+	}}
+	return d.DialContext(ctx, network, address)
+}
