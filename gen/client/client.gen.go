@@ -9091,7 +9091,8 @@ type ClientInterface interface {
 	// GetBootFiles Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+	// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
+	// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9348,6 +9349,9 @@ type ClientInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11891,7 +11895,8 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 // GetBootFiles Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
+// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12448,6 +12453,9 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -31940,7 +31948,8 @@ type ClientWithResponsesInterface interface {
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+	// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
+	// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32231,6 +32240,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -40716,7 +40728,8 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's present deployment and by nothing else. All files of a node together may be as large as the server's setting says.
+// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
+// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41187,6 +41200,9 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -47,8 +47,8 @@ func sameKey(ctx context.Context, want string) error {
 
 func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
 	d, err := h.store.Deployment(ctx, node)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
-		return nil, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !d.Keyed {
+		return nil, fault.NotFound("node %q has no deployment with boot actions", node)
 	}
 	if err != nil {
 		return nil, err
@@ -57,6 +57,9 @@ func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answe
 		return nil, err
 	}
 	text, err := h.boot.Archive(ctx, d, kind)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("the design of the deployment of node %q is no longer kept", node).Because(err)
+	}
 	if err != nil {
 		return nil, renderFault(err)
 	}

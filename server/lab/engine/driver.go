@@ -23,9 +23,6 @@ type NodeDriver interface {
 	Missing(n *design.Node) string
 	// Site does a step on the whole site and answers what it did.
 	Site(ctx context.Context, action taskplan.Action) (string, error)
-	// Settled says why a step has nothing to do on the node as it is; empty
-	// when it has. It is asked before Do and before a deployment begins.
-	Settled(ctx context.Context, j Job) (string, error)
 	// Do does a step on a node and answers what it did. The context has the
 	// step's deadline. An error is final unless it is Transient. ErrAbsent is
 	// the answer of a probe that finds nothing.
