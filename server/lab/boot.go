@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/library"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -71,8 +72,11 @@ func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answe
 // answer may answer later.
 func renderFault(err error) error {
 	var fetch *bootfiles.FetchError
+	var ref *library.RefError
 	var render *bootfiles.RenderError
 	switch {
+	case errors.As(err, &ref) && !ref.Passing:
+		return fault.Invalid("a boot action of the design cannot be rendered: a location %s", ref.Reason).Because(err)
 	case errors.As(err, &fetch), errors.Is(err, context.DeadlineExceeded):
 		return fault.Unavailable("the data of a boot action cannot be fetched").Because(err)
 	case errors.As(err, &render):
