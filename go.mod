@@ -22,7 +22,7 @@ require (
 	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
-	go.yaml.in/yaml/v3 v3.0.5 // configuration file, the published document
+	go.yaml.in/yaml/v3 v3.0.5 // configuration file, permissions, policy
 	golang.org/x/crypto v0.58.0 // OpenSSH's public keys, for RefStack's signatures
 	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it
 	golang.org/x/sys v0.49.0 // file locks
@@ -66,8 +66,8 @@ require (
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
-	golang.org/x/net v0.61.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/net v0.61.0
+	golang.org/x/text v0.43.0
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 

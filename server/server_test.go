@@ -242,7 +242,7 @@ func TestForgedIdentity(t *testing.T) {
 func TestFailedLoginsAreLimited(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) {
+	s := servertest.New(t, servertest.Frozen, func(c *server.Config) {
 		c.Edge.TrustedProxies = loopback
 		c.Edge.Ratelimit.FailedLogins = 3
 	})

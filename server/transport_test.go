@@ -266,7 +266,7 @@ func TestNeighboursAreLimitedTogether(t *testing.T) {
 func TestRefusedCallsAreLimited(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) {
+	s := servertest.New(t, servertest.Frozen, func(c *server.Config) {
 		c.Edge.TrustedProxies = loopback
 		c.Edge.Ratelimit.Anonymous, c.Edge.Ratelimit.Burst = 0.01, 4
 	})
@@ -287,7 +287,7 @@ func TestRefusedCallsAreLimited(t *testing.T) {
 func TestAnonymousCallsAreLimited(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) {
+	s := servertest.New(t, servertest.Frozen, func(c *server.Config) {
 		c.Edge.TrustedProxies = loopback
 		c.Edge.Ratelimit.Anonymous, c.Edge.Ratelimit.Burst = 0.01, 3
 	})

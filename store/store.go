@@ -29,7 +29,7 @@ type Config struct {
 	// Database is "postgres://…" for PostgreSQL. Anything else is a SQLite
 	// file: "" is slipway.db, and a path (with or without "sqlite:" before it)
 	// that is not absolute lies in DataDir.
-	Database string `placeholder:"URL" help:"postgres://… instead of the embedded database; any number of servers may share one."`
+	Database string `placeholder:"URL" help:"Address of a PostgreSQL database, postgres://…, which any number of servers may share. Default: the embedded database."`
 
 	// Exclusive makes Open fail with ErrInUse when another process has the
 	// same SQLite file open exclusively. The server sets it; a command beside

@@ -14,15 +14,15 @@ import (
 
 // listenFlags say where the server answers.
 type listenFlags struct {
-	Listen         string        `default:"127.0.0.1:8080" help:"Address and port."`
+	Listen         string        `default:"127.0.0.1:8080" help:"Address and port to listen on."`
 	TLS            tlsFlags      `embed:"" prefix:"tls-"`
-	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long a stop waits for requests in flight."`
+	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress."`
 }
 
 // Validate refuses a certificate without its key.
 func (c *listenFlags) Validate() error {
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		return errors.New("--tls-cert and --tls-key belong together")
+		return errors.New("--tls-cert and --tls-key must be set together")
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func (c *listenFlags) serve(ctx context.Context, h http.Handler, maxHeader int) 
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.RequestTimeout)
 	defer cancel()
 	if err := srv.Shutdown(stop); err != nil {
-		return errors.Join(fmt.Errorf("requests in flight did not finish: %w", err), srv.Close())
+		return errors.Join(fmt.Errorf("requests in progress did not finish: %w", err), srv.Close())
 	}
 	slog.Info("stopped")
 	return nil

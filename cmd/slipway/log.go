@@ -9,8 +9,8 @@ import (
 
 // logFlags say what is logged, and how.
 type logFlags struct {
-	Format string `enum:"text,json" default:"text" help:"Form of the log: text or json."`
-	Level  string `enum:"debug,info,warn,error" default:"info" help:"What is logged at the least: debug, info, warn or error."`
+	Format string `enum:"text,json" default:"text" help:"Format of the log: text or json."`
+	Level  string `enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
 }
 
 func (c *logFlags) to(out *os.File) {

@@ -31,7 +31,7 @@ func TestServe_Check(t *testing.T) {
 		{"no logins for everybody", "--auth-mode=none --listen=0.0.0.0:8080", "loopback"},
 		{"no logins on every address", "--auth-mode=none --listen=:8080", "loopback"},
 		{"no logins under a name", "--auth-mode=none --listen=lab.example.org:8080", "loopback"},
-		{"a certificate without a key", "--tls-cert=x", "belong together"},
+		{"a certificate without a key", "--tls-cert=x", "must be set together"},
 		{"Keystone without an address", "--auth-mode=token+keystone", "--keystone-auth-url"},
 		{"any origin", "--cors-origins=*", "--cors-origins"},
 		{"an origin with a path", "--cors-origins=https://ui.example.org/", "--cors-origins"},
@@ -40,7 +40,7 @@ func TestServe_Check(t *testing.T) {
 		{"a proxy's name", "--trusted-proxies=10.0.0.0/8,proxy", `--trusted-proxies: "proxy"`},
 		{"an admin token that is soon guessed", "--admin-token=1234567", "--admin-token"},
 		{"a testcase with a blank", "--refstack-testcases=a&b", "--refstack-testcases"},
-		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is no step`},
+		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is not a step`},
 		{"a host with a path", "--design-hosts=a/b", "--design-hosts"},
 	}
 	for _, tt := range tests {

@@ -18,7 +18,7 @@ import (
 // storeFlags say where everything is kept.
 type storeFlags struct {
 	Store  store.Config `embed:""`
-	Secret string       `placeholder:"TEXT" help:"Secret under which tokens are hashed and keys derived, at least 16 characters, the same for servers that share a database; better as SLIPWAY_SECRET. Default: a file in the data directory."`
+	Secret string       `placeholder:"TEXT" help:"Secret with which tokens are hashed and keys derived, at least 16 characters, the same for servers that share a database; better set as SLIPWAY_SECRET. Default: a file in the data directory."`
 }
 
 // open opens the store. A server takes the data directory for itself; a command
@@ -75,7 +75,7 @@ func (f *storeFlags) secret() ([]byte, error) {
 		if secret := strings.TrimSpace(string(text)); len(secret) >= minSecret {
 			return []byte(secret), nil
 		}
-		return nil, fmt.Errorf("%s holds no secret of at least %d characters", name, minSecret)
+		return nil, fmt.Errorf("%s contains no secret of at least %d characters", name, minSecret)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err

@@ -34,7 +34,7 @@ type serveCmd struct {
 // noticing.
 func (c *serveCmd) Validate() error {
 	if c.Auth.Mode == auth.ModeNone && !c.Listen.loopback() {
-		return fmt.Errorf("auth mode none makes everybody an administrator; it needs a loopback address to listen on, not %s", c.Listen.Listen)
+		return fmt.Errorf("auth mode none makes everybody an administrator; the address to listen on must be a loopback address, not %s", c.Listen.Listen)
 	}
 	if c.Auth.Mode == auth.ModeKeystone && c.Keystone.AuthURL == "" {
 		return errors.New("auth mode token+keystone needs --keystone-auth-url")
@@ -100,7 +100,7 @@ func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, a *auth.Authe
 		return tx.CreateToken(ctx, t)
 	})
 	if err == nil && text != "" {
-		fmt.Fprintf(os.Stderr, "\nThis is the admin token. It is shown this once:\n\n    %s\n\n", text)
+		fmt.Fprintf(os.Stderr, "\nThis is the admin token. It is shown only here:\n\n    %s\n\n", text)
 	}
 	return err
 }

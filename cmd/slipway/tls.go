@@ -11,8 +11,8 @@ import (
 
 // tlsFlags say with which certificate the server answers.
 type tlsFlags struct {
-	Cert string `type:"path" placeholder:"FILE" help:"Certificate, with those that vouch for it, in PEM; read again when it changes."`
-	Key  string `type:"path" placeholder:"FILE" help:"Its private key in PEM."`
+	Cert string `type:"path" placeholder:"FILE" help:"File with the certificate and its chain in PEM; read again when it changes."`
+	Key  string `type:"path" placeholder:"FILE" help:"File with the certificate's private key in PEM."`
 }
 
 func (f *tlsFlags) config() (*tls.Config, error) {

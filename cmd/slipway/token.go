@@ -50,7 +50,7 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	if err := s.CreateToken(ctx, t); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "token %s (%s) made; it is shown this once:\n", t.ID, t.Name)
+	fmt.Fprintf(os.Stderr, "token %s (%s) created; it is shown only here:\n", t.ID, t.Name)
 	fmt.Println(text)
 	return nil
 }
@@ -110,7 +110,7 @@ func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	if err := s.RotateToken(ctx, c.ID, c.Overlap, next); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "token %s (%s) takes the place of %s; it is shown this once:\n", next.ID, next.Name, c.ID)
+	fmt.Fprintf(os.Stderr, "token %s (%s) replaces %s; it is shown only here:\n", next.ID, next.Name, c.ID)
 	fmt.Println(text)
 	return nil
 }

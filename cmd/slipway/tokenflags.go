@@ -15,7 +15,7 @@ import (
 // tokenFlags say how tokens are hashed and how long they live; the server and
 // the commands beside it must agree.
 type tokenFlags struct {
-	AuthPepperFile string    `name:"auth-pepper-file" type:"path" placeholder:"FILE" help:"Secrets under which tokens are hashed, one a line, the current one first; tokens move to it when they are used. Default: the server secret."`
+	AuthPepperFile string    `name:"auth-pepper-file" type:"path" placeholder:"FILE" help:"File of secrets with which tokens are hashed, one a line, the current one first; a token moves to that one when it is used. Default: the server secret."`
 	Life           auth.Life `embed:"" prefix:"token-life-"`
 }
 

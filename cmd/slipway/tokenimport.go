@@ -36,7 +36,7 @@ func (c *tokenImport) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	for _, t := range made {
 		fmt.Printf("%s\t%s…\t%s\t%s\n", t.ID, t.Prefix, t.Name, t.Email)
 	}
-	fmt.Fprintf(os.Stderr, "%d tokens imported, %d were there already\n", len(made), len(old)-len(made))
+	fmt.Fprintf(os.Stderr, "%d tokens imported, %d existed already\n", len(made), len(old)-len(made))
 	return nil
 }
 
@@ -61,11 +61,11 @@ func importTokens(ctx context.Context, s *store.Store, issuer *auth.Authenticato
 	err = s.InTx(ctx, func(tx *store.Store) error {
 		made = nil // in case this runs again
 		for _, o := range old {
-			there, err := has(ctx, tx, issuer.Hashes(o.Text))
+			imported, err := has(ctx, tx, issuer.Hashes(o.Text))
 			if err != nil {
 				return err
 			}
-			if there {
+			if imported {
 				continue
 			}
 			if err := issuer.Adopt(o.Token, o.Text); err != nil {

@@ -45,7 +45,7 @@ const (
 	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
 )
 
-// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
 // AccessToken A token without its text.
@@ -84,7 +84,7 @@ type AccessToken struct {
 	LastUsedFrom string `json:"last_used_from"`
 }
 
-// AccessTokenKind Whom a token is for; a letter of its text tells it.
+// AccessTokenKind Whom a token is for; a letter of its text says so.
 type AccessTokenKind string
 
 // AccessTokenList A page of tokens.
@@ -112,7 +112,7 @@ type AccessTokenRotation struct {
 //
 // Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
 type AuditActor struct {
-	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for an anonymous caller.
 	Kind    string   `json:"kind"`
 	Name    string   `json:"name"`
 	Owner   string   `json:"owner"`
@@ -128,15 +128,15 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or what else an operation's `x-audit` says.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
 
-	// XEndUser What the header X-End-User said; nobody has checked it.
+	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
 
-	// XContextMarker What the header X-Context-Marker said.
+	// XContextMarker The header X-Context-Marker.
 	XContextMarker string `json:"x_context_marker"`
 
 	// Client The address.
@@ -147,7 +147,7 @@ type AuditEntry struct {
 	// Route The path as the document writes it.
 	Route string `json:"route"`
 
-	// Object The path of what it was about, without secrets.
+	// Object The path that was called, without secrets.
 	Object   string             `json:"object"`
 	Decision AuditEntryDecision `json:"decision"`
 	Reason   string             `json:"reason"`
@@ -191,10 +191,10 @@ type NewAccessToken struct {
 	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
-	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	// Flags What it may do in addition to its roles: `upload` lets runners and labs upload files.
 	Flags []string `json:"flags,omitempty"`
 
-	// Kind Whom a token is for; a letter of its text tells it.
+	// Kind Whom a token is for; a letter of its text says so.
 	Kind *AccessTokenKind `json:"kind,omitempty"`
 
 	// Labs The labs that it speaks for.
@@ -234,10 +234,10 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -273,10 +273,10 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 

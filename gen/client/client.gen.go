@@ -92,19 +92,19 @@ const (
 	EventAreaResults  EventArea = "results"
 )
 
-// Defines values for FoundTestOutcome.
+// Defines values for FoundTestResultOutcome.
 const (
-	FoundTestOutcomeFail    FoundTestOutcome = "fail"
-	FoundTestOutcomePass    FoundTestOutcome = "pass"
-	FoundTestOutcomeSkip    FoundTestOutcome = "skip"
-	FoundTestOutcomeUnknown FoundTestOutcome = "unknown"
+	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
+	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
+	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
+	FoundTestResultOutcomeUnknown FoundTestResultOutcome = "unknown"
 )
 
-// Defines values for FoundTestSource.
+// Defines values for FoundTestResultSource.
 const (
-	FoundTestSourceCase        FoundTestSource = "case"
-	FoundTestSourceOpportunity FoundTestSource = "opportunity"
-	FoundTestSourceRun         FoundTestSource = "run"
+	FoundTestResultSourceCase        FoundTestResultSource = "case"
+	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
+	FoundTestResultSourceRun         FoundTestResultSource = "run"
 )
 
 // Defines values for HealthStatus.
@@ -434,7 +434,7 @@ const (
 	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
 )
 
-// AccessRole What somebody is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
 type AccessRole string
 
 // AccessToken A token without its text.
@@ -473,7 +473,7 @@ type AccessToken struct {
 	LastUsedFrom string `json:"last_used_from"`
 }
 
-// AccessTokenKind Whom a token is for; a letter of its text tells it.
+// AccessTokenKind Whom a token is for; a letter of its text says so.
 type AccessTokenKind string
 
 // AccessTokenList A page of tokens.
@@ -497,7 +497,7 @@ type AccessTokenRotation struct {
 	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
 }
 
-// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+// Advertisement What was advertised, as the server read it. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
@@ -585,13 +585,13 @@ type AgentRegistration struct {
 	// Capacity How many opportunities it runs at once. Default 1.
 	Capacity *int32 `json:"capacity,omitempty"`
 
-	// Products Only these products, by id; none is all.
+	// Products Only these products, by id; empty means all.
 	Products []openapi_types.UUID `json:"products,omitempty"`
 
-	// Releases Only products of these releases; none is all.
+	// Releases Only products of these releases; empty means all.
 	Releases []string `json:"releases,omitempty"`
 
-	// Labels Whatever its owner wants to remember.
+	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
 	Mode   *AgentMode        `json:"mode,omitempty"`
 }
@@ -620,7 +620,7 @@ type Attachment struct {
 //
 // Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
 type AuditActor struct {
-	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for nobody.
+	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for an anonymous caller.
 	Kind    string   `json:"kind"`
 	Name    string   `json:"name"`
 	Owner   string   `json:"owner"`
@@ -636,15 +636,15 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or what else an operation's `x-audit` says.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
 
-	// XEndUser What the header X-End-User said; nobody has checked it.
+	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
 
-	// XContextMarker What the header X-Context-Marker said.
+	// XContextMarker The header X-Context-Marker.
 	XContextMarker string `json:"x_context_marker"`
 
 	// Client The address.
@@ -655,7 +655,7 @@ type AuditEntry struct {
 	// Route The path as the document writes it.
 	Route string `json:"route"`
 
-	// Object The path of what it was about, without secrets.
+	// Object The path that was called, without secrets.
 	Object   string             `json:"object"`
 	Decision AuditEntryDecision `json:"decision"`
 	Reason   string             `json:"reason"`
@@ -850,7 +850,7 @@ type Cloud struct {
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -890,7 +890,7 @@ type Comparison struct {
 	// References What it is compared with.
 	References []openapi_types.UUID `json:"references"`
 
-	// Summary The sums, in the order of `references`.
+	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
 	Tests   []ComparedTest      `json:"tests"`
 }
@@ -1013,7 +1013,7 @@ type Event struct {
 	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
 	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
 
-	// Data What else is to be said; its members depend on the type.
+	// Data Further facts; the members depend on the type.
 	Data json.RawMessage `json:"data"`
 }
 
@@ -1027,7 +1027,7 @@ type EventList struct {
 	// Next What to give as `after` for what follows; also when there is nothing yet.
 	Next string `json:"next"`
 
-	// RemovedTo Events up to this one may be missing, because they were older than the server keeps them; null when none is. A client that continues before it has missed some.
+	// RemovedTo Events up to this one may be missing, because the server has deleted old ones; null when none are. A client that continues before it has missed some.
 	RemovedTo nullable.Nullable[string] `json:"removed_to"`
 }
 
@@ -1078,10 +1078,10 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
-// FoundTest A single test, from any source.
+// FoundTestResult A single test, from any source.
 //
 // Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
-type FoundTest struct {
+type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
@@ -1094,7 +1094,7 @@ type FoundTest struct {
 	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 	Name    string                    `json:"name"`
-	Outcome FoundTestOutcome          `json:"outcome"`
+	Outcome FoundTestResultOutcome    `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -1104,26 +1104,26 @@ type FoundTest struct {
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
 	// Run The id of the run, the test group or the test opportunity.
-	Run    string          `json:"run"`
-	Source FoundTestSource `json:"source"`
+	Run    string                `json:"run"`
+	Source FoundTestResultSource `json:"source"`
 
 	// Status In the words of its source.
 	Status string `json:"status"`
 }
 
-// FoundTestOutcome defines model for FoundTest.Outcome.
-type FoundTestOutcome string
+// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+type FoundTestResultOutcome string
 
-// FoundTestSource defines model for FoundTest.Source.
-type FoundTestSource string
+// FoundTestResultSource defines model for FoundTestResult.Source.
+type FoundTestResultSource string
 
-// FoundTestPage A page of single tests, newest first.
+// FoundTestResultPage A page of single tests, newest first.
 //
 // Example: {"next":null,"test_results":[]}
-type FoundTestPage struct {
+type FoundTestResultPage struct {
 	// Next The cursor of the following page, for `after`; null on the last.
 	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []FoundTest               `json:"test_results"`
+	TestResults []FoundTestResult         `json:"test_results"`
 }
 
 // GoldMaster A tested combination of snap revisions.
@@ -1217,7 +1217,7 @@ type HomeAuth struct {
 	Scheme string `json:"scheme"`
 }
 
-// HomeDocument The home document (draft-nottingham-json-home-03), made from this very document.
+// HomeDocument The home document (draft-nottingham-json-home-03), made from this document.
 //
 // Example: {"api":{"links":{"describedBy":"https://lab.example.org/docs/"},"title":"Slipway"},"resources":{"https://slipway.invalid/rel/results":{"hints":{"allow":["POST"]},"href":"/v1/post-result"}}}
 type HomeDocument struct {
@@ -1748,7 +1748,7 @@ type LabBootDataLinks struct {
 	Units string `json:"units"`
 }
 
-// LabBuildData Something that was found out about a node.
+// LabBuildData A fact that was collected about a node.
 //
 // Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
 type LabBuildData struct {
@@ -1834,7 +1834,7 @@ type LabDesign struct {
 	// Nodes How many nodes it describes.
 	Nodes int32 `json:"nodes"`
 
-	// Reference What to write into `design_ref`.
+	// Reference The text for `design_ref`.
 	Reference string `json:"reference"`
 
 	// Size How many bytes the documents have.
@@ -1848,10 +1848,10 @@ type LabDesignLink struct {
 	// Href Where the design is.
 	Href string `json:"href"`
 
-	// Rel Usually `design`; not looked at.
+	// Rel Usually `design`; ignored.
 	Rel *string `json:"rel,omitempty"`
 
-	// Type Usually `application/x-yaml`; not looked at.
+	// Type Usually `application/x-yaml`; ignored.
 	Type *string `json:"type,omitempty"`
 }
 
@@ -1971,7 +1971,7 @@ type LabHealthReason string
 // LabHealthStatus Whether everything works.
 type LabHealthStatus string
 
-// LabHealthMessage One thing that is worth saying about the state of the lab.
+// LabHealthMessage A remark on the state of the lab.
 //
 // Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
 type LabHealthMessage struct {
@@ -2043,7 +2043,7 @@ type LabMachine struct {
 	// Key The key for its further calls, in the answer to its registration only.
 	Key *string `json:"key,omitempty"`
 
-	// LastSeen When it was last heard of.
+	// LastSeen When it last made a call.
 	LastSeen time.Time `json:"last_seen"`
 
 	// Macs Its MAC addresses, with colons and in lower case.
@@ -2189,7 +2189,7 @@ type LabNewMachine struct {
 	// CPUCount How many processors it has.
 	CPUCount *int32 `json:"cpu_count,omitempty"`
 
-	// Macs The MAC addresses of its interfaces. Those that many machines have (zeros, groups, broadcast) are refused.
+	// Macs The MAC addresses of its interfaces. Addresses that many machines share (zeros, groups, broadcast) are refused.
 	Macs []string `json:"macs"`
 
 	// Memory Its memory in MiB.
@@ -2545,24 +2545,24 @@ type LabWorkAction string
 // LabWorkStatus How it goes.
 type LabWorkStatus string
 
-// LabWorkReport How a piece of work goes.
+// LabWorkReport The progress of a piece of work.
 //
 // Example: {"message":"deployed","status":"success"}
 type LabWorkReport struct {
 	// Error Whether the message is an error.
 	Error *bool `json:"error,omitempty"`
 
-	// Message What to write to the task.
+	// Message The message for the task.
 	Message *string `json:"message,omitempty"`
 
 	// Retry Whether trying again may help after a failure.
 	Retry *bool `json:"retry,omitempty"`
 
-	// Status How it goes; the last two end it.
+	// Status Its progress; the last two end it.
 	Status LabWorkReportStatus `json:"status"`
 }
 
-// LabWorkReportStatus How it goes; the last two end it.
+// LabWorkReportStatus Its progress; the last two end it.
 type LabWorkReportStatus string
 
 // LavaCallback What LAVA posts when a job has ended. `definition`, each member of `results` and `log` are YAML texts. Numbers may be texts; keys that
@@ -2575,6 +2575,16 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
+	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
+	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
+
+	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
+	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
+	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -2583,12 +2593,14 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
+	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; others leave nothing.
+	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
-	// StatusString complete or incomplete; counts when there is no status.
+	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
 	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
@@ -2640,6 +2652,9 @@ type LooseNumber = float64
 // LooseText A text. Numbers and booleans are taken as their texts, null as no value.
 type LooseText = string
 
+// LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+type LooseTime = any
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -2653,10 +2668,10 @@ type NewAccessToken struct {
 	// ExpiresAt When it ends; null: never. Default: by its kind, as the server is configured.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
-	// Flags What it may do beside its roles: `upload` lets runners and labs upload files.
+	// Flags What it may do in addition to its roles: `upload` lets runners and labs upload files.
 	Flags []string `json:"flags,omitempty"`
 
-	// Kind Whom a token is for; a letter of its text tells it.
+	// Kind Whom a token is for; a letter of its text says so.
 	Kind *AccessTokenKind `json:"kind,omitempty"`
 
 	// Labs The labs that it speaks for.
@@ -2844,12 +2859,20 @@ type NewBoot struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
-// NewBuild A report of a build.
+// NewBuild A report of a build: the fields themselves, of which `job`, `kernel`, `arch` and `defconfig` are mandatory, or, since 2021, the files
+// `bmeta.json`, `steps.json` and `artifacts.json` of kernelci-core under `bmeta`, `steps` and `artifacts`. Where a step failed the build
+// did; the files as they came can be read in `metadata`.
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
 	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
-	Arch LooseText `json:"arch"`
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
+	Artifacts nullable.Nullable[map[string]interface{}] `json:"artifacts,omitempty"`
+
+	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
+	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -2892,7 +2915,7 @@ type NewBuild struct {
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
 	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
-	Defconfig LooseText `json:"defconfig"`
+	Defconfig *LooseText `json:"defconfig,omitempty"`
 
 	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
@@ -2926,13 +2949,13 @@ type NewBuild struct {
 	GitURL *LooseText `json:"git_url,omitempty"`
 
 	// Job A text. Numbers and booleans are taken as their texts, null as no value.
-	Job LooseText `json:"job"`
+	Job *LooseText `json:"job,omitempty"`
 
 	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
 	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
-	Kernel LooseText `json:"kernel"`
+	Kernel *LooseText `json:"kernel,omitempty"`
 
 	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
@@ -2959,6 +2982,9 @@ type NewBuild struct {
 	// ModulesSize A whole number. Its text is taken as well, null as no value.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
 
+	// Steps Since 2021: the steps of the build, each with `name` and `status`.
+	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
+
 	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
 	SystemMap *LooseText `json:"system_map,omitempty"`
 
@@ -2984,7 +3010,7 @@ type NewBuild struct {
 	VmlinuxTextSize *LooseInteger `json:"vmlinux_text_size,omitempty"`
 }
 
-// NewCloud A cloud to be registered.
+// NewCloud A cloud to register.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
 type NewCloud struct {
@@ -3211,7 +3237,7 @@ type NewProduct struct {
 	// Release Free text, such as 15.04-core.
 	Release string `json:"release"`
 
-	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	// Snaps Names of the snaps that the product is built from; empty for a product that is tested by images. Their order says which one a gold master is about.
 	Snaps []string `json:"snaps,omitempty"`
 
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
@@ -3255,7 +3281,7 @@ type NewRun struct {
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
 }
 
-// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are taken too.
+// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are accepted too.
 //
 // Example: {"finished":"true","status":"test complete","test_id":"100"}
 type NewStatus struct {
@@ -3366,6 +3392,15 @@ type NewTestGroup struct {
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
 
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
+
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
@@ -3403,8 +3438,17 @@ type NewTestGroup struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -3450,6 +3494,12 @@ type NewTestGroup struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName LooseText `json:"lab_name"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -3469,9 +3519,12 @@ type NewTestGroup struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                          `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                          `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -3518,7 +3571,7 @@ type NewTestResultUpload struct {
 	File openapi_types.File `json:"file"`
 }
 
-// NewTestSpec A test to run for a product. Further fields are ignored.
+// NewTestSpec A test to run for a product.
 //
 // Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type NewTestSpec struct {
@@ -3534,10 +3587,10 @@ type NewTestSpec struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -3591,7 +3644,7 @@ type NewWebhook struct {
 	// URL Its host must be on the server's list.
 	URL string `json:"url"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -3703,7 +3756,7 @@ type OpportunityList struct {
 	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
-// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+// OpportunityPick What an agent says when it asks for work. Every field is optional.
 //
 // Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
 type OpportunityPick struct {
@@ -3755,7 +3808,7 @@ type OptionalTimestamp struct {
 	Milliseconds int64 `json:"$date"`
 }
 
-// Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
+// Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
 //
 // Example: fail
@@ -3767,7 +3820,7 @@ type OutputSize struct {
 	Size int64 `json:"size"`
 }
 
-// Pagination Where a page stands among all pages (RefStack's words).
+// Pagination The number of a page and of all pages (in RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
 type Pagination struct {
@@ -3856,7 +3909,7 @@ type PickedOpportunity struct {
 // PickedOpportunityWaitingCode While it waits, why.
 type PickedOpportunityWaitingCode string
 
-// Problem The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
@@ -3867,7 +3920,7 @@ type Problem struct {
 	// Detail What was wrong and what is allowed, in a sentence.
 	Detail string `json:"detail"`
 
-	// Errors One entry for each thing that was wrong; empty when `detail` says it all.
+	// Errors One entry for each fault; empty when `detail` says it all.
 	Errors []ProblemDetail `json:"errors"`
 
 	// ID A stable word for the kind of problem.
@@ -3904,7 +3957,7 @@ type Problem struct {
 	URL nullable.Nullable[string] `json:"url"`
 }
 
-// ProblemDetail One thing that was wrong with a request.
+// ProblemDetail One fault of a request.
 //
 // Example: {"in":"query","message":"must be at most 1000","parameter":"limit"}
 type ProblemDetail struct {
@@ -4021,7 +4074,7 @@ type PublishedList struct {
 	Pagination PublishedPages  `json:"pagination"`
 }
 
-// PublishedMeta What is noted about a result; only what there is.
+// PublishedMeta The notes on a result; only those that exist.
 //
 // Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
 type PublishedMeta struct {
@@ -4146,7 +4199,7 @@ type ReportValues struct {
 	Result []nullable.Nullable[string] `json:"result"`
 }
 
-// ResultFile What was understood of the file that came with a result.
+// ResultFile What was read from the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
@@ -4180,7 +4233,7 @@ type ResultPublished struct {
 	URL string `json:"url"`
 }
 
-// ResultSaved What was understood of an upload.
+// ResultSaved What was read from an upload.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type ResultSaved struct {
@@ -4261,7 +4314,7 @@ type Run struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	LastStatus nullable.Nullable[Status] `json:"last_status"`
 
-	// CurrentResult What one upload said as a whole.
+	// CurrentResult The result of one upload as a whole.
 	//
 	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
@@ -4275,14 +4328,14 @@ type Run struct {
 
 // RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
 type RunList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Runs       []Run      `json:"runs"`
 }
 
-// RunResult What one upload said as a whole.
+// RunResult The result of one upload as a whole.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type RunResult struct {
@@ -4344,7 +4397,7 @@ type RunResultScope string
 
 // RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination  `json:"pagination"`
@@ -4421,7 +4474,7 @@ type Status struct {
 
 // StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -4478,11 +4531,11 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
-// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what exists.
 //
 // Example: {"attrs":"smoke","tags":"worker-0"}
 type SubunitMetadata struct {
-	// Attrs What stands in brackets in the test's id.
+	// Attrs The part of the test's id in brackets.
 	Attrs *string `json:"attrs,omitempty"`
 
 	// Tags The tags, with commas between them.
@@ -4501,7 +4554,7 @@ type SubunitRun struct {
 	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
-	// Artifacts Always null: nobody can say it.
+	// Artifacts Always null: it is not known.
 	Artifacts nullable.Nullable[string] `json:"artifacts"`
 }
 
@@ -4720,8 +4773,15 @@ type TestGroup struct {
 	// BootID An id, or null.
 	//
 	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BootID           nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
-	BuildEnvironment nullable.Nullable[string]           `json:"build_environment,omitempty"`
+	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
+
+	// BootLog The name of the log, below `file_server_resource` and the lab's name.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The name of the log as a page.
+	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
+	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
 	// BuildID An id, or null.
 	//
@@ -4734,13 +4794,24 @@ type TestGroup struct {
 	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
 	//
 	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string] `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI      nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType         nullable.Nullable[string] `json:"device_type,omitempty"`
-	Endian             nullable.Nullable[string] `json:"endian,omitempty"`
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
+	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// ErrorMsg What LAVA says of it.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
+	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
 	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
 	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
 	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
@@ -4759,10 +4830,18 @@ type TestGroup struct {
 	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
 	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
 	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	Log             nullable.Nullable[string]           `json:"log,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// LavaJobID The number of the LAVA job that the group came from.
+	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
+
+	// LavaStatus How that job ended: complete, incomplete, canceled; unknown when LAVA did not say.
+	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
+
+	// Log The path of the whole log, below `/v1/files/`.
+	Log      nullable.Nullable[string] `json:"log,omitempty"`
+	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
+	Metadata map[string]interface{}    `json:"metadata,omitempty"`
+	Name     nullable.Nullable[string] `json:"name,omitempty"`
 
 	// ParentID An id, or null.
 	//
@@ -4770,8 +4849,13 @@ type TestGroup struct {
 	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
 	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
 	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]ObjectID]       `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]ObjectID]       `json:"test_cases,omitempty"`
+
+	// StartTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
 	// Time A time or a duration, or null.
 	//
@@ -4798,6 +4882,15 @@ type TestGroupChange struct {
 	//
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -4836,8 +4929,17 @@ type TestGroupChange struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -4883,6 +4985,12 @@ type TestGroupChange struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -4902,9 +5010,12 @@ type TestGroupChange struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                     `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -4937,7 +5048,7 @@ type TestGroupList struct {
 
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -5043,10 +5154,10 @@ type TestSpecPatch struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -5212,7 +5323,7 @@ type WebhookPatch struct {
 	// URL Its host must be on the server's list.
 	URL *string `json:"url,omitempty"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -5634,145 +5745,145 @@ type TestResultLimit = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
-// BadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// BadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type BadRequest = Problem
 
-// Conflict The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Conflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Conflict = Problem
 
-// Forbidden The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Forbidden = Problem
 
-// Gone The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Gone The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
 
-// NotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type NotAcceptable = Problem
 
-// NotFound The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// NotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type NotFound = Problem
 
-// PayloadTooLarge The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// PayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type PayloadTooLarge = Problem
 
-// RangeNotSatisfiable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// RangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type RangeNotSatisfiable = Problem
 
-// ReportsBadRequest The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsBadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
 
-// ReportsForbidden The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
 
-// ReportsNotAcceptable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotAcceptable = Problem
 
-// ReportsNotFound The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotFound = Problem
 
-// ReportsNotImplemented The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsNotImplemented The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsNotImplemented = Problem
 
-// ReportsPayloadTooLarge The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsPayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsPayloadTooLarge = Problem
 
-// ReportsRangeNotSatisfiable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsRangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsRangeNotSatisfiable = Problem
 
-// ReportsServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsServiceUnavailable = Problem
 
-// ReportsTooManyRequests The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsTooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsTooManyRequests = Problem
 
-// ReportsUnprocessableEntity The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsUnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsUnprocessableEntity = Problem
 
-// ReportsUnsupportedMediaType The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ReportsUnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsUnsupportedMediaType = Problem
 
-// ServiceUnavailable The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// ServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ServiceUnavailable = Problem
 
-// TooManyRequests The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// TooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type TooManyRequests = Problem
 
-// Unauthorized The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// Unauthorized The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Unauthorized = Problem
 
-// UnprocessableEntity The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// UnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type UnprocessableEntity = Problem
 
-// UnsupportedMediaType The one error shape. It carries at once what the clients of all the systems read: RFC 9457 (`type`, `title`, `status`,
+// UnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
@@ -5801,10 +5912,10 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -5819,7 +5930,7 @@ type ListAgentsParams struct {
 	// AgentGroup Only agents of this group.
 	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -5865,10 +5976,10 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -6299,13 +6410,13 @@ type GetBuildParams struct {
 
 // ReceiveLavaBootParams defines parameters for ReceiveLavaBoot.
 type ReceiveLavaBootParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
 // ReceiveLavaTestParams defines parameters for ReceiveLavaTest.
 type ReceiveLavaTestParams struct {
-	// LabName The lab that ran the job. It is mandatory; it is missed only after the body was looked at, as in the original.
+	// LabName The lab that ran the job. It is mandatory; as in the original, the body is checked before it.
 	LabName *CallbackLab `form:"lab_name,omitempty" json:"lab_name,omitempty"`
 }
 
@@ -6320,7 +6431,7 @@ type ListCloudsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -6397,10 +6508,10 @@ type ListDesignsParams struct {
 	// Name Only designs of this name.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -6412,7 +6523,7 @@ type CreateDesignParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType Only events of this type, or of one of these.
@@ -6427,7 +6538,7 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
@@ -6644,10 +6755,10 @@ type ListMachinesParams struct {
 	// Node Only the machine that is this node.
 	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -6692,7 +6803,7 @@ type ListProductsParams struct {
 	// Snap Only products that reference this snap.
 	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6714,7 +6825,7 @@ type DeleteProductParams struct {
 
 // ListGoldMastersParams defines parameters for ListGoldMasters.
 type ListGoldMastersParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6733,7 +6844,7 @@ type AdvertiseGoldMasterParams struct {
 
 // ListImagesParams defines parameters for ListImages.
 type ListImagesParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6752,7 +6863,7 @@ type AdvertiseImageParams struct {
 
 // ListSnapsParams defines parameters for ListSnaps.
 type ListSnapsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6792,7 +6903,7 @@ type ListTestEventsParams struct {
 	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6816,7 +6927,7 @@ type ListOpportunitiesParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6830,8 +6941,8 @@ type CancelOpportunityParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ReadOutputParams defines parameters for ReadOutput.
-type ReadOutputParams struct {
+// GetOutputParams defines parameters for GetOutput.
+type GetOutputParams struct {
 	// Offset How many bytes to leave out at the beginning.
 	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
 
@@ -6894,7 +7005,7 @@ type ListTestResultsParams struct {
 	// UpdateChannel Only results of updates to this channel.
 	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6919,13 +7030,13 @@ type ListResultTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListTestSpecsParams defines parameters for ListTestSpecs.
 type ListTestSpecsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -6992,7 +7103,7 @@ type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
 	CloudID *int64 `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
 
-	// Finished Only runs that are over, or only those that are not.
+	// Finished Only finished runs, or only unfinished ones.
 	Finished *bool `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// Outcome Only runs whose current result has this outcome.
@@ -7001,7 +7112,7 @@ type ListRunsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7010,7 +7121,7 @@ type ListRunResultsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7025,7 +7136,7 @@ type ListTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7034,7 +7145,7 @@ type ListStatusesParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -7083,10 +7194,10 @@ type PurgeTasksParams struct {
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
-	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -7113,12 +7224,12 @@ type GetTask200JSONResponseBody struct {
 	union json.RawMessage
 }
 
-// SearchTestsParams defines parameters for SearchTests.
-type SearchTestsParams struct {
-	// Limit How many tests a page has at the most.
+// SearchTestResultsParams defines parameters for SearchTestResults.
+type SearchTestResultsParams struct {
+	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case or opportunity.
@@ -7617,7 +7728,7 @@ type UpdateTestStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
@@ -7629,7 +7740,7 @@ type UpdateRunStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
@@ -7638,7 +7749,7 @@ type UpdateRunStatusParams struct {
 
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -7657,7 +7768,7 @@ type ListDeliveriesParams struct {
 	// State Only deliveries in this state.
 	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -8429,6 +8540,54 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 		delete(object, "definition")
 	}
 
+	if raw, found := object["end_time"]; found {
+		err = json.Unmarshal(raw, &a.EndTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'end_time': %w", err)
+		}
+		delete(object, "end_time")
+	}
+
+	if raw, found := object["error_msg"]; found {
+		err = json.Unmarshal(raw, &a.ErrorMsg)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_msg': %w", err)
+		}
+		delete(object, "error_msg")
+	}
+
+	if raw, found := object["error_type"]; found {
+		err = json.Unmarshal(raw, &a.ErrorType)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_type': %w", err)
+		}
+		delete(object, "error_type")
+	}
+
+	if raw, found := object["failure_comment"]; found {
+		err = json.Unmarshal(raw, &a.FailureComment)
+		if err != nil {
+			return fmt.Errorf("error reading 'failure_comment': %w", err)
+		}
+		delete(object, "failure_comment")
+	}
+
+	if raw, found := object["health"]; found {
+		err = json.Unmarshal(raw, &a.Health)
+		if err != nil {
+			return fmt.Errorf("error reading 'health': %w", err)
+		}
+		delete(object, "health")
+	}
+
+	if raw, found := object["health_string"]; found {
+		err = json.Unmarshal(raw, &a.HealthString)
+		if err != nil {
+			return fmt.Errorf("error reading 'health_string': %w", err)
+		}
+		delete(object, "health_string")
+	}
+
 	if raw, found := object["id"]; found {
 		err = json.Unmarshal(raw, &a.ID)
 		if err != nil {
@@ -8451,6 +8610,22 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("error reading 'results': %w", err)
 		}
 		delete(object, "results")
+	}
+
+	if raw, found := object["start_time"]; found {
+		err = json.Unmarshal(raw, &a.StartTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'start_time': %w", err)
+		}
+		delete(object, "start_time")
+	}
+
+	if raw, found := object["state_string"]; found {
+		err = json.Unmarshal(raw, &a.StateString)
+		if err != nil {
+			return fmt.Errorf("error reading 'state_string': %w", err)
+		}
+		delete(object, "state_string")
 	}
 
 	if raw, found := object["status"]; found {
@@ -8510,6 +8685,46 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		}
 	}
 
+	if a.EndTime != nil {
+		object["end_time"], err = json.Marshal(a.EndTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'end_time': %w", err)
+		}
+	}
+
+	if a.ErrorMsg != nil {
+		object["error_msg"], err = json.Marshal(a.ErrorMsg)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_msg': %w", err)
+		}
+	}
+
+	if a.ErrorType != nil {
+		object["error_type"], err = json.Marshal(a.ErrorType)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_type': %w", err)
+		}
+	}
+
+	if a.FailureComment != nil {
+		object["failure_comment"], err = json.Marshal(a.FailureComment)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'failure_comment': %w", err)
+		}
+	}
+
+	object["health"], err = json.Marshal(a.Health)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'health': %w", err)
+	}
+
+	if a.HealthString != nil {
+		object["health_string"], err = json.Marshal(a.HealthString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'health_string': %w", err)
+		}
+	}
+
 	object["id"], err = json.Marshal(a.ID)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'id': %w", err)
@@ -8524,6 +8739,20 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		object["results"], err = json.Marshal(a.Results)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	if a.StartTime != nil {
+		object["start_time"], err = json.Marshal(a.StartTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'start_time': %w", err)
+		}
+	}
+
+	if a.StateString != nil {
+		object["state_string"], err = json.Marshal(a.StateString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'state_string': %w", err)
 		}
 	}
 
@@ -8764,7 +8993,7 @@ type ClientInterface interface {
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetHealth Say that the process lives
+	// GetHealth Check that the process is alive
 	//
 	// Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 	//
@@ -8781,7 +9010,7 @@ type ClientInterface interface {
 	// GetOpenAPIJSON Read this document as JSON
 	//
 	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-	// explorer is closed: then any good credential will do.
+	// explorer is closed: then any valid credential is enough.
 	//
 	// Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 	GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8789,12 +9018,12 @@ type ClientInterface interface {
 	// GetOpenAPIYAML Read this document as YAML
 	//
 	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-	// the server's explorer is closed: then any good credential will do.
+	// the server's explorer is closed: then any valid credential is enough.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetReadiness Say whether the server can serve
+	// GetReadiness Check whether the server is ready
 	//
 	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 	//
@@ -8803,7 +9032,7 @@ type ClientInterface interface {
 
 	// GetVersion Describe version 1 of the API
 	//
-	// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+	// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 	// answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 	//
 	// Corresponds with GET /v1 (the `GetVersion` operationId).
@@ -8811,17 +9040,17 @@ type ClientInterface interface {
 
 	// ListAccessTokens List API tokens
 	//
-	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-	// of that tenant and of none), everybody else those of the caller's own owner.
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 	//
 	// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 	ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccessTokenWithBody Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8830,9 +9059,9 @@ type ClientInterface interface {
 
 	// CreateAccessToken Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8849,7 +9078,7 @@ type ClientInterface interface {
 
 	// GetAccessToken Read an API token
 	//
-	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 	//
 	// Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
 	GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8857,7 +9086,7 @@ type ClientInterface interface {
 	// RotateAccessTokenWithBody Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8867,7 +9096,7 @@ type ClientInterface interface {
 	// RotateAccessToken Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8881,12 +9110,12 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RemoveAgent Remove an agent
+	// DeleteAgent Delete an agent
 	//
-	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
 	//
-	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-	RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
@@ -8897,7 +9126,7 @@ type ClientInterface interface {
 
 	// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8906,7 +9135,7 @@ type ClientInterface interface {
 
 	// UpdateAgent Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8915,7 +9144,7 @@ type ClientInterface interface {
 
 	// RegisterAgentWithBody Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8924,7 +9153,7 @@ type ClientInterface interface {
 
 	// RegisterAgent Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8933,7 +9162,7 @@ type ClientInterface interface {
 
 	// SendHeartbeatWithBody Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8942,7 +9171,7 @@ type ClientInterface interface {
 
 	// SendHeartbeat Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8976,16 +9205,16 @@ type ClientInterface interface {
 	// ListAudit Read the audit log
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-	// ends. There is never a credential in it, nor a request's body.
+	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+	// before its answer ends. The log never holds a credential or a request's body.
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RunBatchWithBody Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8994,8 +9223,8 @@ type ClientInterface interface {
 
 	// RunBatch Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9020,7 +9249,7 @@ type ClientInterface interface {
 	// ListBoots Search boot reports
 	//
 	// KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9032,7 +9261,7 @@ type ClientInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9044,7 +9273,7 @@ type ClientInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9074,9 +9303,9 @@ type ClientInterface interface {
 
 	// SignalBootActionWithBody Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9085,9 +9314,9 @@ type ClientInterface interface {
 
 	// SignalBootAction Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9096,9 +9325,9 @@ type ClientInterface interface {
 
 	// GetBootFiles Get the files of a node's boot actions
 	//
-	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
-	// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9113,7 +9342,7 @@ type ClientInterface interface {
 	// ListBuilds Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9122,7 +9351,8 @@ type ClientInterface interface {
 
 	// CreateBuildWithBody Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9133,7 +9363,8 @@ type ClientInterface interface {
 
 	// CreateBuild Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9172,7 +9403,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBootWithBody Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type.
@@ -9182,7 +9414,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBoot Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -9193,10 +9426,20 @@ type ClientInterface interface {
 	// ReceiveLavaTestWithBody Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9206,10 +9449,20 @@ type ClientInterface interface {
 	// ReceiveLavaTest Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9293,7 +9546,7 @@ type ClientInterface interface {
 
 	// ListCounts Count every collection
 	//
-	// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 	//
 	// Corresponds with GET /v1/count (the `ListCounts` operationId).
 	ListCounts(ctx context.Context, params *ListCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9315,7 +9568,7 @@ type ClientInterface interface {
 	// CreateDesignWithBody Store a design
 	//
 	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9331,21 +9584,21 @@ type ClientInterface interface {
 
 	// GetDesign Show a stored design
 	//
-	// Slipway: what is known of a stored design, without its documents.
+	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
 	// Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
 	GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDesignDocuments Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+	// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 	GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DownloadResult Download the current result of a run
 	//
-	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 	//
 	// Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
 	DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9364,7 +9617,7 @@ type ClientInterface interface {
 
 	// GetFile Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 	//
 	// Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 	GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9396,14 +9649,14 @@ type ClientInterface interface {
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcases(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetLabHealth Say whether the lab works
+	// GetLabHealth Check whether the lab works
 	//
 	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 	//
 	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
 	GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetExtendedHealth Say what in the lab does not work
+	// GetExtendedHealth List what in the lab does not work
 	//
 	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 	//
@@ -9413,7 +9666,7 @@ type ClientInterface interface {
 	// ListJobs Search jobs
 	//
 	// KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9422,8 +9675,8 @@ type ClientInterface interface {
 
 	// CreateJobWithBody Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9432,8 +9685,8 @@ type ClientInterface interface {
 
 	// CreateJob Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9471,7 +9724,7 @@ type ClientInterface interface {
 	// ListLabs Search labs
 	//
 	// KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -9480,8 +9733,8 @@ type ClientInterface interface {
 
 	// CreateLabWithBody Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9490,8 +9743,8 @@ type ClientInterface interface {
 
 	// CreateLab Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9539,8 +9792,8 @@ type ClientInterface interface {
 
 	// RegisterMachineWithBody Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9549,17 +9802,17 @@ type ClientInterface interface {
 
 	// RegisterMachine Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
 	RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeleteMachine Forget a machine
+	// DeleteMachine Delete a machine
 	//
-	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 	//
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9593,15 +9846,15 @@ type ClientInterface interface {
 
 	// PollMachineWork Ask for work
 	//
-	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+	// after `wait` seconds at most. Each call shows that the machine is alive.
 	//
 	// Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
 	PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReportMachineWorkWithBody Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9610,7 +9863,7 @@ type ClientInterface interface {
 
 	// ReportMachineWork Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9628,8 +9881,8 @@ type ClientInterface interface {
 	// GetNetbootScript Get the iPXE script of a machine
 	//
 	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-	// boots from are 404.
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+	// that no node boots from.
 	//
 	// Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
 	GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9666,14 +9919,14 @@ type ClientInterface interface {
 
 	// ListNodeBuildData List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 	ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateNodeBuildDataWithBody Post build data of a node
 	//
-	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 	// the type that `Content-Type` names.
 	//
 	// Takes any type of body and a specified content type.
@@ -9683,7 +9936,7 @@ type ClientInterface interface {
 
 	// GetNodeManifest Get the deploy manifest of a node
 	//
-	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
@@ -9691,7 +9944,7 @@ type ClientInterface interface {
 
 	// GetOrganisation Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 	//
@@ -9709,8 +9962,8 @@ type ClientInterface interface {
 
 	// PostResultWithBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9725,8 +9978,8 @@ type ClientInterface interface {
 
 	// PostResult Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9741,8 +9994,8 @@ type ClientInterface interface {
 
 	// PostResultWithFormdataBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -9782,8 +10035,8 @@ type ClientInterface interface {
 
 	// DeleteProduct Delete a product
 	//
-	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 	//
 	// Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
 	DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9952,36 +10205,36 @@ type ClientInterface interface {
 	// ListTestEvents Follow the progress of test opportunities
 	//
 	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
 	ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListOpportunities List test opportunities
 	//
-	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
 	ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOpportunity Read a test opportunity
 	//
-	// One test opportunity (SPI). One that waits says why.
+	// One test opportunity (SPI). A waiting one says why it waits.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 	GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelOpportunityWithBody Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9990,21 +10243,21 @@ type ClientInterface interface {
 
 	// CancelOpportunity Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
 	CancelOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ReadOutput Read the console output of a test opportunity
+	// GetOutput Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
-	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-	ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+	GetOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendOutputWithBody Append to the console output of a test opportunity
 	//
@@ -10019,7 +10272,7 @@ type ClientInterface interface {
 	// ReleaseOpportunityWithBody Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10029,7 +10282,7 @@ type ClientInterface interface {
 	// ReleaseOpportunity Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10048,7 +10301,7 @@ type ClientInterface interface {
 	//
 	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
 	ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10057,7 +10310,7 @@ type ClientInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -10071,7 +10324,7 @@ type ClientInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -10144,8 +10397,8 @@ type ClientInterface interface {
 
 	// DeleteTestSpec Delete a test spec
 	//
-	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Opportunities and results keep what they know of it.
+	// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Opportunities and results keep what they know of it.
 	//
 	// Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
 	DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10195,7 +10448,7 @@ type ClientInterface interface {
 
 	// GetProfile Say who one is
 	//
-	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 	//
 	// Corresponds with GET /v1/profile (the `GetProfile` operationId).
 	GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10227,9 +10480,9 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
 	CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// DeletePublicKey Remove one's key
+	// DeletePublicKey Delete one's key
 	//
-	// RefStack: results that were signed with it keep their owner.
+	// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 	//
 	// Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
 	DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10345,7 +10598,7 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
 	UpdatePublishedResult(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetResultMeta Read what is noted about a result
+	// GetResultMeta Read the notes on a result
 	//
 	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 	//
@@ -10393,8 +10646,8 @@ type ClientInterface interface {
 
 	// CreateRunWithBody Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10403,8 +10656,8 @@ type ClientInterface interface {
 
 	// CreateRun Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10427,14 +10680,14 @@ type ClientInterface interface {
 
 	// ListRunResults List the results of a run
 	//
-	// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+	// All attempts of a run, newest first (RefStack kept only the last).
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results (the `ListRunResults` operationId).
 	ListRunResults(ctx context.Context, testID TestID, params *ListRunResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRunResult Read a result
 	//
-	// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+	// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 	GetRunResult(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10462,8 +10715,8 @@ type ClientInterface interface {
 
 	// GetAttachment Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-	// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+	// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/tests/{n}/attachments/{k} (the `GetAttachment` operationId).
 	GetAttachment(ctx context.Context, testID TestID, resultID ResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10607,8 +10860,8 @@ type ClientInterface interface {
 	// GetSubunit Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+	// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
 	GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10645,16 +10898,16 @@ type ClientInterface interface {
 
 	// GetSubunitAttachment Download an attachment of a stream
 	//
-	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-	// is always `application/octet-stream`, to be saved and not to be shown.
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+	// the answer is always `application/octet-stream`, to be saved and not to be shown.
 	//
 	// Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
 	GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PurgeTasks Delete old tasks
 	//
-	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-	// over stay, and so do build data and boot actions.
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+	// stay, and so do build data and boot actions.
 	//
 	// Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
 	PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10671,7 +10924,7 @@ type ClientInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -10685,7 +10938,7 @@ type ClientInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -10697,8 +10950,8 @@ type ClientInterface interface {
 
 	// CancelTask Cancel a task
 	//
-	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-	// being done is told to stop. The result of a cancelled task is `failure`.
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+	// work in progress is told to stop. The result of a cancelled task is `failure`.
 	//
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10713,25 +10966,26 @@ type ClientInterface interface {
 
 	// ListTaskBuildData List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// SearchTests Search single tests from every source
+	// SearchTestResults Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
+	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
-	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-	SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+	SearchTestResults(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTestCases Search test cases
 	//
 	// KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -10740,7 +10994,8 @@ type ClientInterface interface {
 
 	// CreateTestCaseWithBody Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10749,7 +11004,8 @@ type ClientInterface interface {
 
 	// CreateTestCase Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10805,7 +11061,7 @@ type ClientInterface interface {
 	// ListTestGroups Search test groups
 	//
 	// KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -10814,9 +11070,11 @@ type ClientInterface interface {
 
 	// CreateTestGroupWithBody Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10825,9 +11083,11 @@ type ClientInterface interface {
 
 	// CreateTestGroup Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10850,7 +11110,7 @@ type ClientInterface interface {
 
 	// DeleteTestGroup Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 	DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10897,7 +11157,7 @@ type ClientInterface interface {
 	// ListTokens Search tokens
 	//
 	// KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -10906,7 +11166,7 @@ type ClientInterface interface {
 
 	// CreateTokenWithBody Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10915,7 +11175,7 @@ type ClientInterface interface {
 
 	// CreateToken Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10963,8 +11223,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatusWithBody Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10973,8 +11233,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatus Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10983,8 +11243,8 @@ type ClientInterface interface {
 
 	// UpdateTestStatusWithFormdataBody Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -11077,7 +11337,7 @@ type ClientInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11089,7 +11349,7 @@ type ClientInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11207,7 +11467,7 @@ func (c *Client) GetVersions(ctx context.Context, params *GetVersionsParams, req
 	return c.Client.Do(req)
 }
 
-// GetHealth Say that the process lives
+// GetHealth Check that the process is alive
 //
 // Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 //
@@ -11244,7 +11504,7 @@ func (c *Client) GetMetrics(ctx context.Context, reqEditors ...RequestEditorFn) 
 // GetOpenAPIJSON Read this document as JSON
 //
 // Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-// explorer is closed: then any good credential will do.
+// explorer is closed: then any valid credential is enough.
 //
 // Corresponds with GET /openapi.json (the `GetOpenAPIJSON` operationId).
 func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11262,7 +11522,7 @@ func (c *Client) GetOpenAPIJSON(ctx context.Context, reqEditors ...RequestEditor
 // GetOpenAPIYAML Read this document as YAML
 //
 // Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-// the server's explorer is closed: then any good credential will do.
+// the server's explorer is closed: then any valid credential is enough.
 //
 // Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11277,7 +11537,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 	return c.Client.Do(req)
 }
 
-// GetReadiness Say whether the server can serve
+// GetReadiness Check whether the server is ready
 //
 // Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 //
@@ -11296,7 +11556,7 @@ func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn
 
 // GetVersion Describe version 1 of the API
 //
-// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 // answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 //
 // Corresponds with GET /v1 (the `GetVersion` operationId).
@@ -11314,8 +11574,8 @@ func (c *Client) GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // ListAccessTokens List API tokens
 //
-// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-// of that tenant and of none), everybody else those of the caller's own owner.
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 //
 // Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11332,9 +11592,9 @@ func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensP
 
 // CreateAccessTokenWithBody Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11353,9 +11613,9 @@ func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType stri
 
 // CreateAccessToken Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11392,7 +11652,7 @@ func (c *Client) RevokeAccessToken(ctx context.Context, tokenID string, reqEdito
 
 // GetAccessToken Read an API token
 //
-// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 //
 // Corresponds with GET /v1/access-tokens/{token_id} (the `GetAccessToken` operationId).
 func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11410,7 +11670,7 @@ func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors 
 // RotateAccessTokenWithBody Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11430,7 +11690,7 @@ func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, 
 // RotateAccessToken Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11464,13 +11724,13 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 	return c.Client.Do(req)
 }
 
-// RemoveAgent Remove an agent
+// DeleteAgent Delete an agent
 //
-// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
 //
-// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-func (c *Client) RemoveAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRemoveAgentRequest(c.Server, agentID)
+// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentRequest(c.Server, agentID)
 	if err != nil {
 		return nil, err
 	}
@@ -11500,7 +11760,7 @@ func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...Re
 
 // UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11519,7 +11779,7 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, conte
 
 // UpdateAgent Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11538,7 +11798,7 @@ func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAg
 
 // RegisterAgentWithBody Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11557,7 +11817,7 @@ func (c *Client) RegisterAgentWithBody(ctx context.Context, agentID AgentID, con
 
 // RegisterAgent Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11576,7 +11836,7 @@ func (c *Client) RegisterAgent(ctx context.Context, agentID AgentID, body Regist
 
 // SendHeartbeatWithBody Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11595,7 +11855,7 @@ func (c *Client) SendHeartbeatWithBody(ctx context.Context, agentID AgentID, con
 
 // SendHeartbeat Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11659,8 +11919,8 @@ func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *P
 // ListAudit Read the audit log
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-// ends. There is never a credential in it, nor a request's body.
+// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+// before its answer ends. The log never holds a credential or a request's body.
 //
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11677,8 +11937,8 @@ func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEdit
 
 // RunBatchWithBody Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11697,8 +11957,8 @@ func (c *Client) RunBatchWithBody(ctx context.Context, contentType string, body 
 
 // RunBatch Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11753,7 +12013,7 @@ func (c *Client) DeleteBoots(ctx context.Context, params *DeleteBootsParams, req
 // ListBoots Search boot reports
 //
 // KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -11775,7 +12035,7 @@ func (c *Client) ListBoots(ctx context.Context, params *ListBootsParams, reqEdit
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -11797,7 +12057,7 @@ func (c *Client) CreateBootWithBody(ctx context.Context, contentType string, bod
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11867,9 +12127,9 @@ func (c *Client) GetBoot(ctx context.Context, bootID BootID, params *GetBootPara
 
 // SignalBootActionWithBody Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -11888,9 +12148,9 @@ func (c *Client) SignalBootActionWithBody(ctx context.Context, actionID string, 
 
 // SignalBootAction Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -11909,9 +12169,9 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 
 // GetBootFiles Get the files of a node's boot actions
 //
-// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
-// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -11946,7 +12206,7 @@ func (c *Client) GetBootUnits(ctx context.Context, hostname LabHostname, reqEdit
 // ListBuilds Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -11965,7 +12225,8 @@ func (c *Client) ListBuilds(ctx context.Context, params *ListBuildsParams, reqEd
 
 // CreateBuildWithBody Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -11986,7 +12247,8 @@ func (c *Client) CreateBuildWithBody(ctx context.Context, contentType string, bo
 
 // CreateBuild Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12075,7 +12337,8 @@ func (c *Client) GetBuild(ctx context.Context, buildID BuildID, params *GetBuild
 
 // ReceiveLavaBootWithBody Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type.
@@ -12095,7 +12358,8 @@ func (c *Client) ReceiveLavaBootWithBody(ctx context.Context, params *ReceiveLav
 
 // ReceiveLavaBoot Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type.
@@ -12116,10 +12380,20 @@ func (c *Client) ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootPar
 // ReceiveLavaTestWithBody Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12139,10 +12413,20 @@ func (c *Client) ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLav
 // ReceiveLavaTest Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12326,7 +12610,7 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 
 // ListCounts Count every collection
 //
-// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 //
 // Corresponds with GET /v1/count (the `ListCounts` operationId).
 func (c *Client) ListCounts(ctx context.Context, params *ListCountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12378,7 +12662,7 @@ func (c *Client) ListDesigns(ctx context.Context, params *ListDesignsParams, req
 // CreateDesignWithBody Store a design
 //
 // Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12414,7 +12698,7 @@ func (c *Client) DeleteDesign(ctx context.Context, design string, reqEditors ...
 
 // GetDesign Show a stored design
 //
-// Slipway: what is known of a stored design, without its documents.
+// Slipway: the name, size and digest of a stored design, without its documents.
 //
 // Corresponds with GET /v1/designs/{design} (the `GetDesign` operationId).
 func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12431,7 +12715,7 @@ func (c *Client) GetDesign(ctx context.Context, design string, reqEditors ...Req
 
 // GetDesignDocuments Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 //
 // Corresponds with GET /v1/designs/{design}/documents (the `GetDesignDocuments` operationId).
 func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12448,7 +12732,7 @@ func (c *Client) GetDesignDocuments(ctx context.Context, design string, reqEdito
 
 // DownloadResult Download the current result of a run
 //
-// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 //
 // Corresponds with GET /v1/download-result/{test_id} (the `DownloadResult` operationId).
 func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12487,7 +12771,7 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 
 // GetFile Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 //
 // Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12557,7 +12841,7 @@ func (c *Client) GetTestcases(ctx context.Context, params *GetTestcasesParams, r
 	return c.Client.Do(req)
 }
 
-// GetLabHealth Say whether the lab works
+// GetLabHealth Check whether the lab works
 //
 // Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 //
@@ -12574,7 +12858,7 @@ func (c *Client) GetLabHealth(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
-// GetExtendedHealth Say what in the lab does not work
+// GetExtendedHealth List what in the lab does not work
 //
 // Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 //
@@ -12594,7 +12878,7 @@ func (c *Client) GetExtendedHealth(ctx context.Context, reqEditors ...RequestEdi
 // ListJobs Search jobs
 //
 // KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -12613,8 +12897,8 @@ func (c *Client) ListJobs(ctx context.Context, params *ListJobsParams, reqEditor
 
 // CreateJobWithBody Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12633,8 +12917,8 @@ func (c *Client) CreateJobWithBody(ctx context.Context, contentType string, body
 
 // CreateJob Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12722,7 +13006,7 @@ func (c *Client) GetJob(ctx context.Context, jobID JobID, params *GetJobParams, 
 // ListLabs Search labs
 //
 // KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -12741,8 +13025,8 @@ func (c *Client) ListLabs(ctx context.Context, params *ListLabsParams, reqEditor
 
 // CreateLabWithBody Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12761,8 +13045,8 @@ func (c *Client) CreateLabWithBody(ctx context.Context, contentType string, body
 
 // CreateLab Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12870,8 +13154,8 @@ func (c *Client) ListMachines(ctx context.Context, params *ListMachinesParams, r
 
 // RegisterMachineWithBody Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12890,8 +13174,8 @@ func (c *Client) RegisterMachineWithBody(ctx context.Context, contentType string
 
 // RegisterMachine Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -12908,9 +13192,9 @@ func (c *Client) RegisterMachine(ctx context.Context, body RegisterMachineJSONRe
 	return c.Client.Do(req)
 }
 
-// DeleteMachine Forget a machine
+// DeleteMachine Delete a machine
 //
-// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 //
 // Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 func (c *Client) DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12984,8 +13268,8 @@ func (c *Client) UpdateMachine(ctx context.Context, machineID LabMachineID, body
 
 // PollMachineWork Ask for work
 //
-// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-// `wait` seconds at the most. Asking keeps the machine known as alive.
+// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+// after `wait` seconds at most. Each call shows that the machine is alive.
 //
 // Corresponds with GET /v1/machines/{machine_id}/work (the `PollMachineWork` operationId).
 func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, params *PollMachineWorkParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13002,7 +13286,7 @@ func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, pa
 
 // ReportMachineWorkWithBody Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13021,7 +13305,7 @@ func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMac
 
 // ReportMachineWork Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13059,8 +13343,8 @@ func (c *Client) GetNetboot(ctx context.Context, reqEditors ...RequestEditorFn) 
 // GetNetbootScript Get the iPXE script of a machine
 //
 // Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-// boots from are 404.
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+// that no node boots from.
 //
 // Corresponds with GET /v1/netboot/{boot_key}/{mac}/ipxe (the `GetNetbootScript` operationId).
 func (c *Client) GetNetbootScript(ctx context.Context, bootKey string, mac string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13137,7 +13421,7 @@ func (c *Client) ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // ListNodeBuildData List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 //
 // Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13154,7 +13438,7 @@ func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, pa
 
 // CreateNodeBuildDataWithBody Post build data of a node
 //
-// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 // the type that `Content-Type` names.
 //
 // Takes any type of body and a specified content type.
@@ -13174,7 +13458,7 @@ func (c *Client) CreateNodeBuildDataWithBody(ctx context.Context, hostname LabHo
 
 // GetNodeManifest Get the deploy manifest of a node
 //
-// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 // the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 //
 // Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
@@ -13192,7 +13476,7 @@ func (c *Client) GetNodeManifest(ctx context.Context, hostname LabHostname, reqE
 
 // GetOrganisation Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -13228,8 +13512,8 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 
 // PostResultWithBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13254,8 +13538,8 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 
 // PostResult Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13280,8 +13564,8 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 
 // PostResultWithFormdataBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -13361,8 +13645,8 @@ func (c *Client) CreateProduct(ctx context.Context, params *CreateProductParams,
 
 // DeleteProduct Delete a product
 //
-// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 //
 // Corresponds with DELETE /v1/products/{product_id} (the `DeleteProduct` operationId).
 func (c *Client) DeleteProduct(ctx context.Context, productID ProductID, params *DeleteProductParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13711,14 +13995,14 @@ func (c *Client) AdvertiseSnap(ctx context.Context, productID ProductID, params 
 // ListTestEvents Follow the progress of test opportunities
 //
 // SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 // where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 // `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/events (the `ListTestEvents` operationId).
 func (c *Client) ListTestEvents(ctx context.Context, productID ProductID, params *ListTestEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13735,7 +14019,7 @@ func (c *Client) ListTestEvents(ctx context.Context, productID ProductID, params
 
 // ListOpportunities List test opportunities
 //
-// The test opportunities of a product (SPI), newest first. One that waits says why.
+// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities (the `ListOpportunities` operationId).
 func (c *Client) ListOpportunities(ctx context.Context, productID ProductID, params *ListOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13752,7 +14036,7 @@ func (c *Client) ListOpportunities(ctx context.Context, productID ProductID, par
 
 // GetOpportunity Read a test opportunity
 //
-// One test opportunity (SPI). One that waits says why.
+// One test opportunity (SPI). A waiting one says why it waits.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13769,8 +14053,8 @@ func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOp
 
 // CancelOpportunityWithBody Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13789,8 +14073,8 @@ func (c *Client) CancelOpportunityWithBody(ctx context.Context, productID Produc
 
 // CancelOpportunity Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13807,14 +14091,14 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 	return c.Client.Do(req)
 }
 
-// ReadOutput Read the console output of a test opportunity
+// GetOutput Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
-// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-func (c *Client) ReadOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReadOutputRequest(c.Server, productID, testOpportunityID, params)
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+func (c *Client) GetOutput(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOutputRequest(c.Server, productID, testOpportunityID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13848,7 +14132,7 @@ func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, 
 // ReleaseOpportunityWithBody Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13868,7 +14152,7 @@ func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID Produ
 // ReleaseOpportunity Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13907,7 +14191,7 @@ func (c *Client) RetryOpportunity(ctx context.Context, productID ProductID, test
 //
 // SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 // the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results (the `ListTestResults` operationId).
 func (c *Client) ListTestResults(ctx context.Context, productID ProductID, params *ListTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13926,7 +14210,7 @@ func (c *Client) ListTestResults(ctx context.Context, productID ProductID, param
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -13950,7 +14234,7 @@ func (c *Client) PostTestResultWithBody(ctx context.Context, productID ProductID
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -14113,8 +14397,8 @@ func (c *Client) CreateTestSpec(ctx context.Context, productID ProductID, params
 
 // DeleteTestSpec Delete a test spec
 //
-// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Opportunities and results keep what they know of it.
+// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Opportunities and results keep what they know of it.
 //
 // Corresponds with DELETE /v1/products/{product_id}/testspecs/{spec_id} (the `DeleteTestSpec` operationId).
 func (c *Client) DeleteTestSpec(ctx context.Context, productID ProductID, specID SpecID, params *DeleteTestSpecParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14224,7 +14508,7 @@ func (c *Client) ReplaceTestSpec(ctx context.Context, productID ProductID, specI
 
 // GetProfile Say who one is
 //
-// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 //
 // Corresponds with GET /v1/profile (the `GetProfile` operationId).
 func (c *Client) GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14296,9 +14580,9 @@ func (c *Client) CreatePublicKey(ctx context.Context, body CreatePublicKeyJSONRe
 	return c.Client.Do(req)
 }
 
-// DeletePublicKey Remove one's key
+// DeletePublicKey Delete one's key
 //
-// RefStack: results that were signed with it keep their owner.
+// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 //
 // Corresponds with DELETE /v1/profile/pubkeys/{key_id} (the `DeletePublicKey` operationId).
 func (c *Client) DeletePublicKey(ctx context.Context, keyID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14544,7 +14828,7 @@ func (c *Client) UpdatePublishedResult(ctx context.Context, publishedID string, 
 	return c.Client.Do(req)
 }
 
-// GetResultMeta Read what is noted about a result
+// GetResultMeta Read the notes on a result
 //
 // RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 //
@@ -14652,8 +14936,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 
 // CreateRunWithBody Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14672,8 +14956,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 
 // CreateRun Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14726,7 +15010,7 @@ func (c *Client) GetRun(ctx context.Context, testID TestID, reqEditors ...Reques
 
 // ListRunResults List the results of a run
 //
-// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+// All attempts of a run, newest first (RefStack kept only the last).
 //
 // Corresponds with GET /v1/runs/{test_id}/results (the `ListRunResults` operationId).
 func (c *Client) ListRunResults(ctx context.Context, testID TestID, params *ListRunResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14743,7 +15027,7 @@ func (c *Client) ListRunResults(ctx context.Context, testID TestID, params *List
 
 // GetRunResult Read a result
 //
-// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 func (c *Client) GetRunResult(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14811,8 +15095,8 @@ func (c *Client) GetTest(ctx context.Context, testID TestID, resultID ResultID, 
 
 // GetAttachment Download an attachment of a test
 //
-// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id}/tests/{n}/attachments/{k} (the `GetAttachment` operationId).
 func (c *Client) GetAttachment(ctx context.Context, testID TestID, resultID ResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15116,8 +15400,8 @@ func (c *Client) DeleteSubunit(ctx context.Context, subunitID string, reqEditors
 // GetSubunit Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Corresponds with GET /v1/subunit/{subunit_id} (the `GetSubunit` operationId).
 func (c *Client) GetSubunit(ctx context.Context, subunitID string, params *GetSubunitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15194,8 +15478,8 @@ func (c *Client) LinkSubunitWithFormdataBody(ctx context.Context, subunitID stri
 
 // GetSubunitAttachment Download an attachment of a stream
 //
-// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-// is always `application/octet-stream`, to be saved and not to be shown.
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+// the answer is always `application/octet-stream`, to be saved and not to be shown.
 //
 // Corresponds with GET /v1/subunit/{subunit_id}/attachments/{test_run_id}/{k} (the `GetSubunitAttachment` operationId).
 func (c *Client) GetSubunitAttachment(ctx context.Context, subunitID string, testRunID int32, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15212,8 +15496,8 @@ func (c *Client) GetSubunitAttachment(ctx context.Context, subunitID string, tes
 
 // PurgeTasks Delete old tasks
 //
-// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-// over stay, and so do build data and boot actions.
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+// stay, and so do build data and boot actions.
 //
 // Corresponds with DELETE /v1/tasks (the `PurgeTasks` operationId).
 func (c *Client) PurgeTasks(ctx context.Context, params *PurgeTasksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15250,7 +15534,7 @@ func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEdit
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -15274,7 +15558,7 @@ func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, bod
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -15296,8 +15580,8 @@ func (c *Client) CreateTask(ctx context.Context, body CreateTaskJSONRequestBody,
 
 // CancelTask Cancel a task
 //
-// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-// being done is told to stop. The result of a cancelled task is `failure`.
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+// work in progress is told to stop. The result of a cancelled task is `failure`.
 //
 // Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 func (c *Client) CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15332,7 +15616,7 @@ func (c *Client) GetTask(ctx context.Context, taskID LabTaskID, params *GetTaskP
 
 // ListTaskBuildData List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 //
 // Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15347,16 +15631,17 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 	return c.Client.Do(req)
 }
 
-// SearchTests Search single tests from every source
+// SearchTestResults Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
+// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
-// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchTestsRequest(c.Server, params)
+// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+func (c *Client) SearchTestResults(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchTestResultsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -15370,7 +15655,7 @@ func (c *Client) SearchTests(ctx context.Context, params *SearchTestsParams, req
 // ListTestCases Search test cases
 //
 // KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -15389,7 +15674,8 @@ func (c *Client) ListTestCases(ctx context.Context, params *ListTestCasesParams,
 
 // CreateTestCaseWithBody Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15408,7 +15694,8 @@ func (c *Client) CreateTestCaseWithBody(ctx context.Context, contentType string,
 
 // CreateTestCase Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15534,7 +15821,7 @@ func (c *Client) UpdateTestCase(ctx context.Context, testCaseID TestCaseID, body
 // ListTestGroups Search test groups
 //
 // KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -15553,9 +15840,11 @@ func (c *Client) ListTestGroups(ctx context.Context, params *ListTestGroupsParam
 
 // CreateTestGroupWithBody Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type.
 //
@@ -15574,9 +15863,11 @@ func (c *Client) CreateTestGroupWithBody(ctx context.Context, contentType string
 
 // CreateTestGroup Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15629,7 +15920,7 @@ func (c *Client) ListTestGroupValues(ctx context.Context, fieldName FieldName, p
 
 // DeleteTestGroup Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 func (c *Client) DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -15736,7 +16027,7 @@ func (c *Client) GetTestRegression(ctx context.Context, regressionID RegressionI
 // ListTokens Search tokens
 //
 // KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -15755,7 +16046,7 @@ func (c *Client) ListTokens(ctx context.Context, params *ListTokensParams, reqEd
 
 // CreateTokenWithBody Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15774,7 +16065,7 @@ func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, bo
 
 // CreateToken Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15882,8 +16173,8 @@ func (c *Client) UpdateToken(ctx context.Context, token KernelTokenKey, body Upd
 
 // UpdateTestStatusWithBody Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes any type of body and a specified content type.
 //
@@ -15902,8 +16193,8 @@ func (c *Client) UpdateTestStatusWithBody(ctx context.Context, params *UpdateTes
 
 // UpdateTestStatus Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15922,8 +16213,8 @@ func (c *Client) UpdateTestStatus(ctx context.Context, params *UpdateTestStatusP
 
 // UpdateTestStatusWithFormdataBody Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -16116,7 +16407,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes any type of body and a specified content type.
 //
@@ -16138,7 +16429,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16953,8 +17244,8 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 	return req, nil
 }
 
-// NewRemoveAgentRequest constructs an http.Request for the RemoveAgent method
-func NewRemoveAgentRequest(server string, agentID AgentID) (*http.Request, error) {
+// NewDeleteAgentRequest constructs an http.Request for the DeleteAgent method
+func NewDeleteAgentRequest(server string, agentID AgentID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -24355,8 +24646,8 @@ func NewCancelOpportunityRequestWithBody(server string, productID ProductID, tes
 	return req, nil
 }
 
-// NewReadOutputRequest constructs an http.Request for the ReadOutput method
-func NewReadOutputRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams) (*http.Request, error) {
+// NewGetOutputRequest constructs an http.Request for the GetOutput method
+func NewGetOutputRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -27957,8 +28248,8 @@ func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request
 	return req, nil
 }
 
-// NewSearchTestsRequest constructs an http.Request for the SearchTests method
-func NewSearchTestsRequest(server string, params *SearchTestsParams) (*http.Request, error) {
+// NewSearchTestResultsRequest constructs an http.Request for the SearchTestResults method
+func NewSearchTestResultsRequest(server string, params *SearchTestResultsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -31652,7 +31943,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersionsWithResponse(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*GetVersionsResp, error)
 
-	// GetHealthWithResponse Say that the process lives
+	// GetHealthWithResponse Check that the process is alive
 	//
 	// Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 	//
@@ -31673,7 +31964,7 @@ type ClientWithResponsesInterface interface {
 	// GetOpenAPIJSONWithResponse Read this document as JSON
 	//
 	// Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-	// explorer is closed: then any good credential will do.
+	// explorer is closed: then any valid credential is enough.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31683,14 +31974,14 @@ type ClientWithResponsesInterface interface {
 	// GetOpenAPIYAMLWithResponse Read this document as YAML
 	//
 	// Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-	// the server's explorer is closed: then any good credential will do.
+	// the server's explorer is closed: then any valid credential is enough.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /openapi.yaml (the `GetOpenAPIYAML` operationId).
 	GetOpenAPIYAMLWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOpenAPIYAMLResp, error)
 
-	// GetReadinessWithResponse Say whether the server can serve
+	// GetReadinessWithResponse Check whether the server is ready
 	//
 	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 	//
@@ -31701,7 +31992,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetVersionWithResponse Describe version 1 of the API
 	//
-	// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+	// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 	// answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -31711,8 +32002,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccessTokensWithResponse List API tokens
 	//
-	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-	// of that tenant and of none), everybody else those of the caller's own owner.
+	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31721,9 +32012,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccessTokenWithBodyWithResponse Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31732,9 +32023,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccessTokenWithResponse Make an API token
 	//
-	// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+	// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 	// random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-	// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+	// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31753,7 +32044,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccessTokenWithResponse Read an API token
 	//
-	// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+	// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31763,7 +32054,7 @@ type ClientWithResponsesInterface interface {
 	// RotateAccessTokenWithBodyWithResponse Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31773,7 +32064,7 @@ type ClientWithResponsesInterface interface {
 	// RotateAccessTokenWithResponse Replace an API token
 	//
 	// Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-	// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+	// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31789,14 +32080,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgentsWithResponse(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*ListAgentsResp, error)
 
-	// RemoveAgentWithResponse Remove an agent
+	// DeleteAgentWithResponse Delete an agent
 	//
-	// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-	RemoveAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error)
+	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+	DeleteAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error)
 
 	// GetAgentWithResponse Read an agent
 	//
@@ -31809,7 +32100,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31818,7 +32109,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31827,7 +32118,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithBodyWithResponse Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31836,7 +32127,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithResponse Register an agent
 	//
-	// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31845,7 +32136,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithBodyWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31854,7 +32145,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31888,8 +32179,8 @@ type ClientWithResponsesInterface interface {
 	// ListAuditWithResponse Read the audit log
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-	// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-	// ends. There is never a credential in it, nor a request's body.
+	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+	// before its answer ends. The log never holds a credential or a request's body.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31898,8 +32189,8 @@ type ClientWithResponsesInterface interface {
 
 	// RunBatchWithBodyWithResponse Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31908,8 +32199,8 @@ type ClientWithResponsesInterface interface {
 
 	// RunBatchWithResponse Ask several questions at once
 	//
-	// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-	// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31938,7 +32229,7 @@ type ClientWithResponsesInterface interface {
 	// ListBootsWithResponse Search boot reports
 	//
 	// KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -31952,7 +32243,7 @@ type ClientWithResponsesInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31964,7 +32255,7 @@ type ClientWithResponsesInterface interface {
 	// KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 	// must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 	// the first and keeps its id.
-	// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+	// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32000,9 +32291,9 @@ type ClientWithResponsesInterface interface {
 
 	// SignalBootActionWithBodyWithResponse Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32011,9 +32302,9 @@ type ClientWithResponsesInterface interface {
 
 	// SignalBootActionWithResponse Report on a boot action
 	//
-	// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-	// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-	// (400), whether it is over (409).
+	// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+	// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+	// (400), whether the action has ended (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32022,9 +32313,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
-	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-	// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
-	// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
+	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32043,7 +32334,7 @@ type ClientWithResponsesInterface interface {
 	// ListBuildsWithResponse Search builds
 	//
 	// KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32054,7 +32345,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithBodyWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32065,7 +32357,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32112,7 +32405,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32122,7 +32416,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -32133,10 +32428,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32146,10 +32451,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32239,7 +32554,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListCountsWithResponse Count every collection
 	//
-	// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32267,7 +32582,7 @@ type ClientWithResponsesInterface interface {
 	// CreateDesignWithBodyWithResponse Store a design
 	//
 	// Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-	// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+	// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32285,7 +32600,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignWithResponse Show a stored design
 	//
-	// Slipway: what is known of a stored design, without its documents.
+	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32294,7 +32609,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDesignDocumentsWithResponse Get the documents of a stored design
 	//
-	// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+	// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32303,7 +32618,7 @@ type ClientWithResponsesInterface interface {
 
 	// DownloadResultWithResponse Download the current result of a run
 	//
-	// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+	// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32326,7 +32641,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32366,7 +32681,7 @@ type ClientWithResponsesInterface interface {
 	// Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 	GetTestcasesWithResponse(ctx context.Context, params *GetTestcasesParams, reqEditors ...RequestEditorFn) (*GetTestcasesResp, error)
 
-	// GetLabHealthWithResponse Say whether the lab works
+	// GetLabHealthWithResponse Check whether the lab works
 	//
 	// Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 	//
@@ -32375,7 +32690,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/health (the `GetLabHealth` operationId).
 	GetLabHealthWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetLabHealthResp, error)
 
-	// GetExtendedHealthWithResponse Say what in the lab does not work
+	// GetExtendedHealthWithResponse List what in the lab does not work
 	//
 	// Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 	//
@@ -32387,7 +32702,7 @@ type ClientWithResponsesInterface interface {
 	// ListJobsWithResponse Search jobs
 	//
 	// KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32398,8 +32713,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateJobWithBodyWithResponse Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32408,8 +32723,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateJobWithResponse Report the status of a job
 	//
-	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-	// that is not known is made. Of the branch only what follows its last slash counts.
+	// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+	// unknown job is created. Of the branch only what follows its last slash counts.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32455,7 +32770,7 @@ type ClientWithResponsesInterface interface {
 	// ListLabsWithResponse Search labs
 	//
 	// KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -32466,8 +32781,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithBodyWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32476,8 +32791,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-	// shown here and never again. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+	// is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32531,8 +32846,8 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterMachineWithBodyWithResponse Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32541,17 +32856,17 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterMachineWithResponse Register a machine
 	//
-	// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
 	RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
 
-	// DeleteMachineWithResponse Forget a machine
+	// DeleteMachineWithResponse Delete a machine
 	//
-	// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+	// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32589,8 +32904,8 @@ type ClientWithResponsesInterface interface {
 
 	// PollMachineWorkWithResponse Ask for work
 	//
-	// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-	// `wait` seconds at the most. Asking keeps the machine known as alive.
+	// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+	// after `wait` seconds at most. Each call shows that the machine is alive.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32599,7 +32914,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithBodyWithResponse Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32608,7 +32923,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithResponse Report on a piece of work
 	//
-	// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32628,8 +32943,8 @@ type ClientWithResponsesInterface interface {
 	// GetNetbootScriptWithResponse Get the iPXE script of a machine
 	//
 	// Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-	// boots from are 404.
+	// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+	// that no node boots from.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32670,7 +32985,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListNodeBuildDataWithResponse List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32679,7 +32994,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateNodeBuildDataWithBodyWithResponse Post build data of a node
 	//
-	// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+	// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 	// the type that `Content-Type` names.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32689,7 +33004,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetNodeManifestWithResponse Get the deploy manifest of a node
 	//
-	// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+	// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 	// the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -32699,7 +33014,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32721,8 +33036,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -32737,8 +33052,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -32753,8 +33068,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithFormdataBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-	// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -32796,8 +33111,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteProductWithResponse Delete a product
 	//
-	// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+	// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32978,14 +33293,14 @@ type ClientWithResponsesInterface interface {
 	// ListTestEventsWithResponse Follow the progress of test opportunities
 	//
 	// SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+	// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 	//
 	// With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 	// where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 	// `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 	//
 	// Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-	// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+	// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32994,7 +33309,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListOpportunitiesWithResponse List test opportunities
 	//
-	// The test opportunities of a product (SPI), newest first. One that waits says why.
+	// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33003,7 +33318,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOpportunityWithResponse Read a test opportunity
 	//
-	// One test opportunity (SPI). One that waits says why.
+	// One test opportunity (SPI). A waiting one says why it waits.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33012,8 +33327,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33022,23 +33337,23 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-	// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel (the `CancelOpportunity` operationId).
 	CancelOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelOpportunityResp, error)
 
-	// ReadOutputWithResponse Read the console output of a test opportunity
+	// GetOutputWithResponse Read the console output of a test opportunity
 	//
 	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-	ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error)
+	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+	GetOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*GetOutputResp, error)
 
 	// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 	//
@@ -33053,7 +33368,7 @@ type ClientWithResponsesInterface interface {
 	// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33063,7 +33378,7 @@ type ClientWithResponsesInterface interface {
 	// ReleaseOpportunityWithResponse Give a test opportunity back
 	//
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-	// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33084,7 +33399,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 	// the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+	// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33095,7 +33410,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -33109,7 +33424,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-	// A result whose lease ran out is taken while nobody else has picked the opportunity.
+	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -33194,8 +33509,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTestSpecWithResponse Delete a test spec
 	//
-	// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-	// cancelled. Opportunities and results keep what they know of it.
+	// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+	// cancels them. Opportunities and results keep what they know of it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33249,7 +33564,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetProfileWithResponse Say who one is
 	//
-	// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+	// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33285,9 +33600,9 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/profile/pubkeys (the `CreatePublicKey` operationId).
 	CreatePublicKeyWithResponse(ctx context.Context, body CreatePublicKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreatePublicKeyResp, error)
 
-	// DeletePublicKeyWithResponse Remove one's key
+	// DeletePublicKeyWithResponse Delete one's key
 	//
-	// RefStack: results that were signed with it keep their owner.
+	// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33419,7 +33734,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/results/{published_id} (the `UpdatePublishedResult` operationId).
 	UpdatePublishedResultWithResponse(ctx context.Context, publishedID string, body UpdatePublishedResultJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdatePublishedResultResp, error)
 
-	// GetResultMetaWithResponse Read what is noted about a result
+	// GetResultMetaWithResponse Read the notes on a result
 	//
 	// RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 	//
@@ -33475,8 +33790,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRunWithBodyWithResponse Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33485,8 +33800,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRunWithResponse Start a run
 	//
-	// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// With `run_token` the runner's calls for this run need it.
+	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+	// When the body has a `run_token`, the runner's calls for this run must carry it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33513,7 +33828,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListRunResultsWithResponse List the results of a run
 	//
-	// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+	// All attempts of a run, newest first (RefStack kept only the last).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33522,7 +33837,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRunResultWithResponse Read a result
 	//
-	// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+	// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33558,8 +33873,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAttachmentWithResponse Download an attachment of a test
 	//
-	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-	// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+	// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+	// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33721,8 +34036,8 @@ type ClientWithResponsesInterface interface {
 	// GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 	//
 	// RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-	// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+	// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+	// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33761,8 +34076,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetSubunitAttachmentWithResponse Download an attachment of a stream
 	//
-	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-	// is always `application/octet-stream`, to be saved and not to be shown.
+	// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+	// the answer is always `application/octet-stream`, to be saved and not to be shown.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33771,8 +34086,8 @@ type ClientWithResponsesInterface interface {
 
 	// PurgeTasksWithResponse Delete old tasks
 	//
-	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-	// over stay, and so do build data and boot actions.
+	// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+	// stay, and so do build data and boot actions.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33793,7 +34108,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -33807,7 +34122,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 	// that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-	// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+	// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -33819,8 +34134,8 @@ type ClientWithResponsesInterface interface {
 
 	// CancelTaskWithResponse Cancel a task
 	//
-	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-	// being done is told to stop. The result of a cancelled task is `failure`.
+	// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+	// work in progress is told to stop. The result of a cancelled task is `failure`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33839,29 +34154,30 @@ type ClientWithResponsesInterface interface {
 
 	// ListTaskBuildDataWithResponse List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
 
-	// SearchTestsWithResponse Search single tests from every source
+	// SearchTestResultsWithResponse Search single tests from every source
 	//
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-	// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
+	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-	SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error)
+	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+	SearchTestResultsWithResponse(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*SearchTestResultsResp, error)
 
 	// ListTestCasesWithResponse Search test cases
 	//
 	// KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -33872,7 +34188,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithBodyWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33881,7 +34198,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33945,7 +34263,7 @@ type ClientWithResponsesInterface interface {
 	// ListTestGroupsWithResponse Search test groups
 	//
 	// KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-	// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -33956,9 +34274,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithBodyWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33967,9 +34287,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33996,7 +34318,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTestGroupWithResponse Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -34051,7 +34373,7 @@ type ClientWithResponsesInterface interface {
 	// ListTokensWithResponse Search tokens
 	//
 	// KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-	// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+	// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 	// `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 	// `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 	//
@@ -34062,7 +34384,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTokenWithBodyWithResponse Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34071,7 +34393,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTokenWithResponse Make a token
 	//
-	// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+	// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34125,8 +34447,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithBodyWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34135,8 +34457,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34145,8 +34467,8 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateTestStatusWithFormdataBodyWithResponse Post a status message
 	//
-	// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-	// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+	// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+	// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34243,7 +34565,7 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34255,7 +34577,7 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-	// The secret is in this answer and nowhere else.
+	// The secret is shown only in this answer.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34763,13 +35085,13 @@ func (r ListAgentsResp) StatusCode() int {
 	return 0
 }
 
-type RemoveAgentResp struct {
+type DeleteAgentResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 }
 
 // Status returns HTTPResponse.Status
-func (r RemoveAgentResp) Status() string {
+func (r DeleteAgentResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -34777,7 +35099,7 @@ func (r RemoveAgentResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r RemoveAgentResp) StatusCode() int {
+func (r DeleteAgentResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -37339,21 +37661,21 @@ func (r CancelOpportunityResp) StatusCode() int {
 	return 0
 }
 
-// ReadOutputResp200Headers the declared response headers of an HTTP 200 response for ReadOutput
-type ReadOutputResp200Headers struct {
+// GetOutputResp200Headers the declared response headers of an HTTP 200 response for GetOutput
+type GetOutputResp200Headers struct {
 	ContentSecurityPolicy *string
 	XContentTypeOptions   *string
 }
 
-type ReadOutputResp struct {
+type GetOutputResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ReadOutputResp200Headers
+	Headers200 *GetOutputResp200Headers
 }
 
 // Status returns HTTPResponse.Status
-func (r ReadOutputResp) Status() string {
+func (r GetOutputResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -37361,7 +37683,7 @@ func (r ReadOutputResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r ReadOutputResp) StatusCode() int {
+func (r GetOutputResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -39097,22 +39419,22 @@ func (r ListTaskBuildDataResp) StatusCode() int {
 	return 0
 }
 
-// SearchTestsResp200Headers the declared response headers of an HTTP 200 response for SearchTests
-type SearchTestsResp200Headers struct {
+// SearchTestResultsResp200Headers the declared response headers of an HTTP 200 response for SearchTestResults
+type SearchTestResultsResp200Headers struct {
 	Link *string
 }
 
-type SearchTestsResp struct {
+type SearchTestResultsResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *FoundTestPage
+	JSON200 *FoundTestResultPage
 	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *SearchTestsResp200Headers
+	Headers200 *SearchTestResultsResp200Headers
 }
 
 // Status returns HTTPResponse.Status
-func (r SearchTestsResp) Status() string {
+func (r SearchTestResultsResp) Status() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Status
 	}
@@ -39120,7 +39442,7 @@ func (r SearchTestsResp) Status() string {
 }
 
 // StatusCode returns HTTPResponse.StatusCode
-func (r SearchTestsResp) StatusCode() int {
+func (r SearchTestResultsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -40251,7 +40573,7 @@ func (c *ClientWithResponses) GetVersionsWithResponse(ctx context.Context, param
 	return ParseGetVersionsResp(rsp)
 }
 
-// GetHealthWithResponse Say that the process lives
+// GetHealthWithResponse Check that the process is alive
 //
 // Slipway's own liveness check for process managers. It touches neither the store nor the disk.
 //
@@ -40284,7 +40606,7 @@ func (c *ClientWithResponses) GetMetricsWithResponse(ctx context.Context, reqEdi
 // GetOpenAPIJSONWithResponse Read this document as JSON
 //
 // Slipway's own document, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless the server's
-// explorer is closed: then any good credential will do.
+// explorer is closed: then any valid credential is enough.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40300,7 +40622,7 @@ func (c *ClientWithResponses) GetOpenAPIJSONWithResponse(ctx context.Context, re
 // GetOpenAPIYAMLWithResponse Read this document as YAML
 //
 // Slipway's own document as it was written, with `servers` as the caller reached it. Any page may read it (CORS). It needs no login, unless
-// the server's explorer is closed: then any good credential will do.
+// the server's explorer is closed: then any valid credential is enough.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40313,7 +40635,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 	return ParseGetOpenAPIYAMLResp(rsp)
 }
 
-// GetReadinessWithResponse Say whether the server can serve
+// GetReadinessWithResponse Check whether the server is ready
 //
 // Slipway's own readiness check for load balancers. The store answers and its migrations are done.
 //
@@ -40330,7 +40652,7 @@ func (c *ClientWithResponses) GetReadinessWithResponse(ctx context.Context, reqE
 
 // GetVersionWithResponse Describe version 1 of the API
 //
-// OpenStack's version document (Barbican's versions blueprint). Any good credential will do, whatever its roles; without one the
+// OpenStack's version document (Barbican's versions blueprint). Any valid credential is enough, whatever its roles; without one the
 // answer is 401, which makes keystoneauth log in and ask again. `Accept: application/json-home` answers the home document.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -40346,8 +40668,8 @@ func (c *ClientWithResponses) GetVersionWithResponse(ctx context.Context, reqEdi
 
 // ListAccessTokensWithResponse List API tokens
 //
-// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (in a tenant:
-// of that tenant and of none), everybody else those of the caller's own owner.
+// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
+// those of that tenant and those without a tenant); everybody else sees those of the own owner.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40362,9 +40684,9 @@ func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, 
 
 // CreateAccessTokenWithBodyWithResponse Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40379,9 +40701,9 @@ func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.
 
 // CreateAccessTokenWithResponse Make an API token
 //
-// Makes one of Slipway's own tokens. Its text is in this answer and nowhere else. It begins with `slw`, a letter for its kind and `_`, holds 238
+// Makes one of Slipway's own tokens. Its text is shown only in this answer. It begins with `slw`, a letter for its kind and `_`, holds 238
 // random bits and ends with a checksum, so that secret scanners know it by `\bslw[urls]_[0-9A-Za-z]{46}\b`. A text that clients have already, such as
-// that of a lab's KernelCI token, can be brought along in `token`; it is not repeated in the answer.
+// that of a lab's KernelCI token, can be given in `token`; it is not repeated in the answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40412,7 +40734,7 @@ func (c *ClientWithResponses) RevokeAccessTokenWithResponse(ctx context.Context,
 
 // GetAccessTokenWithResponse Read an API token
 //
-// One of Slipway's own tokens, without its text. One of another owner is 404, but for administrators and operators.
+// One of Slipway's own tokens, without its text. A token of another owner is 404, except for administrators and operators.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40428,7 +40750,7 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, to
 // RotateAccessTokenWithBodyWithResponse Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40444,7 +40766,7 @@ func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.
 // RotateAccessTokenWithResponse Replace an API token
 //
 // Slipway: makes a successor that may do what the token may do, and lets the token itself end after an overlap, so that clients can be moved one by one. The
-// successor lives as long as the token was meant to live. Its text is in this answer and nowhere else.
+// successor lives as long as the token was meant to live. Its text is shown only in this answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40472,19 +40794,19 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 	return ParseListAgentsResp(rsp)
 }
 
-// RemoveAgentWithResponse Remove an agent
+// DeleteAgentWithResponse Delete an agent
 //
-// From SPI. Forgets an agent that is out of use. While it holds test opportunities it is refused with 409.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with DELETE /v1/agents/{agent_id} (the `RemoveAgent` operationId).
-func (c *ClientWithResponses) RemoveAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*RemoveAgentResp, error) {
-	rsp, err := c.RemoveAgent(ctx, agentID, reqEditors...)
+// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
+func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error) {
+	rsp, err := c.DeleteAgent(ctx, agentID, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseRemoveAgentResp(rsp)
+	return ParseDeleteAgentResp(rsp)
 }
 
 // GetAgentWithResponse Read an agent
@@ -40504,7 +40826,7 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 
 // UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40519,7 +40841,7 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 
 // UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. What it holds it keeps.
+// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40534,7 +40856,7 @@ func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agent
 
 // RegisterAgentWithBodyWithResponse Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40549,7 +40871,7 @@ func (c *ClientWithResponses) RegisterAgentWithBodyWithResponse(ctx context.Cont
 
 // RegisterAgentWithResponse Register an agent
 //
-// From SPI. An agent says what it is, at its start or whenever that changes. Without `mode` a mode that an operator gave it stays.
+// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40564,7 +40886,7 @@ func (c *ClientWithResponses) RegisterAgentWithResponse(ctx context.Context, age
 
 // SendHeartbeatWithBodyWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40579,7 +40901,7 @@ func (c *ClientWithResponses) SendHeartbeatWithBodyWithResponse(ctx context.Cont
 
 // SendHeartbeatWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which ones it has lost and which it is asked to stop.
+// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40631,8 +40953,8 @@ func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, a
 // ListAuditWithResponse Read the audit log
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
-// network, refused requests, and the use of admin tokens. Refusals and ordinary use are sampled when they come thick; changes are all there, each before its answer
-// ends. There is never a credential in it, nor a request's body.
+// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
+// before its answer ends. The log never holds a credential or a request's body.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40647,8 +40969,8 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 
 // RunBatchWithBodyWithResponse Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40663,8 +40985,8 @@ func (c *ClientWithResponses) RunBatchWithBodyWithResponse(ctx context.Context, 
 
 // RunBatchWithResponse Ask several questions at once
 //
-// KernelCI: answers a list of questions in the order asked. The original wants the right to post for it; here the right to read is
-// enough, since nothing in it can change anything. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
+// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40711,7 +41033,7 @@ func (c *ClientWithResponses) DeleteBootsWithResponse(ctx context.Context, param
 // ListBootsWithResponse Search boot reports
 //
 // KernelCI: boot reports that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -40731,7 +41053,7 @@ func (c *ClientWithResponses) ListBootsWithResponse(ctx context.Context, params 
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40749,7 +41071,7 @@ func (c *ClientWithResponses) CreateBootWithBodyWithResponse(ctx context.Context
 // KernelCI: a lab reports how a board booted a kernel. It takes the token of the lab in `lab_name`, or an administrator's; the lab
 // must exist. A second report of the same lab, board, job, kernel, configuration, architecture, branch and build environment replaces
 // the first and keeps its id.
-// Null is as good as absent, numbers may be text, and keys that do not exist are dropped and named in `errors`.
+// Null counts as absent, numbers may be text, and unknown keys are dropped and named in `errors`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40809,9 +41131,9 @@ func (c *ClientWithResponses) GetBootWithResponse(ctx context.Context, bootID Bo
 
 // SignalBootActionWithBodyWithResponse Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40826,9 +41148,9 @@ func (c *ClientWithResponses) SignalBootActionWithBodyWithResponse(ctx context.C
 
 // SignalBootActionWithResponse Report on a boot action
 //
-// Drydock: a running boot action says how it goes, as often as it likes, and once with `status` how it ended; after that it is
-// 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
-// (400), whether it is over (409).
+// Drydock: a running boot action reports its progress, as often as it likes, and once, with `status`, how it ended; any later
+// report is 409. Details become messages of the node's deploy task. Checks come in this order: the action (404), the key (401, 403), the body
+// (400), whether the action has ended (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -40843,9 +41165,9 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
-// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. It is opened by the key of the
-// node's newest deployment and by nothing else, until a further deployment replaces the key or the node is destroyed: a node that was
-// never deployed, or destroyed since, is 404, a missing key 401, a wrong one 403. All files of a node together may be as large as the server's setting says.
+// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -40876,7 +41198,7 @@ func (c *ClientWithResponses) GetBootUnitsWithResponse(ctx context.Context, host
 // ListBuildsWithResponse Search builds
 //
 // KernelCI: builds that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -40893,7 +41215,8 @@ func (c *ClientWithResponses) ListBuildsWithResponse(ctx context.Context, params
 
 // CreateBuildWithBodyWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -40910,7 +41233,8 @@ func (c *ClientWithResponses) CreateBuildWithBodyWithResponse(ctx context.Contex
 
 // CreateBuildWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. The job that it belongs to is made when it is not there. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -40987,7 +41311,8 @@ func (c *ClientWithResponses) GetBuildWithResponse(ctx context.Context, buildID 
 
 // ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41003,7 +41328,8 @@ func (c *ClientWithResponses) ReceiveLavaBootWithBodyWithResponse(ctx context.Co
 
 // ReceiveLavaBootWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -41020,10 +41346,20 @@ func (c *ClientWithResponses) ReceiveLavaBootWithResponse(ctx context.Context, p
 // ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41039,10 +41375,20 @@ func (c *ClientWithResponses) ReceiveLavaTestWithBodyWithResponse(ctx context.Co
 // ReceiveLavaTestWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. A job that was cancelled leaves nothing.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41192,7 +41538,7 @@ func (c *ClientWithResponses) ReplaceCloudWithResponse(ctx context.Context, clou
 
 // ListCountsWithResponse Count every collection
 //
-// KernelCI: how many documents of each collection match. Each collection is held to those of the filters that it knows.
+// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41238,7 +41584,7 @@ func (c *ClientWithResponses) ListDesignsWithResponse(ctx context.Context, param
 // CreateDesignWithBodyWithResponse Store a design
 //
 // Slipway: stores the YAML documents in the body and answers the reference by which tasks name them. A design never changes; storing
-// another one under the same name makes that the newest. Credentials in it are encrypted and shown to nobody below operator.
+// another one under the same name makes that the newest. Its credentials are encrypted, and only operators and administrators see them.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41268,7 +41614,7 @@ func (c *ClientWithResponses) DeleteDesignWithResponse(ctx context.Context, desi
 
 // GetDesignWithResponse Show a stored design
 //
-// Slipway: what is known of a stored design, without its documents.
+// Slipway: the name, size and digest of a stored design, without its documents.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41283,7 +41629,7 @@ func (c *ClientWithResponses) GetDesignWithResponse(ctx context.Context, design 
 
 // GetDesignDocumentsWithResponse Get the documents of a stored design
 //
-// Slipway: the YAML documents as they were stored. Callers below operator get them without out-of-band credentials, passwords in addresses, and comments.
+// Slipway: the YAML documents as they were stored. Only operators and administrators get out-of-band credentials, passwords in addresses, and comments.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41298,7 +41644,7 @@ func (c *ClientWithResponses) GetDesignDocumentsWithResponse(ctx context.Context
 
 // DownloadResultWithResponse Download the current result of a run
 //
-// RefStack: where its server of 2014 had the download of a result; the same as `getRaw` of `current`.
+// RefStack: the path at which its server of 2014 offered the download of a result; the same as `getRaw` of `current`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41333,7 +41679,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 
 // GetFileWithResponse Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Parts can be asked for.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41397,7 +41743,7 @@ func (c *ClientWithResponses) GetTestcasesWithResponse(ctx context.Context, para
 	return ParseGetTestcasesResp(rsp)
 }
 
-// GetLabHealthWithResponse Say whether the lab works
+// GetLabHealthWithResponse Check whether the lab works
 //
 // Drydock: whether the store and the drivers can be reached. It creates no tasks and needs no login.
 //
@@ -41412,7 +41758,7 @@ func (c *ClientWithResponses) GetLabHealthWithResponse(ctx context.Context, reqE
 	return ParseGetLabHealthResp(rsp)
 }
 
-// GetExtendedHealthWithResponse Say what in the lab does not work
+// GetExtendedHealthWithResponse List what in the lab does not work
 //
 // Drydock: the same check in words, with one message for everything that is wrong or only simulated. 503 has the same document.
 //
@@ -41430,7 +41776,7 @@ func (c *ClientWithResponses) GetExtendedHealthWithResponse(ctx context.Context,
 // ListJobsWithResponse Search jobs
 //
 // KernelCI: jobs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -41447,8 +41793,8 @@ func (c *ClientWithResponses) ListJobsWithResponse(ctx context.Context, params *
 
 // CreateJobWithBodyWithResponse Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41463,8 +41809,8 @@ func (c *ClientWithResponses) CreateJobWithBodyWithResponse(ctx context.Context,
 
 // CreateJobWithResponse Report the status of a job
 //
-// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. A job
-// that is not known is made. Of the branch only what follows its last slash counts.
+// KernelCI: sets the status of the job with this tree, kernel and branch, by default to PASS, and the git fields that are given. An
+// unknown job is created. Of the branch only what follows its last slash counts.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41540,7 +41886,7 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobID JobI
 // ListLabsWithResponse Search labs
 //
 // KernelCI: labs that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -41557,8 +41903,8 @@ func (c *ClientWithResponses) ListLabsWithResponse(ctx context.Context, params *
 
 // CreateLabWithBodyWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41573,8 +41919,8 @@ func (c *ClientWithResponses) CreateLabWithBodyWithResponse(ctx context.Context,
 
 // CreateLabWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token is
-// shown here and never again. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
+// is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41664,8 +42010,8 @@ func (c *ClientWithResponses) ListMachinesWithResponse(ctx context.Context, para
 
 // RegisterMachineWithBodyWithResponse Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41680,8 +42026,8 @@ func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Co
 
 // RegisterMachineWithResponse Register a machine
 //
-// Slipway: a booted machine says who it is and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. Registering again with the same addresses is the same machine, with the same key.
+// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
+// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41694,9 +42040,9 @@ func (c *ClientWithResponses) RegisterMachineWithResponse(ctx context.Context, b
 	return ParseRegisterMachineResp(rsp)
 }
 
-// DeleteMachineWithResponse Forget a machine
+// DeleteMachineWithResponse Delete a machine
 //
-// Slipway: forgets a machine and refuses its key. Build data of its node stay.
+// Slipway: deletes a machine and refuses its key. Build data of its node stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41758,8 +42104,8 @@ func (c *ClientWithResponses) UpdateMachineWithResponse(ctx context.Context, mac
 
 // PollMachineWorkWithResponse Ask for work
 //
-// Slipway: a machine asks what to do. The answer is its present piece of work, also when it asks again; nothing to do is 204, after
-// `wait` seconds at the most. Asking keeps the machine known as alive.
+// Slipway: a machine asks what to do. The answer is its current piece of work, also when it asks again; without work it is 204,
+// after `wait` seconds at most. Each call shows that the machine is alive.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41774,7 +42120,7 @@ func (c *ClientWithResponses) PollMachineWorkWithResponse(ctx context.Context, m
 
 // ReportMachineWorkWithBodyWithResponse Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41789,7 +42135,7 @@ func (c *ClientWithResponses) ReportMachineWorkWithBodyWithResponse(ctx context.
 
 // ReportMachineWorkWithResponse Report on a piece of work
 //
-// Slipway: a machine says how its work goes, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41821,8 +42167,8 @@ func (c *ClientWithResponses) GetNetbootWithResponse(ctx context.Context, reqEdi
 // GetNetbootScriptWithResponse Get the iPXE script of a machine
 //
 // Slipway: while the node of that MAC address is to be installed (its `deploy_node` work is not reported yet), a script that boots its
-// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key and an address that no node
-// boots from are 404.
+// image and kernel with a NoCloud seed; else one that goes on to the next boot device. A wrong boot key is 404, and so is an address
+// that no node boots from.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41887,7 +42233,7 @@ func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, reqEdit
 
 // ListNodeBuildDataWithResponse List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. None is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41902,7 +42248,7 @@ func (c *ClientWithResponses) ListNodeBuildDataWithResponse(ctx context.Context,
 
 // CreateNodeBuildDataWithBodyWithResponse Post build data of a node
 //
-// Slipway (in Drydock only drivers write build data): what a machine or a tool found out about a node. The body is the data itself, in
+// Slipway (in Drydock only drivers write build data): what a machine or a tool has measured on a node. The body is the data itself, in
 // the type that `Content-Type` names.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41918,7 +42264,7 @@ func (c *ClientWithResponses) CreateNodeBuildDataWithBodyWithResponse(ctx contex
 
 // GetNodeManifestWithResponse Get the deploy manifest of a node
 //
-// Slipway: everything that a machine needs for the deployment that is going on: image, kernel parameters, network, storage, packages, and
+// Slipway: everything that a machine needs for its current deployment: image, kernel parameters, network, storage, packages, and
 // the key to its boot data. The machine that is the node reads it with its own key; otherwise it takes an admin.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -41934,7 +42280,7 @@ func (c *ClientWithResponses) GetNodeManifestWithResponse(ctx context.Context, h
 
 // GetOrganisationWithResponse Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` went with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41968,8 +42314,8 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 
 // PostResultWithBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -41990,8 +42336,8 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 
 // PostResultWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -42012,8 +42358,8 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 
 // PostResultWithFormdataBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format is
-// found from the bytes. The bytes are kept as they came. Without `test_id` an anonymous run is made.
+// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
@@ -42079,8 +42425,8 @@ func (c *ClientWithResponses) CreateProductWithResponse(ctx context.Context, par
 
 // DeleteProductWithResponse Delete a product
 //
-// Deletes a product (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
+// Deletes a product (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Its results and events stay in the event log, but the product and everything below it is 404 from then on.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42369,14 +42715,14 @@ func (c *ClientWithResponses) AdvertiseSnapWithResponse(ctx context.Context, pro
 // ListTestEventsWithResponse Follow the progress of test opportunities
 //
 // SPI: for each test opportunity its log of events in time order. On the normal path these are QUEUED_FOR_AGENTS, PICKED_BY_AGENT,
-// RESULT_POSTED and RESULT_STORED. Newest opportunities first. An unknown opportunity is an empty list, no error.
+// RESULT_POSTED and RESULT_STORED. Newest opportunities first. For an unknown opportunity the list is empty; that is no error.
 //
 // With `Accept: text/event-stream` the same path streams the product's new events as Server-Sent Events; `Last-Event-ID` resumes
 // where a client was cut off. `test_opportunity_id`, `event_type` and `agent_id` then choose among the events themselves; `image_unique_id`,
 // `state` and the dates choose the opportunities whose events are sent, each as it stands at that time.
 //
 // Dates may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`, `20150914 175131 Z`, `2015-09-14`,
-// with or without a zone (none is UTC). Both ends are inclusive, and an end covers the unit that it names.
+// with or without a zone (without one they are UTC). Both ends are inclusive, and an end covers the unit that it names.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42391,7 +42737,7 @@ func (c *ClientWithResponses) ListTestEventsWithResponse(ctx context.Context, pr
 
 // ListOpportunitiesWithResponse List test opportunities
 //
-// The test opportunities of a product (SPI), newest first. One that waits says why.
+// The test opportunities of a product (SPI), newest first. A waiting one says why it waits.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42406,7 +42752,7 @@ func (c *ClientWithResponses) ListOpportunitiesWithResponse(ctx context.Context,
 
 // GetOpportunityWithResponse Read a test opportunity
 //
-// One test opportunity (SPI). One that waits says why.
+// One test opportunity (SPI). A waiting one says why it waits.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42421,8 +42767,8 @@ func (c *ClientWithResponses) GetOpportunityWithResponse(ctx context.Context, pr
 
 // CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42437,8 +42783,8 @@ func (c *ClientWithResponses) CancelOpportunityWithBodyWithResponse(ctx context.
 
 // CancelOpportunityWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns it from its next heartbeat and has a grace to stop; a result that it
-// posts before is kept. A second cancel while that is pending changes nothing; a final opportunity is 409 `already-final`.
+// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42451,20 +42797,20 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 	return ParseCancelOpportunityResp(rsp)
 }
 
-// ReadOutputWithResponse Read the console output of a test opportunity
+// GetOutputWithResponse Read the console output of a test opportunity
 //
 // From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
-// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is removed after a time that the server's configuration sets; it is empty then.
+// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `ReadOutput` operationId).
-func (c *ClientWithResponses) ReadOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *ReadOutputParams, reqEditors ...RequestEditorFn) (*ReadOutputResp, error) {
-	rsp, err := c.ReadOutput(ctx, productID, testOpportunityID, params, reqEditors...)
+// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
+func (c *ClientWithResponses) GetOutputWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *GetOutputParams, reqEditors ...RequestEditorFn) (*GetOutputResp, error) {
+	rsp, err := c.GetOutput(ctx, productID, testOpportunityID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseReadOutputResp(rsp)
+	return ParseGetOutputResp(rsp)
 }
 
 // AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
@@ -42486,7 +42832,7 @@ func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Conte
 // ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42502,7 +42848,7 @@ func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context
 // ReleaseOpportunityWithResponse Give a test opportunity back
 //
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
-// cancelled when that was asked for. The lease is lost; a result under it is not taken any more.
+// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42535,7 +42881,7 @@ func (c *ClientWithResponses) RetryOpportunityWithResponse(ctx context.Context, 
 //
 // SPI: the results of a product, oldest first. The dates bound the time at which a result was stored, both ends inclusive; an end covers
 // the unit that it names. They may be written in every way that SPI's clients do: `20150826T00:00:00`, `20150914 17:51:31`,
-// `20150914 175131 Z`, `2015-09-14`, with or without a zone (none is UTC).
+// `20150914 175131 Z`, `2015-09-14`, with or without a zone (without one they are UTC).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42552,7 +42898,7 @@ func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, p
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -42572,7 +42918,7 @@ func (c *ClientWithResponses) PostTestResultWithBodyWithResponse(ctx context.Con
 //
 // SPI: the agent that holds the opportunity reports. It shows `lease_token`, or, as agents of the time do, only its `agent_id`. The result is
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
-// A result whose lease ran out is taken while nobody else has picked the opportunity.
+// A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
 // JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
@@ -42711,8 +43057,8 @@ func (c *ClientWithResponses) CreateTestSpecWithResponse(ctx context.Context, pr
 
 // DeleteTestSpecWithResponse Delete a test spec
 //
-// Deletes a test spec (SPI). While opportunities of it are not final it is refused with 409, unless `force` says that they are
-// cancelled. Opportunities and results keep what they know of it.
+// Deletes a test spec (SPI). While it has opportunities that are not final the call is refused with 409, unless `force`
+// cancels them. Opportunities and results keep what they know of it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42802,7 +43148,7 @@ func (c *ClientWithResponses) ReplaceTestSpecWithResponse(ctx context.Context, p
 
 // GetProfileWithResponse Say who one is
 //
-// RefStack: the owner that the caller's token names, which stands where RefStack had an OpenID.
+// RefStack: the owner that the caller's token names, in the place of RefStack's OpenID.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42862,9 +43208,9 @@ func (c *ClientWithResponses) CreatePublicKeyWithResponse(ctx context.Context, b
 	return ParseCreatePublicKeyResp(rsp)
 }
 
-// DeletePublicKeyWithResponse Remove one's key
+// DeletePublicKeyWithResponse Delete one's key
 //
-// RefStack: results that were signed with it keep their owner.
+// RefStack: deletes a key of the caller's owner. Results that were signed with it keep their owner.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43074,7 +43420,7 @@ func (c *ClientWithResponses) UpdatePublishedResultWithResponse(ctx context.Cont
 	return ParseUpdatePublishedResultResp(rsp)
 }
 
-// GetResultMetaWithResponse Read what is noted about a result
+// GetResultMetaWithResponse Read the notes on a result
 //
 // RefStack: the keys `shared`, `guideline` and `target`; the owner and administrators also see `user`, the owner.
 //
@@ -43166,8 +43512,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 
 // CreateRunWithBodyWithResponse Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43182,8 +43528,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 
 // CreateRunWithResponse Start a run
 //
-// Makes a run, of a cloud or of none, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// With `run_token` the runner's calls for this run need it.
+// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
+// When the body has a `run_token`, the runner's calls for this run must carry it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43228,7 +43574,7 @@ func (c *ClientWithResponses) GetRunWithResponse(ctx context.Context, testID Tes
 
 // ListRunResultsWithResponse List the results of a run
 //
-// All attempts of a run (RefStack overwrote them, here none is lost), newest first.
+// All attempts of a run, newest first (RefStack kept only the last).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43243,7 +43589,7 @@ func (c *ClientWithResponses) ListRunResultsWithResponse(ctx context.Context, te
 
 // GetRunResultWithResponse Read a result
 //
-// What one upload said as a whole (RefStack); `current` stands for the newest attempt.
+// The result of one upload as a whole (RefStack); `current` stands for the newest attempt.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43303,8 +43649,8 @@ func (c *ClientWithResponses) GetTestWithResponse(ctx context.Context, testID Te
 
 // GetAttachmentWithResponse Download an attachment of a test
 //
-// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. Name and media type come from a stranger,
-// so the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
+// The bytes that the runner attached to a test (RefStack, subunit), whole or a range of them. The runner chose name and media type, and
+// neither is trusted: the answer is always `application/octet-stream`, to be saved and not to be shown; the test's entry says what the runner called it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43562,8 +43908,8 @@ func (c *ClientWithResponses) DeleteSubunitWithResponse(ctx context.Context, sub
 // GetSubunitWithResponse Read a subunit stream in subunit2sql's numbers
 //
 // RefStack's specification of 2017, for the owner and administrators. The numbers are subunit2sql's: `fails` counts fail and uxsuccess, `passes` success and xfail,
-// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without what stands in brackets, of two with one name the last counts,
-// `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
+// `run_time` is the sum of the tests' durations in seconds, or from the first start to the last stop when it is asked for with `run_time=wall`; a test is named without the part in brackets; of two tests with the same name the last
+// counts; `process-returncode` and tests that were only listed do not count. A test that never finished counts as failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43626,8 +43972,8 @@ func (c *ClientWithResponses) LinkSubunitWithFormdataBodyWithResponse(ctx contex
 
 // GetSubunitAttachmentWithResponse Download an attachment of a stream
 //
-// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. Name and media type come from a stranger, so the answer
-// is always `application/octet-stream`, to be saved and not to be shown.
+// RefStack's specification of 2017: what the links of `getSubunit` lead to, for the same callers. The runner chose name and media type, and neither is trusted:
+// the answer is always `application/octet-stream`, to be saved and not to be shown.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43642,8 +43988,8 @@ func (c *ClientWithResponses) GetSubunitAttachmentWithResponse(ctx context.Conte
 
 // PurgeTasksWithResponse Delete old tasks
 //
-// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Tasks that are not
-// over stay, and so do build data and boot actions.
+// Drydock: deletes the tasks that were created more than `days` days ago, with their subtasks and messages. Unfinished tasks
+// stay, and so do build data and boot actions.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43676,7 +44022,7 @@ func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params 
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -43696,7 +44042,7 @@ func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context
 //
 // Drydock: queues an action on the nodes that the filter selects. The design is fetched at once and kept with the task; the nodes
 // that the filter selects are the task's first message. Two tasks never hold one node: a task waits in the queue until all its
-// nodes are free, and nobody overtakes an older task that wants one of the same nodes.
+// nodes are free, and no task overtakes an older one that wants one of the same nodes.
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
@@ -43714,8 +44060,8 @@ func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, body C
 
 // CancelTaskWithResponse Cancel a task
 //
-// Slipway (Drydock has the states, but no route): cancels a task and everything under it. What has not begun ends at once; what is
-// being done is told to stop. The result of a cancelled task is `failure`.
+// Slipway (Drydock has the states, but no route): cancels a task and everything under it. Work that has not begun ends at once;
+// work in progress is told to stop. The result of a cancelled task is `failure`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43746,7 +44092,7 @@ func (c *ClientWithResponses) GetTaskWithResponse(ctx context.Context, taskID La
 
 // ListTaskBuildDataWithResponse List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. None is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43759,28 +44105,29 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 	return ParseListTaskBuildDataResp(rsp)
 }
 
-// SearchTestsWithResponse Search single tests from every source
+// SearchTestResultsWithResponse Search single tests from every source
 //
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
-// What is rare is not searched for without end: a page may hold fewer tests than `limit`, or none, and have a `next` all the same.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
+// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /v1/test-results (the `SearchTests` operationId).
-func (c *ClientWithResponses) SearchTestsWithResponse(ctx context.Context, params *SearchTestsParams, reqEditors ...RequestEditorFn) (*SearchTestsResp, error) {
-	rsp, err := c.SearchTests(ctx, params, reqEditors...)
+// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
+func (c *ClientWithResponses) SearchTestResultsWithResponse(ctx context.Context, params *SearchTestResultsParams, reqEditors ...RequestEditorFn) (*SearchTestResultsResp, error) {
+	rsp, err := c.SearchTestResults(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
-	return ParseSearchTestsResp(rsp)
+	return ParseSearchTestResultsResp(rsp)
 }
 
 // ListTestCasesWithResponse Search test cases
 //
 // KernelCI: test cases that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -43797,7 +44144,8 @@ func (c *ClientWithResponses) ListTestCasesWithResponse(ctx context.Context, par
 
 // CreateTestCaseWithBodyWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43812,7 +44160,8 @@ func (c *ClientWithResponses) CreateTestCaseWithBodyWithResponse(ctx context.Con
 
 // CreateTestCaseWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. What it repeats of its group is filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43918,7 +44267,7 @@ func (c *ClientWithResponses) UpdateTestCaseWithResponse(ctx context.Context, te
 // ListTestGroupsWithResponse Search test groups
 //
 // KernelCI: test groups that match a question, by default all, in the order of their creation; `count` is the number of all matches.
-// The question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// The question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -43935,9 +44284,11 @@ func (c *ClientWithResponses) ListTestGroupsWithResponse(ctx context.Context, pa
 
 // CreateTestGroupWithBodyWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43952,9 +44303,11 @@ func (c *ClientWithResponses) CreateTestGroupWithBodyWithResponse(ctx context.Co
 
 // CreateTestGroupWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -43999,7 +44352,7 @@ func (c *ClientWithResponses) ListTestGroupValuesWithResponse(ctx context.Contex
 
 // DeleteTestGroupWithResponse Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -44090,7 +44443,7 @@ func (c *ClientWithResponses) GetTestRegressionWithResponse(ctx context.Context,
 // ListTokensWithResponse Search tokens
 //
 // KernelCI: tokens that match a question, by default all, in the order of their creation; `count` is the number of all matches. The
-// question is written in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
+// question is in KernelCI's query language: `key=value` for every searchable field, repeated for any of several values;
 // `gte=field,value` and its like for ranges; `date_range`, `created_on` and `time_range`; `limit`, `skip`, `sort`, `sort_order`,
 // `field` and `nfield`. Unknown keys and filters that make no sense are ignored.
 //
@@ -44107,7 +44460,7 @@ func (c *ClientWithResponses) ListTokensWithResponse(ctx context.Context, params
 
 // CreateTokenWithBodyWithResponse Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44122,7 +44475,7 @@ func (c *ClientWithResponses) CreateTokenWithBodyWithResponse(ctx context.Contex
 
 // CreateTokenWithResponse Make a token
 //
-// KernelCI: makes a token with the rights that the body grants. Its text is shown here and never again.
+// KernelCI: makes a token with the rights that the body grants. Its text is shown only here.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44212,8 +44565,8 @@ func (c *ClientWithResponses) UpdateTokenWithResponse(ctx context.Context, token
 
 // UpdateTestStatusWithBodyWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44228,8 +44581,8 @@ func (c *ClientWithResponses) UpdateTestStatusWithBodyWithResponse(ctx context.C
 
 // UpdateTestStatusWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44244,8 +44597,8 @@ func (c *ClientWithResponses) UpdateTestStatusWithResponse(ctx context.Context, 
 
 // UpdateTestStatusWithFormdataBodyWithResponse Post a status message
 //
-// RefStack: a runner says how a run goes. The run's id stands in the query or in the body. A run that is finished stays
-// finished; later messages are taken all the same. The body may be a form that is not encoded properly (`status=50% done`).
+// RefStack: a runner says how a run is going. The run's id is in the query or in the body. A run that is finished
+// stays finished; later messages are still accepted. The body may be a form that is not encoded properly (`status=50% done`).
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44402,7 +44755,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44420,7 +44773,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
-// The secret is in this answer and nowhere else.
+// The secret is shown only in this answer.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45201,15 +45554,15 @@ func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 	return response, nil
 }
 
-// ParseRemoveAgentResp parses an HTTP response from a RemoveAgentWithResponse call
-func ParseRemoveAgentResp(rsp *http.Response) (*RemoveAgentResp, error) {
+// ParseDeleteAgentResp parses an HTTP response from a DeleteAgentWithResponse call
+func ParseDeleteAgentResp(rsp *http.Response) (*DeleteAgentResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &RemoveAgentResp{
+	response := &DeleteAgentResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
@@ -48562,22 +48915,22 @@ func ParseCancelOpportunityResp(rsp *http.Response) (*CancelOpportunityResp, err
 	return response, nil
 }
 
-// ParseReadOutputResp parses an HTTP response from a ReadOutputWithResponse call
-func ParseReadOutputResp(rsp *http.Response) (*ReadOutputResp, error) {
+// ParseGetOutputResp parses an HTTP response from a GetOutputWithResponse call
+func ParseGetOutputResp(rsp *http.Response) (*GetOutputResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &ReadOutputResp{
+	response := &GetOutputResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers ReadOutputResp200Headers
+		var headers GetOutputResp200Headers
 		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -51003,22 +51356,22 @@ func ParseListTaskBuildDataResp(rsp *http.Response) (*ListTaskBuildDataResp, err
 	return response, nil
 }
 
-// ParseSearchTestsResp parses an HTTP response from a SearchTestsWithResponse call
-func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
+// ParseSearchTestResultsResp parses an HTTP response from a SearchTestResultsWithResponse call
+func ParseSearchTestResultsResp(rsp *http.Response) (*SearchTestResultsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
 	defer func() { _ = rsp.Body.Close() }()
 	if err != nil {
 		return nil, err
 	}
 
-	response := &SearchTestsResp{
+	response := &SearchTestResultsResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest FoundTestPage
+		var dest FoundTestResultPage
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -51028,7 +51381,7 @@ func ParseSearchTestsResp(rsp *http.Response) (*SearchTestsResp, error) {
 
 	switch {
 	case rsp.StatusCode == 200:
-		var headers SearchTestsResp200Headers
+		var headers SearchTestResultsResp200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

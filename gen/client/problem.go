@@ -1,3 +1,6 @@
+// Package client calls a Slipway server. client.gen.go is generated from the
+// document, with types of its own, so that importing it pulls in neither Echo nor
+// kin-openapi; the other files say what a generator cannot.
 package client
 
 import (
@@ -59,7 +62,7 @@ func (d problemDoer) Do(r *http.Request) (*http.Response, error) {
 	if err != nil || answer.StatusCode < http.StatusBadRequest {
 		return answer, err
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was only read
+	defer answer.Body.Close()
 	return nil, ProblemOf(answer)
 }
 

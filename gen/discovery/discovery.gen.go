@@ -47,7 +47,7 @@ type HomeAuth struct {
 	Scheme string `json:"scheme"`
 }
 
-// HomeDocument The home document (draft-nottingham-json-home-03), made from this very document.
+// HomeDocument The home document (draft-nottingham-json-home-03), made from this document.
 //
 // Example: {"api":{"links":{"describedBy":"https://lab.example.org/docs/"},"title":"Slipway"},"resources":{"https://slipway.invalid/rel/results":{"hints":{"allow":["POST"]},"href":"/v1/post-result"}}}
 type HomeDocument struct {
@@ -207,7 +207,7 @@ type ServerInterface interface {
 	// GetVersions List the versions of the API
 	// (GET /)
 	GetVersions(ctx echo.Context, params GetVersionsParams) error
-	// GetHealth Say that the process lives
+	// GetHealth Check that the process is alive
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
 	// GetMetrics Read the server's counters
@@ -219,7 +219,7 @@ type ServerInterface interface {
 	// GetOpenAPIYAML Read this document as YAML
 	// (GET /openapi.yaml)
 	GetOpenAPIYAML(ctx echo.Context) error
-	// GetReadiness Say whether the server can serve
+	// GetReadiness Check whether the server is ready
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
 	// GetVersion Describe version 1 of the API
@@ -433,7 +433,7 @@ type StrictServerInterface interface {
 	// GetVersions List the versions of the API
 	// (GET /)
 	GetVersions(ctx context.Context, request GetVersionsRequestObject) (Response, error)
-	// GetHealth Say that the process lives
+	// GetHealth Check that the process is alive
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (Response, error)
 	// GetMetrics Read the server's counters
@@ -445,7 +445,7 @@ type StrictServerInterface interface {
 	// GetOpenAPIYAML Read this document as YAML
 	// (GET /openapi.yaml)
 	GetOpenAPIYAML(ctx context.Context, request GetOpenAPIYAMLRequestObject) (Response, error)
-	// GetReadiness Say whether the server can serve
+	// GetReadiness Check whether the server is ready
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (Response, error)
 	// GetVersion Describe version 1 of the API

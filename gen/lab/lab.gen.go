@@ -313,7 +313,7 @@ type LabBootDataLinks struct {
 	Units string `json:"units"`
 }
 
-// LabBuildData Something that was found out about a node.
+// LabBuildData A fact that was collected about a node.
 //
 // Example: {"collected_date":"2026-11-20T23:46:00.215709Z","data_element":"\u003clist/\u003e","data_format":"text/xml","generator":"lshw","node_name":"cedar-n08","task_id":"7db3ab91-f454-4259-a8ee-aabe20e5b3cf"}
 type LabBuildData struct {
@@ -358,7 +358,7 @@ type LabDesign struct {
 	// Nodes How many nodes it describes.
 	Nodes int32 `json:"nodes"`
 
-	// Reference What to write into `design_ref`.
+	// Reference The text for `design_ref`.
 	Reference string `json:"reference"`
 
 	// Size How many bytes the documents have.
@@ -372,10 +372,10 @@ type LabDesignLink struct {
 	// Href Where the design is.
 	Href string `json:"href"`
 
-	// Rel Usually `design`; not looked at.
+	// Rel Usually `design`; ignored.
 	Rel *string `json:"rel,omitempty"`
 
-	// Type Usually `application/x-yaml`; not looked at.
+	// Type Usually `application/x-yaml`; ignored.
 	Type *string `json:"type,omitempty"`
 }
 
@@ -495,7 +495,7 @@ type LabHealthReason string
 // LabHealthStatus Whether everything works.
 type LabHealthStatus string
 
-// LabHealthMessage One thing that is worth saying about the state of the lab.
+// LabHealthMessage A remark on the state of the lab.
 //
 // Example: {"error":false,"kind":"SimpleMessage","message":"The node driver is a simulator."}
 type LabHealthMessage struct {
@@ -548,7 +548,7 @@ type LabMachine struct {
 	// Key The key for its further calls, in the answer to its registration only.
 	Key *string `json:"key,omitempty"`
 
-	// LastSeen When it was last heard of.
+	// LastSeen When it last made a call.
 	LastSeen time.Time `json:"last_seen"`
 
 	// Macs Its MAC addresses, with colons and in lower case.
@@ -694,7 +694,7 @@ type LabNewMachine struct {
 	// CPUCount How many processors it has.
 	CPUCount *int32 `json:"cpu_count,omitempty"`
 
-	// Macs The MAC addresses of its interfaces. Those that many machines have (zeros, groups, broadcast) are refused.
+	// Macs The MAC addresses of its interfaces. Addresses that many machines share (zeros, groups, broadcast) are refused.
 	Macs []string `json:"macs"`
 
 	// Memory Its memory in MiB.
@@ -1039,24 +1039,24 @@ type LabWorkAction string
 // LabWorkStatus How it goes.
 type LabWorkStatus string
 
-// LabWorkReport How a piece of work goes.
+// LabWorkReport The progress of a piece of work.
 //
 // Example: {"message":"deployed","status":"success"}
 type LabWorkReport struct {
 	// Error Whether the message is an error.
 	Error *bool `json:"error,omitempty"`
 
-	// Message What to write to the task.
+	// Message The message for the task.
 	Message *string `json:"message,omitempty"`
 
 	// Retry Whether trying again may help after a failure.
 	Retry *bool `json:"retry,omitempty"`
 
-	// Status How it goes; the last two end it.
+	// Status Its progress; the last two end it.
 	Status LabWorkReportStatus `json:"status"`
 }
 
-// LabWorkReportStatus How it goes; the last two end it.
+// LabWorkReportStatus Its progress; the last two end it.
 type LabWorkReportStatus string
 
 // Cursor defines model for Cursor.
@@ -1079,10 +1079,10 @@ type ListDesignsParams struct {
 	// Name Only designs of this name.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -1097,10 +1097,10 @@ type ListMachinesParams struct {
 	// Node Only the machine that is this node.
 	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -1133,10 +1133,10 @@ type PurgeTasksParams struct {
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
-	// Limit How many tasks a page has at the most. Without it, all tasks come at once.
+	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -1581,10 +1581,10 @@ type ServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx echo.Context, design string) error
-	// GetLabHealth Say whether the lab works
+	// GetLabHealth Check whether the lab works
 	// (GET /v1/health)
 	GetLabHealth(ctx echo.Context) error
-	// GetExtendedHealth Say what in the lab does not work
+	// GetExtendedHealth List what in the lab does not work
 	// (GET /v1/health/extended)
 	GetExtendedHealth(ctx echo.Context) error
 	// ListMachines List registered machines
@@ -1593,7 +1593,7 @@ type ServerInterface interface {
 	// RegisterMachine Register a machine
 	// (POST /v1/machines)
 	RegisterMachine(ctx echo.Context) error
-	// DeleteMachine Forget a machine
+	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
 	// GetMachine Show a machine
@@ -2711,10 +2711,10 @@ type StrictServerInterface interface {
 	// GetDesignDocuments Get the documents of a stored design
 	// (GET /v1/designs/{design}/documents)
 	GetDesignDocuments(ctx context.Context, request GetDesignDocumentsRequestObject) (Response, error)
-	// GetLabHealth Say whether the lab works
+	// GetLabHealth Check whether the lab works
 	// (GET /v1/health)
 	GetLabHealth(ctx context.Context, request GetLabHealthRequestObject) (Response, error)
-	// GetExtendedHealth Say what in the lab does not work
+	// GetExtendedHealth List what in the lab does not work
 	// (GET /v1/health/extended)
 	GetExtendedHealth(ctx context.Context, request GetExtendedHealthRequestObject) (Response, error)
 	// ListMachines List registered machines
@@ -2723,7 +2723,7 @@ type StrictServerInterface interface {
 	// RegisterMachine Register a machine
 	// (POST /v1/machines)
 	RegisterMachine(ctx context.Context, request RegisterMachineRequestObject) (Response, error)
-	// DeleteMachine Forget a machine
+	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx context.Context, request DeleteMachineRequestObject) (Response, error)
 	// GetMachine Show a machine

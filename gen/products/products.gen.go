@@ -140,7 +140,7 @@ const (
 	TriggerKindSnap       TriggerKind = "snap"
 )
 
-// Advertisement What was advertised, as it was understood. Fields of other kinds are null.
+// Advertisement What was advertised, as the server read it. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
@@ -228,13 +228,13 @@ type AgentRegistration struct {
 	// Capacity How many opportunities it runs at once. Default 1.
 	Capacity *int32 `json:"capacity,omitempty"`
 
-	// Products Only these products, by id; none is all.
+	// Products Only these products, by id; empty means all.
 	Products []openapi_types.UUID `json:"products,omitempty"`
 
-	// Releases Only products of these releases; none is all.
+	// Releases Only products of these releases; empty means all.
 	Releases []string `json:"releases,omitempty"`
 
-	// Labels Whatever its owner wants to remember.
+	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
 	Mode   *AgentMode        `json:"mode,omitempty"`
 }
@@ -334,7 +334,7 @@ type Event struct {
 	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
 	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
 
-	// Data What else is to be said; its members depend on the type.
+	// Data Further facts; the members depend on the type.
 	Data json.RawMessage `json:"data"`
 }
 
@@ -348,7 +348,7 @@ type EventList struct {
 	// Next What to give as `after` for what follows; also when there is nothing yet.
 	Next string `json:"next"`
 
-	// RemovedTo Events up to this one may be missing, because they were older than the server keeps them; null when none is. A client that continues before it has missed some.
+	// RemovedTo Events up to this one may be missing, because the server has deleted old ones; null when none are. A client that continues before it has missed some.
 	RemovedTo nullable.Nullable[string] `json:"removed_to"`
 }
 
@@ -511,7 +511,7 @@ type NewProduct struct {
 	// Release Free text, such as 15.04-core.
 	Release string `json:"release"`
 
-	// Snaps Names of the snaps that the product is built from; none for a product that is tested by images. Their order says which one a gold master is about.
+	// Snaps Names of the snaps that the product is built from; empty for a product that is tested by images. Their order says which one a gold master is about.
 	Snaps []string `json:"snaps,omitempty"`
 
 	// Manifest Describes a product that is built from snaps; kept byte for byte.
@@ -556,7 +556,7 @@ type NewTestResultUpload struct {
 	File openapi_types.File `json:"file"`
 }
 
-// NewTestSpec A test to run for a product. Further fields are ignored.
+// NewTestSpec A test to run for a product.
 //
 // Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type NewTestSpec struct {
@@ -572,10 +572,10 @@ type NewTestSpec struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -598,7 +598,7 @@ type NewWebhook struct {
 	// URL Its host must be on the server's list.
 	URL string `json:"url"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -703,7 +703,7 @@ type OpportunityList struct {
 	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
-// OpportunityPick What an agent says when it asks for work. Nothing need be said.
+// OpportunityPick What an agent says when it asks for work. Every field is optional.
 //
 // Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
 type OpportunityPick struct {
@@ -741,7 +741,7 @@ type OpportunityRelease struct {
 // Example: QUEUED
 type OpportunityState string
 
-// Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
+// Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
 //
 // Example: fail
@@ -753,7 +753,7 @@ type OutputSize struct {
 	Size int64 `json:"size"`
 }
 
-// Pagination Where a page stands among all pages (RefStack's words).
+// Pagination The number of a page and of all pages (in RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
 type Pagination struct {
@@ -854,7 +854,7 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
-// ResultFile What was understood of the file that came with a result.
+// ResultFile What was read from the file that came with a result.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
@@ -957,7 +957,7 @@ type TestCounts struct {
 
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -1063,10 +1063,10 @@ type TestSpecPatch struct {
 	// AgentGroup Only agents of this group; null is any.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
-	// Channels Only advertisements on these channels; none is every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
+	// Channels Only advertisements on these channels; empty means every channel. A name without a slash also matches as a risk: edge takes 15.04/edge.
 	Channels []string `json:"channels,omitempty"`
 
-	// Triggers Only these kinds of advertisements; none is every kind.
+	// Triggers Only these kinds of advertisements; empty means every kind.
 	Triggers []TriggerKind `json:"triggers,omitempty"`
 
 	// Enabled Default true.
@@ -1126,7 +1126,7 @@ type WebhookPatch struct {
 	// URL Its host must be on the server's list.
 	URL *string `json:"url,omitempty"`
 
-	// EventTypes Only events of these types; none is all.
+	// EventTypes Only events of these types; empty means all.
 	EventTypes []string       `json:"event_types,omitempty"`
 	Filter     *WebhookFilter `json:"filter,omitempty"`
 
@@ -1214,7 +1214,7 @@ type ListAgentsParams struct {
 	// AgentGroup Only agents of this group.
 	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1230,7 +1230,7 @@ type PickOpportunityParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Continue after the item that this cursor names, as an earlier page gave it.
+	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType Only events of this type, or of one of these.
@@ -1245,7 +1245,7 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
@@ -1260,7 +1260,7 @@ type ListProductsParams struct {
 	// Snap Only products that reference this snap.
 	Snap *string `form:"snap,omitempty" json:"snap,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1282,7 +1282,7 @@ type DeleteProductParams struct {
 
 // ListGoldMastersParams defines parameters for ListGoldMasters.
 type ListGoldMastersParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1301,7 +1301,7 @@ type AdvertiseGoldMasterParams struct {
 
 // ListImagesParams defines parameters for ListImages.
 type ListImagesParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1320,7 +1320,7 @@ type AdvertiseImageParams struct {
 
 // ListSnapsParams defines parameters for ListSnaps.
 type ListSnapsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1360,7 +1360,7 @@ type ListTestEventsParams struct {
 	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1384,7 +1384,7 @@ type ListOpportunitiesParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1398,8 +1398,8 @@ type CancelOpportunityParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ReadOutputParams defines parameters for ReadOutput.
-type ReadOutputParams struct {
+// GetOutputParams defines parameters for GetOutput.
+type GetOutputParams struct {
 	// Offset How many bytes to leave out at the beginning.
 	Offset *int64 `form:"offset,omitempty" json:"offset,omitempty"`
 
@@ -1462,7 +1462,7 @@ type ListTestResultsParams struct {
 	// UpdateChannel Only results of updates to this channel.
 	UpdateChannel *string `form:"update_channel,omitempty" json:"update_channel,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1487,13 +1487,13 @@ type ListResultTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListTestSpecsParams defines parameters for ListTestSpecs.
 type ListTestSpecsParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1525,7 +1525,7 @@ type AdvertiseSnapToAllParams struct {
 
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1544,7 +1544,7 @@ type ListDeliveriesParams struct {
 	// State Only deliveries in this state.
 	State *DeliveryState `form:"state,omitempty" json:"state,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
@@ -1619,9 +1619,9 @@ type ServerInterface interface {
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx echo.Context, params ListAgentsParams) error
-	// RemoveAgent Remove an agent
+	// DeleteAgent Delete an agent
 	// (DELETE /v1/agents/{agent_id})
-	RemoveAgent(ctx echo.Context, agentID AgentID) error
+	DeleteAgent(ctx echo.Context, agentID AgentID) error
 	// GetAgent Read an agent
 	// (GET /v1/agents/{agent_id})
 	GetAgent(ctx echo.Context, agentID AgentID) error
@@ -1704,9 +1704,9 @@ type ServerInterface interface {
 	// CancelOpportunity Cancel a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
 	CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error
-	// ReadOutput Read the console output of a test opportunity
+	// GetOutput Read the console output of a test opportunity
 	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
-	ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error
+	GetOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params GetOutputParams) error
 	// AppendOutput Append to the console output of a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
 	AppendOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params AppendOutputParams) error
@@ -1835,8 +1835,8 @@ func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
 	return err
 }
 
-// RemoveAgent converts echo context to params.
-func (w *ServerInterfaceWrapper) RemoveAgent(ctx echo.Context) error {
+// DeleteAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteAgent(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "agent_id" -------------
 	var agentID AgentID
@@ -1847,7 +1847,7 @@ func (w *ServerInterfaceWrapper) RemoveAgent(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RemoveAgent(ctx, agentID)
+	err = w.Handler.DeleteAgent(ctx, agentID)
 	return err
 }
 
@@ -2690,8 +2690,8 @@ func (w *ServerInterfaceWrapper) CancelOpportunity(ctx echo.Context) error {
 	return err
 }
 
-// ReadOutput converts echo context to params.
-func (w *ServerInterfaceWrapper) ReadOutput(ctx echo.Context) error {
+// GetOutput converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOutput(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "product_id" -------------
 	var productID ProductID
@@ -2710,7 +2710,7 @@ func (w *ServerInterfaceWrapper) ReadOutput(ctx echo.Context) error {
 	}
 
 	// Parameter object where we will unmarshal all parameters from the context
-	var params ReadOutputParams
+	var params GetOutputParams
 	// ------------- Optional query parameter "offset" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "offset", ctx.QueryParams(), &params.Offset, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
@@ -2736,7 +2736,7 @@ func (w *ServerInterfaceWrapper) ReadOutput(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReadOutput(ctx, productID, testOpportunityID, params)
+	err = w.Handler.GetOutput(ctx, productID, testOpportunityID, params)
 	return err
 }
 
@@ -3637,7 +3637,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents, options.OperationMiddlewares["listAgents"]...)
-	router.DELETE(options.BaseURL+"/v1/agents/:agent_id", wrapper.RemoveAgent, options.OperationMiddlewares["removeAgent"]...)
+	router.DELETE(options.BaseURL+"/v1/agents/:agent_id", wrapper.DeleteAgent, options.OperationMiddlewares["deleteAgent"]...)
 	router.GET(options.BaseURL+"/v1/agents/:agent_id", wrapper.GetAgent, options.OperationMiddlewares["getAgent"]...)
 	router.PATCH(options.BaseURL+"/v1/agents/:agent_id", wrapper.UpdateAgent, options.OperationMiddlewares["updateAgent"]...)
 	router.PUT(options.BaseURL+"/v1/agents/:agent_id", wrapper.RegisterAgent, options.OperationMiddlewares["registerAgent"]...)
@@ -3664,7 +3664,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities", wrapper.ListOpportunities, options.OperationMiddlewares["listOpportunities"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id", wrapper.GetOpportunity, options.OperationMiddlewares["getOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/cancel", wrapper.CancelOpportunity, options.OperationMiddlewares["cancelOpportunity"]...)
-	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.ReadOutput, options.OperationMiddlewares["readOutput"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.GetOutput, options.OperationMiddlewares["getOutput"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.AppendOutput, options.OperationMiddlewares["appendOutput"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/release", wrapper.ReleaseOpportunity, options.OperationMiddlewares["releaseOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/retry", wrapper.RetryOpportunity, options.OperationMiddlewares["retryOpportunity"]...)
@@ -3712,8 +3712,8 @@ type ListAgentsRequestObject struct {
 	Params ListAgentsParams
 }
 
-// RemoveAgentRequestObject is what a request of RemoveAgent says.
-type RemoveAgentRequestObject struct {
+// DeleteAgentRequestObject is what a request of DeleteAgent says.
+type DeleteAgentRequestObject struct {
 	AgentID AgentID `json:"agent_id"`
 }
 
@@ -3874,11 +3874,11 @@ type CancelOpportunityRequestObject struct {
 	Body              *CancelOpportunityJSONRequestBody
 }
 
-// ReadOutputRequestObject is what a request of ReadOutput says.
-type ReadOutputRequestObject struct {
+// GetOutputRequestObject is what a request of GetOutput says.
+type GetOutputRequestObject struct {
 	ProductID         ProductID     `json:"product_id"`
 	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
-	Params            ReadOutputParams
+	Params            GetOutputParams
 }
 
 // AppendOutputRequestObject is what a request of AppendOutput says.
@@ -4048,9 +4048,9 @@ type StrictServerInterface interface {
 	// ListAgents List agents
 	// (GET /v1/agents)
 	ListAgents(ctx context.Context, request ListAgentsRequestObject) (Response, error)
-	// RemoveAgent Remove an agent
+	// DeleteAgent Delete an agent
 	// (DELETE /v1/agents/{agent_id})
-	RemoveAgent(ctx context.Context, request RemoveAgentRequestObject) (Response, error)
+	DeleteAgent(ctx context.Context, request DeleteAgentRequestObject) (Response, error)
 	// GetAgent Read an agent
 	// (GET /v1/agents/{agent_id})
 	GetAgent(ctx context.Context, request GetAgentRequestObject) (Response, error)
@@ -4133,9 +4133,9 @@ type StrictServerInterface interface {
 	// CancelOpportunity Cancel a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
 	CancelOpportunity(ctx context.Context, request CancelOpportunityRequestObject) (Response, error)
-	// ReadOutput Read the console output of a test opportunity
+	// GetOutput Read the console output of a test opportunity
 	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
-	ReadOutput(ctx context.Context, request ReadOutputRequestObject) (Response, error)
+	GetOutput(ctx context.Context, request GetOutputRequestObject) (Response, error)
 	// AppendOutput Append to the console output of a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output)
 	AppendOutput(ctx context.Context, request AppendOutputRequestObject) (Response, error)
@@ -4237,10 +4237,10 @@ func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) e
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) RemoveAgent(ctx echo.Context, agentID AgentID) error {
-	var request RemoveAgentRequestObject
+func (sh *strictHandler) DeleteAgent(ctx echo.Context, agentID AgentID) error {
+	var request DeleteAgentRequestObject
 	request.AgentID = agentID
-	response, err := sh.ssi.RemoveAgent(ctx.Request().Context(), request)
+	response, err := sh.ssi.DeleteAgent(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 
@@ -4527,12 +4527,12 @@ func (sh *strictHandler) CancelOpportunity(ctx echo.Context, productID ProductID
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) ReadOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params ReadOutputParams) error {
-	var request ReadOutputRequestObject
+func (sh *strictHandler) GetOutput(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params GetOutputParams) error {
+	var request GetOutputRequestObject
 	request.ProductID = productID
 	request.TestOpportunityID = testOpportunityID
 	request.Params = params
-	response, err := sh.ssi.ReadOutput(ctx.Request().Context(), request)
+	response, err := sh.ssi.GetOutput(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

@@ -46,7 +46,7 @@ type Comparison struct {
 	// References What it is compared with.
 	References []openapi_types.UUID `json:"references"`
 
-	// Summary The sums, in the order of `references`.
+	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
 	Tests   []ComparedTest      `json:"tests"`
 }
@@ -184,7 +184,7 @@ type PublishedList struct {
 	Pagination PublishedPages  `json:"pagination"`
 }
 
-// PublishedMeta What is noted about a result; only what there is.
+// PublishedMeta The notes on a result; only those that exist.
 //
 // Example: {"guideline":"2019.11.json","shared":"true","target":"platform"}
 type PublishedMeta struct {
@@ -307,11 +307,11 @@ type SubunitLinked struct {
 	ID openapi_types.UUID `json:"id"`
 }
 
-// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what there is.
+// SubunitMetadata What subunit2sql keeps of a test run beside its times; only what exists.
 //
 // Example: {"attrs":"smoke","tags":"worker-0"}
 type SubunitMetadata struct {
-	// Attrs What stands in brackets in the test's id.
+	// Attrs The part of the test's id in brackets.
 	Attrs *string `json:"attrs,omitempty"`
 
 	// Tags The tags, with commas between them.
@@ -330,7 +330,7 @@ type SubunitRun struct {
 	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
 
-	// Artifacts Always null: nobody can say it.
+	// Artifacts Always null: it is not known.
 	Artifacts nullable.Nullable[string] `json:"artifacts"`
 }
 
@@ -487,7 +487,7 @@ type ServerInterface interface {
 	// CreatePublicKey Register a key
 	// (POST /v1/profile/pubkeys)
 	CreatePublicKey(ctx echo.Context) error
-	// DeletePublicKey Remove one's key
+	// DeletePublicKey Delete one's key
 	// (DELETE /v1/profile/pubkeys/{key_id})
 	DeletePublicKey(ctx echo.Context, keyID string) error
 	// ListPublishedResults List results
@@ -511,7 +511,7 @@ type ServerInterface interface {
 	// UpdatePublishedResult Verify a result
 	// (PUT /v1/results/{published_id})
 	UpdatePublishedResult(ctx echo.Context, publishedID string) error
-	// GetResultMeta Read what is noted about a result
+	// GetResultMeta Read the notes on a result
 	// (GET /v1/results/{published_id}/meta)
 	GetResultMeta(ctx echo.Context, publishedID string) error
 	// DeleteResultMetaKey Take a note back
@@ -1213,7 +1213,7 @@ type StrictServerInterface interface {
 	// CreatePublicKey Register a key
 	// (POST /v1/profile/pubkeys)
 	CreatePublicKey(ctx context.Context, request CreatePublicKeyRequestObject) (Response, error)
-	// DeletePublicKey Remove one's key
+	// DeletePublicKey Delete one's key
 	// (DELETE /v1/profile/pubkeys/{key_id})
 	DeletePublicKey(ctx context.Context, request DeletePublicKeyRequestObject) (Response, error)
 	// ListPublishedResults List results
@@ -1237,7 +1237,7 @@ type StrictServerInterface interface {
 	// UpdatePublishedResult Verify a result
 	// (PUT /v1/results/{published_id})
 	UpdatePublishedResult(ctx context.Context, request UpdatePublishedResultRequestObject) (Response, error)
-	// GetResultMeta Read what is noted about a result
+	// GetResultMeta Read the notes on a result
 	// (GET /v1/results/{published_id}/meta)
 	GetResultMeta(ctx context.Context, request GetResultMetaRequestObject) (Response, error)
 	// DeleteResultMetaKey Take a note back

@@ -135,7 +135,7 @@ type Cloud struct {
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -178,7 +178,7 @@ type Damage struct {
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
 
-// NewCloud A cloud to be registered.
+// NewCloud A cloud to register.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
 type NewCloud struct {
@@ -230,7 +230,7 @@ type NewRun struct {
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
 }
 
-// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are taken too.
+// NewStatus A status message. All fields are text on the wire; numbers and booleans in JSON are accepted too.
 //
 // Example: {"finished":"true","status":"test complete","test_id":"100"}
 type NewStatus struct {
@@ -264,13 +264,13 @@ type NewUpload struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
-// Outcome What a result says as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
+// Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
 //
 // Example: fail
 type Outcome string
 
-// Pagination Where a page stands among all pages (RefStack's words).
+// Pagination The number of a page and of all pages (in RefStack's words).
 //
 // Example: {"current_page":1,"total":1,"total_pages":1}
 type Pagination struct {
@@ -290,7 +290,7 @@ type Pagination struct {
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
 
-// ResultSaved What was understood of an upload.
+// ResultSaved What was read from an upload.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type ResultSaved struct {
@@ -371,7 +371,7 @@ type Run struct {
 	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
 	LastStatus nullable.Nullable[Status] `json:"last_status"`
 
-	// CurrentResult What one upload said as a whole.
+	// CurrentResult The result of one upload as a whole.
 	//
 	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
@@ -385,14 +385,14 @@ type Run struct {
 
 // RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
 type RunList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Runs       []Run      `json:"runs"`
 }
 
-// RunResult What one upload said as a whole.
+// RunResult The result of one upload as a whole.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type RunResult struct {
@@ -454,7 +454,7 @@ type RunResultScope string
 
 // RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination  `json:"pagination"`
@@ -478,7 +478,7 @@ type Status struct {
 
 // StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -539,7 +539,7 @@ type TestCounts struct {
 
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination Where a page stands among all pages (RefStack's words).
+	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
@@ -591,7 +591,7 @@ type ListCloudsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -636,7 +636,7 @@ type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
 	CloudID *int64 `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
 
-	// Finished Only runs that are over, or only those that are not.
+	// Finished Only finished runs, or only unfinished ones.
 	Finished *bool `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// Outcome Only runs whose current result has this outcome.
@@ -645,7 +645,7 @@ type ListRunsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -654,7 +654,7 @@ type ListRunResultsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -669,7 +669,7 @@ type ListTestsParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -678,7 +678,7 @@ type ListStatusesParams struct {
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// Limit How many items a page has at the most.
+	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -690,7 +690,7 @@ type UpdateTestStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
@@ -702,7 +702,7 @@ type UpdateRunStatusParams struct {
 	// Status The message, when it is not in the body.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty means not said.
+	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.

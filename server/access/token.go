@@ -22,9 +22,6 @@ var kinds = map[accessapi.AccessTokenKind]auth.TokenKind{
 	accessapi.AccessTokenKindService: auth.ServiceToken,
 }
 
-// noStore keeps a secret out of every cache.
-const noStore = "no-store"
-
 // ListAccessTokens answers a page of tokens: the caller's own, or those of
 // everybody for callers who may see them.
 func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccessTokensRequestObject) (accessapi.Response, error) {

@@ -8,11 +8,11 @@ import (
 // Config holds the settings of logins, and what an Authenticator needs besides.
 type Config struct {
 	// AdminToken is no row of the store. Empty: there is none.
-	AdminToken string `placeholder:"TEXT" help:"A token that may do everything, 8 to 512 characters; better as SLIPWAY_ADMIN_TOKEN. Default: the first start makes one and shows it once."`
+	AdminToken string `placeholder:"TEXT" help:"A token that may do everything, 8 to 512 characters; better set as SLIPWAY_ADMIN_TOKEN. Default: the first start creates one and prints it once."`
 
-	Mode             Mode   `name:"auth-mode" enum:"auto,token,token+keystone,none" default:"auto" help:"token, token+keystone or none (everybody is an administrator; on a loopback address only); auto is token+keystone when a Keystone is configured, else token."`
+	Mode             Mode   `name:"auth-mode" enum:"auto,token,token+keystone,none" default:"auto" help:"Which credentials are accepted: token, token+keystone, or none (everybody is an administrator; on a loopback address only). auto is token+keystone when a Keystone is configured, else token."`
 	PolicyFile       string `name:"auth-policy-file" type:"path" placeholder:"FILE" help:"Rules in the style of Drydock's policy.yaml that replace rows of the permission table."`
-	OperatorDestroys bool   `name:"auth-operator-destroys" help:"Let operators destroy nodes and delete tasks, which else only administrators may."`
+	OperatorDestroys bool   `name:"auth-operator-destroys" help:"Let operators destroy nodes and delete tasks; otherwise only administrators may."`
 
 	Store  Store  `kong:"-"`
 	Pepper []byte `kong:"-"` // the secret under which tokens are hashed

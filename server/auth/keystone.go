@@ -90,7 +90,7 @@ func (a *Authenticator) identifyService(ctx context.Context, text string, try At
 	case err != nil:
 		return Identity{}, err
 	case !slices.Contains(t.Roles, ServiceRole):
-		return Identity{}, fmt.Errorf("%w: the token in X-Service-Token is none of a service", ErrBadCredential)
+		return Identity{}, fmt.Errorf("%w: the token in X-Service-Token does not belong to a service", ErrBadCredential)
 	}
 	return a.keystoneIdentity(t), nil
 }

@@ -9,9 +9,9 @@ import (
 
 // Life says how long tokens live. Zero means for ever, and as Max no limit.
 type Life struct {
-	Person time.Duration `default:"8760h" min:"0s" help:"Life of tokens for people when nobody says another; 0: for ever."`
-	Other  time.Duration `default:"0s" min:"0s" help:"Life of tokens for runners, labs and services when nobody says another; 0: for ever."`
-	Max    time.Duration `default:"0s" min:"0s" help:"The longest life that a token may be given; 0: no limit."`
+	Person time.Duration `default:"8760h" min:"0s" help:"Life of tokens for people when none is given; 0: no end."`
+	Other  time.Duration `default:"0s" min:"0s" help:"Life of tokens for runners, labs and services when none is given; 0: no end."`
+	Max    time.Duration `default:"0s" min:"0s" help:"Longest life that a token may be given; 0: no limit."`
 }
 
 // End returns when a new token ends, nil for never. asked is what its maker

@@ -147,9 +147,9 @@ func ReadPolicy(file []byte) (Policy, error) {
 func mayBeSet(name string) error {
 	switch {
 	case name == "default":
-		return errors.New("there is no default rule: what the file does not name is as the permission table has it")
+		return errors.New("there is no default rule: what the file does not name keeps its row of the permission table")
 	case Permission(name) == ReadVersion, Permission(name) == ReadDocument:
-		return fmt.Errorf("%s is open to every good credential and cannot be set", name)
+		return fmt.Errorf("%s is open to every valid credential and cannot be set", name)
 	case !Permission(name).Known() && strings.ContainsAny(name, ":."):
 		return fmt.Errorf("there is no permission %.100q", name)
 	}

@@ -66,7 +66,7 @@ func (r row) check() error {
 	}
 	for i, role := range r.Roles {
 		if !slices.Contains(Roles(), role) || slices.Contains(r.Roles[:i], role) {
-			return fmt.Errorf("names the role %q, which does not exist or stands there already; there are %v", role, Roles())
+			return fmt.Errorf("names the role %q, which does not exist or is listed twice; there are %v", role, Roles())
 		}
 	}
 	return nil

@@ -22,12 +22,11 @@ type Store interface {
 
 // Handler answers the operations of tag discovery.
 type Handler struct {
-	build     string
-	updated   string
-	store     Store
-	metrics   prometheus.Gatherer
-	home      home
-	published published
+	build   string
+	updated string
+	store   Store
+	metrics prometheus.Gatherer
+	home    home
 }
 
 var _ discoveryapi.StrictServerInterface = (*Handler)(nil)
@@ -37,6 +36,9 @@ func New(c Config) (*Handler, error) {
 	updated, _ := c.Document.Info.Extensions["x-updated"].(string)
 	if updated == "" {
 		return nil, errors.New("the document's info has no x-updated")
+	}
+	if err := checkPublished(); err != nil {
+		return nil, err
 	}
 	m, err := newHome(c.Document)
 	if err != nil {
@@ -84,15 +86,11 @@ func (h *Handler) GetMetrics(ctx context.Context, _ discoveryapi.GetMetricsReque
 // GetOpenAPIJSON publishes the document.
 func (h *Handler) GetOpenAPIJSON(ctx context.Context, _ discoveryapi.GetOpenAPIJSONRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
-	text, err := h.published.json(info.Origin)
-	if err != nil {
-		return nil, err
-	}
-	return cached(info, call.Text(http.StatusOK, mediaJSON, text), noCache), nil
+	return cached(info, call.Text(http.StatusOK, mediaJSON, publishedJSON(info.Origin)), noCache), nil
 }
 
 // GetOpenAPIYAML publishes the document as it was written.
 func (h *Handler) GetOpenAPIYAML(ctx context.Context, _ discoveryapi.GetOpenAPIYAMLRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
-	return cached(info, call.Text(http.StatusOK, "application/yaml", h.published.yaml(info.Origin)), noCache), nil
+	return cached(info, call.Text(http.StatusOK, "application/yaml", publishedYAML(info.Origin)), noCache), nil
 }

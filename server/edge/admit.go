@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -136,7 +137,7 @@ func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
 
 func notAllowed(op *operation) error {
 	return inWordsOf(op.dialect, fault.New(http.StatusForbidden, "role-required",
-		"the credential does not allow this; it takes one of the roles %s", roleList(op.permission)))
+		"the credential does not allow this; it needs one of the roles %s", roleList(op.permission)))
 }
 
 // inWordsOf gives a refusal the words that a system's own server has for it.
@@ -179,13 +180,12 @@ func (s *Stack) identify(ctx context.Context, op *operation) (auth.Identity, err
 }
 
 // namesOf lists the names by which access rules may call a path: as it was sent
-// and as the document has it.
+// (keystonemiddleware knows no other), without what is said twice in it, and as
+// the document has it.
 func namesOf(path string) []string {
-	sent := cleanPath(path)
-	if same, _ := versionedPath(sent); same != sent {
-		return []string{sent, same}
-	}
-	return []string{sent}
+	clean := cleanPath(path)
+	document, _ := versionedPath(clean)
+	return slices.Compact([]string{path, clean, document})
 }
 
 // openTo reports whether the operation may be called without a credential.
@@ -211,7 +211,7 @@ func (s *Stack) refused(ctx context.Context, op *operation, err error) error {
 	case errors.Is(err, auth.ErrNoProject):
 		return inWordsOf(op.dialect, fault.Forbidden("the Keystone token has no scope; log in with a project").Because(err))
 	case errors.Is(err, auth.ErrUnavailable):
-		return fault.Unavailable("Keystone cannot be asked whether the token is good").Because(err)
+		return fault.Unavailable("Keystone cannot be reached to validate the token").Because(err)
 	case errors.Is(err, auth.ErrBadCredential):
 		// A runner may send the secret of its run as a Bearer; only the handler can tell.
 		if op.optional && !s.config.RunnersLogIn && auth.Bearer(info.Header) != "" && op.permission == auth.CallAsRunner {

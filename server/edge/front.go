@@ -26,7 +26,8 @@ import (
 type state struct {
 	op      *operation // nil until a route was found
 	who     auth.Identity
-	refused error // why the login failed
+	refused error  // why the login failed
+	reason  string // why a client was refused that may not look at its answer
 }
 
 type stateKey struct{}
@@ -74,7 +75,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		info.HTTP = r
 		setCommonHeaders(rec.Header(), info)
 		defer func() {
-			s.account(ctx, st.op, info, rec, s.config.Now().Sub(start))
+			s.account(ctx, st, info, rec, s.config.Now().Sub(start))
 			s.auditRequest(st, info, rec)
 		}()
 		defer func() { s.recovered(rec, r, recover()) }()
@@ -87,7 +88,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		}
 		if headerSize(r) > s.config.MaxHeader {
 			s.fail(rec, r, fault.New(http.StatusRequestHeaderFieldsTooLarge, "header-too-large",
-				"the header is over the limit of %d bytes", s.config.MaxHeader))
+				"the header is larger than the limit of %d bytes", s.config.MaxHeader))
 			return
 		}
 		if s.config.RequireTLS && !client.IsLoopback() && !s.resolver.Secure(r) {
@@ -284,5 +285,5 @@ func badGzip(err error) error {
 	if errors.As(err, &tooLarge) {
 		return err
 	}
-	return fault.Invalid("the body is not whole gzip, although its Content-Encoding says so").Because(err)
+	return fault.Invalid("the body is not complete gzip, although its Content-Encoding says so").Because(err)
 }

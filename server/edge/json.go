@@ -22,7 +22,7 @@ func (strictJSON) Deserialize(c echo.Context, into any) error {
 	}
 	var semantic *json.SemanticError
 	if errors.As(err, &semantic) {
-		return fault.InvalidBody(string(semantic.JSONPointer), "cannot be read as what the document says").Because(err)
+		return fault.InvalidBody(string(semantic.JSONPointer), "does not have the form that the document describes").Because(err)
 	}
 	return fault.InvalidBody("", "must be JSON").Because(err)
 }

@@ -98,11 +98,11 @@ func TestUnknownPath(t *testing.T) {
 		{"GET", "/v1/job/a/b/c/d/e/f/g/h/i/j/k", kernelciMedia, ""},
 		{"GET", "/api/v1.0/nothing", ours, "yes"},
 		{"GET", "/api/v1.0/tasks/1/2/3", ours, "yes"},
-		{"GET", "/v1/clouds/1/2" + strings.Repeat("/x", 10_000), ours, ""},
+		{"GET", "/v1/clouds/1/2" + strings.Repeat("/x", 1000), ours, ""},
 	}
 	before := []string{"/v1/job", "/v1/nodes", "/", "/v1/runs", "/v1/version", "/v1/products", "/v1/files/a/b/c"}
 	h := routed(t)
-	for range 20 { // which request's context comes back is up to the pool
+	for range 3 { // which request's context comes back is up to the pool
 		for _, path := range before {
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://lab"+path, http.NoBody))
 			for _, tt := range tests {

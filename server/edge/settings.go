@@ -13,15 +13,15 @@ import (
 // Settings say how requests come in: under which names and over which
 // proxies, how large, how slow and how often.
 type Settings struct {
-	PublicURL      string   `name:"public-url" placeholder:"URL" help:"How clients reach the server, when the Host header does not say it."`
+	PublicURL      string   `name:"public-url" placeholder:"URL" help:"The address at which clients reach the server. Default: what the Host header says."`
 	TrustedProxies []string `placeholder:"NETWORK" help:"Proxies whose Forwarded and X-Forwarded-* headers count. Default: none."`
-	AllowedHosts   []string `placeholder:"NAME" help:"Names in the Host header that the server answers to. Default: any."`
-	CORSOrigins    []string `name:"cors-origins" placeholder:"ORIGIN" help:"Pages elsewhere that may call the API. Default: none."`
+	AllowedHosts   []string `placeholder:"NAME" help:"Names in the Host header that the server accepts. Default: any."`
+	CORSOrigins    []string `name:"cors-origins" placeholder:"ORIGIN" help:"Origins of web pages that may call the API. Default: none."`
 	RequireTLS     bool     `name:"require-tls" help:"Refuse plain HTTP from other machines, unless a trusted proxy says that the client came over TLS."`
 
 	MaxBody      int64         `default:"1048576" min:"1" help:"Limit of a JSON or form body in bytes."`
 	MaxHeader    int           `default:"65536" min:"4096" max:"1048576" help:"Limit of a request's header in bytes."`
-	StallTimeout time.Duration `default:"60s" min:"100ms" help:"How long a client may take to send or to take the next piece of a body; waiting for the server is never limited."`
+	StallTimeout time.Duration `default:"60s" min:"100ms" help:"How long a client may take to send or receive the next piece of a body; its wait for the server has no limit."`
 
 	Ratelimit Ratelimit   `embed:"" prefix:"ratelimit-"`
 	Audit     AuditConfig `embed:"" prefix:"audit-"`
@@ -30,17 +30,17 @@ type Settings struct {
 // Ratelimit bounds how often callers may call. Nobody on the same machine is
 // ever limited.
 type Ratelimit struct {
-	Anonymous       float64 `default:"200" min:"0" help:"Requests per second and address without a credential; 0: no limit."`
-	Burst           int     `default:"1000" min:"1" help:"How many of them may come at once."`
-	FailedLogins    float64 `default:"20" min:"0" help:"Failed logins per minute and address; 0: no limit."`
-	Credential      float64 `default:"0" min:"0" help:"Requests per second with one good credential; 0: no limit."`
-	CredentialBurst int     `default:"100" min:"1" help:"How many of them may come at once."`
+	Anonymous       float64 `default:"200" min:"0" help:"Limit of requests per second from one address without a credential; 0: no limit."`
+	Burst           int     `default:"1000" min:"1" help:"How many of these may come at once."`
+	FailedLogins    float64 `default:"20" min:"0" help:"Limit of failed logins per minute from one address; 0: no limit."`
+	Credential      float64 `default:"0" min:"0" help:"Limit of requests per second with one valid credential; 0: no limit."`
+	CredentialBurst int     `default:"100" min:"1" help:"How many of these may come at once."`
 }
 
 // AuditConfig says where the audit log goes, beside the store.
 type AuditConfig struct {
-	Stdout        bool `default:"true" negatable:"" help:"Write the audit log to standard output as well, a line of JSON for each entry."`
-	RetentionDays int  `default:"400" min:"0" max:"36500" help:"Days for which the audit log is kept; 0: for ever."`
+	Stdout        bool `default:"true" negatable:"" help:"Write the audit log to standard output as well, one line of JSON for each entry."`
+	RetentionDays int  `default:"400" min:"0" max:"36500" help:"How many days the audit log is kept; 0: no limit."`
 }
 
 // Validate refuses addresses that are none.

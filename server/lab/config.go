@@ -12,7 +12,7 @@ type Config struct {
 	Library library.Config `embed:""`
 	Boot    boot.Config    `embed:""`
 
-	IdentityLogin bool `name:"identity-login" default:"true" negatable:"" help:"Let clients of OpenStack log in at /v3 with a token's name and text."`
+	IdentityLogin bool `name:"identity-login" default:"true" negatable:"" help:"Let OpenStack's clients log in at /v3 with the name and text of a token."`
 
 	// Secret is the server secret. Keys are derived from it, and designs are
 	// encrypted under it.

@@ -203,9 +203,9 @@ func designServer(t testing.TB, status int, text string) *httptest.Server {
 	return srv
 }
 
-// hosts lists the hosts that designs may come from.
+// hosts lists the hosts that designs may come from, however long that takes.
 func hosts(names ...string) func(*server.Config) {
-	return func(c *server.Config) { c.Lab.Library.Hosts = names }
+	return func(c *server.Config) { c.Lab.Library.Hosts, c.Lab.Library.Timeout = names, await.Limit }
 }
 
 // serveText answers every request with a text that is made for it.

@@ -14,7 +14,9 @@ import (
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 func TestTask_every_action(t *testing.T) {
@@ -261,29 +263,37 @@ func TestTask_cancel_one_node(t *testing.T) {
 	t.Parallel()
 
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-		slow := servertest.On(t, s.Store, func(c *server.Config) { c.Lab.Engine.Simulator.Delay = 2 * time.Second })
-		slow.Work()
-		id := createTask(t, slow, "destroy_nodes", storeDesign(t, slow, site(t)), "cedar-n07", "cedar-n08").TaskID
-		var one string
-		eventually(t, "the work on a node", func() bool {
-			for key, sub := range layers(t, slow, id) {
-				if sub.Status == "running" && strings.Contains(mustJSON(t, sub.NodeFilter), `["cedar-n08"]`) {
-					one = key
-				}
-			}
-			return one != ""
-		})
-		if a := slow.Do("DELETE", "/api/v1.0/tasks/"+one, "", servertest.Admin()); a.Status != http.StatusAccepted {
-			t.Fatalf("cancel: %d %s", a.Status, a.Body)
-		}
-		got := finished(t, slow, id)
-		if got.Status != "complete" || got.Result.Status != "partial_success" || !slices.Equal(got.Result.Successes, []string{"cedar-n07"}) || !slices.Equal(got.Result.Failures, []string{"cedar-n08"}) {
-			t.Errorf("the task: %s", mustJSON(t, got))
-		}
-		if sub := getTask(t, slow, one, ""); sub.Status != "terminated" || sub.Result.Status != "failure" || *sub.TerminatedBy != "admin" {
-			t.Errorf("the node's task: %s", mustJSON(t, sub))
-		}
+		await.AtSomePace(t, 500*time.Millisecond, func(step time.Duration) error { return cancelOneNode(t, s.Store, step) })
 	})
+}
+
+// cancelOneNode also fails when the node's task was over before it was cancelled.
+func cancelOneNode(t *testing.T, on *store.Store, step time.Duration) error {
+	t.Helper()
+	slow := servertest.On(t, on, func(c *server.Config) { c.Lab.Engine.Simulator.Delay = step })
+	defer slow.Work()()
+	id := createTask(t, slow, "destroy_nodes", storeDesign(t, slow, site(t)), "cedar-n07", "cedar-n08").TaskID
+	var one string
+	eventually(t, "the work on a node", func() bool {
+		for key, sub := range layers(t, slow, id) {
+			if sub.Status != "queued" && strings.Contains(mustJSON(t, sub.NodeFilter), `["cedar-n08"]`) {
+				one = key
+			}
+		}
+		return one != ""
+	})
+	a := slow.Do("DELETE", "/api/v1.0/tasks/"+one, "", servertest.Admin())
+	got := finished(t, slow, id)
+	if a.Status != http.StatusAccepted {
+		return fmt.Errorf("cancel: %d %s", a.Status, a.Body)
+	}
+	if got.Status != "complete" || got.Result.Status != "partial_success" || !slices.Equal(got.Result.Successes, []string{"cedar-n07"}) || !slices.Equal(got.Result.Failures, []string{"cedar-n08"}) {
+		return fmt.Errorf("the task: %s", mustJSON(t, got))
+	}
+	if sub := getTask(t, slow, one, ""); sub.Status != "terminated" || sub.Result.Status != "failure" || *sub.TerminatedBy != "admin" {
+		return fmt.Errorf("the node's task: %s", mustJSON(t, sub))
+	}
+	return nil
 }
 
 // What runs on a deployed node goes on when it is prepared again.
@@ -377,22 +387,24 @@ func TestTask_taken_over(t *testing.T) {
 	t.Parallel()
 
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-		slow := func(c *server.Config) { c.Lab.Engine.Simulator.Delay = 200 * time.Millisecond }
-		first := servertest.On(t, s.Store, slow)
-		stop := first.Work()
-		ref := storeDesign(t, first, site(t))
-		id := createTask(t, first, "prepare_nodes", ref).TaskID
-		eventually(t, "some node is being prepared", func() bool {
-			return len(getTask(t, first, id, "").Subtasks) == 8
+		await.AtSomePace(t, 200*time.Millisecond, func(step time.Duration) error {
+			first := servertest.On(t, s.Store, func(c *server.Config) { c.Lab.Engine.Simulator.Delay = step })
+			stop := first.Work()
+			ref := storeDesign(t, first, site(t))
+			id := createTask(t, first, "prepare_nodes", ref).TaskID
+			eventually(t, "some node is being prepared", func() bool {
+				return len(getTask(t, first, id, "").Subtasks) == 8
+			})
+			stop()
+			if got := getTask(t, s, id, ""); got.Status != "running" {
+				return fmt.Errorf("after the stop the task is %s", got.Status)
+			}
+			defer s.Work()()
+			if got := finished(t, s, id); got.Result.Status != "success" || len(got.Result.Successes) != 8 {
+				t.Errorf("taken over: %s", mustJSON(t, got.Result))
+			}
+			return nil
 		})
-		stop()
-		if got := getTask(t, s, id, ""); got.Status != "running" {
-			t.Fatalf("after the stop the task is %s", got.Status)
-		}
-		s.Work()
-		if got := finished(t, s, id); got.Result.Status != "success" || len(got.Result.Successes) != 8 {
-			t.Errorf("taken over: %s", mustJSON(t, got.Result))
-		}
 	})
 }
 

@@ -116,7 +116,7 @@ func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, 
 func advertised(refs []productsapi.OpportunityRef, strict bool) (*call.Answer, error) {
 	if len(refs) == 0 {
 		if strict {
-			return nil, fault.NotFound("nothing matches the advertisement, and strict was asked for; nothing was stored")
+			return nil, fault.NotFound("nothing matches the advertisement, and strict refuses that; nothing was stored")
 		}
 		refs = []productsapi.OpportunityRef{}
 	}

@@ -132,8 +132,8 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-// RemoveAgent forgets an agent.
-func (h *Handler) RemoveAgent(ctx context.Context, req productsapi.RemoveAgentRequestObject) (productsapi.Response, error) {
+// DeleteAgent deletes an agent that holds nothing.
+func (h *Handler) DeleteAgent(ctx context.Context, req productsapi.DeleteAgentRequestObject) (productsapi.Response, error) {
 	err := h.store.DeleteAgent(ctx, tenantOf(ctx), req.AgentID)
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("agent %s holds test opportunities", req.AgentID).Because(err)

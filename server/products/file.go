@@ -61,7 +61,7 @@ func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRe
 		case "file":
 			file, err = h.keepFile(ctx, part)
 		default:
-			err = fault.InvalidField("form", name, "is no part of this form, which has result and file")
+			err = fault.InvalidField("form", name, "is not a part of this form; its parts are result and file")
 		}
 		if err != nil {
 			return nil, file, err
@@ -118,7 +118,7 @@ func (h *Handler) readResult(part io.Reader) (*productsapi.NewTestResult, error)
 	}
 	var in productsapi.NewTestResult
 	if err := json.Unmarshal(text, &in, jsontext.AllowInvalidUTF8(false)); err != nil {
-		return nil, fault.InvalidField("form", "result", "cannot be read as what the document says").Because(err)
+		return nil, fault.InvalidField("form", "result", "does not have the form that the document describes").Because(err)
 	}
 	return &in, nil
 }
@@ -132,7 +132,7 @@ func (h *Handler) keepFile(ctx context.Context, part io.Reader) (intake.File, er
 			return fault.Body(err)
 		}
 		if n > limit {
-			return fault.TooLarge("the file is over the limit of %d bytes", limit)
+			return fault.TooLarge("the file is larger than the limit of %d bytes", limit)
 		}
 		return nil
 	})

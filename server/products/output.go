@@ -72,7 +72,7 @@ func bodyFault(err error) error {
 	if f := fault.From(err); f.Status < 500 {
 		return f
 	}
-	return fault.Invalid("the body broke off before its end").Because(err)
+	return fault.Invalid("the body ended too early").Because(err)
 }
 
 func outputTopic(id uuid.UUID) string { return "output/" + id.String() }
@@ -106,8 +106,8 @@ func (h *Handler) unseen(ctx context.Context, tx *productstore.Store, o *product
 
 var errEnough = errors.New("enough")
 
-// ReadOutput answers the output so far, or streams it to its end.
-func (h *Handler) ReadOutput(ctx context.Context, req productsapi.ReadOutputRequestObject) (productsapi.Response, error) {
+// GetOutput answers the output so far, or streams it to its end.
+func (h *Handler) GetOutput(ctx context.Context, req productsapi.GetOutputRequestObject) (productsapi.Response, error) {
 	_, o, err := h.opportunity(ctx, req.ProductID, req.TestOpportunityID)
 	if err != nil {
 		return nil, err

@@ -31,6 +31,7 @@ func (l *lab) run(product, agent string, statuses ...string) []object {
 func TestResults_Filters(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, l *lab) {
+		began := time.Now()
 		path := l.product("p", "smoke", "soak")
 		l.image(path, "I1")
 		l.call("POST", path+"/snaps", object{"name": "test-snap.foo", "revision": 2, "channel": "15.04/edge"}, http.StatusCreated)
@@ -41,7 +42,7 @@ func TestResults_Filters(t *testing.T) {
 			"?primary_snap_name=test-snap.foo": 2, "?base_channel=15.04/edge": 2, "?update_channel=edge": 0, "?base_channel=edge&test_status=FAILED": 1,
 			"?test_opportunity_id=" + field(done[3], "test_opportunity_id"): 1, "?test_opportunity_id=x": 0,
 			"?start_date=20150826T00%3A00%3A00": 4, "?end_date=20150826": 0, "?start_date=" + url.QueryEscape(field(done[1], "created_at")): 3,
-			"?start_date=" + time.Now().UTC().Format("20060102") + "&end_date=" + time.Now().UTC().Add(time.Hour).Format("20060102"): 4,
+			"?start_date=" + began.UTC().Format("20060102") + "&end_date=" + time.Now().UTC().Add(time.Hour).Format("20060102"): 4,
 		} {
 			list := l.call("GET", path+"/results"+query, nil, http.StatusOK)["test_results"].([]any)
 			if len(list) != want {

@@ -125,7 +125,7 @@ func noCredential() *fault.Fault {
 // denied is 401 for strangers and 403 for those whose login does not help.
 func (c caller) denied(format string, args ...any) error {
 	if !c.known {
-		return unauthorized("a credential is required: the result belongs to somebody, or only an administrator may do this")
+		return unauthorized("a credential is required: the result has an owner, or only an administrator may do this")
 	}
 	return fault.Forbidden(format, args...)
 }

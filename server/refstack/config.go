@@ -8,9 +8,9 @@ import (
 
 // Config holds the area's settings, and what it needs of the server.
 type Config struct {
-	UIURL       string `name:"ui-url" placeholder:"URL" help:"Where people look at results; the links that refstack-client prints begin with it. Default: the server itself."`
-	MaxKeys     int    `default:"100" min:"1" help:"How many public keys an owner may register."`
-	MaxCompared int64  `default:"200000" min:"1" help:"How many tests a result may have that is compared with another; their names are held in memory."`
+	UIURL       string `name:"ui-url" placeholder:"URL" help:"Address of the pages on which people look at results; refstack-client prints links that begin with it. Default: the server itself."`
+	MaxKeys     int    `default:"100" min:"1" help:"Limit of the public keys of one owner."`
+	MaxCompared int64  `default:"200000" min:"1" help:"Limit of the tests in a result that is compared with another; the comparison holds their names in memory."`
 
 	// RequireToken closes uploads without a login, and reading; a signature
 	// with a registered key is a login for uploads.

@@ -142,7 +142,7 @@ func (c *passListCheck) member(name string) error {
 	case "results":
 		return c.results()
 	}
-	c.wrong("/"+shorten(name), "is no member that is known here; cpid, duration_seconds and results are")
+	c.wrong("/"+shorten(name), "is unknown; known are cpid, duration_seconds and results")
 	return c.dec.SkipValue()
 }
 

@@ -32,7 +32,7 @@ func (h *Handler) keyOwner(ctx context.Context) (string, error) {
 		return "", noCredential()
 	}
 	if who.owner == "" {
-		return "", fault.Forbidden("the token names no owner to whom keys could belong")
+		return "", fault.Forbidden("keys belong to an owner, and the token names none")
 	}
 	return who.owner, nil
 }
@@ -156,7 +156,7 @@ func readObject(ctx context.Context, into any, members ...string) error {
 		delete(given, name)
 	}
 	for name := range given {
-		wrong = append(wrong, bodyEntry("/"+name, "is no member that is known here"))
+		wrong = append(wrong, bodyEntry("/"+name, "is unknown"))
 	}
 	if len(wrong) > 0 {
 		return refused(textSchema, wrong...)

@@ -44,7 +44,7 @@ func (h *Handler) GetServiceVersion(ctx context.Context, _ reportsapi.GetService
 // RefuseToken answers a POST to a token of its own: the original says 400 and
 // not 501.
 func (h *Handler) RefuseToken(context.Context, reportsapi.RefuseTokenRequestObject) (reportsapi.Response, error) {
-	return nil, fault.Invalid("a token is created by POST /token, without anything behind it")
+	return nil, fault.Invalid("a token is created by POST /token, without a further path")
 }
 
 // ListTestRegressions answers 501.

@@ -86,7 +86,7 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 		into, ok := keys[name]
 		switch {
 		case !ok:
-			return fmt.Errorf("has the key %.80q, which is none of method, operation_id, resource, document, query and distinct", name)
+			return fmt.Errorf("has the key %.80q, which is unknown; known are method, operation_id, resource, document, query and distinct", name)
 		case value == nil: // null is as good as absent
 		case json.Unmarshal(*value, into) != nil:
 			return fmt.Errorf("has a %s that is not a text", name)

@@ -46,7 +46,7 @@ func bodyError(err error) error {
 	case err == nil, errors.As(err, &tooLarge), errors.As(err, &f), errors.Is(err, context.Canceled):
 		return err
 	}
-	return fault.Invalid("the body broke off or cannot be decompressed").Because(err)
+	return fault.Invalid("the body ended too early or cannot be decompressed").Because(err)
 }
 
 // refusedBody gives the errors of the document package their status and, where

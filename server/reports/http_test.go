@@ -196,7 +196,7 @@ func TestBoot_Refused(t *testing.T) {
 		{"a list", `[]`, []servertest.Option{admin, servertest.JSON()}, 400, "object"},
 		{"missing keys", `{"job":"a"}`, []servertest.Option{admin, servertest.JSON()}, 400, "One or more mandatory keys are missing: ['lab_name', "},
 		{"unknown lab", `{"lab_name":"l","job":"a","kernel":"k","defconfig":"d","board":"b"}`, []servertest.Option{admin, servertest.JSON()}, 403, "not associated with lab 'l'"},
-		{"bad status", `{"lab_name":"l","job":"a","kernel":"k","defconfig":"d","board":"b","boot_result":"x"}`, []servertest.Option{admin, servertest.JSON()}, 400, "boot_result is none of"},
+		{"bad status", `{"lab_name":"l","job":"a","kernel":"k","defconfig":"d","board":"b","boot_result":"x"}`, []servertest.Option{admin, servertest.JSON()}, 400, "boot_result must be one of"},
 		{"too large", `{"lab_name":"` + strings.Repeat("x", 2<<20) + `"}`, []servertest.Option{admin, servertest.JSON()}, 413, "limit"},
 	}
 	for _, tt := range tests {

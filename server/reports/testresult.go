@@ -29,8 +29,8 @@ var sourceNames = map[searchstore.Source]string{searchstore.RunSource: "run", se
 
 const maxTestPage = 1000
 
-// SearchTests answers with single tests, whoever reported them.
-func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsRequestObject) (reportsapi.Response, error) {
+// SearchTestResults answers with single tests, whoever reported them.
+func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTestResultsRequestObject) (reportsapi.Response, error) {
 	info := call.From(ctx)
 	search, none, err := h.testSearch(info.Query)
 	if err != nil {
@@ -41,13 +41,13 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 	if !who.Is(auth.Admin) {
 		search.SeenBy = &who.Owner
 	}
-	var list store.List[searchstore.FoundTest]
+	var list store.List[searchstore.TestResult]
 	if !none {
-		if list, err = searchstore.New(h.store.Store).FindTests(ctx, search); err != nil {
+		if list, err = searchstore.New(h.store.Store).SearchTestResults(ctx, search); err != nil {
 			return nil, fault.Cursor("after", err)
 		}
 	}
-	page := reportsapi.FoundTestPage{TestResults: []reportsapi.FoundTest{}}
+	page := reportsapi.FoundTestResultPage{TestResults: []reportsapi.FoundTestResult{}}
 	for i := range list.Items {
 		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
 	}
@@ -62,7 +62,7 @@ func (h *Handler) SearchTests(ctx context.Context, _ reportsapi.SearchTestsReque
 
 // testSearch reads the question; none says that no source can answer it.
 func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, err error) {
-	q, err := h.parser.Parse(raw, testFields)
+	q, err := h.parser.ParseStrict(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)
 	}
@@ -91,10 +91,10 @@ func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, e
 	return search, len(search.Sources) == 0, nil
 }
 
-func testResultToAPI(f *searchstore.FoundTest) reportsapi.FoundTest {
-	r := reportsapi.FoundTest{
-		Source: reportsapi.FoundTestSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: reportsapi.FoundTestOutcome(searchstore.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+func testResultToAPI(f *searchstore.TestResult) reportsapi.FoundTestResult {
+	r := reportsapi.FoundTestResult{
+		Source: reportsapi.FoundTestResultSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
+		Outcome: reportsapi.FoundTestResultOutcome(searchstore.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}

@@ -9,10 +9,10 @@ import (
 
 // Config holds the area's settings, and what it needs of the server.
 type Config struct {
-	RequireToken  bool                         `help:"Refuse calls of RefStack's runners and clients without a credential; a signature with a registered key is one."`
-	OneResult     bool                         `help:"Refuse a second, different result of a run with 409. Default: it is a further attempt."`
-	TempestConfig map[string]map[string]string `type:"sections" placeholder:"SECTIONS" help:"Sections of options that every miniconf holds; best set in the configuration file."`
-	Testcases     []string                     `default:"tempest" help:"What get-testcases answers."`
+	RequireToken  bool                         `help:"Refuse calls of RefStack's runners and clients without a credential. A signature with a registered key counts as one."`
+	OneResult     bool                         `help:"Refuse a second, different result of a run with 409. Default: store it as a further attempt."`
+	TempestConfig map[string]map[string]string `type:"sections" placeholder:"SECTIONS" help:"Sections of options that every miniconf contains; best set in the configuration file."`
+	Testcases     []string                     `default:"tempest" help:"The list of tests that get-testcases answers."`
 
 	// Limits bounds what one upload may cost.
 	Limits intake.Limits `kong:"-"`

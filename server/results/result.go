@@ -76,7 +76,7 @@ func (h *Handler) result(ctx context.Context, testID int64, id string) (*results
 // not shared, from others on this side as well.
 func mayRead(ctx context.Context, r *resultstore.Result) error {
 	if owner := seenBy(ctx); owner != nil && r.PrivateTo != "" && r.PrivateTo != *owner {
-		return fault.Forbidden("the result is private to who signed it")
+		return fault.Forbidden("the result is private")
 	}
 	return nil
 }

@@ -160,6 +160,7 @@ var document = sync.OnceValue(func() *openapi3.T {
 
 // route is a path of the document, or a second name of one.
 type route struct {
+	prefix  string // before its first parameter
 	pattern *regexp.Regexp
 	params  int
 	item    *openapi3.PathItem
@@ -181,7 +182,8 @@ var routes = sync.OnceValue(func() []route {
 				one = ".+"
 			}
 			pattern := param.ReplaceAllString(regexp.QuoteMeta(name), one)
-			all = append(all, route{regexp.MustCompile("^" + pattern + "$"), strings.Count(name, "{"), item})
+			prefix, _, _ := strings.Cut(name, "{")
+			all = append(all, route{prefix, regexp.MustCompile("^" + pattern + "$"), strings.Count(name, "{"), item})
 		}
 	}
 	// The fewer parameters, the closer the match.
@@ -211,6 +213,9 @@ func find(method, path string) *openapi3.Operation {
 	}
 	for _, p := range []string{path, strings.Replace(path, "/api/v1.0", "/v1", 1), "/v1" + path} {
 		for _, r := range routes() {
+			if !strings.HasPrefix(p, r.prefix) {
+				continue // soon said, and of most of them
+			}
 			if op := r.item.GetOperation(safeMethod(method)); op != nil && r.pattern.MatchString(p) {
 				return op
 			}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -75,6 +76,13 @@ func WithAuth(change func(*auth.Config)) func(*server.Config) {
 		change(&a)
 		c.Auth = auth.New(a)
 	}
+}
+
+// Frozen stops the server's own clock, but not the store's: no limit of calls
+// recovers, however long a test takes.
+func Frozen(c *server.Config) {
+	now := time.Now()
+	c.Now = func() time.Time { return now }
 }
 
 // New starts a server on a new SQLite file, stopped when the test ends.

@@ -35,7 +35,7 @@ type testPlan struct {
 
 // searchSource returns at most limit tests, and, when it gave up before the end
 // of the source, how far it has come.
-func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, cursor *testCursor, limit int) ([]FoundTest, *testCursor, error) {
+func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, cursor *testCursor, limit int) ([]TestResult, *testCursor, error) {
 	where, err := s.productIDs(ctx, src, q)
 	if err != nil {
 		return nil, nil, err
@@ -52,7 +52,7 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 		found, err := s.testsWhere(ctx, src, plan, src.before(cursor), limit)
 		return found, nil, err
 	}
-	var found []FoundTest
+	var found []TestResult
 	for left, size := src.scan, src.first; ; size *= 4 {
 		size = min(size, left)
 		bottom, err := s.windowBottom(ctx, src, plan, cursor, size)
@@ -109,7 +109,7 @@ func (s *Store) windowBottom(ctx context.Context, src *testSource, p *testPlan, 
 	return bottom, store.Translate(err)
 }
 
-func (s *Store) testsWhere(ctx context.Context, src *testSource, p *testPlan, bounds []tables.Condition, limit int) ([]FoundTest, error) {
+func (s *Store) testsWhere(ctx context.Context, src *testSource, p *testPlan, bounds []tables.Condition, limit int) ([]TestResult, error) {
 	where := slices.Concat(src.base, src.seen, p.upload, p.test, bounds)
 	order := " ORDER BY " + src.at + " DESC, " + src.key + " DESC"
 	if src.on != "" {
@@ -122,7 +122,7 @@ func (s *Store) testsWhere(ctx context.Context, src *testSource, p *testPlan, bo
 		return nil, store.Translate(err)
 	}
 	defer rows.Close()
-	var list []FoundTest
+	var list []TestResult
 	for rows.Next() {
 		f, err := src.read(rows)
 		if err != nil {

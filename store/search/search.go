@@ -32,9 +32,9 @@ const (
 	OpportunitySource               // a test of the file that came with an opportunity's result
 )
 
-// FoundTest is a single test, whoever reported it. What its source does not
+// TestResult is a single test, whoever reported it. What its source does not
 // know is empty.
-type FoundTest struct {
+type TestResult struct {
 	Source    Source
 	Name      string
 	Status    string // in the words of the source
@@ -99,13 +99,13 @@ type testCursor struct {
 	key, n int64
 }
 
-const foundTestsCursor = "test-results"
+const testResultsCursor = "test-results"
 
 func parseTestCursor(after string) (*testCursor, error) {
 	if after == "" {
 		return nil, nil
 	}
-	values, err := store.DecodeCursor(foundTestsCursor, after)
+	values, err := store.DecodeCursor(testResultsCursor, after)
 	if err != nil {
 		return nil, err
 	}
@@ -122,10 +122,10 @@ func parseTestCursor(after string) (*testCursor, error) {
 }
 
 func (c *testCursor) String() string {
-	return store.EncodeCursor(foundTestsCursor, []any{c.at, int64(c.source), c.key, c.n})
+	return store.EncodeCursor(testResultsCursor, []any{c.at, int64(c.source), c.key, c.n})
 }
 
-func (f *FoundTest) cursor() *testCursor {
+func (f *TestResult) cursor() *testCursor {
 	return &testCursor{store.Micros(f.CreatedAt), f.Source, f.key, f.N}
 }
 
@@ -134,12 +134,13 @@ func (c *testCursor) compare(o *testCursor) int {
 	return cmp.Or(cmp.Compare(o.at, c.at), cmp.Compare(c.source, o.source), cmp.Compare(o.key, c.key), cmp.Compare(o.n, c.n))
 }
 
-// FindTests returns single tests of all sources, the newest upload first and in
-// an upload the last test first. It pages by cursor only: ErrBadCursor when the
-// page's cursor is none of its own. A page may hold fewer tests than asked for, or
-// none, and yet have a next one: what is rare is not searched for without end.
-func (s *Store) FindTests(ctx context.Context, q Query) (store.List[FoundTest], error) {
-	var list store.List[FoundTest]
+// SearchTestResults returns single tests of all sources, the newest upload first
+// and in an upload the last test first. It pages by cursor only, and returns
+// ErrBadCursor for the cursor of another list. Because one call looks at a limited
+// number of uploads, a page may hold fewer tests than asked for, or none, and
+// still have a next page.
+func (s *Store) SearchTestResults(ctx context.Context, q Query) (store.List[TestResult], error) {
+	var list store.List[TestResult]
 	cursor, err := parseTestCursor(q.Page.After)
 	if err != nil {
 		return list, err
@@ -159,9 +160,9 @@ func (s *Store) FindTests(ctx context.Context, q Query) (store.List[FoundTest], 
 		}
 		list.Items = append(list.Items, found...)
 	}
-	slices.SortFunc(list.Items, func(a, b FoundTest) int { return a.cursor().compare(b.cursor()) })
+	slices.SortFunc(list.Items, func(a, b TestResult) int { return a.cursor().compare(b.cursor()) })
 	if end != nil { // beyond it another source may have tests that come first
-		n := slices.IndexFunc(list.Items, func(f FoundTest) bool { return f.cursor().compare(end) > 0 })
+		n := slices.IndexFunc(list.Items, func(f TestResult) bool { return f.cursor().compare(end) > 0 })
 		if n >= 0 {
 			list.Items = list.Items[:n]
 		}

@@ -26,7 +26,7 @@ type testSource struct {
 	seen       []tables.Condition // and what they must meet for the one who asks
 	first      int                // uploads of the first window
 	scan       int                // of all windows of one page
-	read       func(*sql.Rows) (FoundTest, error)
+	read       func(*sql.Rows) (TestResult, error)
 }
 
 const (
@@ -71,7 +71,7 @@ type testTimes struct {
 	start, stop *int64
 }
 
-func (t testTimes) into(f *FoundTest) {
+func (t testTimes) into(f *TestResult) {
 	f.CreatedAt, f.Status = store.FromMicros(t.at), t.status.String()
 	if t.start != nil && t.stop != nil {
 		d := time.Duration(*t.stop-*t.start) * time.Microsecond
@@ -79,24 +79,24 @@ func (t testTimes) into(f *FoundTest) {
 	}
 }
 
-func readRunTest(rows *sql.Rows) (FoundTest, error) {
-	f := FoundTest{Source: RunSource}
+func readRunTest(rows *sql.Rows) (TestResult, error) {
+	f := TestResult{Source: RunSource}
 	var t testTimes
 	err := rows.Scan(&t.at, &f.key, &f.N, &f.Name, &t.status, &t.start, &t.stop, &f.ResultID, &f.Run, &f.CloudID)
 	t.into(&f)
 	return f, err
 }
 
-func readFileTest(rows *sql.Rows) (FoundTest, error) {
-	f := FoundTest{Source: OpportunitySource}
+func readFileTest(rows *sql.Rows) (TestResult, error) {
+	f := TestResult{Source: OpportunitySource}
 	var t testTimes
 	err := rows.Scan(&t.at, &f.key, &f.N, &f.Name, &t.status, &t.start, &t.stop, &f.ResultID, &f.Run, &f.ProductID, &f.Product)
 	t.into(&f)
 	return f, err
 }
 
-func readCaseTest(rows *sql.Rows) (FoundTest, error) {
-	f := FoundTest{Source: CaseSource}
+func readCaseTest(rows *sql.Rows) (TestResult, error) {
+	f := TestResult{Source: CaseSource}
 	var at int64
 	var took *int64
 	err := rows.Scan(&at, &f.key, &f.CaseID, &f.Name, &f.Status, &took, &f.Run, &f.Job, &f.Kernel, &f.LabName)

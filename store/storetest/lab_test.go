@@ -37,7 +37,7 @@ func queuedTask(t *testing.T, s *labstore.Store) *labstore.Task {
 }
 
 func lease(s *labstore.Store, root, owner string) labstore.Lease {
-	return labstore.Lease{Root: root, Owner: owner, Until: s.Now().Add(time.Minute)}
+	return labstore.Lease{Root: root, Owner: owner, Until: s.Now().Add(time.Hour)}
 }
 
 // start takes a task for a server and fails the test when it cannot.
@@ -167,7 +167,7 @@ func TestLabTask_Lease(t *testing.T) {
 		if ids, err := s.Orphans(ctx, s.Now()); err != nil || len(ids) != 0 {
 			t.Errorf("a task with a lease is without a server: %v, %v", ids, err)
 		}
-		later := s.Now().Add(2 * time.Minute)
+		later := s.Now().Add(2 * time.Hour)
 		if ids, err := s.Orphans(ctx, later); err != nil || !slices.Equal(ids, []string{top.ID}) {
 			t.Errorf("Orphans: %v, %v", ids, err)
 		}

@@ -160,6 +160,9 @@ func (c *Client) Validate(ctx context.Context, token string) (*Token, error) {
 		return a.verdict()
 	}
 	flight := c.flights.DoChan(string(key[:]), func() (any, error) {
+		if a, ok := c.remembered(key); ok { // a flight ended since we looked
+			return a, nil
+		}
 		// Others may wait for this answer when the first one has gone.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.config.Timeout)
 		defer cancel()

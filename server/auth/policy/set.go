@@ -72,11 +72,11 @@ func (s *Set) add(name, rule *yaml.Node) error {
 	case name.Kind != yaml.ScalarNode || name.Tag != "!!str":
 		return errors.New("a rule's name must be text")
 	case s.rules[name.Value] != nil:
-		return fmt.Errorf("the name stands in line %d already", s.lines[name.Value])
+		return fmt.Errorf("the name is in line %d already", s.lines[name.Value])
 	case rule.Kind == yaml.SequenceNode:
 		return errors.New("lists are not understood; write the rule as text")
 	case rule.Kind != yaml.ScalarNode || rule.Tag != "!!str":
-		return errors.New("a rule must be text; one that begins with @ stands in quotes")
+		return errors.New("a rule must be text; one that begins with @ needs quotes")
 	}
 	e, err := Parse(rule.Value)
 	if err != nil {
@@ -100,7 +100,7 @@ func (s *Set) checkReferences() error {
 		e, ok := s.rules[name]
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("line %d: rule %.100q names the rule %.100q, which is not there", s.lines[from], from, name))
+			errs = append(errs, fmt.Errorf("line %d: rule %.100q names the rule %.100q, which does not exist", s.lines[from], from, name))
 		case state[name] == open:
 			errs = append(errs, fmt.Errorf("line %d: rule %.100q leads back to itself", s.lines[name], name))
 		case state[name] == 0:
@@ -145,7 +145,7 @@ type question struct {
 func (q *question) rule(name string) bool {
 	answer, ok := q.known[name]
 	if !ok {
-		if e, there := q.set.rules[name]; there {
+		if e, exists := q.set.rules[name]; exists {
 			answer = e.allows(q)
 		}
 		q.known[name] = answer
@@ -177,10 +177,10 @@ func (nobody) references(func(string))          {}
 func (role) references(func(string))            {}
 func (r reference) references(add func(string)) { add(string(r)) }
 func (n not) references(add func(string))       { n.of.references(add) }
-func (a all) references(add func(string))       { each(a, add) }
-func (a anyOf) references(add func(string))     { each(a, add) }
+func (a all) references(add func(string))       { referencesOf(a, add) }
+func (a anyOf) references(add func(string))     { referencesOf(a, add) }
 
-func each(list []Expr, add func(string)) {
+func referencesOf(list []Expr, add func(string)) {
 	for _, e := range list {
 		e.references(add)
 	}

@@ -180,21 +180,21 @@ func From(err error) *Fault {
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &tooLarge):
-		return TooLarge("the body is over the limit of %d bytes", tooLarge.Limit)
+		return TooLarge("the body is larger than the limit of %d bytes", tooLarge.Limit)
 	case errors.Is(err, storeerr.ErrNotFound):
-		return NotFound("there is no such thing").Because(err)
+		return NotFound("this does not exist").Because(err)
 	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
 	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return Unavailable("the store cannot be reached; nothing was changed").Because(err)
 	case errors.Is(err, context.Canceled):
 		// Nobody reads this answer: the client has gone.
-		return Unavailable("the request was given up").Because(err)
+		return Unavailable("the request was cancelled").Because(err)
 	}
 	return (&Fault{
 		Status: http.StatusInternalServerError,
 		ID:     "internal-error",
-		Detail: "the server made a mistake; its log tells more under the request id",
+		Detail: "an error in the server; its log has details under the request id",
 	}).Because(err)
 }
 
@@ -209,14 +209,14 @@ func Body(err error) error {
 	if f := From(err); f.Status < http.StatusInternalServerError {
 		return f
 	}
-	return Invalid("the body broke off before its end, or cannot be read as what its headers say").Because(err)
+	return Invalid("the body ended too early, or is not encoded as its headers say").Because(err)
 }
 
 // Cursor makes store.ErrBadCursor a 400 that names the parameter in which the
 // cursor came. Other errors pass unchanged.
 func Cursor(parameter string, err error) error {
 	if errors.Is(err, storeerr.ErrBadCursor) {
-		return InvalidField("query", parameter, "must be a cursor that an earlier page of this list gave").Because(err)
+		return InvalidField("query", parameter, "must be a cursor from an earlier page of this list").Because(err)
 	}
 	return err
 }

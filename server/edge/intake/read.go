@@ -140,9 +140,9 @@ func damageFault(report *subunit.Report) error {
 	if report.DamageCount == 0 && report.Format != subunit.FormatUnknown {
 		return nil
 	}
-	f := fault.Unprocessable("the file is damaged in %d places and strict was asked for; nothing was stored", report.DamageCount)
+	f := fault.Unprocessable("the file is damaged in %d places, and strict refuses that; nothing was stored", report.DamageCount)
 	if report.Format == subunit.FormatUnknown {
-		f = fault.Unprocessable("the file is in no format that is read here and strict was asked for; nothing was stored")
+		f = fault.Unprocessable("the format of the file is unknown, and strict refuses that; nothing was stored")
 	}
 	for _, d := range report.Damage {
 		f.Errors = append(f.Errors, fault.Entry{

@@ -142,7 +142,7 @@ func (s *jsonScanner) structure(c byte) {
 		s.stack = s.stack[:len(s.stack)-1]
 		s.end(s.off + 1)
 	default:
-		s.fail("a character stands where none may")
+		s.fail("there is an unexpected character")
 	}
 }
 
@@ -181,7 +181,7 @@ func (s *jsonScanner) begin(c byte) {
 	case c == 'n':
 		s.literal, s.state = "ull", jsonLiteral
 	default:
-		s.fail("a character stands where a value must")
+		s.fail("there is an unexpected character where a value must be")
 	}
 }
 
@@ -268,7 +268,7 @@ func (s *jsonScanner) number(c byte) bool {
 		s.end(s.off)
 		return false
 	default:
-		s.fail("a number is not written as JSON wants it")
+		s.fail("a number is not valid JSON")
 	}
 	s.keepByte(c)
 	return true

@@ -163,7 +163,7 @@ func (r *reader) readBody(contentType string) error {
 		r.file.Posted = true
 		_, err = io.Copy(r.sink, r.in)
 	default:
-		err = &Error{Kind: Unsupported, Reason: "the Content-Type of the body is not one that this call takes"}
+		err = &Error{Kind: Unsupported, Reason: "the operation does not read this Content-Type"}
 	}
 	return err
 }
@@ -202,7 +202,7 @@ func (r *reader) mergeFile(queryFile []byte) error {
 		}
 		_, err := r.sink.Write(queryFile)
 		return err
-	case r.file.Section == nil && r.sink.same():
+	case r.file.Section == nil && r.sink.matches():
 		return nil
 	}
 	return conflict(r.sink.field, inQuery, "body")

@@ -33,7 +33,7 @@ func TestRead_contentTypes(t *testing.T) {
 	}
 	for _, contentType := range []string{"", "text/plain", "application/octet-stream", "multipart/mixed; boundary=B"} {
 		_, err := ReadText(t.Context(), Request{Body: strings.NewReader(body), ContentType: contentType}, Options{Known: []string{"status"}})
-		wantError(t, err, Unsupported, "", "the Content-Type of the body is not one that this call takes")
+		wantError(t, err, Unsupported, "", "the operation does not read this Content-Type")
 	}
 }
 
@@ -73,7 +73,7 @@ func TestReadText_JSON(t *testing.T) {
 		{name: "a string", body: `"test complete"`, kind: Malformed, reason: "the JSON body is malformed at byte 0: it is not an object"},
 		{name: "a form", body: `status=a`, kind: Malformed, reason: "the JSON body is malformed at byte 0: it is not an object"},
 		{name: "cut", body: `{"status":"a`, kind: Malformed, reason: "the JSON body is malformed at byte 12: it ends too early"},
-		{name: "more", body: `{"status":"a"}{}`, kind: Malformed, reason: "the JSON body is malformed at byte 14: a character stands where none may"},
+		{name: "more", body: `{"status":"a"}{}`, kind: Malformed, reason: "the JSON body is malformed at byte 14: there is an unexpected character"},
 		{name: "too deep", body: `{"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, kind: Malformed, reason: "the JSON body is malformed at byte 68: it is nested too deep"},
 		{name: "a long status", body: `{"status":"` + strings.Repeat("x", 64<<10+1) + `"}`, kind: TooLarge, field: "status", reason: "status is longer than 65536 bytes"},
 		{name: "a long body", body: `{"x":"` + strings.Repeat("x", 1<<20) + `"}`, kind: TooLarge, reason: "the body is larger than 1048576 bytes"},

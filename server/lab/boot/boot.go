@@ -14,8 +14,8 @@ import (
 
 // Config says what machines that boot are given.
 type Config struct {
-	MaxData int64  `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of the files of a node's boot actions in bytes, all together."`
-	Images  string `name:"netboot-images" placeholder:"URL" help:"Where machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names; GET /v1/netboot tells what to write into that."`
+	MaxData int64  `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of all files of a node's boot actions together, in bytes."`
+	Images  string `name:"netboot-images" placeholder:"URL" help:"Address below which machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names. GET /v1/netboot shows what to configure in DHCP."`
 }
 
 // Server makes what machines fetch. It is safe for concurrent use.
@@ -102,14 +102,14 @@ func (s *Server) eachAsset(ctx context.Context, d *labstore.Deployment, visit fu
 	if err != nil {
 		return err
 	}
-	about := bootfiles.Context{Node: nodeContext(c.Site, node)}
+	assetContext := bootfiles.Context{Node: nodeContext(c.Site, node)}
 	for _, row := range rows {
 		action := c.Site.BootAction(row.Name)
-		about.Action = bootfiles.ActionContext{
+		assetContext.Action = bootfiles.ActionContext{
 			ID: row.ID, Key: s.Key(d.Task, d.Node), ReportURL: d.BaseURL + "/api/v1.0/bootactions", DesignRef: d.DesignRef,
 		}
 		for _, a := range action.Assets {
-			if err := visit(a, about); err != nil {
+			if err := visit(a, assetContext); err != nil {
 				return err
 			}
 		}
@@ -135,11 +135,11 @@ func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
 		}
 	}
 	for _, i := range n.Interfaces {
-		about := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
+		iface := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
 		if i.SRIOV != nil {
-			about.VFCount, about.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
+			iface.VFCount, iface.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
 		}
-		c.Interfaces = append(c.Interfaces, about)
+		c.Interfaces = append(c.Interfaces, iface)
 	}
 	return c
 }

@@ -10,14 +10,14 @@ import (
 
 // Config says what works on tasks, how much at once and for how long.
 type Config struct {
-	Driver                 string                   `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What works on nodes: simulator or agent."`
-	Idle                   bool                     `name:"lab-idle" help:"Answer for the lab, but leave the work on its tasks to the other servers of the database."`
+	Driver                 string                   `name:"lab-driver" enum:"simulator,agent" default:"simulator" help:"What carries out work on nodes: simulator or agent."`
+	Idle                   bool                     `name:"lab-idle" help:"Answer the lab's requests, but leave the work on its tasks to the other servers of the database."`
 	Workers                int                      `name:"lab-workers" default:"2000" min:"1" help:"How many pieces of work on tasks one server does at once; most of them only wait."`
-	Lease                  time.Duration            `name:"lab-lease" default:"30s" min:"100ms" help:"How long after a server's death another one takes its tasks over."`
+	Lease                  time.Duration            `name:"lab-lease" default:"30s" min:"100ms" help:"How long after a server has died another one takes over its tasks."`
 	Limits                 map[string]time.Duration `name:"lab-limits" placeholder:"STEP=TIME;…" min:"1ms" help:"Time limits of steps that differ from Drydock's, such as deploy_node=90m."`
-	MaxMessages            int64                    `name:"lab-max-messages" default:"16777216" min:"1" help:"Limit of what machines may say in one task, in bytes of text."`
-	DesignRetentionDays    int                      `name:"design-retention-days" default:"30" min:"0" max:"36500" help:"Days for which the design of a task is kept at least; after that it goes with the last task that needs it. 0: for ever."`
-	BuildDataRetentionDays int                      `name:"lab-build-data-retention-days" default:"90" min:"0" max:"36500" help:"Days for which build data are kept, except the newest of each kind; 0: for ever."`
+	MaxMessages            int64                    `name:"lab-max-messages" default:"16777216" min:"1" help:"Limit of the messages that machines may send in one task, in bytes."`
+	DesignRetentionDays    int                      `name:"design-retention-days" default:"30" min:"0" max:"36500" help:"How many days the design of a task is kept at least; after that it is deleted with the last task that needs it. 0: no limit."`
+	BuildDataRetentionDays int                      `name:"lab-build-data-retention-days" default:"90" min:"0" max:"36500" help:"How many days build data are kept; the newest of each kind stays. 0: no limit."`
 
 	Simulator SimulatorConfig `embed:"" prefix:"simulator-"`
 	Redfish   RedfishConfig   `embed:"" prefix:"redfish-"`
@@ -25,19 +25,19 @@ type Config struct {
 
 // SimulatorConfig tunes the driver that only pretends.
 type SimulatorConfig struct {
-	Delay   time.Duration     `default:"1s" min:"0s" help:"How long a simulated step takes at the most, and at least half of it; 0: no time."`
-	Signals bool              `help:"Let boot actions on simulated nodes end by themselves, with success."`
-	Seed    uint64            `help:"Decides, with node and step, how long simulated steps take."`
-	Images  map[string]string `default:"jammy=ga-24.04,hwe-24.04;noble=ga-24.04,hwe-24.04" help:"Images of the simulator with their kernels, as IMAGE=KERNEL,…;…"`
+	Delay   time.Duration     `default:"1s" min:"0s" help:"Longest duration of a simulated step; the shortest is half of it. 0: no time."`
+	Signals bool              `help:"Let boot actions on simulated nodes succeed without a report."`
+	Seed    uint64            `help:"Number from which, with node and step, the durations of simulated steps are drawn."`
+	Images  map[string]string `default:"jammy=ga-24.04,hwe-24.04;noble=ga-24.04,hwe-24.04" help:"Images that the simulator offers, with their kernels, as IMAGE=KERNEL,…;…"`
 }
 
 // RedfishConfig tunes the driver for boards that speak Redfish, which works
 // beside the agent.
 type RedfishConfig struct {
-	Insecure bool          `help:"Believe any certificate of boards that speak Redfish; most have one of their own making."`
-	Port     int           `default:"443" min:"1" max:"65535" help:"Where such boards listen."`
-	Interval time.Duration `default:"10s" min:"1ms" help:"Pause between two tries, and between two looks at the power; boards are slow."`
-	Looks    int           `default:"18" min:"1" help:"How often the power is looked at after a reset, as often as Drydock by default."` // drivers/oob/redfish_driver/driver.py
+	Insecure bool          `help:"Accept any certificate of boards that speak Redfish; most use a self-signed one."`
+	Port     int           `default:"443" min:"1" max:"65535" help:"Port on which these boards listen."`
+	Interval time.Duration `default:"10s" min:"1ms" help:"Pause between two attempts, and between two checks of the power state; boards are slow."`
+	Looks    int           `default:"18" min:"1" help:"How often the power state is checked after a reset. The default is Drydock's."` // drivers/oob/redfish_driver/driver.py
 }
 
 // Validate refuses names of steps that mean nothing.
@@ -52,7 +52,7 @@ func limitsOf(settings map[string]time.Duration) (map[taskplan.Action]time.Durat
 	for name, limit := range settings {
 		step, known := taskplan.ParseStep(name)
 		if !known {
-			return nil, fmt.Errorf("--lab-limits: %q is no step; steps are %s", name, strings.Join(taskplan.Steps(), ", "))
+			return nil, fmt.Errorf("--lab-limits: %q is not a step; the steps are %s", name, strings.Join(taskplan.Steps(), ", "))
 		}
 		limits[step] = limit
 	}

@@ -122,7 +122,7 @@ func notNow(cause error, format string, args ...any) error {
 func (s *source) get(ctx context.Context, ref string, limit int64) ([]byte, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
-		return nil, badRef(nil, "is no URI")
+		return nil, badRef(nil, "is not a URI")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -178,11 +178,11 @@ func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
 	// A pipe that nobody writes to would otherwise be waited for when opened.
 	f, err := s.root.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, badRef(err, "is no file under the folder of designs")
+		return nil, badRef(err, "is not a file in the folder of designs")
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, badRef(err, "is no regular file under the folder of designs")
+		return nil, badRef(err, "is not a regular file in the folder of designs")
 	}
 	return readAll(f, limit)
 }
@@ -216,10 +216,15 @@ func (s *source) fetch(ctx context.Context, u *url.URL, service bool, limit int6
 	}
 	text, status, err := s.ask(ctx, u, token, limit)
 	if status == http.StatusUnauthorized && service {
-		if again, _ := s.token(ctx, token); again != token { // the one there is may be better than none
-			text, status, err = s.ask(ctx, u, again, limit)
+		if again, err := s.token(ctx, token); err == nil && again != token {
+			return judged(s.ask(ctx, u, again, limit))
 		}
 	}
+	return judged(text, status, err)
+}
+
+// judged tells an answer that holds what was asked for from the others.
+func judged(text []byte, status int, err error) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
@@ -250,7 +255,7 @@ func (s *source) token(ctx context.Context, refused string) (string, error) {
 func (s *source) ask(ctx context.Context, u *url.URL, token string, limit int64) ([]byte, int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, 0, badRef(nil, "is no URI that can be fetched")
+		return nil, 0, badRef(nil, "is not a URI that can be fetched")
 	}
 	if token != "" {
 		r.Header.Set("X-Auth-Token", token)

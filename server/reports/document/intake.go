@@ -181,7 +181,7 @@ func (f *Field) takeText(raw jsontext.Value) (any, error) {
 	case most > 0 && len(text) > most:
 		return nil, fmt.Errorf("is longer than %d bytes", most)
 	case f.Only != nil && !slices.Contains(f.Only, text):
-		return nil, fmt.Errorf("is none of %s", strings.Join(f.Only, ", "))
+		return nil, fmt.Errorf("must be one of %s", strings.Join(f.Only, ", "))
 	case f.has(NotNone) && (strings.EqualFold(text, "null") || strings.EqualFold(text, "none")):
 		return nil, nil
 	}

@@ -167,7 +167,7 @@ func checkFlags(body Body) error {
 		switch string(raw) {
 		case "true", "false", "0", "1", "null":
 		default:
-			wrong = append(wrong, FieldError{Pointer: "/" + f.From, Message: "is none of true, false, 0 and 1"})
+			wrong = append(wrong, FieldError{Pointer: "/" + f.From, Message: "must be true, false, 0 or 1"})
 		}
 	}
 	if wrong != nil {
@@ -220,7 +220,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	}
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
-		return netip.Prefix{}, fmt.Errorf("address %q has a zone or is none", text)
+		return netip.Prefix{}, fmt.Errorf("address %q is invalid or has a zone", text)
 	}
 	addr = addr.Unmap()
 	return netip.PrefixFrom(addr, addr.BitLen()), nil

@@ -29,7 +29,7 @@ func (p Parser) ParseSelection(raw string, offered, known Catalogue) ([]Conditio
 		where = append(where, c)
 	}
 	if len(where) == 0 {
-		return nil, &SyntaxError{Reason: "nothing says what to delete: give an id in the path, or a filter"}
+		return nil, &SyntaxError{Reason: "say what to delete: give an id in the path, or a filter"}
 	}
 	return where, p.check(Query{Where: where})
 }
