@@ -214,7 +214,10 @@ func (w *treeWrite) dropGroups(ctx context.Context, was, g *document.Document, n
 	if was == nil {
 		return nil, nil
 	}
-	known := idsOf(was, "sub_groups")
+	known, fresh := idsOf(was, "sub_groups"), map[string]bool{}
+	for _, id := range saved {
+		fresh[id] = true
+	}
 	switch {
 	case !w.whole && len(named) == 0:
 		return known, nil
@@ -224,7 +227,7 @@ func (w *treeWrite) dropGroups(ctx context.Context, was, g *document.Document, n
 		}
 	}
 	for _, id := range known {
-		if slices.Contains(saved, id) {
+		if fresh[id] {
 			continue
 		}
 		row, err := w.tx.ReportByID(ctx, groups.table, id)

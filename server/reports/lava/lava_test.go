@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -389,12 +391,58 @@ func TestReadLog_Broken(t *testing.T) {
 	}
 }
 
+// checkRed fails the test when the group of a job has fewer failures than the job, or
+// is all PASS although the job broke off or has tests that are not known to have passed.
+func checkRed(t *testing.T, job *Job) {
+	t.Helper()
+	group, err := job.Group("lab-a")
+	if err != nil {
+		return
+	}
+	found, want := tally{}, tally{}
+	count(group, found)
+	for i := range job.Suites {
+		want.add(job.Suites[i].Tests...)
+	}
+	for _, result := range []string{pass, fail, errored, skip} {
+		if found[result] < want[result] {
+			t.Errorf("%d cases are %s, want at least %d", found[result], result, want[result])
+		}
+	}
+	green := found[fail]+found[errored] == 0
+	if green && (job.Status != complete || job.ErrorType != "" || found.count() == 0 || job.leftOut[fail]+job.leftOut[errored] > 0) {
+		t.Errorf("all PASS: %v", group)
+	}
+}
+
+// count adds up the results of the cases in a group and in the groups inside it.
+func count(group map[string]any, into tally) {
+	list, _ := group["test_cases"].([]any)
+	for _, c := range list {
+		into[c.(map[string]any)["status"].(string)]++
+	}
+	inner, _ := group["sub_groups"].([]any)
+	for _, g := range inner {
+		count(g.(map[string]any), into)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	text, err := os.ReadFile("testdata/usb.json")
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(text)
+	faults, err := filepath.Glob("../testdata/faults/lava_*.json")
+	if err != nil || len(faults) == 0 {
+		f.Fatal("no samples", err)
+	}
+	for _, name := range faults {
+		if text, err = os.ReadFile(name); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Add([]byte(`{"status":2,"definition":"metadata: &a {kernel.tree: *a}","results":{"0_x":"- &a [*a]"},"log":"- {"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var body map[string]json.RawMessage
@@ -412,6 +460,10 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
+		if err := errors.Join(job.WriteLog(io.Discard), job.WriteHTML(io.Discard, "log")); err != nil {
+			t.Error(err)
+		}
+		checkRed(t, job)
 		job.Folder("lab-a")
 	})
 }

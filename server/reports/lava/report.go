@@ -3,7 +3,6 @@ package lava
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,8 +46,12 @@ func (j *Job) Group(lab string) (map[string]any, error) {
 		own, sets := j.Suites[0].bodies(fragments)
 		cases, inner = append(cases, own...), sets
 	} else {
+		suites := map[string]int{}
 		for i := range j.Suites {
-			inner = append(inner, j.suiteGroup(i, fragments))
+			suites[j.Suites[i].Name]++
+		}
+		for i := range j.Suites {
+			inner = append(inner, j.Suites[i].group(suites, fragments))
 		}
 	}
 	group["test_cases"], group["sub_groups"] = numbered(cases), numbered(inner)
@@ -72,13 +75,13 @@ func (j *Job) describe(group map[string]any) {
 	}
 }
 
-// suiteGroup is the body of the group for a suite among several. Two that have
-// one name keep their place in it, to stay two.
-func (j *Job) suiteGroup(i int, fragments map[*Test][]Line) map[string]any {
-	s := &j.Suites[i]
+// group is the body of the group for a suite among several, of which suites says how
+// many have each name. Those that have one name keep their place in it, to stay
+// several.
+func (s *Suite) group(suites map[string]int, fragments map[*Test][]Line) map[string]any {
 	name := s.Name
-	if slices.ContainsFunc(j.Suites, func(o Suite) bool { return o.Name == name && o.key != s.key }) {
-		name = s.key
+	if suites[name] > 1 {
+		name = nameOf(s.key)
 	}
 	own, sets := s.bodies(fragments)
 	return map[string]any{"name": name, "version": "1.1", "test_cases": numbered(own), "sub_groups": numbered(sets)}

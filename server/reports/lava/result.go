@@ -82,8 +82,12 @@ func (j *Job) readResults(raw json.RawMessage) {
 		}
 		left = j.add(suite, left)
 	}
+	places := map[string]int{}
+	for i := range j.Suites {
+		places[j.Suites[i].key] = i
+	}
 	for i := range j.steps {
-		left = j.addDefinition(&j.steps[i], left)
+		left = j.addDefinition(&j.steps[i], places, left)
 	}
 	slices.SortStableFunc(j.Suites, func(a, b Suite) int { return compareKeys(a.key, b.key) })
 	if n := j.leftOut.count(); n > 0 {
@@ -111,8 +115,8 @@ func (j *Job) add(s Suite, left int) int {
 
 // addDefinition looks at a step that ran the tests of a definition, which LAVA
 // calls like the definition's suite, 0_dmesg. One that did not end well is a test of
-// that suite, also when the suite never came.
-func (j *Job) addDefinition(s *step, left int) int {
+// that suite, also when the suite never came. places says where the suites are.
+func (j *Job) addDefinition(s *step, places map[string]int, left int) int {
 	place, name := number(s.name)
 	result := resultOf(s.result)
 	if place < 0 || result == pass {
@@ -122,15 +126,16 @@ func (j *Job) addDefinition(s *step, left int) int {
 		result = failed(s.errorType)
 	}
 	t := Test{Name: name, Result: result, Details: s.details(), end: -1}
-	i := slices.IndexFunc(j.Suites, func(suite Suite) bool { return suite.key == s.name })
+	i, came := places[s.name]
 	switch {
-	case i < 0:
+	case !came:
 		suite := newSuite(s.name, nil)
 		suite.Tests = []Test{t}
+		places[s.name] = len(j.Suites)
 		return j.add(suite, left)
-	case left == 0:
+	case left == 0 || i == len(j.Suites): // there was no room for the suite either
 		j.leftOut.add(t)
-		return 0
+		return left
 	}
 	j.Suites[i].Tests = append(j.Suites[i].Tests, t)
 	return left - 1
