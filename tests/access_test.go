@@ -275,6 +275,39 @@ func TestKeystoneCredentials(t *testing.T) {
 	}, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
 }
 
+// TestKeystoneAccessRules: the rules of an application credential are compared
+// with the path as it was sent, and with its other names.
+func TestKeystoneAccessRules(t *testing.T) {
+	t.Parallel()
+
+	known := fakeKeystone{}
+	for token, rule := range map[string]keystone.Rule{
+		"version": {Method: "GET", Path: "/v1/"}, "bare": {Method: "GET", Path: "/v1"}, "results": {Method: "POST", Path: "/v1/results/**"},
+		"run": {Method: "GET", Path: "/v1/runs/*/"}, "short": {Method: "GET", Path: "/runs"}, "drydock": {Method: "GET", Path: "/api/v1.0/**"},
+	} {
+		rule.Service = "test-lab"
+		known[token] = &keystone.Token{UserID: "u", ProjectID: "p", Roles: []string{"admin"}, ExpiresAt: time.Now().Add(time.Hour), Restricted: true, Rules: []keystone.Rule{rule}}
+	}
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.Keystone = known }))
+	for _, tt := range []struct {
+		token, method, path string
+		allowed             bool
+	}{
+		{"version", "GET", "/v1/", true}, {"version", "GET", "/v1", false}, {"version", "GET", "/v1/runs", false}, {"version", "GET", "/v1//", false},
+		{"bare", "GET", "/v1", true}, {"bare", "GET", "/v1/", true},
+		{"results", "POST", "/v1/results/", true}, {"results", "POST", "/v1/results", false}, {"results", "GET", "/v1/results/", false},
+		{"results", "POST", "/v1/results/01234567-89ab-4def-8123-456789abcdef/meta/shared", true}, {"results", "POST", "/v1/runs/", false},
+		{"run", "GET", "/v1/runs/7/", true}, {"run", "GET", "/v1/runs/7", false}, {"run", "GET", "/v1/runs//", false},
+		{"short", "GET", "/runs", true}, {"short", "GET", "/runs/", true}, {"short", "GET", "/v1/runs", false},
+		{"drydock", "GET", "/api/v1.0/tasks", true}, {"drydock", "GET", "/v1/tasks", false},
+	} {
+		a := s.Do(tt.method, tt.path, "[]", servertest.With("X-Auth-Token", tt.token), servertest.JSON())
+		if (a.Status != 401) != tt.allowed {
+			t.Errorf("%s %s with the rule %+v: %d, want it allowed: %t", tt.method, tt.path, known[tt.token].Rules, a.Status, tt.allowed)
+		}
+	}
+}
+
 // TestCredentialsAreNotSaid sends every operation each kind of credential, good
 // or not, in every place where some client sends one. The test server fails the
 // test when an answer, the log or the audit log holds one of them.
@@ -378,7 +411,7 @@ func TestServiceToken(t *testing.T) {
 func TestPolicyFile(t *testing.T) {
 	t.Parallel()
 
-	policy, err := auth.ReadPolicy([]byte("results.read: role:admin or rule:ops\nops: role:operator\nresults.write: \"!\"\n"))
+	policy, err := auth.ReadPolicy([]byte("results.read: rule:admin_required or rule:ops\nops: role:operator\nadmin_required: is_admin:1\nresults.write: \"!\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

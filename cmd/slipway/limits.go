@@ -83,8 +83,8 @@ func elements(v reflect.Value) []reflect.Value {
 			all = append(all, v.Index(i))
 		}
 	case reflect.Map:
-		for each := v.MapRange(); each.Next(); {
-			all = append(all, each.Value())
+		for entry := v.MapRange(); entry.Next(); {
+			all = append(all, entry.Value())
 		}
 	default:
 		all = append(all, v)

@@ -40,7 +40,7 @@ func TestServe_Check(t *testing.T) {
 		{"a proxy's name", "--trusted-proxies=10.0.0.0/8,proxy", `--trusted-proxies: "proxy"`},
 		{"an admin token that is soon guessed", "--admin-token=1234567", "--admin-token"},
 		{"a testcase with a blank", "--refstack-testcases=a&b", "--refstack-testcases"},
-		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is no step`},
+		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is not a step`},
 		{"a host with a path", "--design-hosts=a/b", "--design-hosts"},
 	}
 	for _, tt := range tests {

@@ -67,7 +67,7 @@ func (s settings) Validate(app *kong.Application) error {
 		if _, section := value.(map[string]any); section || value == nil && isSection(name, known) {
 			continue
 		}
-		if _, is := known[name]; !is && !s.insideValue(name, known) {
+		if _, exists := known[name]; !exists && !s.insideValue(name, known) {
 			errs = append(errs, fmt.Errorf("the configuration file sets %s, but there is no flag --%s", name, name))
 		}
 	}

@@ -77,7 +77,7 @@ func TestSettings_FileValues(t *testing.T) {
 		"lab: {lease: 30}":                        "--lab-lease: expected duration",
 		"lab: {lease: 1ms}":                       "--lab-lease is 1ms; it must be at least 100ms",
 		"lab: {workers: many}":                    "--lab-workers: expected a valid",
-		"lab: {limits: {deploy: 5m}}":             `"deploy" is no step`,
+		"lab: {limits: {deploy: 5m}}":             `"deploy" is not a step`,
 		"max_upload: 1.5":                         "--max-upload: expected a valid",
 		"docs_public: maybe":                      "--docs-public",
 		"max_upload:\nlistne:":                    "--listne",

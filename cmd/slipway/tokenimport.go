@@ -61,11 +61,11 @@ func importTokens(ctx context.Context, s *store.Store, issuer *auth.Authenticato
 	err = s.InTx(ctx, func(tx *store.Store) error {
 		made = nil // in case this runs again
 		for _, o := range old {
-			there, err := has(ctx, tx, issuer.Hashes(o.Text))
+			imported, err := has(ctx, tx, issuer.Hashes(o.Text))
 			if err != nil {
 				return err
 			}
-			if there {
+			if imported {
 				continue
 			}
 			if err := issuer.Adopt(o.Token, o.Text); err != nil {

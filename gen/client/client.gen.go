@@ -2605,6 +2605,16 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
+	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
+	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
+
+	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
+	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
+	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -2613,12 +2623,14 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
+	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; with any other, nothing is stored.
+	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
-	// StatusString complete or incomplete; counts when there is no status.
+	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
 	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
@@ -2669,6 +2681,9 @@ type LooseNumber = float64
 
 // LooseText A text. Numbers and booleans are taken as their texts, null as no value.
 type LooseText = string
+
+// LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+type LooseTime = any
 
 // NewAccessToken A token to be made.
 //
@@ -2874,12 +2889,20 @@ type NewBoot struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
-// NewBuild A report of a build.
+// NewBuild A report of a build: the fields themselves, of which `job`, `kernel`, `arch` and `defconfig` are mandatory, or, since 2021, the files
+// `bmeta.json`, `steps.json` and `artifacts.json` of kernelci-core under `bmeta`, `steps` and `artifacts`. Where a step failed the build
+// did; the files as they came can be read in `metadata`.
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
 	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
-	Arch LooseText `json:"arch"`
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
+	Artifacts nullable.Nullable[map[string]interface{}] `json:"artifacts,omitempty"`
+
+	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
+	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -2922,7 +2945,7 @@ type NewBuild struct {
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
 	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
-	Defconfig LooseText `json:"defconfig"`
+	Defconfig *LooseText `json:"defconfig,omitempty"`
 
 	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
@@ -2956,13 +2979,13 @@ type NewBuild struct {
 	GitURL *LooseText `json:"git_url,omitempty"`
 
 	// Job A text. Numbers and booleans are taken as their texts, null as no value.
-	Job LooseText `json:"job"`
+	Job *LooseText `json:"job,omitempty"`
 
 	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
 	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
-	Kernel LooseText `json:"kernel"`
+	Kernel *LooseText `json:"kernel,omitempty"`
 
 	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
@@ -2988,6 +3011,9 @@ type NewBuild struct {
 
 	// ModulesSize A whole number. Its text is taken as well, null as no value.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
+
+	// Steps Since 2021: the steps of the build, each with `name` and `status`.
+	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
 
 	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
 	SystemMap *LooseText `json:"system_map,omitempty"`
@@ -3396,6 +3422,15 @@ type NewTestGroup struct {
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
 
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
+
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
@@ -3433,8 +3468,17 @@ type NewTestGroup struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -3480,6 +3524,12 @@ type NewTestGroup struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName LooseText `json:"lab_name"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -3499,9 +3549,12 @@ type NewTestGroup struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                          `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                          `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -3548,7 +3601,7 @@ type NewTestResultUpload struct {
 	File openapi_types.File `json:"file"`
 }
 
-// NewTestSpec A test to run for a product. Further fields are ignored.
+// NewTestSpec A test to run for a product.
 //
 // Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type NewTestSpec struct {
@@ -4773,8 +4826,15 @@ type TestGroup struct {
 	// BootID An id, or null.
 	//
 	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BootID           nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
-	BuildEnvironment nullable.Nullable[string]           `json:"build_environment,omitempty"`
+	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
+
+	// BootLog The name of the log, below `file_server_resource` and the lab's name.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The name of the log as a page.
+	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
+	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
 	// BuildID An id, or null.
 	//
@@ -4787,13 +4847,24 @@ type TestGroup struct {
 	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
 	//
 	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string] `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI      nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType         nullable.Nullable[string] `json:"device_type,omitempty"`
-	Endian             nullable.Nullable[string] `json:"endian,omitempty"`
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
+	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// ErrorMsg What LAVA says of it.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
+	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
 	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
 	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
 	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
@@ -4812,10 +4883,18 @@ type TestGroup struct {
 	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
 	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
 	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	Log             nullable.Nullable[string]           `json:"log,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// LavaJobID The number of the LAVA job that the group came from.
+	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
+
+	// LavaStatus How that job ended: complete, incomplete, canceled; unknown when LAVA did not say.
+	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
+
+	// Log The path of the whole log, below `/v1/files/`.
+	Log      nullable.Nullable[string] `json:"log,omitempty"`
+	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
+	Metadata map[string]interface{}    `json:"metadata,omitempty"`
+	Name     nullable.Nullable[string] `json:"name,omitempty"`
 
 	// ParentID An id, or null.
 	//
@@ -4823,8 +4902,13 @@ type TestGroup struct {
 	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
 	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
 	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]ObjectID]       `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]ObjectID]       `json:"test_cases,omitempty"`
+
+	// StartTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
 	// Time A time or a duration, or null.
 	//
@@ -4851,6 +4935,15 @@ type TestGroupChange struct {
 	//
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -4889,8 +4982,17 @@ type TestGroupChange struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -4936,6 +5038,12 @@ type TestGroupChange struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -4955,9 +5063,12 @@ type TestGroupChange struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                     `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -8507,6 +8618,54 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 		delete(object, "definition")
 	}
 
+	if raw, found := object["end_time"]; found {
+		err = json.Unmarshal(raw, &a.EndTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'end_time': %w", err)
+		}
+		delete(object, "end_time")
+	}
+
+	if raw, found := object["error_msg"]; found {
+		err = json.Unmarshal(raw, &a.ErrorMsg)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_msg': %w", err)
+		}
+		delete(object, "error_msg")
+	}
+
+	if raw, found := object["error_type"]; found {
+		err = json.Unmarshal(raw, &a.ErrorType)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_type': %w", err)
+		}
+		delete(object, "error_type")
+	}
+
+	if raw, found := object["failure_comment"]; found {
+		err = json.Unmarshal(raw, &a.FailureComment)
+		if err != nil {
+			return fmt.Errorf("error reading 'failure_comment': %w", err)
+		}
+		delete(object, "failure_comment")
+	}
+
+	if raw, found := object["health"]; found {
+		err = json.Unmarshal(raw, &a.Health)
+		if err != nil {
+			return fmt.Errorf("error reading 'health': %w", err)
+		}
+		delete(object, "health")
+	}
+
+	if raw, found := object["health_string"]; found {
+		err = json.Unmarshal(raw, &a.HealthString)
+		if err != nil {
+			return fmt.Errorf("error reading 'health_string': %w", err)
+		}
+		delete(object, "health_string")
+	}
+
 	if raw, found := object["id"]; found {
 		err = json.Unmarshal(raw, &a.ID)
 		if err != nil {
@@ -8529,6 +8688,22 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("error reading 'results': %w", err)
 		}
 		delete(object, "results")
+	}
+
+	if raw, found := object["start_time"]; found {
+		err = json.Unmarshal(raw, &a.StartTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'start_time': %w", err)
+		}
+		delete(object, "start_time")
+	}
+
+	if raw, found := object["state_string"]; found {
+		err = json.Unmarshal(raw, &a.StateString)
+		if err != nil {
+			return fmt.Errorf("error reading 'state_string': %w", err)
+		}
+		delete(object, "state_string")
 	}
 
 	if raw, found := object["status"]; found {
@@ -8588,6 +8763,46 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		}
 	}
 
+	if a.EndTime != nil {
+		object["end_time"], err = json.Marshal(a.EndTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'end_time': %w", err)
+		}
+	}
+
+	if a.ErrorMsg != nil {
+		object["error_msg"], err = json.Marshal(a.ErrorMsg)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_msg': %w", err)
+		}
+	}
+
+	if a.ErrorType != nil {
+		object["error_type"], err = json.Marshal(a.ErrorType)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_type': %w", err)
+		}
+	}
+
+	if a.FailureComment != nil {
+		object["failure_comment"], err = json.Marshal(a.FailureComment)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'failure_comment': %w", err)
+		}
+	}
+
+	object["health"], err = json.Marshal(a.Health)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'health': %w", err)
+	}
+
+	if a.HealthString != nil {
+		object["health_string"], err = json.Marshal(a.HealthString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'health_string': %w", err)
+		}
+	}
+
 	object["id"], err = json.Marshal(a.ID)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'id': %w", err)
@@ -8602,6 +8817,20 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		object["results"], err = json.Marshal(a.Results)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	if a.StartTime != nil {
+		object["start_time"], err = json.Marshal(a.StartTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'start_time': %w", err)
+		}
+	}
+
+	if a.StateString != nil {
+		object["state_string"], err = json.Marshal(a.StateString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'state_string': %w", err)
 		}
 	}
 
@@ -9223,7 +9452,8 @@ type ClientInterface interface {
 
 	// CreateBuildWithBody Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9234,7 +9464,8 @@ type ClientInterface interface {
 
 	// CreateBuild Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -9273,7 +9504,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBootWithBody Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type.
@@ -9283,7 +9515,8 @@ type ClientInterface interface {
 
 	// ReceiveLavaBoot Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -9294,10 +9527,20 @@ type ClientInterface interface {
 	// ReceiveLavaTestWithBody Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9307,10 +9550,20 @@ type ClientInterface interface {
 	// ReceiveLavaTest Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10873,6 +11126,7 @@ type ClientInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
@@ -10890,7 +11144,8 @@ type ClientInterface interface {
 
 	// CreateTestCaseWithBody Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10899,7 +11154,8 @@ type ClientInterface interface {
 
 	// CreateTestCase Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10964,9 +11220,11 @@ type ClientInterface interface {
 
 	// CreateTestGroupWithBody Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10975,9 +11233,11 @@ type ClientInterface interface {
 
 	// CreateTestGroup Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11000,7 +11260,7 @@ type ClientInterface interface {
 
 	// DeleteTestGroup Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 	DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12158,7 +12418,8 @@ func (c *Client) ListBuilds(ctx context.Context, params *ListBuildsParams, reqEd
 
 // CreateBuildWithBody Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12179,7 +12440,8 @@ func (c *Client) CreateBuildWithBody(ctx context.Context, contentType string, bo
 
 // CreateBuild Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -12268,7 +12530,8 @@ func (c *Client) GetBuild(ctx context.Context, buildID BuildID, params *GetBuild
 
 // ReceiveLavaBootWithBody Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type.
@@ -12288,7 +12551,8 @@ func (c *Client) ReceiveLavaBootWithBody(ctx context.Context, params *ReceiveLav
 
 // ReceiveLavaBoot Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type.
@@ -12309,10 +12573,20 @@ func (c *Client) ReceiveLavaBoot(ctx context.Context, params *ReceiveLavaBootPar
 // ReceiveLavaTestWithBody Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12332,10 +12606,20 @@ func (c *Client) ReceiveLavaTestWithBody(ctx context.Context, params *ReceiveLav
 // ReceiveLavaTest Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15634,6 +15918,7 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 // The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Corresponds with GET /v1/test-results (the `SearchTestResults` operationId).
@@ -15671,7 +15956,8 @@ func (c *Client) ListTestCases(ctx context.Context, params *ListTestCasesParams,
 
 // CreateTestCaseWithBody Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15690,7 +15976,8 @@ func (c *Client) CreateTestCaseWithBody(ctx context.Context, contentType string,
 
 // CreateTestCase Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15835,9 +16122,11 @@ func (c *Client) ListTestGroups(ctx context.Context, params *ListTestGroupsParam
 
 // CreateTestGroupWithBody Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type.
 //
@@ -15856,9 +16145,11 @@ func (c *Client) CreateTestGroupWithBody(ctx context.Context, contentType string
 
 // CreateTestGroup Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15911,7 +16202,7 @@ func (c *Client) ListTestGroupValues(ctx context.Context, fieldName FieldName, p
 
 // DeleteTestGroup Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Corresponds with DELETE /v1/test/group/{test_group_id} (the `DeleteTestGroup` operationId).
 func (c *Client) DeleteTestGroup(ctx context.Context, testGroupID TestGroupID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -32563,7 +32854,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithBodyWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32574,7 +32866,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateBuildWithResponse Report a build
 	//
-	// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+	// `artifacts`. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -32621,7 +32914,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32631,7 +32925,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReceiveLavaBootWithResponse Receive how a LAVA job booted
 	//
-	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+	// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+	// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 	// job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -32642,10 +32937,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32655,10 +32960,20 @@ type ClientWithResponsesInterface interface {
 	// ReceiveLavaTestWithResponse Receive what a LAVA job tested
 	//
 	// KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-	// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-	// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-	// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-	// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+	// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+	// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+	// the test case `login`.
+	//
+	// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+	// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+	// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+	// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+	// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+	// and the test case `tests-not-kept` is as bad as the worst of the others.
+	//
+	// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+	// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+	// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34409,6 +34724,7 @@ type ClientWithResponsesInterface interface {
 	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 	// The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -34430,7 +34746,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithBodyWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34439,7 +34756,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestCaseWithResponse Report a test case
 	//
-	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+	// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+	// that is what old clients mean by a case without one.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34514,9 +34832,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithBodyWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34525,9 +34845,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateTestGroupWithResponse Report a test group
 	//
-	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-	// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-	// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+	// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+	// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+	// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+	// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+	// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -34554,7 +34876,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteTestGroupWithResponse Delete a test group
 	//
-	// KernelCI: deletes a test group with its cases and the groups inside it.
+	// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -41579,7 +41901,8 @@ func (c *ClientWithResponses) ListBuildsWithResponse(ctx context.Context, params
 
 // CreateBuildWithBodyWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -41596,7 +41919,8 @@ func (c *ClientWithResponses) CreateBuildWithBodyWithResponse(ctx context.Contex
 
 // CreateBuildWithResponse Report a build
 //
-// KernelCI: a build system reports a kernel that it built. Its job is created when it does not exist. A second report of
+// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
+// `artifacts`. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -41673,7 +41997,8 @@ func (c *ClientWithResponses) GetBuildWithResponse(ctx context.Context, buildID 
 
 // ReceiveLavaBootWithBodyWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41689,7 +42014,8 @@ func (c *ClientWithResponses) ReceiveLavaBootWithBodyWithResponse(ctx context.Co
 
 // ReceiveLavaBootWithResponse Receive how a LAVA job booted
 //
-// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report. Mandatory in the metadata of the
+// KernelCI, until the summer of 2020: as the callback for tests, but the job becomes a boot report: UNKNOWN where the lab, LAVA or
+// somebody at it is to blame for a job that broke off, with what LAVA says in `boot_result_description`. Mandatory in the metadata of the
 // job's definition are `kernel.tree`, `kernel.version` (or `git.describe`), `kernel.defconfig`, and `platform.name` or `device.type`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -41706,10 +42032,20 @@ func (c *ClientWithResponses) ReceiveLavaBootWithResponse(ctx context.Context, p
 // ReceiveLavaTestWithBodyWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41725,10 +42061,20 @@ func (c *ClientWithResponses) ReceiveLavaTestWithBodyWithResponse(ctx context.Co
 // ReceiveLavaTestWithResponse Receive what a LAVA job tested
 //
 // KernelCI: LAVA calls this when a job has ended. The results become a test group called like the plan in the metadata of the job's
-// definition (`test.plan`), with the groups and cases inside it; a job of the same plan, kernel and board replaces what an earlier one
-// left. How the board came up is the test case `login`. Mandatory in the metadata are `kernel.tree`, `kernel.version` (or
-// `git.describe`), `test.plan` and `device.type`. It takes the token of the lab in `lab_name`, or an administrator's. The log and the
-// callback, without its token, can be read at `/v1/files/…` below the lab's name. Nothing is stored for a cancelled job.
+// definition (`test.plan`), with the groups and cases inside it. The group is the same for jobs of the same plan, kernel and board: a
+// callback replaces the whole tree that an earlier one left there, suites that do not come any more included. How the board came up is
+// the test case `login`.
+//
+// A job that broke off is never all PASS: its group says how it ended (`lava_job_id`, `lava_status`, `error_type`, `error_msg`,
+// `start_time`, `end_time`), and the test case `job` is ERROR where the lab, LAVA or somebody at it is to blame (Infrastructure, Bug,
+// Configuration, Canceled, no reason given), else FAIL (Job, Test, a timeout, a kernel panic). A definition that LAVA's own suite `lava`
+// calls failed (`1_net`) is a failed test case of its suite, also when the suite never came. A suite that cannot be read is a test case
+// ERROR; a job without results has the test case `job`. Of more test cases than the server allows the first are kept, `errors` says so,
+// and the test case `tests-not-kept` is as bad as the worst of the others.
+//
+// Mandatory in the metadata are `kernel.tree`, `kernel.version` (or `git.describe`), `test.plan` and `device.type`. It takes the token of
+// the lab in `lab_name`, or an administrator's. The log, as text and as a page, and the callback, without its token, can be read at
+// `/v1/files/…` below the lab's name; the callback also under the job's number, where no later job replaces it.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44523,6 +44869,7 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 // Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
+// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
 // The search for one page stops after a number of uploads, so a page may hold fewer tests than `limit`, or none, and still have a `next`.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -44556,7 +44903,8 @@ func (c *ClientWithResponses) ListTestCasesWithResponse(ctx context.Context, par
 
 // CreateTestCaseWithBodyWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44571,7 +44919,8 @@ func (c *ClientWithResponses) CreateTestCaseWithBodyWithResponse(ctx context.Con
 
 // CreateTestCaseWithResponse Report a test case
 //
-// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in.
+// KernelCI: adds a test case to a test group that exists. Fields that it repeats from its group are filled in. Without a status it is PASS, because
+// that is what old clients mean by a case without one.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44694,9 +45043,11 @@ func (c *ClientWithResponses) ListTestGroupsWithResponse(ctx context.Context, pa
 
 // CreateTestGroupWithBodyWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44711,9 +45062,11 @@ func (c *ClientWithResponses) CreateTestGroupWithBodyWithResponse(ctx context.Co
 
 // CreateTestGroupWithResponse Report a test group
 //
-// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board, job, kernel,
-// configuration, architecture, branch, build environment, variant of the plan and `build_id` replaces the first and keeps its id; when it
-// has test cases, those replace the earlier ones. It names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
+// KernelCI: reports a test group with the cases and groups inside it. A second report of the same name, lab, board (or, without one,
+// device type), job, kernel, configuration, architecture, branch, build environment, variant of the plan, `build_id` and `parent_id`
+// replaces the first and keeps its id. The cases and groups that it names take the place of the earlier ones of these names; others stay.
+// Groups of one name inside different groups are different ones, and so are several of one name inside one group.
+// A group names its build (`build_id`, as in 2015) or job and kernel (as in 2019).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -44758,7 +45111,7 @@ func (c *ClientWithResponses) ListTestGroupValuesWithResponse(ctx context.Contex
 
 // DeleteTestGroupWithResponse Delete a test group
 //
-// KernelCI: deletes a test group with its cases and the groups inside it.
+// KernelCI: deletes a test group with its cases and the groups inside it, also from the list of the group around it.
 //
 // Returns a wrapper object for the known response body format(s).
 //

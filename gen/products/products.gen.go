@@ -592,7 +592,7 @@ type NewTestResultUpload struct {
 	File openapi_types.File `json:"file"`
 }
 
-// NewTestSpec A test to run for a product. Further fields are ignored.
+// NewTestSpec A test to run for a product.
 //
 // Example: {"name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type NewTestSpec struct {

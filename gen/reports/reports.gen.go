@@ -642,6 +642,16 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
+	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
+	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
+	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
+
+	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
+	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
+	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -650,12 +660,14 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
+	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
 
-	// Status 2 when the job is complete, 3 when it is incomplete; with any other, nothing is stored.
+	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
-	// StatusString complete or incomplete; counts when there is no status.
+	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
 	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
@@ -672,6 +684,9 @@ type LooseNumber = float64
 
 // LooseText A text. Numbers and booleans are taken as their texts, null as no value.
 type LooseText = string
+
+// LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+type LooseTime = any
 
 // NewBoot A report of a boot.
 //
@@ -841,12 +856,20 @@ type NewBoot struct {
 	Version *LooseText `json:"version,omitempty"`
 }
 
-// NewBuild A report of a build.
+// NewBuild A report of a build: the fields themselves, of which `job`, `kernel`, `arch` and `defconfig` are mandatory, or, since 2021, the files
+// `bmeta.json`, `steps.json` and `artifacts.json` of kernelci-core under `bmeta`, `steps` and `artifacts`. Where a step failed the build
+// did; the files as they came can be read in `metadata`.
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
 	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
-	Arch LooseText `json:"arch"`
+	Arch *LooseText `json:"arch,omitempty"`
+
+	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
+	Artifacts nullable.Nullable[map[string]interface{}] `json:"artifacts,omitempty"`
+
+	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
+	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -889,7 +912,7 @@ type NewBuild struct {
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
 	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
-	Defconfig LooseText `json:"defconfig"`
+	Defconfig *LooseText `json:"defconfig,omitempty"`
 
 	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
@@ -923,13 +946,13 @@ type NewBuild struct {
 	GitURL *LooseText `json:"git_url,omitempty"`
 
 	// Job A text. Numbers and booleans are taken as their texts, null as no value.
-	Job LooseText `json:"job"`
+	Job *LooseText `json:"job,omitempty"`
 
 	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
 	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
-	Kernel LooseText `json:"kernel"`
+	Kernel *LooseText `json:"kernel,omitempty"`
 
 	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
@@ -955,6 +978,9 @@ type NewBuild struct {
 
 	// ModulesSize A whole number. Its text is taken as well, null as no value.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
+
+	// Steps Since 2021: the steps of the build, each with `name` and `status`.
+	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
 
 	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
 	SystemMap *LooseText `json:"system_map,omitempty"`
@@ -1247,6 +1273,15 @@ type NewTestGroup struct {
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
 
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
+
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
@@ -1284,8 +1319,17 @@ type NewTestGroup struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -1331,6 +1375,12 @@ type NewTestGroup struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName LooseText `json:"lab_name"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -1350,9 +1400,12 @@ type NewTestGroup struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                          `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                          `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -1606,8 +1659,15 @@ type TestGroup struct {
 	// BootID An id, or null.
 	//
 	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BootID           nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
-	BuildEnvironment nullable.Nullable[string]           `json:"build_environment,omitempty"`
+	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
+
+	// BootLog The name of the log, below `file_server_resource` and the lab's name.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The name of the log as a page.
+	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
+	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
 	// BuildID An id, or null.
 	//
@@ -1620,13 +1680,24 @@ type TestGroup struct {
 	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
 	//
 	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string] `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI      nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType         nullable.Nullable[string] `json:"device_type,omitempty"`
-	Endian             nullable.Nullable[string] `json:"endian,omitempty"`
+	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
+	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
+	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
+	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// ErrorMsg What LAVA says of it.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
+	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
 	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
 	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
 	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
@@ -1645,10 +1716,18 @@ type TestGroup struct {
 	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
 	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
 	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	Log             nullable.Nullable[string]           `json:"log,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
+
+	// LavaJobID The number of the LAVA job that the group came from.
+	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
+
+	// LavaStatus How that job ended: complete, incomplete, canceled; unknown when LAVA did not say.
+	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
+
+	// Log The path of the whole log, below `/v1/files/`.
+	Log      nullable.Nullable[string] `json:"log,omitempty"`
+	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
+	Metadata map[string]interface{}    `json:"metadata,omitempty"`
+	Name     nullable.Nullable[string] `json:"name,omitempty"`
 
 	// ParentID An id, or null.
 	//
@@ -1656,8 +1735,13 @@ type TestGroup struct {
 	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
 	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
 	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]ObjectID]       `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]ObjectID]       `json:"test_cases,omitempty"`
+
+	// StartTime A time or a duration, or null.
+	//
+	// Example: {"$date":10400}
+	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
 	// Time A time or a duration, or null.
 	//
@@ -1684,6 +1768,15 @@ type TestGroupChange struct {
 	//
 	// Example: 54b9a1c2d3e4f5061728394a
 	BootID *Reference `json:"boot_id,omitempty"`
+
+	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLog *LooseText `json:"boot_log,omitempty"`
+
+	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
 	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
@@ -1722,8 +1815,17 @@ type TestGroupChange struct {
 	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
+	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	EndTime *LooseTime `json:"end_time,omitempty"`
+
 	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
 	Endian *LooseText `json:"endian,omitempty"`
+
+	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorMsg *LooseText `json:"error_msg,omitempty"`
+
+	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	ErrorType *LooseText `json:"error_type,omitempty"`
 
 	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
@@ -1769,6 +1871,12 @@ type TestGroupChange struct {
 	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
+	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
+
+	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	LavaStatus *LooseText `json:"lava_status,omitempty"`
+
 	// Log A text. Numbers and booleans are taken as their texts, null as no value.
 	Log *LooseText `json:"log,omitempty"`
 
@@ -1788,9 +1896,12 @@ type TestGroupChange struct {
 	Plan *LooseText `json:"plan,omitempty"`
 
 	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
-	PlanVariant *LooseText                     `json:"plan_variant,omitempty"`
-	SubGroups   nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
-	TestCases   nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
+	PlanVariant *LooseText `json:"plan_variant,omitempty"`
+
+	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
 	// Time A number. Its text is taken as well, null as no value.
 	Time *LooseNumber `json:"time,omitempty"`
@@ -3689,6 +3800,54 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 		delete(object, "definition")
 	}
 
+	if raw, found := object["end_time"]; found {
+		err = json.Unmarshal(raw, &a.EndTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'end_time': %w", err)
+		}
+		delete(object, "end_time")
+	}
+
+	if raw, found := object["error_msg"]; found {
+		err = json.Unmarshal(raw, &a.ErrorMsg)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_msg': %w", err)
+		}
+		delete(object, "error_msg")
+	}
+
+	if raw, found := object["error_type"]; found {
+		err = json.Unmarshal(raw, &a.ErrorType)
+		if err != nil {
+			return fmt.Errorf("error reading 'error_type': %w", err)
+		}
+		delete(object, "error_type")
+	}
+
+	if raw, found := object["failure_comment"]; found {
+		err = json.Unmarshal(raw, &a.FailureComment)
+		if err != nil {
+			return fmt.Errorf("error reading 'failure_comment': %w", err)
+		}
+		delete(object, "failure_comment")
+	}
+
+	if raw, found := object["health"]; found {
+		err = json.Unmarshal(raw, &a.Health)
+		if err != nil {
+			return fmt.Errorf("error reading 'health': %w", err)
+		}
+		delete(object, "health")
+	}
+
+	if raw, found := object["health_string"]; found {
+		err = json.Unmarshal(raw, &a.HealthString)
+		if err != nil {
+			return fmt.Errorf("error reading 'health_string': %w", err)
+		}
+		delete(object, "health_string")
+	}
+
 	if raw, found := object["id"]; found {
 		err = json.Unmarshal(raw, &a.ID)
 		if err != nil {
@@ -3711,6 +3870,22 @@ func (a *LavaCallback) UnmarshalJSON(b []byte) error {
 			return fmt.Errorf("error reading 'results': %w", err)
 		}
 		delete(object, "results")
+	}
+
+	if raw, found := object["start_time"]; found {
+		err = json.Unmarshal(raw, &a.StartTime)
+		if err != nil {
+			return fmt.Errorf("error reading 'start_time': %w", err)
+		}
+		delete(object, "start_time")
+	}
+
+	if raw, found := object["state_string"]; found {
+		err = json.Unmarshal(raw, &a.StateString)
+		if err != nil {
+			return fmt.Errorf("error reading 'state_string': %w", err)
+		}
+		delete(object, "state_string")
 	}
 
 	if raw, found := object["status"]; found {
@@ -3770,6 +3945,46 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		}
 	}
 
+	if a.EndTime != nil {
+		object["end_time"], err = json.Marshal(a.EndTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'end_time': %w", err)
+		}
+	}
+
+	if a.ErrorMsg != nil {
+		object["error_msg"], err = json.Marshal(a.ErrorMsg)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_msg': %w", err)
+		}
+	}
+
+	if a.ErrorType != nil {
+		object["error_type"], err = json.Marshal(a.ErrorType)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'error_type': %w", err)
+		}
+	}
+
+	if a.FailureComment != nil {
+		object["failure_comment"], err = json.Marshal(a.FailureComment)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'failure_comment': %w", err)
+		}
+	}
+
+	object["health"], err = json.Marshal(a.Health)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'health': %w", err)
+	}
+
+	if a.HealthString != nil {
+		object["health_string"], err = json.Marshal(a.HealthString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'health_string': %w", err)
+		}
+	}
+
 	object["id"], err = json.Marshal(a.ID)
 	if err != nil {
 		return nil, fmt.Errorf("error marshaling 'id': %w", err)
@@ -3784,6 +3999,20 @@ func (a LavaCallback) MarshalJSON() ([]byte, error) {
 		object["results"], err = json.Marshal(a.Results)
 		if err != nil {
 			return nil, fmt.Errorf("error marshaling 'results': %w", err)
+		}
+	}
+
+	if a.StartTime != nil {
+		object["start_time"], err = json.Marshal(a.StartTime)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'start_time': %w", err)
+		}
+	}
+
+	if a.StateString != nil {
+		object["state_string"], err = json.Marshal(a.StateString)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'state_string': %w", err)
 		}
 	}
 

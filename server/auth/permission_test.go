@@ -48,7 +48,7 @@ func TestReadPolicy_Refused(t *testing.T) {
 		"results.raed: '!'": `line 1: there is no permission "results.raed"`,
 		"version.read: '!'": "line 1: version.read is open",
 		"default: '!'":      "line 1: there is no default rule",
-		"ops: '@'\nphysical_provisioner:read_task: is_admin:1": `line 2: rule "physical_provisioner:read_task": byte 0: "is_admin:1" is not understood`,
+		"ops: '@'\nphysical_provisioner:read_task: is_admin:0": `line 2: rule "physical_provisioner:read_task": byte 0: "is_admin:0" is not understood`,
 		"results.read: ''": `line 1: rule "results.read": byte 0: a check is missing`,
 	} {
 		if _, err := ReadPolicy([]byte(file)); err == nil || !strings.Contains(err.Error(), says) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -179,13 +180,12 @@ func (s *Stack) identify(ctx context.Context, op *operation) (auth.Identity, err
 }
 
 // namesOf lists the names by which access rules may call a path: as it was sent
-// and as the document has it.
+// (keystonemiddleware knows no other), without what is said twice in it, and as
+// the document has it.
 func namesOf(path string) []string {
-	sent := cleanPath(path)
-	if same, _ := versionedPath(sent); same != sent {
-		return []string{sent, same}
-	}
-	return []string{sent}
+	clean := cleanPath(path)
+	document, _ := versionedPath(clean)
+	return slices.Compact([]string{path, clean, document})
 }
 
 // openTo reports whether the operation may be called without a credential.

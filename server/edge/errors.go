@@ -44,6 +44,11 @@ func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
 		f = s.challenge(f, "")
 	}
 	logFault(r.Context(), f)
+	if st := stateOf(r.Context()); st != nil && op != nil && op.dialect == kernelci && isRefusal(f.Status) {
+		// The scripts of KernelCI's labs print OK whatever they are answered: the
+		// log is where somebody may find out that nothing was stored.
+		st.reason = auth.Redact(f.Error())
+	}
 
 	for name, values := range f.Header {
 		for _, v := range values {
@@ -60,6 +65,17 @@ func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(f.Status)
 	_, _ = w.Write(append(body, '\n')) // the client may have gone
+}
+
+// isRefusal reports whether a status says that a request was understood and yet
+// nothing came of it. A path that does not exist may hold the text of a token.
+func isRefusal(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests:
+		return true
+	}
+	return false
 }
 
 // faultOf gives Echo's own errors their place; everything else is fault.From's.
@@ -162,9 +178,10 @@ func problemOf(f *fault.Fault, info *call.Info) problem {
 }
 
 func mistakeOf(e fault.Entry) mistake {
-	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: e.Parameter}
+	m := mistake{In: e.In, Message: auth.Redact(e.Message), Parameter: auth.Redact(e.Parameter)}
 	if e.InBody {
-		m.Pointer = &e.Pointer
+		pointer := auth.Redact(e.Pointer)
+		m.Pointer = &pointer
 	}
 	return m
 }

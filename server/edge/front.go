@@ -26,7 +26,8 @@ import (
 type state struct {
 	op      *operation // nil until a route was found
 	who     auth.Identity
-	refused error // why the login failed
+	refused error  // why the login failed
+	reason  string // why a client was refused that may not look at its answer
 }
 
 type stateKey struct{}
@@ -74,7 +75,7 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		info.HTTP = r
 		setCommonHeaders(rec.Header(), info)
 		defer func() {
-			s.account(ctx, st.op, info, rec, s.config.Now().Sub(start))
+			s.account(ctx, st, info, rec, s.config.Now().Sub(start))
 			s.auditRequest(st, info, rec)
 		}()
 		defer func() { s.recovered(rec, r, recover()) }()

@@ -83,28 +83,28 @@ type buckets[K comparable] struct {
 	rate  rate.Limit // 0: no limit
 	burst int
 
-	mu sync.Mutex
-	by map[K]*rate.Limiter
+	mu    sync.Mutex
+	byKey map[K]*rate.Limiter
 }
 
-func (b *buckets[K]) of(key K) *rate.Limiter {
+func (b *buckets[K]) limiter(key K) *rate.Limiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.by == nil || len(b.by) >= maxBuckets {
-		b.by = map[K]*rate.Limiter{}
+	if b.byKey == nil || len(b.byKey) >= maxBuckets {
+		b.byKey = map[K]*rate.Limiter{}
 	}
-	l := b.by[key]
+	l := b.byKey[key]
 	if l == nil {
 		l = rate.NewLimiter(b.rate, b.burst)
-		b.by[key] = l
+		b.byKey[key] = l
 	}
 	return l
 }
 
 func (b *buckets[K]) take(key K, now time.Time) bool {
-	return b.rate == 0 || b.of(key).AllowN(now, 1)
+	return b.rate == 0 || b.limiter(key).AllowN(now, 1)
 }
 
 func (b *buckets[K]) left(key K, now time.Time) bool {
-	return b.rate == 0 || b.of(key).TokensAt(now) >= 1
+	return b.rate == 0 || b.limiter(key).TokensAt(now) >= 1
 }

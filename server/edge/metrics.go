@@ -41,10 +41,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // account writes the one line of log that each request gets, and counts it.
-func (s *Stack) account(ctx context.Context, op *operation, info *call.Info, rec *recorder, took time.Duration) {
+func (s *Stack) account(ctx context.Context, st *state, info *call.Info, rec *recorder, took time.Duration) {
 	name := "none"
-	if op != nil {
-		name = op.id
+	if st.op != nil {
+		name = st.op.id
 	}
 	status := rec.status
 	if status == 0 {
@@ -56,7 +56,7 @@ func (s *Stack) account(ctx context.Context, op *operation, info *call.Info, rec
 	if status >= 500 && status != http.StatusNotImplemented { // which is what the caller asked for
 		level = slog.LevelError
 	}
-	slog.LogAttrs(ctx, level, "request",
+	attrs := []slog.Attr{
 		slog.String("method", info.Method),
 		slog.String("path", auth.RedactPath(info.Path)),
 		slog.String("operation", name),
@@ -64,7 +64,14 @@ func (s *Stack) account(ctx context.Context, op *operation, info *call.Info, rec
 		slog.Int64("bytes", rec.bytes),
 		slog.Duration("took", took),
 		slog.String("client", info.Client.String()),
-	)
+	}
+	if st.reason != "" {
+		attrs = append(attrs, slog.String("reason", st.reason))
+		if safe := info.Method == http.MethodGet || info.Method == http.MethodHead; !safe && level < slog.LevelWarn {
+			level = slog.LevelWarn // what was to be stored is not
+		}
+	}
+	slog.LogAttrs(ctx, level, "request", attrs...)
 }
 
 // LogHandler adds the request id to every line that is logged with a request's

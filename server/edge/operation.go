@@ -43,6 +43,8 @@ type operation struct {
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
 	audit      string          // x-audit: the event as which each success is recorded
+	lenient    string          // x-lenient: the system whose clients may send unknown names; "": nobody may
+	query      []string        // the names of the parameters in the query, sorted
 	params     []parameter     // those that are checked
 	segments   []string        // the names of the parameters in the path
 	rest       string          // the one of them that takes the rest of the path, from x-segments
@@ -110,6 +112,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		login:      op.Extensions["x-login"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),
+		lenient:    text(op.Extensions, "x-lenient"),
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)
@@ -118,8 +121,15 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 	if op.Security != nil {
 		security = *op.Security
 	}
+	if _, said := op.Extensions["x-lenient"]; said && !slices.Contains(lenientTo, o.lenient) {
+		return nil, fmt.Errorf("x-lenient %q is no system whose clients are known", o.lenient)
+	}
 	return o, errors.Join(o.readSecurity(security), o.readParams(item, op), o.readBody(op))
 }
+
+// lenientTo are the systems whose clients send names that an operation need not
+// know. Nobody else's misspelled name is dropped.
+var lenientTo = []string{"refstack", "spi", "kernelci", "drydock", "keystone", "openstack", "probes", "ipxe", "cloud-init"}
 
 // readSecurity holds security and x-permission together: an operation is
 // public (security: []) or names its row of the permission table.
@@ -154,11 +164,15 @@ func (o *operation) readParams(item *openapi3.PathItem, op *openapi3.Operation) 
 			if own := op.Parameters.GetByInAndName(ref.Value.In, ref.Value.Name); own != nil && own != ref.Value {
 				continue // the operation describes it itself
 			}
+			if ref.Value.In == openapi3.ParameterInQuery {
+				o.query = append(o.query, ref.Value.Name)
+			}
 			if err := o.readParam(ref.Value); err != nil {
 				errs = append(errs, fmt.Errorf("parameter %s: %w", ref.Value.Name, err))
 			}
 		}
 	}
+	slices.Sort(o.query)
 	return errors.Join(errs...)
 }
 

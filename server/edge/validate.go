@@ -57,17 +57,20 @@ func (v *validator) check(c echo.Context) error {
 func (v *validator) checkParams(c echo.Context) error {
 	if v.op.rawQuery { // the handler reads call.Info.Query, and the binding finds nothing to refuse
 		u := *c.Request().URL
+		if err := invalid(v.unknownParams(u.Query())); err != nil {
+			return err
+		}
 		u.RawQuery = ""
 		c.Request().URL = &u
 	}
-	if len(v.op.params) == 0 {
+	if len(v.op.params) == 0 && (v.op.lenient != "" || c.Request().URL.RawQuery == "") {
 		return nil
 	}
 	query, err := readQuery(c)
 	if err != nil && !v.op.stream { // a streamed operation reads its query itself
 		return fault.Invalid("the query string contains a semicolon, or a %% without two hexadecimal digits after it").Because(err)
 	}
-	var entries []fault.Entry
+	entries := v.unknownParams(query)
 	for i := range v.op.params {
 		p := &v.op.params[i]
 		given := p.given(c, query)
@@ -82,6 +85,32 @@ func (v *validator) checkParams(c echo.Context) error {
 	}
 	return invalid(entries)
 }
+
+// unknownParams refuses what the query holds beside the operation's parameters,
+// except where clients of other systems were never refused it.
+func (v *validator) unknownParams(query url.Values) []fault.Entry {
+	if v.op.lenient != "" {
+		return nil
+	}
+	var unknown []string
+	for name := range query {
+		if !slices.Contains(v.op.query, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	var entries []fault.Entry
+	for _, name := range unknown[:min(len(unknown), mostUnknown)] {
+		entries = append(entries, fault.Entry{
+			Parameter: strings.ToValidUTF8(name[:min(len(name), longestParam)], "\uFFFD"), In: openapi3.ParameterInQuery,
+			Message: bodycheck.Unknown("parameter", name, v.op.query),
+		})
+	}
+	return entries
+}
+
+// An error names so many parameters that are unknown, and so many bytes of each.
+const mostUnknown, longestParam = 20, 100
 
 // readQuery returns the query in the form that Echo keeps: the binding reads the
 // same map, so what is changed in it is what the handler gets.
@@ -130,7 +159,7 @@ func invalid(entries []fault.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	var said []string
+	var sentences []string
 	for _, e := range entries[:min(3, len(entries))] {
 		place := e.Parameter
 		if place == "" {
@@ -139,12 +168,12 @@ func invalid(entries []fault.Entry) error {
 		if place == "" {
 			place = "the body"
 		}
-		said = append(said, place+" "+e.Message)
+		sentences = append(sentences, place+" "+e.Message)
 	}
-	if more := len(entries) - len(said); more > 0 {
-		said = append(said, fmt.Sprintf("and %d more", more))
+	if more := len(entries) - len(sentences); more > 0 {
+		sentences = append(sentences, fmt.Sprintf("and %d more", more))
 	}
-	f := fault.Invalid("%s", strings.Join(said, "; "))
+	f := fault.Invalid("%s", strings.Join(sentences, "; "))
 	f.Errors = entries
 	return f
 }
@@ -241,7 +270,7 @@ func (v *validator) mediaType(r *http.Request) (string, error) {
 // list names the media types for people.
 func (b *body) list() string { return strings.Join(b.media, ", ") }
 
-// isForm reports whether the body is said to be a form, which is what curl says
+// isForm reports whether the body is sentences to be a form, which is what curl says
 // of any body it is not told about.
 func isForm(r *http.Request) bool {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -151,10 +151,10 @@ func checkMicroversion(lines []string) error {
 // noMicroversion says which ones there are where OpenStack's clients look for it
 // (api-sig: guidelines/microversion_specification.rst).
 func noMicroversion() error {
-	const only = "1.0"
+	const version = "1.0"
 	f := fault.New(http.StatusNotAcceptable, "version-not-acceptable",
-		"OpenStack-API-Version asks for a microversion that does not exist; min_version is %s and max_version is %s", only, only)
-	f.MinVersion, f.MaxVersion = only, only
+		"OpenStack-API-Version asks for a microversion that does not exist; min_version is %s and max_version is %s", version, version)
+	f.MinVersion, f.MaxVersion = version, version
 	f.Errors = []fault.Entry{{In: "header", Parameter: "OpenStack-API-Version", Message: "asks for a microversion that does not exist"}}
 	return f
 }

@@ -48,7 +48,7 @@ func sameKey(ctx context.Context, want string) error {
 func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
 	d, err := h.store.Deployment(ctx, node)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
-		return nil, fault.NotFound("no deployment of node %q is going on that has boot actions", node)
+		return nil, fault.NotFound("node %q has no deployment in progress that has boot actions", node)
 	}
 	if err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 	}
 	c := h.library.Check(text)
 	if err := c.Usable(); err != nil {
-		return nil, fault.InvalidBody("", "is no design that can be used: %s", err.Error())
+		return nil, fault.InvalidBody("", "is not a usable design: %s", err.Error())
 	}
 	d := &labstore.Design{
 		ID: labstore.NewULID(h.store.Now()), Name: req.Params.Name, Digest: c.Digest,
@@ -44,7 +44,7 @@ func (h *Handler) CreateDesign(ctx context.Context, req labapi.CreateDesignReque
 	if err := h.store.CreateDesign(ctx, d); err != nil {
 		return nil, err
 	}
-	return call.Created(here(ctx, "/v1/designs/"+d.ID), designDocument(d)), nil
+	return call.Created(location(ctx, "/v1/designs/"+d.ID), designDocument(d)), nil
 }
 
 func (h *Handler) readDesign(body io.Reader) ([]byte, error) {
@@ -72,8 +72,8 @@ func readBody(body io.Reader) ([]byte, error) {
 	return nil, fault.InvalidBody("", "could not be read to its end").Because(err)
 }
 
-// here is a path as the client would call it.
-func here(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
+// location is the address of a path as the caller reached the server.
+func location(ctx context.Context, path string) string { return call.From(ctx).Origin.Prefix + path }
 
 func designDocument(d *labstore.Design) map[string]any {
 	return map[string]any{

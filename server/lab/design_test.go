@@ -296,17 +296,17 @@ func TestDesignRef(t *testing.T) {
 		{"metadata", "http://169.254.169.254/latest", 400, "not on the server's list"},
 		{"a file", "file:///site.yaml", 200, ""},
 		{"a file by its whole path", "file://" + folder + "/site.yaml", 200, ""},
-		{"a file above the folder", "file:///../../etc/passwd", 400, "no file under"},
-		{"a link out of the folder", "file:///out", 400, "no file under"},
+		{"a file above the folder", "file:///../../etc/passwd", 400, "is not a file in the folder of designs"},
+		{"a link out of the folder", "file:///out", 400, "is not a file in the folder of designs"},
 		{"a link inside the folder", "file:///in", 200, ""},
-		{"a pipe that nobody writes to", "file:///pipe", 400, "no regular file"},
-		{"the folder itself", "file:///", 400, "no file under"},
+		{"a pipe that nobody writes to", "file:///pipe", 400, "is not a regular file in the folder of designs"},
+		{"the folder itself", "file:///", 400, "is not a file in the folder of designs"},
 		{"a file on another host", "file://elsewhere/site.yaml", 400, "on another host"},
-		{"a name with U+0000", "file:///site.yaml%00", 400, "no file under"},
+		{"a name with U+0000", "file:///site.yaml%00", 400, "is not a file in the folder of designs"},
 		{"another scheme", "ftp://127.0.0.1/site.yaml", 400, "a scheme that is not supported"},
 		{"no host", "http:///site.yaml", 400, "names no host"},
 		{"a password is not repeated", "http://user:hunter2@127.0.0.1:1/x", 400, "cannot be reached"},
-		{"nonsense", "::", 400, "no URI"},
+		{"nonsense", "::", 400, "is not a URI"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

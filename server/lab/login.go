@@ -48,7 +48,7 @@ func (h *Handler) CreateIdentityToken(ctx context.Context, req labapi.CreateIden
 	}
 	identity := req.Body.Auth.Identity
 	if !slices.Contains(identity.Methods, "password") {
-		return nil, fault.InvalidBody("/auth/identity/methods", "must hold password, the only method here")
+		return nil, fault.InvalidBody("/auth/identity/methods", "must be password, the only method that is offered")
 	}
 	user := identity.Password.User
 	who, err := h.config.Login.Identify(ctx, auth.Attempt{

@@ -113,7 +113,7 @@ func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachin
 	if known {
 		return call.OK(doc).Secret(), nil
 	}
-	return call.Created(here(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
+	return call.Created(location(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
 }
 
 func textOf(s *string) string {

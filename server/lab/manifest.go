@@ -27,7 +27,7 @@ func (h *Handler) GetNodeManifest(ctx context.Context, req labapi.GetNodeManifes
 		return nil, err
 	}
 	if d.Ended {
-		return nil, fault.Conflict("no deployment of node %q is going on", req.Hostname)
+		return nil, fault.Conflict("node %q has no deployment in progress", req.Hostname)
 	}
 	body, err := h.manifest(ctx, d)
 	if err != nil {

@@ -32,7 +32,7 @@ func (h *Handler) GetNetbootScript(ctx context.Context, req labapi.GetNetbootScr
 	}
 	node, err := h.store.NodeOfMAC(ctx, mac)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, fault.NotFound("no node boots from %s: a task that names it comes first", mac)
+		return nil, fault.NotFound("no node boots from %s; a node is known from its first task on", mac)
 	}
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (h *Handler) GetNetbootScript(ctx context.Context, req labapi.GetNetbootScr
 	text, err := h.boot.Script(ctx, node, call.From(ctx).Origin.URL)
 	var parameter *netboot.ParameterError
 	if errors.As(err, &parameter) {
-		return nil, fault.Invalid("the design cannot be told to iPXE: %s", parameter.Error())
+		return nil, fault.Invalid("the design cannot be written as a script for iPXE: %s", parameter.Error())
 	}
 	return bootText("text/plain; charset=utf-8", text), err
 }

@@ -162,7 +162,7 @@ func formatOf(contentType string) (string, error) {
 	}
 	format, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		return "", fault.Unsupported("the Content-Type is no media type").Because(err)
+		return "", fault.Unsupported("the Content-Type is not a media type").Because(err)
 	}
 	return format, nil
 }

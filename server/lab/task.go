@@ -55,7 +55,7 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 	if err != nil {
 		return nil, err
 	}
-	return call.Created(here(ctx, "/api/v1.0/tasks/"+row.ID), doc), nil
+	return call.Created(location(ctx, "/api/v1.0/tasks/"+row.ID), doc), nil
 }
 
 // badDesign says what is wrong with the design that a member of the body names.

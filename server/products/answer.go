@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/oapi-codegen/nullable"
+
 	"github.com/slipway-lab/slipway/server/edge/call"
 )
 

@@ -65,10 +65,10 @@ func (h *Handler) passedNames(ctx context.Context, id string) ([]string, *refsta
 
 // comparison holds results test by test. The first one added is the subject.
 type comparison struct {
-	ids   []uuid.UUID
-	names []string // every test once: the subject's in its order, then the others
-	own   int      // how many of them are the subject's
-	has   []map[string]bool
+	ids     []uuid.UUID
+	names   []string // every test once: the subject's in its order, then the others
+	subject int      // how many of them are the subject's
+	has     []map[string]bool
 }
 
 func (c *comparison) add(id uuid.UUID, names []string) {
@@ -83,10 +83,10 @@ func (c *comparison) add(id uuid.UUID, names []string) {
 	c.ids, c.has = append(c.ids, id), append(c.has, has)
 	c.names = append(c.names, fresh...)
 	if len(c.ids) == 1 {
-		c.own = len(c.names)
+		c.subject = len(c.names)
 		return
 	}
-	slices.Sort(c.names[c.own:])
+	slices.Sort(c.names[c.subject:])
 }
 
 func (c *comparison) known(name string) bool {
@@ -96,12 +96,12 @@ func (c *comparison) known(name string) bool {
 // value compares the subject with a reference; nil when neither has the test.
 func (c *comparison) value(reference int, name string) *int32 {
 	v := int32(missingHere)
-	switch here, there := c.has[0][name], c.has[reference][name]; {
-	case here && there:
+	switch inSubject, inReference := c.has[0][name], c.has[reference][name]; {
+	case inSubject && inReference:
 		v = inBoth
-	case here:
+	case inSubject:
 		v = onlyHere
-	case !there:
+	case !inReference:
 		return nil
 	}
 	return &v

@@ -99,11 +99,11 @@ func (o *object) member(name string, v any) {
 	_ = o.value(v) // remembered
 }
 
-func (o *object) list(name string, each func(item func(any) error) error) {
+func (o *object) list(name string, items func(item func(any) error) error) {
 	o.token(jsontext.String(name))
 	o.token(jsontext.BeginArray)
 	if o.err == nil {
-		if err := each(o.value); err != nil {
+		if err := items(o.value); err != nil {
 			o.err = err
 		}
 	}
@@ -187,11 +187,11 @@ func update(p *refstackstore.Published, who caller, body *refstackapi.PublishedU
 	if status != 0 && status != 1 {
 		return refused(fmt.Sprintf("Invalid verification_status value: %d", status), bodyEntry("/verification_status", "must be 0 or 1"))
 	}
-	if status == 1 && !(p.IsShared() && said(p.Guideline) && said(p.Target)) {
+	if status == 1 && !(p.IsShared() && isSet(p.Guideline) && isSet(p.Target)) {
 		return fault.Forbidden("In order to mark a test verified, the test must be shared and have been associated to a guideline and target program.")
 	}
 	p.Verification = status
 	return nil
 }
 
-func said(value *string) bool { return value != nil && *value != "" }
+func isSet(value *string) bool { return value != nil && *value != "" }

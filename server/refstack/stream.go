@@ -276,8 +276,8 @@ func (h *Handler) samePasses(ctx context.Context, p *refstackstore.Published, st
 		return nil
 	})
 	missing := 0
-	for _, still := range open {
-		if still {
+	for _, unmatched := range open {
+		if unmatched {
 			missing++
 		}
 	}

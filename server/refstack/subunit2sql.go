@@ -94,8 +94,8 @@ func (a *subunitAnswer) chooseTests() error {
 	})
 }
 
-// each calls f with the tests that count.
-func (a *subunitAnswer) each(f func(*resultstore.Test) error) error {
+// eachCounted calls f with the tests that count.
+func (a *subunitAnswer) eachCounted(f func(*resultstore.Test) error) error {
 	return a.h.eachTest(a.ctx, resultstore.TestFilter{Result: a.stream}, func(t *resultstore.Test) error {
 		if n, ok := a.counts[sumOf(bareName(t.Name))]; !ok || n != t.N {
 			return nil
@@ -113,7 +113,7 @@ func (a *subunitAnswer) sumUp(wall bool) error {
 	}
 	var total time.Duration
 	var clock wallClock
-	err := a.each(func(t *resultstore.Test) error {
+	err := a.eachCounted(func(t *resultstore.Test) error {
 		switch {
 		case t.Status == resultstore.TestSkip:
 			a.head.Skips++
@@ -151,13 +151,13 @@ func (a *subunitAnswer) WriteResponse(w http.ResponseWriter) error {
 	out := newObject(w)
 	out.member("subunit-data", a.head)
 	out.list("tests", func(item func(any) error) error {
-		return a.each(func(t *resultstore.Test) error { return item(subunitTest(t)) })
+		return a.eachCounted(func(t *resultstore.Test) error { return item(subunitTest(t)) })
 	})
 	out.list("test_runs", func(item func(any) error) error {
-		return a.each(func(t *resultstore.Test) error { return item(a.testRun(t)) })
+		return a.eachCounted(func(t *resultstore.Test) error { return item(a.testRun(t)) })
 	})
 	out.list("attachments", func(item func(any) error) error {
-		return a.each(func(t *resultstore.Test) error { return a.attachments(t, item) })
+		return a.eachCounted(func(t *resultstore.Test) error { return a.attachments(t, item) })
 	})
 	return out.end()
 }

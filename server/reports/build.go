@@ -12,9 +12,13 @@ import (
 
 // CreateBuild stores a build and makes its job when nobody reported that.
 func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildRequestObject) (reportsapi.Response, error) {
-	build, warnings, err := h.posted(ctx, document.Build)
+	parsed, err := h.jsonBody(ctx)
 	if err != nil {
 		return nil, err
+	}
+	build, warnings, err := document.IntakeBuild(parsed)
+	if err != nil {
+		return nil, refusedBody(ctx, err)
 	}
 	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := builds.document(old)

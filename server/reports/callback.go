@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
@@ -26,14 +29,15 @@ type callback struct {
 	body map[string]json.RawMessage
 	made map[string]any // the body of a report that stands for it
 	name string         // what its log is called: the plan, or boot
+	log  string         // the path of its log, once there is one
 }
 
 // callbackSort is what becomes of a callback.
 type callbackSort struct {
-	// body makes the body of the report, nil when there is nothing to report.
+	// body makes the body of the report.
 	body func(*lava.Job, string) (map[string]any, error)
-	// save reads that body, and returns what stores the report. log may be nil.
-	save func(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error)
+	// save reads that body, and returns what stores the report.
+	save func(ctx context.Context, c *callback) (func(*reportstore.Store) error, error)
 }
 
 // ReceiveLavaTest stores what a LAVA job tested as a test group.
@@ -74,12 +78,8 @@ func (h *Handler) receiveLava(ctx context.Context, lab string, sort callbackSort
 		return nil, err
 	}
 	o := outcome{Code: http.StatusAccepted, Reason: processed, Errors: warnings}
-	switch {
-	case c.job == nil:
-		o.Messages = []string{"The job has not ended by itself: nothing was stored"}
-		return done(o), nil
-	case c.made == nil:
-		o.Messages = []string{"The job has no test results: nothing was stored"}
+	if c.job == nil {
+		o.Messages = []string{"The job has not ended: nothing was stored"}
 		return done(o), nil
 	}
 	o.Errors = append(o.Errors, c.job.Warnings...)
@@ -109,11 +109,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	var log *reportstore.File
-	if len(files) > 0 {
-		log = files[0]
-	}
-	write, err := sort.save(ctx, c, log)
+	write, err := sort.save(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -127,40 +123,51 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	})
 }
 
-// callbackFiles streams the job's log and the callback, without the token that
-// LAVA repeats in it, to the blob store. The log comes first. A job whose metadata
-// make no path has no files, and a warning.
-func (h *Handler) callbackFiles(ctx context.Context, c *callback) ([]*reportstore.File, []string, error) {
+// callbackFiles streams the job's log, as text and as a page, and the callback,
+// without the token that LAVA repeats in it, to the blob store, and names the log in
+// the report. The callback stands at two paths: a later job of the same plan takes the
+// first one, the second has the number of the job. A job whose metadata make no path
+// has no files, and a warning.
+func (h *Handler) callbackFiles(ctx context.Context, c *callback) (_ []*reportstore.File, warnings []string, err error) {
 	device := c.job.Meta["device.type"]
 	if device == "" {
 		device = c.job.Meta["platform.name"]
-	}
-	var log bytes.Buffer
-	if err := c.job.WriteLog(&log); err != nil {
-		return nil, nil, err
 	}
 	delete(c.body, "token")
 	text, err := json.Marshal(c.body)
 	if err != nil {
 		return nil, nil, err
 	}
+	var log, page bytes.Buffer
+	name := c.name + "-" + device
+	if err := errors.Join(c.job.WriteLog(&log), c.job.WriteHTML(&page, name)); err != nil {
+		return nil, nil, err
+	}
+	contents := map[string][]byte{name + ".txt": log.Bytes(), name + ".html": page.Bytes(), "lava-json-" + name + ".json": text}
+	if c.job.ID != "" {
+		contents["lava-json-"+name+"-"+c.job.ID+".json"] = text
+	}
 	var files []*reportstore.File
-	for _, file := range []struct {
-		name string
-		text []byte
-	}{{c.name + "-" + device + ".txt", log.Bytes()}, {"lava-json-" + c.name + "-" + device + ".json", text}} {
-		path, err := filePath(c.job.Folder(c.lab) + "/" + strings.ReplaceAll(file.name, "/", "_"))
+	for _, file := range slices.Sorted(maps.Keys(contents)) { // their paths are locked in this order
+		path, err := filePath(c.job.Folder(c.lab) + "/" + strings.ReplaceAll(file, "/", "_"))
 		if err != nil {
-			return nil, []string{"The files of the job were not kept: their path " + err.Error()}, nil
+			warnings = append(warnings, fmt.Sprintf("The file %.200q of the job was not kept: its path %s", file, err))
+			continue
 		}
-		f, err := h.keep(ctx, bytes.NewReader(file.text))
+		f, err := h.keep(ctx, bytes.NewReader(contents[file]))
 		if err != nil {
 			return nil, nil, err
 		}
 		f.Path = path
 		files = append(files, f)
+		switch base := path[strings.LastIndexByte(path, '/')+1:]; file {
+		case name + ".txt":
+			c.log, c.made["boot_log"] = path, base
+		case name + ".html":
+			c.made["boot_log_html"] = base
+		}
 	}
-	return files, nil, nil
+	return files, warnings, nil
 }
 
 // intakeMade reads a body that was made here as if it had been posted, so that
@@ -174,28 +181,27 @@ func (h *Handler) intakeMade(ctx context.Context, made map[string]any) (document
 	return parsed, refusedBody(ctx, err)
 }
 
-func (h *Handler) saveLavaGroup(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
-	if log != nil {
-		c.made["log"] = log.Path
+func (h *Handler) saveLavaGroup(ctx context.Context, c *callback) (func(*reportstore.Store) error, error) {
+	if c.log != "" {
+		c.made["log"] = c.log
 	}
 	parsed, err := h.intakeMade(ctx, c.made)
 	if err != nil {
 		return nil, err
 	}
-	tree, _, err := document.IntakeGroup(parsed, h.limits())
+	// As many suites, sets, definitions without a suite and their groups as there may
+	// be tests, and the few cases of the job itself.
+	tree, _, err := document.IntakeGroup(parsed, document.Limits{Cases: 5*h.config.MaxCases + 100})
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
 	return func(tx *reportstore.Store) error {
-		_, err := h.saveGroup(ctx, tx, &tree)
+		_, err := h.saveGroup(ctx, tx, &tree, true)
 		return err
 	}, nil
 }
 
-func (h *Handler) saveLavaBoot(ctx context.Context, c *callback, log *reportstore.File) (func(*reportstore.Store) error, error) {
-	if log != nil {
-		c.made["boot_log"] = log.Path[strings.LastIndexByte(log.Path, '/')+1:]
-	}
+func (h *Handler) saveLavaBoot(ctx context.Context, c *callback) (func(*reportstore.Store) error, error) {
 	parsed, err := h.intakeMade(ctx, c.made)
 	if err != nil {
 		return nil, err

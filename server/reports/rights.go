@@ -2,13 +2,12 @@ package reports
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/auth"
-	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
@@ -44,13 +43,14 @@ func (h *Handler) mayReport(ctx context.Context, lab string) ([]string, error) {
 	return nil, notTheLabs(ctx, lab)
 }
 
-// notTheLabs refuses a token that does not speak for the lab, and says in the log
-// why: people ask why their lab's reports do not come in.
+// notTheLabs refuses a token that does not speak for the lab. The cause, which only
+// the log tells, says for which labs it does: people ask why their lab's reports do
+// not come in.
 func notTheLabs(ctx context.Context, lab string) error {
 	who := auth.From(ctx)
-	slog.InfoContext(ctx, "report refused", "lab", lab, "client", call.From(ctx).Client, "token_id", who.TokenID, "speaks_for", who.Labs)
 	return fault.New(http.StatusForbidden, "not-the-labs-token",
-		"Provided authentication token is not associated with lab '%.80s' or is not valid", lab)
+		"Provided authentication token is not associated with lab '%.80s' or is not valid", lab).
+		Because(fmt.Errorf("token %s speaks for the labs %q", who.TokenID, who.Labs))
 }
 
 // mayTest checks that a lab's token reports the lab's own tests. Who speaks for

@@ -3,8 +3,8 @@ package reports
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"slices"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
@@ -27,23 +27,15 @@ func (h *Handler) CreateTestCase(ctx context.Context, _ reportsapi.CreateTestCas
 	}
 	group := given.Text("test_group_id")
 	var id string
-	err = h.store.UpdateReport(ctx, groups.table, group, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
-		g, err := groups.document(old)
-		if err != nil {
-			return nil, err
+	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+		if err := lockTree(ctx, tx, group); err != nil {
+			return err
 		}
-		if err := mayTest(ctx, g.Text("lab_name")); err != nil {
-			return nil, err
-		}
-		c := given.Clone()
-		h.place(c, nil)
-		document.CompleteCase(c, g)
-		id = c.Text("_id")
-		g.Set("test_cases", append(idsOf(g, "test_cases"), id))
-		if err := tx.InsertReports(ctx, cases.table, cases.row(c)); err != nil {
-			return nil, err
-		}
-		return groups.sameRow(g), nil
+		return tx.UpdateReport(ctx, groups.table, group, func(tx *reportstore.Store, old *reportstore.Report) (_ *reportstore.Report, err error) {
+			var row *reportstore.Report
+			row, id, err = h.addCase(ctx, tx, old, given)
+			return row, err
+		})
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.InvalidBody("/test_group_id", "is not the id of a test group that exists").Because(err)
@@ -55,9 +47,24 @@ func (h *Handler) CreateTestCase(ctx context.Context, _ reportsapi.CreateTestCas
 		with("Location", call.From(ctx).Origin.URL("/v1/test/case/"+id)), nil
 }
 
-func idsOf(d *document.Document, field string) []string {
-	ids, _ := d.Get(field).([]string)
-	return slices.Clone(ids)
+// addCase inserts a case, and returns its id and its group with the case in it.
+func (h *Handler) addCase(ctx context.Context, tx *reportstore.Store, group *reportstore.Report, given *document.Document) (*reportstore.Report, string, error) {
+	g, err := groups.document(group)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := mayTest(ctx, g.Text("lab_name")); err != nil {
+		return nil, "", err
+	}
+	above, err := groupsAbove(ctx, tx, g)
+	if err != nil {
+		return nil, "", err
+	}
+	c := given.Clone()
+	h.place(c, nil)
+	document.CompleteCase(c, g, above...)
+	g.Set("test_cases", append(idsOf(g, "test_cases"), c.Text("_id")))
+	return groups.sameRow(g), c.Text("_id"), tx.InsertReports(ctx, cases.table, cases.row(c))
 }
 
 // UpdateTestCase applies the fields that a body has. The group stays: it is what the
@@ -86,18 +93,24 @@ func (h *Handler) DeleteTestCase(ctx context.Context, req reportsapi.DeleteTestC
 	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	err = h.store.UpdateReport(ctx, groups.table, d.Text("test_group_id"), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
-		g, err := groups.document(old)
-		if err != nil {
-			return nil, err
+	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+		group := d.Text("test_group_id")
+		if err := lockTree(ctx, tx, group); err != nil {
+			return err
 		}
-		g.Set("test_cases", slices.DeleteFunc(idsOf(g, "test_cases"), func(c string) bool { return c == d.Text("_id") }))
-		return groups.sameRow(g), nil
+		if err := unlist(ctx, tx, group, "test_cases", d.Text("_id")); err != nil {
+			return err
+		}
+		n, err := tx.DeleteReports(ctx, cases.table, conditionsOf("_id", d.Get("_id")))
+		if err == nil && n == 0 {
+			err = notFound(store.ErrNotFound, id)
+		}
+		return err
 	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil {
 		return nil, err
 	}
-	return h.remove(ctx, cases, id)
+	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' deleted", d.Text("_id"))}), nil
 }
 
 // ListTestCases answers a search for test cases, or an aggregation of them.

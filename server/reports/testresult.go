@@ -62,7 +62,7 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 
 // testSearch reads the question; none says that no source can answer it.
 func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, err error) {
-	q, err := h.parser.Parse(raw, testFields)
+	q, err := h.parser.ParseStrict(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)
 	}

@@ -270,6 +270,7 @@ func TestGroups(t *testing.T) {
 		}
 		group := `{"name":"outer","lab_name":"l","job":"j","kernel":"k","plan":"p","test_cases":[{"name":"a","status":"fail","time":1.5},{"name":"b"}],
 			"sub_groups":[{"name":"inner","test_cases":[{"name":"c"}]}],"nonsense":1}`
+		post(t, s, 201, "/test/group", `{"name":"taken","lab_name":"l","job":"j","kernel":"k"}`)
 		first := post(t, s, 201, "/test/group", group)
 		again := post(t, s, 201, "/test/group", group)
 		if !bytes.Equal(first.Body, again.Body) || !strings.Contains(string(first.Body), "nonsense") {
@@ -295,7 +296,8 @@ func TestGroups(t *testing.T) {
 			{"PUT", path, `{"status":"green"}`, 400},
 			{"PUT", path, `{"test_group_id":"000000000000000000000000"}`, 400},
 			{"PUT", "/test/group/" + id, `{"vcs_commit":"abc"}`, 200},
-			{"PUT", "/test/group/" + id, `{"name":"inner"}`, 400},
+			{"PUT", "/test/group/" + id, `{"name":"inner"}`, 200}, // inside it is another group
+			{"PUT", "/test/group/" + id, `{"name":"taken"}`, 400},
 			{"POST", "/test/case", `{"name":"d","test_group_id":"000000000000000000000000"}`, 400},
 			{"POST", "/test/group", `{"name":"d","lab_name":"l"}`, 400},
 			{"GET", "/test/group/count/distinct/name", ``, 200},
@@ -308,8 +310,8 @@ func TestGroups(t *testing.T) {
 				t.Errorf("%s %s %s: %d %s, want %d", tt.method, tt.path, tt.body, a.Status, a.Body, tt.want)
 			}
 		}
-		if n := get(t, s, "/test/case?job=j").Count + get(t, s, "/test/group?job=j").Count; n != 0 {
-			t.Errorf("%d cases and groups are left of a deleted group", n)
+		if n := get(t, s, "/test/case?job=j").Count + get(t, s, "/test/group?job=j").Count; n != 1 {
+			t.Errorf("%d cases and groups are left of a deleted group, want the other group", n)
 		}
 		if a := post(t, s, 201, "/test/group", `{"name":"g","lab_name":"l","build_id":"0123456789abcdef01234567"}`); !strings.Contains(string(a.Body), "there is no build") {
 			t.Errorf("unknown build: %s, want a warning", a.Body)

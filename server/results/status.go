@@ -47,11 +47,11 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (*call
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
-	finished, said, err := values.Bool("finished")
+	finished, given, err := values.Bool("finished")
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
-	message, run, err := h.store.AddStatus(ctx, run.ID, text, pointerIf(finished, said))
+	message, run, err := h.store.AddStatus(ctx, run.ID, text, pointerIf(finished, given))
 	if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
 		return nil, fault.InvalidField(values.In("test_id"), "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}
@@ -63,8 +63,8 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (*call
 	}), nil
 }
 
-func pointerIf(value, said bool) *bool {
-	if !said {
+func pointerIf(value, given bool) *bool {
+	if !given {
 		return nil
 	}
 	return &value

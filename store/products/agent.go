@@ -191,11 +191,11 @@ func (s *Store) DeleteAgent(ctx context.Context, tenant, id string) error {
 		if _, err := tx.LockAgent(tenant, id); err != nil {
 			return err
 		}
-		held, err := tx.HeldLeases(ctx, tenant, id)
+		leases, err := tx.HeldLeases(ctx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if len(held) > 0 {
+		if len(leases) > 0 {
 			return fmt.Errorf("agent %q holds opportunities: %w", id, store.ErrConflict)
 		}
 		if err := tx.db.Tx.Delete(&Agent{}, "tenant = ? AND id = ?", tenant, id).Error; err != nil {

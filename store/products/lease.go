@@ -59,11 +59,11 @@ func (s *Store) HeldLeases(ctx context.Context, tenant string, agents ...string)
 	if err := q.Find(&list).Error; err != nil {
 		return nil, fmt.Errorf("leases: %w", store.Translate(err))
 	}
-	held := map[string][]Lease{}
+	byAgent := map[string][]Lease{}
 	for _, l := range list {
-		held[l.AgentID] = append(held[l.AgentID], l)
+		byAgent[l.AgentID] = append(byAgent[l.AgentID], l)
 	}
-	return held, nil
+	return byAgent, nil
 }
 
 // SetPhase notes what the agent says it is doing.

@@ -23,15 +23,15 @@ type Query struct {
 // reportChunk is how many rows are read at a time.
 const reportChunk = 500
 
-// FindReports calls each for the reports that match, in order, and returns how
+// FindReports calls visit for the reports that match, in order, and returns how
 // many match whatever limit and skip say. Rows are read in chunks: memory does
 // not grow with their number beyond 8 bytes for each, and no transaction stays
-// open while each waits for a slow client. An error of each ends it.
-func (s *Store) FindReports(ctx context.Context, c *Collection, q Query, each func(*Report) error) (count int64, err error) {
+// open while visit waits for a slow client. An error of visit ends it.
+func (s *Store) FindReports(ctx context.Context, c *Collection, q Query, visit func(*Report) error) (count int64, err error) {
 	seqs, count, err := s.matching(ctx, c, q)
 	for len(seqs) > 0 && err == nil {
 		n := min(len(seqs), reportChunk)
-		err = s.reportsBySeq(ctx, c, seqs[:n], each)
+		err = s.reportsBySeq(ctx, c, seqs[:n], visit)
 		seqs = seqs[n:]
 	}
 	return count, err
@@ -72,14 +72,14 @@ func (s *Store) matchingSeqs(ctx context.Context, c *Collection, q Query) ([]int
 
 // reportsBySeq reads rows by their numbers and hands them out in that order. Rows
 // that were deleted meanwhile are left out.
-func (s *Store) reportsBySeq(ctx context.Context, c *Collection, seqs []int64, each func(*Report) error) error {
+func (s *Store) reportsBySeq(ctx context.Context, c *Collection, seqs []int64, visit func(*Report) error) error {
 	list, err := s.reportMap(ctx, c, seqs)
 	if err != nil {
 		return err
 	}
 	for _, seq := range seqs {
 		if r := list[seq]; r != nil {
-			if err := each(r); err != nil {
+			if err := visit(r); err != nil {
 				return err
 			}
 		}
@@ -164,10 +164,10 @@ type Group struct {
 	Sorted []any
 }
 
-// GroupReports calls each for every combination of values that the columns have
+// GroupReports calls visit for every combination of values that the columns have
 // among the reports that meet the conditions. Sort and Limit apply to the groups,
 // Skip means nothing. What is no column has no value in any report.
-func (s *Store) GroupReports(ctx context.Context, c *Collection, q Query, by []string, each func(Group) error) error {
+func (s *Store) GroupReports(ctx context.Context, c *Collection, q Query, by []string, visit func(Group) error) error {
 	statement, args, sorted := s.groupStatement(c, q, by)
 	rows, err := s.db.Read(ctx).Raw(statement, args...).Rows()
 	if err != nil {
@@ -188,7 +188,7 @@ func (s *Store) GroupReports(ctx context.Context, c *Collection, q Query, by []s
 		for i, place := range sorted {
 			g.Sorted[place] = fromColumn(c.Columns[c.places[q.Sort[place]]].Kind, values[i])
 		}
-		if err := each(g); err != nil {
+		if err := visit(g); err != nil {
 			return err
 		}
 	}

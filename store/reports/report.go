@@ -49,23 +49,35 @@ func (s *Store) oneReport(ctx context.Context, c *Collection, where string, arg 
 // identity at once each sees what the one before it saved.
 func (s *Store) SaveReport(ctx context.Context, c *Collection, identity []byte, change func(tx *Store, old *Report) (*Report, error)) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		if err := tx.Lock(ctx, c.table+"/"+hex.EncodeToString(identity)); err != nil {
+		if err := tx.LockIdentity(ctx, c, identity); err != nil {
 			return err
 		}
-		old, err := tx.ReportByIdentity(ctx, c, identity)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		r, err := change(tx, old)
-		if err != nil || r == nil {
-			return err
-		}
-		r.Identity = identity
-		if old != nil {
-			return tx.replaceReport(c, old.seq, r)
-		}
-		return tx.insertReports(c, []*Report{r})
+		return tx.PutReport(ctx, c, identity, change)
 	})
+}
+
+// LockIdentity keeps others from saving a report with this identity until the
+// transaction ends.
+func (s *Store) LockIdentity(ctx context.Context, c *Collection, identity []byte) error {
+	return s.Lock(ctx, c.table+"/"+hex.EncodeToString(identity))
+}
+
+// PutReport is SaveReport inside a transaction that keeps others away from the
+// report by a lock of its own.
+func (s *Store) PutReport(ctx context.Context, c *Collection, identity []byte, change func(tx *Store, old *Report) (*Report, error)) error {
+	old, err := s.ReportByIdentity(ctx, c, identity)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	r, err := change(s, old)
+	if err != nil || r == nil {
+		return err
+	}
+	r.Identity = identity
+	if old != nil {
+		return s.replaceReport(c, old.seq, r)
+	}
+	return s.insertReports(c, []*Report{r})
 }
 
 // UpdateReport writes the report with this id as change makes it; without an
@@ -83,6 +95,11 @@ func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, chan
 		r, err := change(tx, old)
 		if err != nil || r == nil {
 			return err
+		}
+		if r.Identity != nil { // somebody may be about to save a report that has it
+			if err := tx.LockIdentity(ctx, c, r.Identity); err != nil {
+				return err
+			}
 		}
 		return tx.replaceReport(c, old.seq, r)
 	})

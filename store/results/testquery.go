@@ -56,7 +56,7 @@ func (s *Store) countTests(ctx context.Context, f TestFilter) (int64, error) {
 }
 
 // selectTests calls f with at most limit tests; a negative limit is none.
-func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, each func(*Test) error) error {
+func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit func(*Test) error) error {
 	where := s.testConditions(f)
 	after, err := testOrder.After(f.Page.After)
 	switch {
@@ -71,7 +71,7 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, each f
 	if limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
 	}
-	return s.scanTests(ctx, query, tables.Args(where), each)
+	return s.scanTests(ctx, query, tables.Args(where), visit)
 }
 
 // fromOffset finds the test on which the page begins. What is skipped is
@@ -86,7 +86,7 @@ func (s *Store) fromOffset(f TestFilter) tables.Condition {
 	return tables.If("t.n >= ("+first+")", tables.Args(where)...)
 }
 
-func (s *Store) scanTests(ctx context.Context, query string, args []any, each func(*Test) error) error {
+func (s *Store) scanTests(ctx context.Context, query string, args []any, visit func(*Test) error) error {
 	rows, err := s.db.Read(ctx).Raw(query, args...).Rows()
 	if err != nil {
 		return store.Translate(err)
@@ -97,7 +97,7 @@ func (s *Store) scanTests(ctx context.Context, query string, args []any, each fu
 		if err := t.scan(rows); err != nil {
 			return err
 		}
-		if err := each(&t); err != nil {
+		if err := visit(&t); err != nil {
 			return err
 		}
 	}

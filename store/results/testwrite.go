@@ -184,8 +184,8 @@ func newShapes(head, row, tail string) *shapes {
 	return &list
 }
 
-// each cuts rows into parts for which there is a statement.
-func (list *shapes) each(rows []testRow, run func(sql string, part []testRow) error) error {
+// eachPart cuts rows into parts for which there is a statement.
+func (list *shapes) eachPart(rows []testRow, run func(sql string, part []testRow) error) error {
 	for _, shape := range list {
 		for len(rows) >= shape.rows {
 			if err := run(shape.sql, rows[:shape.rows]); err != nil {
@@ -202,7 +202,7 @@ func (s *Store) internNames(rows []testRow) error {
 		return s.pgInternNames(rows)
 	}
 	args := make([]any, 0, 2*64)
-	return nameShapes.each(rows, func(sql string, part []testRow) error {
+	return nameShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			args = append(args, part[i].hash, part[i].name)
@@ -217,7 +217,7 @@ func (s *Store) insertRows(key int64, rows []testRow) error {
 		return s.pgInsertRows(key, rows)
 	}
 	args := make([]any, 0, 1+8*64)
-	return insertShapes.each(rows, func(sql string, part []testRow) error {
+	return insertShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			r := &part[i]
@@ -234,7 +234,7 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 	}
 	args := make([]any, 0, 7*64+1)
 	updated := int64(0)
-	err := updateShapes.each(rows, func(sql string, part []testRow) error {
+	err := updateShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			r := &part[i]

@@ -44,7 +44,7 @@ func Parse(rule string) (Expr, error) {
 		return nil, &SyntaxError{MaxRule, fmt.Sprintf("a rule has at most %d bytes", MaxRule)}
 	}
 	p := &parser{words: split(rule), end: len(rule)}
-	e, err := p.or(0)
+	e, err := p.disjunction(0)
 	if err != nil {
 		return nil, err
 	}
@@ -111,14 +111,14 @@ func (p *parser) takes(keyword string) bool {
 	return true
 }
 
-func (p *parser) or(depth int) (Expr, error) {
-	first, err := p.and(depth)
+func (p *parser) disjunction(depth int) (Expr, error) {
+	first, err := p.conjunction(depth)
 	if err != nil {
 		return nil, err
 	}
 	list := anyOf{first}
 	for p.takes("or") {
-		e, err := p.and(depth)
+		e, err := p.conjunction(depth)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (p *parser) or(depth int) (Expr, error) {
 	return list, nil
 }
 
-func (p *parser) and(depth int) (Expr, error) {
+func (p *parser) conjunction(depth int) (Expr, error) {
 	first, err := p.unary(depth)
 	if err != nil {
 		return nil, err
@@ -166,7 +166,7 @@ func (p *parser) unary(depth int) (Expr, error) {
 }
 
 func (p *parser) group(depth int) (Expr, error) {
-	e, err := p.or(depth)
+	e, err := p.disjunction(depth)
 	if err != nil {
 		return nil, err
 	}
@@ -192,12 +192,16 @@ func check(w word) (Expr, error) {
 		return role(name), nil
 	case "rule":
 		return reference(name), nil
+	case "is_admin": // of the caller; 0 and False, which nobody has in OpenStack, are refused
+		if name == "1" || name == "True" {
+			return role("admin"), nil
+		}
 	}
 	return nil, &SyntaxError{w.offset, unknown(w)}
 }
 
 func unknown(w word) string {
-	return fmt.Sprintf("%.60q is not understood; there are role:x, rule:y, @, !, and, or, not and parentheses", w.text)
+	return fmt.Sprintf("%.60q is not understood; there are role:x, rule:y, is_admin:1, @, !, and, or, not and parentheses", w.text)
 }
 
 // plain reports whether a name is no template such as %(project_id)s.

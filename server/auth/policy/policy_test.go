@@ -30,6 +30,11 @@ func TestParse(t *testing.T) {
 		{"(role:a OR role:b) AND NOT role:c", "b", true},
 		{"((@))", "", true},
 		{"rule:base", "operator", true},
+		{"role:admin or is_admin:1", "admin", true}, // Drydock's admin_required
+		{"role:nobody or is_admin:1", "admin", true},
+		{"is_admin:1", "operator lab runner reader", false},
+		{"is_admin:True", "admin", true},
+		{"not is_admin:1", "operator", true},
 		{"rule:base and not role:operator", "operator", false},
 	}
 	for _, tt := range tests {
@@ -53,7 +58,7 @@ func TestParse_NotUnderstood(t *testing.T) {
 	t.Parallel()
 
 	for _, rule := range []string{
-		"", " ", "role", "role:", "role:%(role)s", "is_admin:1", "http://example.org", "project_id:%(project_id)s", "True:%(x)s",
+		"", " ", "role", "role:", "role:%(role)s", "is_admin:", "is_admin:0", "is_admin:False", "is_admin:2", "is_admin:%(is_admin)s", "is_admin", "http://example.org", "project_id:%(project_id)s", "True:%(x)s",
 		"role:a role:b", "role:a and", "or role:a", "not", "(role:a", "role:a)", "()", "role:a,role:b", "@@", "rule:", "rôle:a",
 		strings.Repeat("(", 100) + "@" + strings.Repeat(")", 100), strings.Repeat("not ", 100) + "@", strings.Repeat("@ or ", 2000) + "@",
 	} {
@@ -106,7 +111,7 @@ func TestRead_Refused(t *testing.T) {
 		"a rule that is not there":     {"\n\na: rule:b\n", `line 3: rule "a" names the rule "b", which does not exist`},
 		"a circle":                     {"a: rule:b\nb: not rule:a\n", `line 1: rule "a" leads back to itself`},
 		"a rule that names itself":     {"a: rule:a\n", `line 1: rule "a" leads back to itself`},
-		"a check of the context":       {"a: is_admin:1\n", `line 1: rule "a": byte 0: "is_admin:1" is not understood`},
+		"a check of the context":       {"a: is_admin:0\n", `line 1: rule "a": byte 0: "is_admin:0" is not understood`},
 		"a check of the target":        {"a: \"role:admin or project_id:%(project_id)s\"\n", `line 1: rule "a": byte 14: "project_id:%" is not understood`},
 		"a check by another server":    {"a: \"http://example.org/\"\n", "is not understood"},
 		"a literal":                    {"a: \"'admin':%(role)s\"\n", "is not understood"},

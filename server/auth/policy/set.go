@@ -145,7 +145,7 @@ type question struct {
 func (q *question) rule(name string) bool {
 	answer, ok := q.known[name]
 	if !ok {
-		if e, there := q.set.rules[name]; there {
+		if e, exists := q.set.rules[name]; exists {
 			answer = e.allows(q)
 		}
 		q.known[name] = answer
@@ -177,10 +177,10 @@ func (nobody) references(func(string))          {}
 func (role) references(func(string))            {}
 func (r reference) references(add func(string)) { add(string(r)) }
 func (n not) references(add func(string))       { n.of.references(add) }
-func (a all) references(add func(string))       { each(a, add) }
-func (a anyOf) references(add func(string))     { each(a, add) }
+func (a all) references(add func(string))       { referencesOf(a, add) }
+func (a anyOf) references(add func(string))     { referencesOf(a, add) }
 
-func each(list []Expr, add func(string)) {
+func referencesOf(list []Expr, add func(string)) {
 	for _, e := range list {
 		e.references(add)
 	}

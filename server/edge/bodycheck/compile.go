@@ -160,7 +160,7 @@ func (c *compiler) members(r *objectRule, s *openapi3.Schema, waived []string) e
 		}
 		r.members[name] = &member{node: n, readOnly: ref.Value.ReadOnly}
 	}
-	r.unknown = unknownMessage(sortedNames(r.members))
+	r.known = sortedNames(r.members)
 	for _, name := range s.Required {
 		m := r.members[name]
 		if m == nil {

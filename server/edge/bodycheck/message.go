@@ -41,14 +41,6 @@ func oneOfMessage(allowed []string) string {
 	return "must be one of " + shortList(allowed)
 }
 
-// unknownMessage lists the member names that are allowed.
-func unknownMessage(known []string) string {
-	if len(known) == 0 {
-		return "is not a known member"
-	}
-	return "is not a known member; known are " + shortList(known)
-}
-
 func shortList(words []string) string {
 	if len(words) <= longestLists {
 		return strings.Join(words, ", ")

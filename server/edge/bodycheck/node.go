@@ -93,11 +93,11 @@ type arrayRule struct {
 
 type objectRule struct {
 	members  map[string]*member
-	required int   // how many of members are required
-	closed   bool  // no members but those
-	others   *node // the schema of other members; nil: they are free
-	min, max int   // max < 0: no limit
-	unknown  string
+	required int      // how many of members are required
+	closed   bool     // no members but those
+	others   *node    // the schema of other members; nil: they are free
+	known    []string // the names that may be sent, sorted
+	min, max int      // max < 0: no limit
 	tooFew   string
 	tooMany  string
 }

@@ -155,7 +155,8 @@ func (w *walker) member(r *objectRule, required *int) bool {
 	if err != nil {
 		return w.syntax(err)
 	}
-	m := r.members[string(w.unquote(name))]
+	text := w.unquote(name)
+	m := r.members[string(text)]
 	if m != nil && m.required {
 		*required++
 	}
@@ -167,7 +168,7 @@ func (w *walker) member(r *objectRule, required *int) bool {
 		}
 		return w.value(m.node)
 	case r.closed:
-		return w.fail(r.unknown) && w.skim()
+		return !w.quiet && w.fail(Unknown("member", string(text), r.known)) && w.skim()
 	case r.others != nil:
 		return w.value(r.others)
 	}

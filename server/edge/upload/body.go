@@ -96,5 +96,5 @@ func (s *fileSink) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// same reports whether exactly the query's file has passed.
-func (s *fileSink) same() bool { return !s.differ && len(s.rest) == 0 }
+// matches reports whether exactly the query's file has passed.
+func (s *fileSink) matches() bool { return !s.differ && len(s.rest) == 0 }

@@ -202,7 +202,7 @@ func (r *reader) mergeFile(queryFile []byte) error {
 		}
 		_, err := r.sink.Write(queryFile)
 		return err
-	case r.file.Section == nil && r.sink.same():
+	case r.file.Section == nil && r.sink.matches():
 		return nil
 	}
 	return conflict(r.sink.field, inQuery, "body")

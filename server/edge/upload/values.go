@@ -138,12 +138,12 @@ func wordFor(place string) string {
 	return place
 }
 
-func conflict(field, here, there string) *Error {
-	reason := field + " has one value in the " + here + " and another in the " + there
-	if here == there {
-		reason = field + " is given twice in the " + here + " with different values"
+func conflict(field, place, other string) *Error {
+	reason := field + " has one value in the " + place + " and another in the " + other
+	if place == other {
+		reason = field + " is given twice in the " + place + " with different values"
 	}
-	return &Error{Kind: Conflict, Field: field, In: wordFor(here), Reason: reason}
+	return &Error{Kind: Conflict, Field: field, In: wordFor(place), Reason: reason}
 }
 
 // repair turns bytes into UTF-8. Each wrong byte becomes one U+FFFD, so a text

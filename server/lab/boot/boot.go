@@ -102,14 +102,14 @@ func (s *Server) eachAsset(ctx context.Context, d *labstore.Deployment, visit fu
 	if err != nil {
 		return err
 	}
-	about := bootfiles.Context{Node: nodeContext(c.Site, node)}
+	assetContext := bootfiles.Context{Node: nodeContext(c.Site, node)}
 	for _, row := range rows {
 		action := c.Site.BootAction(row.Name)
-		about.Action = bootfiles.ActionContext{
+		assetContext.Action = bootfiles.ActionContext{
 			ID: row.ID, Key: s.Key(d.Task, d.Node), ReportURL: d.BaseURL + "/api/v1.0/bootactions", DesignRef: d.DesignRef,
 		}
 		for _, a := range action.Assets {
-			if err := visit(a, about); err != nil {
+			if err := visit(a, assetContext); err != nil {
 				return err
 			}
 		}
@@ -135,11 +135,11 @@ func nodeContext(site *design.Site, n *design.Node) bootfiles.NodeContext {
 		}
 	}
 	for _, i := range n.Interfaces {
-		about := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
+		iface := bootfiles.InterfaceContext{Name: i.Name, SRIOV: i.SRIOV != nil}
 		if i.SRIOV != nil {
-			about.VFCount, about.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
+			iface.VFCount, iface.TrustedMode = i.SRIOV.VFCount, i.SRIOV.TrustedMode
 		}
-		c.Interfaces = append(c.Interfaces, about)
+		c.Interfaces = append(c.Interfaces, iface)
 	}
 	return c
 }

@@ -80,15 +80,15 @@ func isInteger11(text string) bool {
 	case text == "":
 		return false
 	case strings.HasPrefix(text, "0b"):
-		return len(text) > 2 && only(text[2:], "01_")
+		return len(text) > 2 && madeOf(text[2:], "01_")
 	case strings.HasPrefix(text, "0x"):
-		return len(text) > 2 && only(text[2:], "0123456789abcdefABCDEF_")
+		return len(text) > 2 && madeOf(text[2:], "0123456789abcdefABCDEF_")
 	case text == "0":
 		return true
 	case text[0] == '0':
-		return only(text[1:], "01234567_")
+		return madeOf(text[1:], "01234567_")
 	}
-	return text[0] >= '1' && text[0] <= '9' && only(text[1:], digits11)
+	return text[0] >= '1' && text[0] <= '9' && madeOf(text[1:], digits11)
 }
 
 const digits11 = "0123456789_"
@@ -113,17 +113,17 @@ func isFloat11(text string) bool {
 		if rest != text || fraction == "" || fraction[0] < '0' || fraction[0] > '9' {
 			return false
 		}
-	} else if whole[0] == '_' || !only(whole, digits11) {
+	} else if whole[0] == '_' || !madeOf(whole, digits11) {
 		return false
 	}
 	if i := strings.IndexAny(fraction, "eE"); i >= 0 {
 		exponent := fraction[i+1:]
-		if unsigned(exponent) == exponent || len(exponent) < 2 || !only(exponent[1:], "0123456789") {
+		if unsigned(exponent) == exponent || len(exponent) < 2 || !madeOf(exponent[1:], "0123456789") {
 			return false
 		}
 		fraction = fraction[:i]
 	}
-	return only(fraction, digits11)
+	return madeOf(fraction, digits11)
 }
 
 // spellNumber writes a number as Python would, because that is what Drydock
@@ -159,8 +159,8 @@ func pythonFloat(f float64) string {
 	return text
 }
 
-// only tells whether text is made of the given characters.
-func only(text, chars string) bool {
+// madeOf tells whether text is made of the given characters.
+func madeOf(text, chars string) bool {
 	for i := range len(text) {
 		if strings.IndexByte(chars, text[i]) < 0 {
 			return false

@@ -170,7 +170,7 @@ func (a *agent) identify(ctx context.Context, j Job) (string, error) {
 		return err == nil, err
 	})
 	if err != nil {
-		return "", late(ctx, err, "no machine with the node's boot_mac has registered in time")
+		return "", waitedInVain(ctx, err, "no machine with the node's boot_mac has registered in time")
 	}
 	if _, err := a.machine(ctx, j.Node.Name); err != nil {
 		return "", err
@@ -203,7 +203,7 @@ func (a *agent) finished(ctx context.Context, j Job) (*labstore.Work, error) {
 	if !errors.Is(context.Cause(ctx), errStopping) {
 		a.withdraw(ctx, j)
 	}
-	return nil, late(ctx, err, "the machine did not report the end of the step in time")
+	return nil, waitedInVain(ctx, err, "the machine did not report the end of the step in time")
 }
 
 func (a *agent) withdraw(ctx context.Context, j Job) {
@@ -213,8 +213,8 @@ func (a *agent) withdraw(ctx context.Context, j Job) {
 	_ = a.store.ReportWork(ctx, &labstore.Work{Task: j.Task, Node: j.Node.Name, Status: "stopped"}, nil)
 }
 
-// late says what a step waited for in vain.
-func late(ctx context.Context, err error, text string) error {
+// waitedInVain says what a step waited for in vain.
+func waitedInVain(ctx context.Context, err error, text string) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return Transient(errors.New(text))
 	}

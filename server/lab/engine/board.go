@@ -178,7 +178,7 @@ func (b *board) send(ctx context.Context, method, path string, body any, match s
 		}
 	}
 	for range maxBoardHops {
-		resp, err := b.once(ctx, method, path, text, match)
+		resp, err := b.exchange(ctx, method, path, text, match)
 		if err != nil {
 			return nil, err
 		}
@@ -209,9 +209,9 @@ func (b *board) elsewhere(path, to string) (string, error) {
 	return target.RequestURI(), nil
 }
 
-func (b *board) once(ctx context.Context, method, path string, text []byte, match string) (*http.Response, error) {
+func (b *board) exchange(ctx context.Context, method, path string, text []byte, match string) (*http.Response, error) {
 	if !strings.HasPrefix(path, "/") {
-		return nil, fmt.Errorf("the board names a path that is none: %.100q", path)
+		return nil, fmt.Errorf("the board names an invalid path: %.100q", path)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, b.root+path, bytes.NewReader(text))
 	if err != nil {
@@ -251,8 +251,8 @@ func refusal(body object) string {
 	problem := body.object("error")
 	reason := problem.text("message")
 	for _, info := range problem.objects("@Message.ExtendedInfo") {
-		if id, said := info.text("MessageId"), info.text("Message"); id+said != "" {
-			reason = strings.TrimSpace(id + " " + said)
+		if id, text := info.text("MessageId"), info.text("Message"); id+text != "" {
+			reason = strings.TrimSpace(id + " " + text)
 			break
 		}
 	}

@@ -52,7 +52,7 @@ func limitsOf(settings map[string]time.Duration) (map[taskplan.Action]time.Durat
 	for name, limit := range settings {
 		step, known := taskplan.ParseStep(name)
 		if !known {
-			return nil, fmt.Errorf("--lab-limits: %q is no step; steps are %s", name, strings.Join(taskplan.Steps(), ", "))
+			return nil, fmt.Errorf("--lab-limits: %q is not a step; the steps are %s", name, strings.Join(taskplan.Steps(), ", "))
 		}
 		limits[step] = limit
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // beginDeployment makes the boot actions of a node before its deployment starts.
-func (e *Engine) beginDeployment(ctx context.Context, t *top, j Job) error {
+func (e *Engine) beginDeployment(ctx context.Context, t *topTask, j Job) error {
 	d := &labstore.Deployment{
 		Node: j.Node.Name, Task: j.Task, Root: t.id,
 		Digest: t.request.Digest, DesignRef: t.row.DesignRef, BaseURL: t.request.BaseURL,

@@ -160,7 +160,7 @@ func (manual) Do(_ context.Context, j Job, _ *Reporter) (string, error) {
 	case taskplan.InterrogateOOB:
 		return "The node has no out-of-band controller; nothing was asked.", nil
 	case taskplan.SetNodeBoot:
-		return "The node has no out-of-band controller; see to it that it boots from the network.", nil
+		return "The node has no out-of-band controller; make sure that it boots from the network.", nil
 	}
 	return "The node has no out-of-band controller; switch it off and on by hand.", nil
 }

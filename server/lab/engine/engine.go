@@ -23,7 +23,7 @@ type Engine struct {
 	owner   string // names this server in leases
 
 	mu   sync.Mutex
-	tops map[string]*top // those this server works on
+	tops map[string]*topTask // those this server works on
 }
 
 // New checks the settings.
@@ -32,7 +32,7 @@ func New(s *labstore.Store, l *library.Library, d *Drivers, c Config) (*Engine, 
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{store: s, library: l, drivers: d, config: c, limits: limits, owner: newID(), tops: map[string]*top{}}, nil
+	return &Engine{store: s, library: l, drivers: d, config: c, limits: limits, owner: newID(), tops: map[string]*topTask{}}, nil
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -82,7 +82,7 @@ func (o *orchestrator) startQueued(ctx context.Context) error {
 	if err != nil || len(queue) == 0 {
 		return err
 	}
-	held, err := o.engine.store.Claims(ctx)
+	claims, err := o.engine.store.Claims(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (o *orchestrator) startQueued(ctx context.Context) error {
 		rows[row.ID] = row
 		waiting = append(waiting, taskplan.Waiting{ID: row.ID, Nodes: req.claims(row.Action)})
 	}
-	for _, id := range taskplan.Startable(waiting, func(node string) bool { return held[node] != "" }) {
+	for _, id := range taskplan.Startable(waiting, func(node string) bool { return claims[node] != "" }) {
 		if err := o.start(ctx, rows[id]); err != nil && !errors.Is(err, store.ErrConflict) {
 			return err
 		}
@@ -199,7 +199,7 @@ func (o *orchestrator) prune(ctx context.Context) error {
 }
 
 // run works on a task in a goroutine of its own.
-func (o *orchestrator) run(t *top, first func() taskplan.Effects) {
+func (o *orchestrator) run(t *topTask, first func() taskplan.Effects) {
 	o.engine.mu.Lock()
 	o.engine.tops[t.id] = t
 	o.engine.mu.Unlock()

@@ -110,16 +110,16 @@ func (e *Engine) noteMACs(ctx context.Context, site *design.Site, targets []task
 func (e *Engine) Cancel(ctx context.Context, id, by string) (*labstore.Task, error) {
 	var row *labstore.Task
 	err := e.store.InTx(ctx, func(tx *labstore.Store) error {
-		var said []taskplan.Message
+		var messages []taskplan.Message
 		var err error
 		row, err = tx.CancelTask(ctx, id, by, func(r *labstore.Task) error {
-			said, err = cancelQueued(r, e.store.Now())
+			messages, err = cancelQueued(r, e.store.Now())
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return tx.AddMessages(ctx, messageRows(said))
+		return tx.AddMessages(ctx, messageRows(messages))
 	})
 	return row, err
 }

@@ -42,18 +42,18 @@ type Report struct {
 // message.
 func (e *Engine) Report(ctx context.Context, w *labstore.Work, r Report) error {
 	w.Status = r.Status
-	var said []labstore.Message
+	var messages []labstore.Message
 	if w.Status != WorkRunning {
 		w.Message, w.Retry = r.Message, r.Retry
 	} else if r.Message != "" {
-		said = []labstore.Message{{
+		messages = []labstore.Message{{
 			Task: w.Task, Text: r.Message, Error: r.Error, ContextType: "node", Context: w.Node, CreatedAt: e.store.Now(),
 		}}
 	}
-	if err := e.RoomFor(ctx, w.Task, said); err != nil {
+	if err := e.RoomFor(ctx, w.Task, messages); err != nil {
 		return err
 	}
-	return e.store.ReportWork(ctx, w, said)
+	return e.store.ReportWork(ctx, w, messages)
 }
 
 // RoomError says that a task has too many messages of machines.

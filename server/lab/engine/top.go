@@ -14,9 +14,9 @@ import (
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
-// top is a top task that this server works on. Its tree belongs to the goroutine
+// topTask is a top task that this server works on. Its tree belongs to the goroutine
 // of run; everybody else sends events.
-type top struct {
+type topTask struct {
 	engine  *Engine
 	id      string
 	row     labstore.Task
@@ -60,8 +60,8 @@ const (
 var errCancelled = errors.New("the task was cancelled")
 
 // loadTop rebuilds a task from its rows, the top one first.
-func (e *Engine) loadTop(rows []labstore.Task) (*top, error) {
-	t := &top{
+func (e *Engine) loadTop(rows []labstore.Task) (*topTask, error) {
+	t := &topTask{
 		engine: e, id: rows[0].ID, row: rows[0], filters: map[string]store.JSON{},
 		events: make(chan event, maxBatch), works: map[string]context.CancelCauseFunc{},
 	}
@@ -90,11 +90,11 @@ func Plan(row *labstore.Task) (*taskplan.Task, error) {
 	return &task, nil
 }
 
-func (t *top) lease() labstore.Lease { return t.engine.leaseOf(t.id) }
+func (t *topTask) lease() labstore.Lease { return t.engine.leaseOf(t.id) }
 
 // cancel asks the task's goroutine to cancel a task of the tree. Asking again
 // does no harm, and when it is busy, the next round asks again.
-func (t *top) cancel(id, by string) {
+func (t *topTask) cancel(id, by string) {
 	select {
 	case t.events <- event{task: id, kind: cancelAsked, canceler: by}:
 	default:
@@ -102,7 +102,7 @@ func (t *top) cancel(id, by string) {
 }
 
 // run works until the task is over, the lease is lost or ctx ends.
-func (t *top) run(ctx context.Context, slots chan struct{}, first func() taskplan.Effects) {
+func (t *topTask) run(ctx context.Context, slots chan struct{}, first func() taskplan.Effects) {
 	beat := time.NewTicker(t.engine.config.Lease / 3)
 	defer beat.Stop()
 	expire := time.NewTicker(expireEvery)
@@ -134,7 +134,7 @@ func (t *top) run(ctx context.Context, slots chan struct{}, first func() taskpla
 }
 
 // batch takes the event and all that wait behind it.
-func (t *top) batch(e event) taskplan.Effects {
+func (t *topTask) batch(e event) taskplan.Effects {
 	all := t.take(e)
 	for range maxBatch {
 		select {
@@ -152,7 +152,7 @@ func (t *top) batch(e event) taskplan.Effects {
 	return all
 }
 
-func (t *top) take(e event) taskplan.Effects {
+func (t *topTask) take(e event) taskplan.Effects {
 	now := t.engine.store.Now()
 	switch e.kind {
 	case workStarted:
@@ -170,7 +170,7 @@ func (t *top) take(e event) taskplan.Effects {
 
 // save stores effects, trying again while the store cannot be reached and the
 // lease holds.
-func (t *top) save(ctx context.Context, e taskplan.Effects) error {
+func (t *topTask) save(ctx context.Context, e taskplan.Effects) error {
 	created, changed, messages, err := t.rows(e)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func (t *top) save(ctx context.Context, e taskplan.Effects) error {
 	}
 }
 
-func (t *top) rows(e taskplan.Effects) (created, changed []labstore.Task, messages []labstore.Message, err error) {
+func (t *topTask) rows(e taskplan.Effects) (created, changed []labstore.Task, messages []labstore.Message, err error) {
 	seen := map[string]bool{}
 	for _, task := range e.Created {
 		seen[task.ID] = true
@@ -221,7 +221,7 @@ func (t *top) rows(e taskplan.Effects) (created, changed []labstore.Task, messag
 
 // newRow is the row of a new subtask. Its filter is its parent's, or names its
 // nodes.
-func (t *top) newRow(task *taskplan.Task) (labstore.Task, error) {
+func (t *topTask) newRow(task *taskplan.Task) (labstore.Task, error) {
 	filter := store.JSON(nodefilter.ForNodes(task.Nodes...))
 	if task.OwnFilter || len(task.Nodes) == 0 {
 		filter = t.filters[task.Parent]
@@ -236,7 +236,7 @@ func (t *top) newRow(task *taskplan.Task) (labstore.Task, error) {
 }
 
 // act starts and stops work. The effects that ask for it are durable by now.
-func (t *top) act(ctx context.Context, slots chan struct{}, e taskplan.Effects) {
+func (t *topTask) act(ctx context.Context, slots chan struct{}, e taskplan.Effects) {
 	for _, id := range e.Stop {
 		if stop := t.works[id]; stop != nil {
 			stop(errCancelled)
@@ -261,7 +261,7 @@ func (t *top) act(ctx context.Context, slots chan struct{}, e taskplan.Effects) 
 
 // work does one piece of work when there is a slot for it. ctx is the task's,
 // workCtx ends earlier when the work is cancelled.
-func (t *top) work(ctx, workCtx context.Context, slots chan struct{}, w taskplan.Work) {
+func (t *topTask) work(ctx, workCtx context.Context, slots chan struct{}, w taskplan.Work) {
 	outcome := taskplan.Outcome{Message: errCancelled.Error()}
 	select {
 	case slots <- struct{}{}:
@@ -278,7 +278,7 @@ func (t *top) work(ctx, workCtx context.Context, slots chan struct{}, w taskplan
 	t.send(ctx, event{task: w.Task, kind: workFinished, outcome: outcome})
 }
 
-func (t *top) send(ctx context.Context, e event) {
+func (t *topTask) send(ctx context.Context, e event) {
 	select {
 	case t.events <- e:
 	case <-ctx.Done():

@@ -12,7 +12,7 @@ import (
 
 // do does a piece of work and judges how it went. A driver that panics has
 // failed.
-func (e *Engine) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.Outcome) {
+func (e *Engine) do(ctx context.Context, t *topTask, w taskplan.Work) (o taskplan.Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.ErrorContext(ctx, "a driver panicked", "task", w.Task, "action", w.Action, "panic", p)
@@ -45,7 +45,7 @@ func (e *Engine) do(ctx context.Context, t *top, w taskplan.Work) (o taskplan.Ou
 	return judge(ctx, text, err, r)
 }
 
-func (e *Engine) onNode(ctx context.Context, t *top, j Job, r *Reporter) (string, error) {
+func (e *Engine) onNode(ctx context.Context, t *topTask, j Job, r *Reporter) (string, error) {
 	switch j.Action {
 	case taskplan.InterrogateOOB, taskplan.SetNodeBoot, taskplan.PowerCycleNode:
 		driver, missing := e.drivers.oobOf(j.Node)

@@ -12,7 +12,7 @@ func (s *source) reach(a netip.Addr, named bool) error {
 	switch {
 	case s.addressed(a):
 	case isMetadata(a), isMetadata(inner):
-		return badRef(nil, "leads to an address where clouds serve metadata, or that is link-local, and it is not on the server's list of design hosts")
+		return badRef(nil, "leads to an address that is link-local or serves a cloud's metadata, and it is not on the server's list of design hosts")
 	case !named && (isPrivate(a) || isPrivate(inner)):
 		return badRef(nil, "leads to a private address, and neither it nor the host's own name is on the server's list of design hosts")
 	}

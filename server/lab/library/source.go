@@ -113,7 +113,7 @@ func badRef(cause error, format string, args ...any) error {
 func (s *source) get(ctx context.Context, ref string, limit int64) ([]byte, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
-		return nil, badRef(nil, "is no URI")
+		return nil, badRef(nil, "is not a URI")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -141,11 +141,11 @@ func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
 	// A pipe that nobody writes to would otherwise be waited for when opened.
 	f, err := s.root.OpenFile(strings.TrimPrefix(name, "/"), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, badRef(err, "is no file under the folder of designs")
+		return nil, badRef(err, "is not a file in the folder of designs")
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, badRef(err, "is no regular file under the folder of designs")
+		return nil, badRef(err, "is not a regular file in the folder of designs")
 	}
 	return readAll(f, limit)
 }
@@ -170,7 +170,7 @@ func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, badRef(nil, "is no URI that can be fetched")
+		return nil, badRef(nil, "is not a URI that can be fetched")
 	}
 	if deckhand && s.deckhand != "" {
 		r.Header.Set("X-Auth-Token", s.deckhand)

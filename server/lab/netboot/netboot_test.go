@@ -143,7 +143,7 @@ func TestLateCommands(t *testing.T) {
 				"echo \"$@\" >>$dir/log\ncase \"$*\" in *--config*) cat >>$dir/log;; esac\n"+tt.curl+"\nexit 0\n")
 			s := seed
 			s.Key = tt.key
-			write("late", late(s))
+			write("late", lateProgram(s))
 			cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(dir, "late"))
 			cmd.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 			out, _ := cmd.CombinedOutput()

@@ -59,7 +59,7 @@ const lateFile = "/var/lib/slipway/late-commands"
 func UserData(s Seed) ([]byte, error) {
 	c := cloudConfig{
 		Hostname: s.Hostname, FQDN: s.FQDN, ManageHosts: true, Keys: s.Keys, PackageUpdate: len(s.Packages) > 0,
-		WriteFiles: []writeFile{{Path: lateFile, Permissions: "0700", Content: late(s)}},
+		WriteFiles: []writeFile{{Path: lateFile, Permissions: "0700", Content: lateProgram(s)}},
 		RunCmd:     [][]string{{lateFile}},
 	}
 	for _, p := range s.Packages {
@@ -78,8 +78,8 @@ func UserData(s Seed) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// late is the program with the values of the node in front.
-func late(s Seed) string {
+// lateProgram is the program with the values of the node in front.
+func lateProgram(s Seed) string {
 	var b strings.Builder
 	b.WriteString("#!/bin/sh\n")
 	for _, v := range [][2]string{{"node", s.Hostname}, {"files", s.Files}, {"units", s.Units}, {"key", s.Key}, {"report", s.Report}} {

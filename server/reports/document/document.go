@@ -78,11 +78,16 @@ func equal(a, b any) bool {
 // Identity returns 16 bytes that are equal for two documents of a schema when,
 // and only when, they are the same report. It is nil for schemas without
 // identity.
-func (d *Document) Identity() []byte {
+func (d *Document) Identity() []byte { return d.Twin(0) }
+
+// Twin is the identity of one of several documents that one upload holds and that
+// have the same Identity: they are different reports, told apart by their order,
+// from 0. That of the first is Identity itself.
+func (d *Document) Twin(number int) []byte {
 	if d.schema.Identity == nil {
 		return nil
 	}
-	return d.schema.identity(d)
+	return d.schema.identity(d, number)
 }
 
 // Value returns what a field or a dotted path holds, in the types that the

@@ -9,11 +9,13 @@ import (
 // Group is a set of test cases that ran together, and of groups inside it. The
 // variant of the plan is part of what it is (utils/kci_test/__init__.py of the
 // original): one board runs one plan from a disk and over the network. So is the
-// build that it names, which is all that tells two groups of 2015 apart.
+// build that it names, which is all that tells two groups of 2015 apart; the type of
+// the device, which is all that clients since 2019 say of the board; and the group
+// around it: two suites may both have a set called default.
 var Group = Schema{
 	Name: "test_group",
-	Identity: []string{"name", "lab_name", "board", "job", "kernel", "defconfig_full",
-		"arch", "git_branch", "build_environment", "plan_variant", "build_id"},
+	Identity: []string{"name", "lab_name", "board device_type", "job", "kernel", "defconfig_full",
+		"arch", "git_branch", "build_environment", "plan_variant", "build_id", "parent_id"},
 	Fields: []Field{
 		{Name: "_id", Kind: ID, Flags: Search},
 		{Name: "created_on", Kind: Date, Flags: Search},
@@ -47,6 +49,15 @@ var Group = Schema{
 		{Name: "test_cases", Kind: IDs, From: "test_cases"},
 		{Name: "sub_groups", Kind: IDs, From: "sub_groups"},
 		{Name: "log", Kind: Text, From: "log"},
+		{Name: "boot_log", Kind: Text, From: "boot_log"},
+		{Name: "boot_log_html", Kind: Text, From: "boot_log_html"},
+		{Name: "boot_result_description", Kind: Text, From: "boot_result_description"},
+		{Name: "lava_job_id", Kind: Text, From: "lava_job_id"},
+		{Name: "lava_status", Kind: Text, From: "lava_status"},
+		{Name: "error_type", Kind: Text, From: "error_type"},
+		{Name: "error_msg", Kind: Text, From: "error_msg"},
+		{Name: "start_time", Kind: Date, From: "start_time"},
+		{Name: "end_time", Kind: Date, From: "end_time"},
 		{Name: "endian", Kind: Text, From: "endian"},
 		{Name: "initrd", Kind: Text, From: "initrd"},
 		{Name: "image_type", Kind: Text, From: "image_type"},
@@ -113,6 +124,7 @@ func (in *groupIntake) group(body Body, parent *Document) (GroupTree, error) {
 	in.note("sub_groups.", parent != nil, unknown)
 	if parent != nil {
 		Inherit(d, parent)
+		d.Set("parent_id", nil) // the group around it has no id yet
 	}
 	Group.complete(d)
 	tree := GroupTree{Group: d}
@@ -204,7 +216,7 @@ func (in *groupIntake) each(body Body, key string, read func(Body) error) error 
 // inherited names what a group inside another takes from it.
 var inherited = []string{"job", "kernel", "git_branch", "git_commit", "git_describe", "git_url", "defconfig",
 	"defconfig_full", "arch", "build_environment", "board", "board_instance", "device_type", "mach",
-	"build_id", "job_id", "boot_id", "plan", "plan_variant"}
+	"build_id", "job_id", "boot_id", "plan", "plan_variant", "file_server_resource", "boot_log", "boot_log_html"}
 
 // Inherit gives a group inside another what it does not have itself.
 func Inherit(group, parent *Document) {

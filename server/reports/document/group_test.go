@@ -106,15 +106,19 @@ func TestIntakeCase(t *testing.T) {
 func TestCasePath(t *testing.T) {
 	t.Parallel()
 
-	tests := []struct{ plan, group, name, want string }{
+	tests := []struct{ plan, groups, name, want string }{
 		{"", "g", "c", "g.c"},
 		{"p", "g", "c", "p.g.c"},
 		{"p", "p", "c", "p.c"},
+		{"p", "p suite set", "c", "p.suite.set.c"},
+		{"p", "g p", "c", "p.g.p.c"},
+		{"p", "p p", "c", "p.p.c"},
+		{"", "g g", "c", "g.g.c"},
 		{"p", "g", strings.Repeat("é", 1000), "p.g." + strings.Repeat("é", 510)},
 	}
 	for _, tt := range tests {
-		if got := casePath(tt.plan, tt.group, tt.name); got != tt.want {
-			t.Errorf("casePath(%q, %q, %.10q) = %q, want %q", tt.plan, tt.group, tt.name, got, tt.want)
+		if got := casePath(tt.plan, strings.Fields(tt.groups), tt.name); got != tt.want {
+			t.Errorf("casePath(%q, %q, %.10q) = %q, want %q", tt.plan, tt.groups, tt.name, got, tt.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
@@ -100,7 +101,8 @@ type Schema struct {
 	// Fields holds all fields, in the order in which they are rendered.
 	Fields []Field
 	// Identity names the fields that make two documents the same one; nil
-	// means that documents are never the same.
+	// means that documents are never the same. Of several names in one text,
+	// divided by blanks, the first field that has a value counts.
 	Identity []string
 	// Ignored names keys of a body that are known but not stored, divided by
 	// blanks, beside the fields that the server sets.
@@ -136,8 +138,10 @@ func (s Schema) prepare() *Schema {
 	for key := range strings.FieldsSeq(s.Ignored) {
 		once(s.posted, key, -1)
 	}
-	for _, name := range s.Identity {
-		s.at(name)
+	for _, names := range s.Identity {
+		for name := range strings.FieldsSeq(names) {
+			s.at(name)
+		}
 	}
 	return &s
 }
@@ -174,16 +178,24 @@ func (s *Schema) New() *Document {
 	return &Document{schema: s, values: make([]any, len(s.Fields)), given: make([]bool, len(s.Fields))}
 }
 
-// identity is the digest of the identity fields. No value is as good as an
-// empty text, so that a unique index on it holds (an SQL null equals nothing).
-func (s *Schema) identity(d *Document) []byte {
+// identity is the digest of the identity fields, and of the number of the document
+// among those of one upload that share them. No value is as good as an empty text,
+// so that a unique index on it holds (an SQL null equals nothing).
+func (s *Schema) identity(d *Document, number int) []byte {
 	h := sha256.New()
 	var size [8]byte
-	for _, name := range s.Identity {
-		text := d.Text(name)
+	for _, names := range s.Identity {
+		text := ""
+		for name := range strings.FieldsSeq(names) {
+			text = cmp.Or(text, d.Text(name))
+		}
 		binary.BigEndian.PutUint64(size[:], uint64(len(text)))
 		h.Write(size[:])
 		h.Write([]byte(text))
+	}
+	if number > 0 {
+		binary.BigEndian.PutUint64(size[:], uint64(number))
+		h.Write(size[:])
 	}
 	return h.Sum(nil)[:16]
 }

@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -53,23 +54,24 @@ var Case = Schema{
 var fromGroup = []string{"job", "kernel", "git_branch", "git_commit", "arch", "defconfig_full",
 	"build_environment", "lab_name", "device_type", "mach", "plan"}
 
-// CompleteCase ties a test case to its group, which must have its id.
-func CompleteCase(c, group *Document) {
+// CompleteCase ties a test case to its group, which must have its id. above names
+// the groups around that one, the outermost first.
+func CompleteCase(c, group *Document, above ...string) {
 	c.Set("test_group_id", group.Get("_id"))
 	for _, name := range fromGroup {
 		c.Set(name, group.Get(name))
 	}
 	if c.Get("test_case_path") == nil {
-		c.Set("test_case_path", casePath(group.Text("plan"), group.Text("name"), c.Text("name")))
+		c.Set("test_case_path", casePath(group.Text("plan"), append(slices.Clone(above), group.Text("name")), c.Text("name")))
 	}
 }
 
-// casePath joins plan, group and case. The group that stands for a whole plan
-// has the plan's name, which is not repeated.
-func casePath(plan, group, name string) string {
-	parts := []string{group, name}
-	if plan != "" && plan != group {
-		parts = []string{plan, group, name}
+// casePath joins the plan, the groups from the outermost on, and the case. The
+// group that stands for a whole plan has the plan's name, which is not repeated.
+func casePath(plan string, groups []string, name string) string {
+	parts := append(slices.Clone(groups), name)
+	if plan != "" && plan != parts[0] {
+		parts = slices.Insert(parts, 0, plan)
 	}
 	path := strings.Join(parts, ".")
 	return strings.ToValidUTF8(path[:min(len(path), maxTestName)], "")

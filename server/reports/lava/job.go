@@ -2,10 +2,9 @@ package lava
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -42,18 +41,25 @@ func (e *Error) Error() string { return e.Member + " " + e.Message }
 
 // Job is a job of LAVA's that has ended.
 type Job struct {
-	ID       string
-	Device   string            // the one of its type that ran the job
-	Complete bool              // else it is incomplete: the job itself went wrong
-	Meta     map[string]string // what was tested; LAVA's None is no value
-	Suites   []Suite           // in the order in which they ran, without LAVA's own
-	Log      []Line
+	ID     string
+	Device string            // the one of its type that ran the job
+	Status string            // complete, incomplete, canceled; unknown when LAVA does not say
+	Meta   map[string]string // what was tested; LAVA's None is no value
+	Suites []Suite           // in the order in which they ran, without LAVA's own
+	Log    []Line
+	Start  time.Time
+	End    time.Time
+	// ErrorType is LAVA's word for whose fault it is that the job broke off, and
+	// ErrorMessage says more; empty when it did not.
+	ErrorType, ErrorMessage string
 	// Warnings names the members and the metadata that mean nothing here, and
 	// says what could not be read.
 	Warnings []string
 
-	steps  []step // of the suite called lava
-	limits Limits
+	steps   []step // of the suite called lava
+	blind   bool   // the suite called lava could not be read
+	leftOut tally  // of the tests beyond the limit
+	limits  Limits
 }
 
 // members are the keys of a callback (LAVA_CALLBACK_VALID_KEYS in
@@ -62,16 +68,9 @@ var members = strings.Fields(`actual_device_id definition description end_time e
 	health_string id is_pipeline log metadata priority results start_time state state_string status status_string
 	submit_time submitter_username token lab_name version boot_log_html`)
 
-// The numbers of LAVA's job states that mean an end with results, from its
-// lava_scheduler_app/models.py.
-const (
-	complete   = "2"
-	incomplete = "3"
-)
-
 // Parse reads the members of a callback. It returns nil without an error for a
-// job that has not ended, or that somebody cancelled: such a job says nothing.
-// The error is an *Error.
+// job that has not ended: it says nothing yet. Results that cannot be read are no
+// error either; they become results that are no pass. The error is an *Error.
 func Parse(body map[string]json.RawMessage, limits Limits) (*Job, error) {
 	job := &Job{ID: textOf(body["id"]), Device: textOf(body["actual_device_id"]), limits: limits}
 	for name := range body {
@@ -85,16 +84,12 @@ func Parse(body map[string]json.RawMessage, limits Limits) (*Job, error) {
 	if err := job.readDefinition(textOf(body["definition"])); err != nil {
 		return nil, err
 	}
-	switch status, word := textOf(body["status"]), strings.ToLower(textOf(body["status_string"])); {
-	case status == complete, status == "" && word == "complete":
-		job.Complete = true
-	case status == incomplete, status == "" && word == "incomplete":
-	default:
+	if job.Status = statusOf(body); job.Status == running {
 		return nil, nil
 	}
-	if err := job.readResults(body["results"]); err != nil {
-		return nil, err
-	}
+	job.Start, job.End = parseTime(textOf(body["start_time"])), parseTime(textOf(body["end_time"]))
+	job.readResults(body["results"])
+	job.readErrors(body)
 	job.readLog(body["log"])
 	return job, nil
 }
@@ -103,7 +98,7 @@ func Parse(body map[string]json.RawMessage, limits Limits) (*Job, error) {
 func textOf(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
-		return text
+		return clean(text)
 	}
 	var number json.Number
 	if json.Unmarshal(raw, &number) == nil {
@@ -132,48 +127,4 @@ func (j *Job) readDefinition(text string) error {
 		return &Error{"definition", "has no metadata: metadata missing from LAVA job definition"}
 	}
 	return nil
-}
-
-// readResults reads the suites, each a YAML text in an object. Results that are
-// missing are none: LAVA leaves them out when the job did not ask for them.
-func (j *Job) readResults(raw json.RawMessage) error {
-	if len(raw) == 0 || string(raw) == "null" {
-		return nil
-	}
-	var suites map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &suites); err != nil {
-		return &Error{"results", "is not an object of test suites"}
-	}
-	left := j.limits.tests()
-	for name, raw := range suites {
-		var text string
-		if err := json.Unmarshal(raw, &text); err != nil {
-			text = string(raw) // a list of its own; JSON is YAML
-		}
-		list, err := parseYAML(text)
-		if list = resolve(list); err != nil || list != nil && list.Kind != yaml.SequenceNode {
-			return &Error{"results/" + name, "is not a YAML list of results, or is too long"}
-		}
-		steps := readSteps(elements(list))
-		if left -= len(steps); left < 0 {
-			return &Error{"results", fmt.Sprintf("holds more than %d tests", j.limits.tests())}
-		}
-		if name == "lava" {
-			j.steps = steps
-			continue
-		}
-		j.Suites = append(j.Suites, newSuite(name, steps))
-	}
-	slices.SortFunc(j.Suites, compareSuites)
-	return nil
-}
-
-// number splits the place of a suite from its name: 0_dmesg.
-func number(key string) (n int, name string) {
-	digits, name, found := strings.Cut(key, "_")
-	n, err := strconv.Atoi(digits)
-	if !found || err != nil || name == "" {
-		return -1, key
-	}
-	return n, name
 }

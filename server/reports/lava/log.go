@@ -3,6 +3,7 @@ package lava
 import (
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"regexp"
 	"slices"
@@ -27,9 +28,19 @@ const maxLog = 200_000
 // own, so they are read one by one, which takes little memory, and what cannot be
 // read costs one line. Most lines are JSON, which reads faster.
 func (j *Job) readLog(raw json.RawMessage) {
-	text := textOf(raw)
+	entries := strings.SplitSeq("\n"+textOf(raw), "\n- ")
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil { // a list of its own
+		entries = func(yield func(string) bool) {
+			for _, entry := range list {
+				if !yield(string(entry)) {
+					return
+				}
+			}
+		}
+	}
 	bad := 0
-	for entry := range strings.SplitSeq("\n"+text, "\n- ") {
+	for entry := range entries {
 		if strings.TrimSpace(entry) == "" {
 			continue
 		}
@@ -88,15 +99,32 @@ func parseTime(text string) time.Time {
 
 // WriteLog writes what the board and the steps said, as text.
 func (j *Job) WriteLog(w io.Writer) error {
-	for _, l := range j.Log {
-		if l.Level == "results" || l.Level == "debug" { // for LAVA's own eyes
-			continue
-		}
+	for _, l := range j.spoken() {
 		if _, err := io.WriteString(w, l.Text+"\n"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// spoken are the lines that are not for LAVA's own eyes.
+func (j *Job) spoken() []Line {
+	return slices.DeleteFunc(slices.Clone(j.Log), func(l Line) bool { return l.Level == "results" || l.Level == "debug" })
+}
+
+var page = template.Must(template.New("log").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{{.Title}}</title><style>
+pre { line-height: 1.3; } .target { color: #000; } .info, .feedback, .input { color: #555; } .warning { color: #950; } .error, .exception { color: #b00; }
+</style></head>
+<body><h1>{{.Title}}</h1>{{with .Job.ErrorMessage}}<p class="error">{{.}}</p>{{end}}
+<pre>{{range $i, $line := .Lines}}<span id="L{{$i}}" class="{{$line.Level}}">{{$line.Text}}</span>
+{{end}}</pre></body></html>
+`))
+
+// WriteHTML writes what WriteLog does, as a page whose lines can be linked to.
+func (j *Job) WriteHTML(w io.Writer, title string) error {
+	return page.Execute(w, map[string]any{"Title": title, "Job": j, "Lines": j.spoken()})
 }
 
 var (

@@ -1,10 +1,11 @@
 package lava
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -19,11 +20,12 @@ var metaFields = map[string]string{
 }
 
 // Group returns the body of a test group for all that the job tested, in a lab.
-// It is nil when the job tested nothing. A *Error says which metadata is missing.
+// A *Error says which metadata is missing.
 //
 // The group is called like the plan. When the only suite is called so too, it is
 // that suite; else the suites are groups inside. How the board came up is the test
-// case login.
+// case login. A job that broke off, or has no results, has the test case job, which
+// is FAIL when what was tested is to blame and else ERROR: no such job is all PASS.
 func (j *Job) Group(lab string) (map[string]any, error) {
 	group, err := j.fields(lab, "test.plan")
 	if err != nil {
@@ -31,34 +33,55 @@ func (j *Job) Group(lab string) (map[string]any, error) {
 	}
 	delete(group, "dtb")
 	plan := j.Meta["test.plan"]
-	group["name"], group["version"] = plan, "1.1"
+	group["name"], group["version"] = nameOf(plan), "1.1"
+	j.describe(group)
 	fragments := j.fragments()
 	var cases, inner []any
-	if c := j.loginCase(); c != nil {
-		cases = append(cases, c)
+	for _, c := range []map[string]any{j.loginCase(), j.jobCase(), j.leftOutCase()} {
+		if c != nil {
+			cases = append(cases, c)
+		}
 	}
 	if len(j.Suites) == 1 && j.Suites[0].Name == plan {
 		own, sets := j.Suites[0].bodies(fragments)
 		cases, inner = append(cases, own...), sets
 	} else {
+		suites := map[string]int{}
 		for i := range j.Suites {
-			inner = append(inner, j.suiteGroup(i, fragments))
+			suites[j.Suites[i].Name]++
 		}
-	}
-	if len(cases)+len(inner) == 0 {
-		return nil, nil
+		for i := range j.Suites {
+			inner = append(inner, j.Suites[i].group(suites, fragments))
+		}
 	}
 	group["test_cases"], group["sub_groups"] = numbered(cases), numbered(inner)
 	return group, nil
 }
 
-// suiteGroup is the body of the group for a suite among several. Two that have
-// one name keep their place in it, to stay two.
-func (j *Job) suiteGroup(i int, fragments map[*Test][]Line) map[string]any {
-	s := &j.Suites[i]
+// describe says in a group how its job went.
+func (j *Job) describe(group map[string]any) {
+	for field, value := range map[string]string{
+		"lava_job_id": j.ID, "lava_status": j.Status, "error_type": j.ErrorType, "error_msg": j.ErrorMessage,
+		"boot_result_description": j.ErrorMessage,
+	} {
+		if value != "" {
+			group[field] = value
+		}
+	}
+	for field, at := range map[string]time.Time{"start_time": j.Start, "end_time": j.End} {
+		if !at.IsZero() {
+			group[field] = map[string]any{"$date": at.UnixMilli()}
+		}
+	}
+}
+
+// group is the body of the group for a suite among several, of which suites says how
+// many have each name. Those that have one name keep their place in it, to stay
+// several.
+func (s *Suite) group(suites map[string]int, fragments map[*Test][]Line) map[string]any {
 	name := s.Name
-	if slices.ContainsFunc(j.Suites, func(o Suite) bool { return o.Name == name && o.key != s.key }) {
-		name = s.key
+	if suites[name] > 1 {
+		name = nameOf(s.key)
 	}
 	own, sets := s.bodies(fragments)
 	return map[string]any{"name": name, "version": "1.1", "test_cases": numbered(own), "sub_groups": numbered(sets)}
@@ -104,6 +127,9 @@ func (t *Test) body(lines []Line) map[string]any {
 	if t.Reference != "" {
 		c["attachments"] = []any{map[string]any{"server_uri": t.Reference, "path": ""}}
 	}
+	if t.Details != nil {
+		c["metadata"] = t.Details
+	}
 	var log []any
 	for _, l := range lines {
 		log = append(log, map[string]any{"dt": map[string]any{"$date": l.At.UnixMilli()}, "lvl": l.Level, "msg": l.Text})
@@ -118,17 +144,51 @@ func (t *Test) body(lines []Line) map[string]any {
 // how the job went.
 func (j *Job) loginCase() map[string]any {
 	s := j.login()
-	if s != nil && resultOf(s.result) == "PASS" && len(j.Suites) == 0 {
-		s = j.step("job")
-	}
 	if s == nil {
 		return nil
 	}
-	c := map[string]any{"version": "1.1", "name": "login", "status": resultOf(s.result)}
+	result := resultOf(s.result)
+	switch {
+	case result == pass && len(j.Suites) == 0 && j.step("job") != nil:
+		if s = j.step("job"); resultOf(s.result) != pass {
+			result = j.outcome()
+		}
+	case result == fail && !j.panicked():
+		result = failed(cmp.Or(s.errorType, j.ErrorType))
+	}
+	c := map[string]any{"version": "1.1", "name": "login", "status": result}
 	if s.duration != "" {
 		c["time"] = s.duration
 	}
+	if d := s.details(); d != nil {
+		c["metadata"] = d
+	}
 	return c
+}
+
+// jobCase is the job itself, when it broke off.
+func (j *Job) jobCase() map[string]any {
+	result := j.outcome()
+	if result == pass {
+		return nil
+	}
+	c := map[string]any{"version": "1.1", "name": "job", "status": result}
+	if d := detailsOf(j.ErrorType, j.ErrorMessage); d != nil {
+		c["metadata"] = d
+	}
+	return c
+}
+
+// leftOutCase stands for the tests beyond the limit: as bad as the worst of them.
+func (j *Job) leftOutCase() map[string]any {
+	n := j.leftOut.count()
+	if n == 0 {
+		return nil
+	}
+	return map[string]any{
+		"version": "1.1", "name": "tests-not-kept", "status": j.leftOut.worst(),
+		"metadata": map[string]any{"pass": j.leftOut[pass], "fail": j.leftOut[fail], "skip": j.leftOut[skip], "error": j.leftOut[errored]},
+	}
 }
 
 // Boot returns the body of a boot report for the job, in a lab. A *Error says
@@ -139,15 +199,14 @@ func (j *Job) Boot(lab string) (map[string]any, error) {
 		return nil, err
 	}
 	boot["version"], boot["boot_job_id"] = "1.1", j.ID
-	boot["boot_result"] = "FAIL"
-	if j.Complete {
-		boot["boot_result"] = "PASS"
+	if result := j.bootOutcome(); result != errored { // else the lab is to blame, not the kernel: unknown
+		boot["boot_result"] = result
+	}
+	if j.ErrorMessage != "" {
+		boot["boot_result_description"] = j.ErrorMessage
 	}
 	if fastboot, err := strconv.ParseBool(j.Meta["platform.fastboot"]); err == nil {
 		boot["fastboot"] = fastboot
-	}
-	if s := j.step("job"); s != nil && s.errorType == "Infrastructure" {
-		delete(boot, "boot_result") // the lab is to blame, not the kernel: unknown
 	}
 	if s := j.login(); s != nil {
 		boot["boot_time"], boot["boot_warnings"] = s.duration, complaints(s.extra)
@@ -196,17 +255,22 @@ func (j *Job) fields(lab, demanded string) (map[string]any, error) {
 }
 
 // complaints counts the messages that LAVA took for trouble while the kernel
-// booted: texts, or objects with a message, under fail.
-func complaints(extra []*yaml.Node) int {
-	n := 0
+// booted.
+func complaints(extra []*yaml.Node) int { return len(messages(extra)) }
+
+// messages are what LAVA took for trouble: texts, or objects with a message, under
+// fail.
+func messages(extra []*yaml.Node) (list []string) {
 	for _, entry := range extra {
 		fail := member(entry, "fail")
-		if scalarOf(fail) != "" {
-			n++
+		if text := scalarOf(fail); text != "" {
+			list = append(list, text)
 		}
-		n += len(elements(fail))
+		for _, e := range elements(fail) {
+			list = append(list, cmp.Or(scalarOf(member(e, "message")), scalarOf(e)))
+		}
 	}
-	return n
+	return list
 }
 
 // addresses takes over where the boot loader put things.

@@ -2,6 +2,9 @@ package lava
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -25,34 +28,199 @@ type Test struct {
 	Set       string // the set inside the suite that it belongs to, empty for none
 	Value     *float64
 	Unit      string
-	Reference string // where somebody put more about it
+	Reference string         // where somebody put more about it
+	Details   map[string]any // what LAVA says of a failure, nil for nothing
 
 	end int // the line of the log where it ends, -1 when that is not known
 }
 
+// The results of a test.
+const (
+	pass    = "PASS"
+	fail    = "FAIL"
+	skip    = "SKIP"
+	errored = "ERROR"
+)
+
+// unnamed is the name of a test that LAVA does not name.
+const unnamed = "unnamed"
+
 // step is one entry of the results as LAVA writes it.
 type step struct {
 	name, result, measurement, unit, logEndLine string
-	duration, errorType, reference, set         string
+	duration, errorType, errorMessage           string
+	reference, set, testCase                    string
 	extra                                       []*yaml.Node
 }
 
-// readSteps reads the entries of a suite in the order in which they ran: LAVA
-// lists the last one first.
-func readSteps(list []*yaml.Node) []step {
-	steps := make([]step, 0, len(list))
-	for _, n := range slices.Backward(list) {
-		var s step
-		eachMember(n, func(key string, value *yaml.Node) {
-			if into := s.member(key); into != nil {
-				*into = scalarOf(value)
-			} else if key == "metadata" {
-				s.readMetadata(value)
-			}
-		})
-		steps = append(steps, s)
+// readResults reads the suites, each a YAML text in an object. Results that are
+// missing are none: LAVA leaves them out when the job did not ask for them. A suite
+// that cannot be read is one test without a result.
+func (j *Job) readResults(raw json.RawMessage) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return
 	}
-	return steps
+	var suites map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &suites); err != nil {
+		j.warn("results is not an object of test suites: they were not read")
+		return
+	}
+	keys := slices.SortedFunc(maps.Keys(suites), compareKeys)
+	left := j.limits.tests()
+	for _, key := range keys {
+		steps, err := readSteps(suites[key], j.limits.tests(), &j.leftOut)
+		if err != nil {
+			j.warn("results/%.80s is not a YAML list of results, or is too long: it was not read", key)
+		}
+		if key == "lava" {
+			j.steps, j.blind = steps, err != nil
+			continue
+		}
+		suite := newSuite(key, steps)
+		if err != nil {
+			suite.Tests = append(suite.Tests, Test{Name: suite.Name, Result: errored, end: -1})
+		}
+		left = j.add(suite, left)
+	}
+	places := map[string]int{}
+	for i := range j.Suites {
+		places[j.Suites[i].key] = i
+	}
+	for i := range j.steps {
+		left = j.addDefinition(&j.steps[i], places, left)
+	}
+	slices.SortStableFunc(j.Suites, func(a, b Suite) int { return compareKeys(a.key, b.key) })
+	if n := j.leftOut.count(); n > 0 {
+		j.warn("results: only the first %d tests are kept, %d more are not", j.limits.tests(), n)
+	}
+}
+
+func (j *Job) warn(format string, args ...any) {
+	j.Warnings = append(j.Warnings, clean(fmt.Sprintf(format, args...)))
+}
+
+// add keeps of a suite what the limits leave room for, and returns for how many
+// more tests there is.
+func (j *Job) add(s Suite, left int) int {
+	if len(j.Suites) == j.limits.tests() {
+		j.leftOut.add(s.Tests...)
+		return left
+	}
+	room := min(left, len(s.Tests))
+	j.leftOut.add(s.Tests[room:]...)
+	s.Tests = s.Tests[:room]
+	j.Suites = append(j.Suites, s)
+	return left - room
+}
+
+// addDefinition looks at a step that ran the tests of a definition, which LAVA
+// calls like the definition's suite, 0_dmesg. One that did not end well is a test of
+// that suite, also when the suite never came. places says where the suites are.
+func (j *Job) addDefinition(s *step, places map[string]int, left int) int {
+	place, name := number(s.name)
+	result := resultOf(s.result)
+	if place < 0 || result == pass {
+		return left
+	}
+	if result == fail && !isPanic(s.errorMessage) {
+		result = failed(s.errorType)
+	}
+	t := Test{Name: name, Result: result, Details: s.details(), end: -1}
+	i, came := places[s.name]
+	switch {
+	case !came:
+		suite := newSuite(s.name, nil)
+		suite.Tests = []Test{t}
+		places[s.name] = len(j.Suites)
+		return j.add(suite, left)
+	case left == 0 || i == len(j.Suites): // there was no room for the suite either
+		j.leftOut.add(t)
+		return left
+	}
+	j.Suites[i].Tests = append(j.Suites[i].Tests, t)
+	return left - 1
+}
+
+// details is what LAVA says of a failure, nil for nothing.
+func (s *step) details() map[string]any { return detailsOf(s.errorType, s.errorMessage) }
+
+func detailsOf(errorType, message string) map[string]any {
+	d := map[string]any{}
+	if errorType != "" {
+		d["error_type"] = errorType
+	}
+	if message != "" {
+		d["error_msg"] = message
+	}
+	if len(d) == 0 {
+		return nil
+	}
+	return d
+}
+
+// tally counts tests by their results.
+type tally map[string]int
+
+func (t *tally) add(tests ...Test) {
+	if *t == nil {
+		*t = tally{}
+	}
+	for i := range tests {
+		(*t)[tests[i].Result]++
+	}
+}
+
+func (t tally) count() int { return t[pass] + t[fail] + t[errored] + t[skip] }
+
+// worst is the result of all of them together.
+func (t tally) worst() string {
+	for _, result := range []string{fail, errored, pass} {
+		if t[result] > 0 {
+			return result
+		}
+	}
+	return skip
+}
+
+// readSteps reads the entries of a suite in the order in which they ran: LAVA
+// lists the last one first. Of more than most the first are kept, and the others
+// counted.
+func readSteps(raw json.RawMessage, most int, leftOut *tally) (steps []step, err error) {
+	keep := func(n *yaml.Node) {
+		steps = append(steps, readStep(n))
+		if len(steps) >= 2*most {
+			steps = countOff(steps, most, leftOut)
+		}
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw) // a list of its own; JSON is YAML
+	}
+	err = eachEntry(text, keep)
+	steps = countOff(steps, most, leftOut)
+	slices.Reverse(steps)
+	return steps, err
+}
+
+// countOff leaves the last entries of a list.
+func countOff(steps []step, most int, leftOut *tally) []step {
+	n := max(0, len(steps)-most)
+	for i := range steps[:n] {
+		leftOut.add(steps[i].test())
+	}
+	return slices.Clone(steps[n:])
+}
+
+// readStep reads an entry. What is no entry is a step without name and result.
+func readStep(n *yaml.Node) (s step) {
+	eachMember(n, func(key string, value *yaml.Node) {
+		if into := s.member(key); into != nil {
+			*into = scalarOf(value)
+		} else if key == "metadata" {
+			s.readMetadata(value)
+		}
+	})
+	return s
 }
 
 // member returns where a member of an entry goes.
@@ -78,7 +246,11 @@ func (s *step) readMetadata(n *yaml.Node) {
 		case "duration":
 			s.duration = scalarOf(value)
 		case "error_type":
-			s.errorType = scalarOf(value)
+			s.errorType = notNone(scalarOf(value))
+		case "error_msg":
+			s.errorMessage = notNone(scalarOf(value))
+		case "case":
+			s.testCase = scalarOf(value)
 		case "reference":
 			s.reference = scalarOf(value)
 		case "set":
@@ -91,26 +263,52 @@ func (s *step) readMetadata(n *yaml.Node) {
 
 func newSuite(key string, steps []step) Suite {
 	s := Suite{key: key}
-	_, s.Name = number(key)
+	_, name := number(key)
+	s.Name = nameOf(name)
 	for i := range steps {
-		if t := steps[i].test(); t.Name != "" {
-			s.Tests = append(s.Tests, t)
-		}
+		s.Tests = append(s.Tests, steps[i].test())
 	}
 	return s
 }
 
-// compareSuites orders them as they ran; 10_x comes after 2_y.
-func compareSuites(a, b Suite) int {
-	m, _ := number(a.key)
-	n, _ := number(b.key)
-	return cmp.Or(cmp.Compare(m, n), cmp.Compare(a.key, b.key))
+// maxName is the longest name that a report may have.
+const maxName = 1024
+
+// nameOf makes of the first of some texts that holds one a name that a report may
+// have.
+func nameOf(texts ...string) string {
+	for _, text := range texts {
+		if text = strings.TrimSpace(clean(text)); text != "" {
+			return strings.ToValidUTF8(text[:min(len(text), maxName)], "")
+		}
+	}
+	return unnamed
+}
+
+// number splits the place of a suite from its name: 0_dmesg.
+func number(key string) (n int, name string) {
+	digits, name, found := strings.Cut(key, "_")
+	n, err := strconv.Atoi(digits)
+	if !found || err != nil || n < 0 || name == "" {
+		return -1, key
+	}
+	return n, name
+}
+
+// compareKeys orders suites as they ran; 10_x comes after 2_y, LAVA's own first.
+func compareKeys(a, b string) int {
+	m, _ := number(a)
+	n, _ := number(b)
+	return cmp.Or(cmp.Compare(m, n), strings.Compare(a, b))
 }
 
 func (s *step) test() Test {
 	t := Test{
-		Name: strings.TrimSpace(s.name), Result: resultOf(s.result), Set: s.set,
-		Reference: s.reference, end: -1,
+		Name: nameOf(s.name, s.testCase), Result: resultOf(s.result),
+		Reference: s.reference, Details: s.details(), end: -1,
+	}
+	if s.set != "" {
+		t.Set = nameOf(s.set)
 	}
 	if n, err := strconv.Atoi(s.logEndLine); err == nil && n >= 0 {
 		t.end = n
@@ -124,15 +322,15 @@ func (s *step) test() Test {
 // resultOf turns LAVA's word for a result into KernelCI's. LAVA's fourth word is
 // unknown: the test began and nobody heard how it ended.
 func resultOf(word string) string {
-	switch strings.ToLower(word) {
+	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "pass":
-		return "PASS"
+		return pass
 	case "fail":
-		return "FAIL"
+		return fail
 	case "skip":
-		return "SKIP"
+		return skip
 	}
-	return "ERROR"
+	return errored
 }
 
 // step returns the last of LAVA's own steps that has one of the names, the first

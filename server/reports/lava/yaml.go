@@ -1,6 +1,7 @@
 package lava
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -30,6 +31,56 @@ func parseYAML(text string) (*yaml.Node, error) {
 		return nil, nil
 	}
 	return doc.Content[0], nil
+}
+
+// eachEntry calls each for the entries of a list; an empty text is an empty list.
+// Of a text that is too long to be read at once the entries are read one by one,
+// which works for the two ways in which they are written: as JSON, and each on a
+// line of its own.
+func eachEntry(text string, each func(*yaml.Node)) error {
+	if len(text) > maxYAML {
+		return eachOfMany(text, each)
+	}
+	list, err := parseYAML(text)
+	if list = resolve(list); err != nil || list != nil && list.Kind != yaml.SequenceNode {
+		return errYAML
+	}
+	for _, n := range elements(list) {
+		each(n)
+	}
+	return nil
+}
+
+func eachOfMany(text string, each func(*yaml.Node)) (err error) {
+	one := func(entry string) {
+		n, bad := parseYAML(entry)
+		if bad != nil {
+			err = errYAML
+		}
+		each(n)
+	}
+	if strings.HasPrefix(strings.TrimSpace(text), "[") {
+		dec := json.NewDecoder(strings.NewReader(text))
+		if _, err := dec.Token(); err != nil {
+			return errYAML
+		}
+		for dec.More() {
+			var entry json.RawMessage
+			if dec.Decode(&entry) != nil {
+				return errYAML
+			}
+			one(string(entry))
+		}
+		return err
+	}
+	first, rest, found := strings.Cut("\n"+text, "\n- ")
+	if !found || strings.Trim(first, "- \n") != "" {
+		return errYAML
+	}
+	for entry := range strings.SplitSeq(rest, "\n- ") {
+		one("  " + entry)
+	}
+	return err
 }
 
 // resolve follows an alias, one step: an alias of an alias does not exist.

@@ -15,5 +15,6 @@
 // Where the original dropped a filter that it could not understand and so
 // answered with the whole collection, two cases differ on purpose: a malformed
 // id matches nothing, and a selection for DELETE (ParseSelection) refuses what
-// it cannot use, since there a dropped filter destroys data.
+// it cannot use, since there a dropped filter destroys data. ParseStrict refuses
+// it for resources that KernelCI does not have.
 package query

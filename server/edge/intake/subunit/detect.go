@@ -83,9 +83,12 @@ func (d *detector) firstVisible(pos int64) (int64, error) {
 // textFormat recognises JSON and XML by their first character, and returns ""
 // for anything else.
 func (d *detector) textFormat() (Format, error) {
-	head, err := d.w.view(0, len(utf8Mark))
+	head, err := d.w.view(0, declarationBytes)
 	if err != nil {
 		return "", err
+	}
+	if utf16Of(head[:min(len(head), declarationBytes)]) != nil {
+		return FormatJUnit, nil
 	}
 	pos := int64(0)
 	if bytes.HasPrefix(head, utf8Mark) {
@@ -189,13 +192,14 @@ func (d *detector) isPacket(pos int64, b []byte, synced bool) (bool, error) {
 	return false, nil
 }
 
-// isV1 looks for a test line with its colon, or for an outcome that ends a
-// test begun by a line without. Prose begins with such words too, so the bare
-// ones alone prove nothing.
+// isV1 looks for a test line with its colon, for an outcome that ends a test
+// begun by a line without, or for an error with details that end: all that a run
+// leaves of which no class could be set up. Prose begins with such words too, so
+// the bare ones alone prove nothing.
 func (d *detector) isV1() (bool, error) {
 	lines := lineReader{w: d.w}
 	var label []byte
-	started := false
+	started, details := false, endsNot
 	for {
 		l, ok, err := lines.next()
 		if !ok || err != nil {
@@ -203,10 +207,24 @@ func (d *detector) isV1() (bool, error) {
 		}
 		directive := parseDirective(l.text)
 		switch {
+		case l.long:
+		case details != endsNot && string(l.text) == "]":
+			return true, nil
+		case details == endsWithParts:
+			if _, isType := cutContentType(l.text); isType {
+				return true, nil
+			}
+			details = endsNot
+		}
+		switch {
 		case !directive.meaningful():
 		case directive.word == wordTest && directive.colon:
 			return true, nil
 		case l.long:
+		case directive.word == wordFailure && directive.colon && !started:
+			if _, end := labelOf(directive.argument); end != endsNot {
+				details = end
+			}
 		case directive.word == wordTest && !started:
 			label, started = append(label[:0], directive.argument...), true
 		case directive.word.outcome() && started && endingFor(directive.argument, label) != endsNot:

@@ -135,3 +135,17 @@ func endingFor(argument, label []byte) ending {
 	}
 	return endsNot
 }
+
+// labelOf parts the argument of an error that belongs to no test into its label
+// and what follows it. Without details, or without a label, it is endsNot.
+func labelOf(argument []byte) ([]byte, ending) {
+	for _, form := range []struct {
+		suffix string
+		end    ending
+	}{{multipartSuffix, endsWithParts}, {bracketSuffix, endsWithText}} {
+		if label, ok := bytes.CutSuffix(argument, []byte(form.suffix)); ok && len(bytes.TrimSpace(label)) > 0 {
+			return label, form.end
+		}
+	}
+	return nil, endsNot
+}

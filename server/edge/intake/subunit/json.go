@@ -20,6 +20,10 @@ import (
 // It works token by token, so that a list may be of any length. A member that
 // appears twice is damage, and the last of several values wins, except that
 // only the first list is read.
+//
+// Nothing is read of a value that more bytes follow, nor of a list under
+// "results" whose entries carry a verdict of their own: that is another tool's
+// file, and its entries are no passes.
 type jsonReader struct {
 	*sink
 	w    *window
@@ -27,14 +31,20 @@ type jsonReader struct {
 	dec  *jsontext.Decoder
 	base int64 // where the decoder began
 
+	found survey
+
 	seen    map[string]bool
 	list    string // the member that held the list
 	summary map[string]float64
 	sumAt   int64
 	words   map[string]int // entries of the list by the words of B and C
 	entries int
+	red     bool   // a test of the list did not pass
+	failed  string // a member that says that the run failed
+	failsAt int64
 
-	rec Record
+	rec   Record
+	named bool // rec has its id
 }
 
 func newJSONreader(s *sink, w *window) *jsonReader {
@@ -68,12 +78,40 @@ func (j *jsonReader) read() error {
 	if ok, err := check.passes(j.w, j.base); !ok || err != nil {
 		return err
 	}
-	j.src = &faultReader{r: io.NewSectionReader(j.w.r, j.base, j.w.size-j.base)}
-	j.dec = jsontext.NewDecoder(j.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if j.found, err = j.survey(); err != nil {
+		return err
+	}
+	if j.found.trailing >= 0 {
+		j.damage(j.base+j.found.trailing, KindJSON, "bytes after the end of the JSON value; nothing of it is read")
+		return nil
+	}
+	j.dec = j.decoder()
 	if err := j.document(); !errors.Is(err, errStop) {
 		return err
 	}
-	return nil
+	return j.flush()
+}
+
+// decoder returns one that stands at the beginning of the input.
+func (j *jsonReader) decoder() *jsontext.Decoder {
+	j.src = &faultReader{r: io.NewSectionReader(j.w.r, j.base, j.w.size-j.base)}
+	return jsontext.NewDecoder(j.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// flush delivers the test in which the input broke off, when its id was there.
+// It has failed if that was said, and is otherwise unknown.
+func (j *jsonReader) flush() error {
+	if !j.named {
+		return nil
+	}
+	if j.rec.Status != Fail {
+		j.rec.Status = Unknown
+	}
+	j.rec.Complete, j.named = false, false
+	if j.begin(j.offset()) != nil {
+		return nil // there were too many, and that is damage already
+	}
+	return j.deliver(&j.rec)
 }
 
 func (j *jsonReader) offset() int64 { return j.base + j.dec.InputOffset() }
@@ -162,16 +200,13 @@ func (j *jsonReader) document() error {
 	} else if err := j.skip(); err != nil {
 		return err
 	}
-	if _, err := j.dec.ReadToken(); err != io.EOF {
-		if j.src.err != nil {
-			return j.src.err
-		}
-		j.damage(j.offset(), KindJSON, "bytes after the end of the JSON value")
-	}
 	if j.list == "" {
 		j.damage(j.base, KindJSON, "none of the four known shapes: no list of tests under results, data or tests")
 	}
 	j.compareSummary()
+	if j.failed != "" && !j.red {
+		j.damage(j.failsAt, KindJSON, "the member "+quote(j.failed)+" says that the run failed, and no test in the list did")
+	}
 	return nil
 }
 
@@ -180,7 +215,7 @@ func (j *jsonReader) member(name string, at int64) error {
 	switch name {
 	case "results", "data", "tests", "summary", "cpid", "duration_seconds":
 	default:
-		return j.skip()
+		return j.stranger(name, at)
 	}
 	if j.seen[name] {
 		j.damage(at, KindJSON, "the member "+name+" appears twice")
@@ -228,6 +263,10 @@ func (j *jsonReader) readList(name string, kind jsontext.Kind) error {
 	}
 	switch shape {
 	case "results[":
+		if j.found.verdict != "" {
+			j.damage(j.found.at, KindJSON, "the entries of results carry "+quote(j.found.verdict)+", so they are no list of passes and are not read")
+			return j.skip()
+		}
 		j.report.Scope = ScopePasses
 		return j.array(j.passed)
 	case "results{":
@@ -243,26 +282,31 @@ func (j *jsonReader) readList(name string, kind jsontext.Kind) error {
 // deliverRecord hands out j.rec and makes it empty again.
 func (j *jsonReader) deliverRecord(word string, at int64) error {
 	if err := j.begin(at); err != nil {
+		j.named = false
 		return err
 	}
 	if statusOfWord(word) != Unknown {
 		j.words[word]++ // other words could be any number of different ones
 	}
 	j.entries++
+	j.red = j.red || j.rec.Status.failed()
 	j.rec.Complete = j.rec.Status.Final()
 	err := j.deliver(&j.rec)
-	j.rec = Record{Tags: j.rec.Tags[:0]}
+	j.rec, j.named = Record{Tags: j.rec.Tags[:0]}, false
 	return err
 }
 
-// seconds reads a length of time.
-func (j *jsonReader) seconds(at int64) error {
+// seconds reads a length of time. One that is none changes nothing of the test.
+func (j *jsonReader) seconds() error {
 	switch j.dec.PeekKind() {
 	case jsontext.KindNull:
 		return j.skip()
 	case jsontext.KindNumber:
 	default:
-		return j.wrong("seconds that are no number")
+		if j.dec.PeekKind() != jsontext.KindInvalid {
+			j.badDuration()
+		}
+		return j.skip()
 	}
 	tok, err := j.token()
 	if err != nil {
@@ -271,7 +315,7 @@ func (j *jsonReader) seconds(at int64) error {
 	seconds, err := tok.Float()
 	d, ok := lengthOf(seconds)
 	if err != nil || !ok {
-		j.damage(at, KindJSON, "seconds out of range")
+		j.badDuration()
 		return nil
 	}
 	j.rec.Duration, j.rec.HasDuration = d, true

@@ -47,20 +47,19 @@ func wordOfStatus(s Status) string {
 // passed reads an item of shape A: a name, or an object with one.
 func (j *jsonReader) passed(int) error {
 	at := j.offset()
-	named := false
 	switch j.dec.PeekKind() {
 	case jsontext.KindString:
 		tok, err := j.token()
 		if err != nil {
 			return err
 		}
-		j.rec.ID, named = j.text(tok.String(), at, KindJSON, "name"), true
+		j.rec.ID, j.named = j.text(tok.String(), at, KindJSON, "name"), true
 	case jsontext.KindBeginObject:
 		err := j.object(func(name string, at int64) error {
 			var err error
 			switch name {
 			case "name":
-				j.rec.ID, named, err = j.stringValue(at, name)
+				j.rec.ID, j.named, err = j.stringValue(at, name)
 			case "uuid", "uid":
 				if j.dec.PeekKind() == jsontext.KindNull {
 					return j.skip()
@@ -77,7 +76,7 @@ func (j *jsonReader) passed(int) error {
 	default:
 		return j.wrong("a result that is neither a name nor an object")
 	}
-	if !named {
+	if !j.named {
 		j.damage(at, KindJSON, "a result without a name")
 		j.rec = Record{}
 		return nil
@@ -126,20 +125,21 @@ func (j *jsonReader) row(first int, name string) error {
 	if j.dec.PeekKind() != jsontext.KindBeginArray {
 		return j.wrong("a test that is no array")
 	}
-	j.rec.ID = name
-	named, word, column := first > columnName, "", first
+	j.rec.ID, j.named = name, first > columnName
+	word, column := "", first
 	err := j.array(func(int) error {
 		var err error
 		switch column {
 		case columnName:
-			j.rec.ID, named, err = j.stringValue(at, "name of a test")
+			j.rec.ID, j.named, err = j.stringValue(at, "name of a test")
 			if name != "" {
 				j.rec.ID = name + "." + j.rec.ID
 			}
 		case columnWord:
 			word, _, err = j.stringValue(at, "result of a test")
+			j.rec.Status = statusOfWord(word)
 		case columnSeconds:
-			err = j.seconds(at)
+			err = j.seconds()
 		default:
 			err = j.skip()
 		}
@@ -149,12 +149,11 @@ func (j *jsonReader) row(first int, name string) error {
 	if err != nil {
 		return err
 	}
-	if !named {
+	if !j.named {
 		j.damage(at, KindJSON, "a test without a name")
 		j.rec = Record{}
 		return nil
 	}
-	j.rec.Status = statusOfWord(word)
 	return j.deliverRecord(word, at)
 }
 
@@ -164,12 +163,11 @@ func (j *jsonReader) ours(int) error {
 	if j.dec.PeekKind() != jsontext.KindBeginObject {
 		return j.wrong("a test that is no object")
 	}
-	named := false
 	err := j.object(func(name string, at int64) error {
 		var err error
 		switch name {
 		case "id":
-			j.rec.ID, named, err = j.stringValue(at, name)
+			j.rec.ID, j.named, err = j.stringValue(at, name)
 		case "status":
 			var text string
 			text, _, err = j.stringValue(at, name)
@@ -188,7 +186,7 @@ func (j *jsonReader) ours(int) error {
 	if err != nil {
 		return err
 	}
-	if !named {
+	if !j.named {
 		j.damage(at, KindJSON, "a test without an id")
 		j.rec = Record{}
 		return nil

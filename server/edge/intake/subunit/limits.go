@@ -13,7 +13,7 @@ type Limits struct {
 	IDBytes      int // test ids, and likewise routes, tags and attachment names; longer ones are cut, with damage
 	TagsPerEvent int // further tags are dropped, with damage
 
-	AttachmentBytes int64 // bytes of one attachment to keep the place of; the rest is only counted
+	AttachmentBytes int64 // bytes of one attachment to keep the place of; the rest is only counted. Of one attribute in XML as well
 	AttachmentSpans int   // pieces of one attachment, likewise
 	InlineBytes     int   // bytes of one test's attachments that must be copied because the text was escaped
 	TestAttachments int   // attachments of one test; further ones are dropped, with a warning
@@ -24,7 +24,7 @@ type Limits struct {
 	OpenBytes int64
 
 	Depth      int // nesting of JSON and XML
-	TokenBytes int // one string, number or run of white space in JSON, one tag in XML
+	TokenBytes int // one string, number or run of white space in JSON
 
 	Damage int // findings to keep; all are counted
 }

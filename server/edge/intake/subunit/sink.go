@@ -18,6 +18,8 @@ type sink struct {
 	begun, listed int   // records begun; those of them that turned out to be Exists
 	beganAt       int64 // where the last one began
 
+	badDurations int // of tests
+
 	onNoise func([]byte) // for tests
 }
 
@@ -46,6 +48,17 @@ func (s *sink) damagef(offset int64, kind Kind, format string, args ...any) {
 
 func (s *sink) warnf(format string, args ...any) {
 	s.report.Warnings = append(s.report.Warnings, fmt.Sprintf(format, args...))
+}
+
+// badDuration counts a length of time that is none. The test has none then, and
+// its outcome stays what it is.
+func (s *sink) badDuration() { s.badDurations++ }
+
+// warnDurations says at the end that durations were left out.
+func (s *sink) warnDurations() {
+	if s.badDurations > 0 {
+		s.warnf("%d tests have a duration that cannot be: it is left out", s.badDurations)
+	}
 }
 
 func (s *sink) noise(b []byte) {

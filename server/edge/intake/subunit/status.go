@@ -45,3 +45,8 @@ func ParseStatus(text string) (Status, bool) {
 func (s Status) Final() bool {
 	return s != Unknown && s != InProgress && s < statusCount
 }
+
+// failed reports whether a test with this status did not do what it should.
+func (s Status) failed() bool {
+	return s == Fail || s == UXSuccess || s == InProgress || s == Unknown
+}

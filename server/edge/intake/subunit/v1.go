@@ -20,6 +20,10 @@ type v1reader struct {
 	current *entry // the test in progress
 	label   []byte // its label as it was written
 
+	endless int64 // details that begin before this place do not end
+	bare    int   // error and failure lines without a test and without details
+	bareAt  int64 // where the first of them stands
+
 	// visit, if set, is told of each line that is about to be read and of each
 	// chunk of an attachment, and may end the reading with errStop.
 	visit func(start, end int64, chunk bool) error
@@ -52,6 +56,7 @@ func (r *v1reader) read() error {
 		}
 	}
 	r.warnDropped()
+	r.warnBare()
 	return nil
 }
 
@@ -95,6 +100,8 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 		if !isProgress(bytes.TrimSpace(d.argument)) {
 			r.damage(l.start, KindV1Progress, "bad progress")
 		}
+	case r.current == nil && d.word == wordFailure:
+		return r.alone(l, d)
 	case r.current == nil:
 		return false, nil // an outcome without a test is no result
 	default:
@@ -121,6 +128,83 @@ func (r *v1reader) longLine(l line, d directive) {
 		r.damagef(l.start, KindV1Label, "line longer than %d bytes", maxPiece)
 	}
 	r.output(l)
+}
+
+// alone takes an error that belongs to no test. With details it is that of a
+// class or module whose set-up, tear-down or import failed: python's writers have
+// no test line for those (_ErrorHolder in unittest/suite.py), and python's reader
+// loses them. Without, it is a line of a log.
+func (r *v1reader) alone(l line, d directive) (bool, error) {
+	label, end := labelOf(d.argument)
+	if end == endsNot {
+		if r.bare == 0 {
+			r.bareAt = l.start
+		}
+		r.bare++
+		return false, nil
+	}
+	label = bytes.Clone(label)
+	if end == endsWithText {
+		l.text = bytes.Clone(l.text) // looking ahead moves the window
+		closed, err := r.closes()
+		if err != nil {
+			return false, err
+		}
+		if !closed {
+			text, _ := repair(string(label))
+			r.damage(l.start, KindV1Details, "the details of error "+quote(text)+" do not end")
+			r.output(l)
+			return true, nil
+		}
+	}
+	if err := r.start(l, label); err != nil {
+		return true, err
+	}
+	r.current.Status = Fail
+	if end == endsWithText {
+		return true, r.simpleDetails(d.word)
+	}
+	return true, r.multipartDetails(d.word)
+}
+
+// closes reports whether the details that begin here end, before a whole test
+// goes by: a line of a log that looks like the beginning of details must not
+// swallow what follows it. What was found to be open is not looked at again, and
+// what is closed is read next, so that each byte is looked at twice at most.
+func (r *v1reader) closes() (bool, error) {
+	if r.lines.pos < r.endless {
+		return false, nil
+	}
+	ahead := lineReader{w: r.lines.w, pos: r.lines.pos}
+	var label []byte
+	started := false
+	for {
+		l, ok, err := ahead.next()
+		if err != nil {
+			return false, err
+		}
+		d := directive{}
+		if ok && !l.long {
+			d = parseDirective(l.text)
+		}
+		switch {
+		case ok && string(l.text) == "]":
+			return true, nil
+		case !ok || started && d.word.outcome() && endingFor(d.argument, label) != endsNot:
+			r.endless = ahead.pos
+			return false, nil
+		case d.word == wordTest && d.colon && d.meaningful():
+			label, started = append(label[:0], d.argument...), true
+		}
+	}
+}
+
+// warnBare says at the end that there were errors which may have been meant as
+// results.
+func (r *v1reader) warnBare() {
+	if r.bare > 0 {
+		r.warnf("%d lines begin with error or failure, outside of a test and without details, and are no results; the first stands at byte %d", r.bare, r.bareAt)
+	}
 }
 
 // start begins a test.

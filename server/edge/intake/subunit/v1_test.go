@@ -89,6 +89,18 @@ func TestParse_v1(t *testing.T) {
 		{"a part's name is cut", "test: a\nsuccess: a [ multipart\nContent-Type: text/plain\nlo", []string{"a fail…"}, []Kind{KindV1Truncated}, 0},
 		{"a name that is not UTF-8", "test: a\nsuccess: a [ multipart\n" + part("l\xf6g", "1\r\nx0\r\n") + "]\n",
 			[]string{"a success l\ufffdg(text/plain;charset=utf8)=\"x\""}, []Kind{KindV1Details}, 0},
+		{"a class whose set-up failed", "time: 2026-11-30 00:44:00Z\ntags: w-0\nerror: setUpClass (m.Net) [\nOSError\n]\ntest: a\nsuccess: a\nfailure: tearDownClass (m.Usb) [ multipart\n" + part("traceback", "2\r\nno0\r\n") + "]\n",
+			[]string{"setUpClass (m.Net) fail #w-0" + trace + `"OSError\n"`, "a success #w-0", `tearDownClass (m.Usb) fail #w-0 traceback(text/plain;charset=utf8)="no"`}, nil, 0},
+		{"nothing but an import that failed", "error: unittest.loader._FailedTest.net [\nImportError\n]\n", []string{"unittest.loader._FailedTest.net fail" + trace + `"ImportError\n"`}, nil, 0},
+		{"nothing but a class with parts", "failure: setUpClass (m.Net) [ multipart\n" + part("x", "0\r\n") + "]\n", []string{"setUpClass (m.Net) fail"}, nil, 0},
+		{"bare errors are noise", "error: no such file\ntest: a\nerror: in a test\nsuccess: a\nfailure: [\nerror:  [\n", []string{"a success"}, nil, 58},
+		{"other outcomes without a test are noise", "test: a\nsuccess: a\nskip: setUpClass (m.Net) [\nno net\n]\n", []string{"a success"}, nil, 36},
+		{"details that do not end", "test: a\nsuccess: a\nerror: setUpClass (m.Net) [\nOSError\n", []string{"a success"}, []Kind{KindV1Details}, 36},
+		{"a log does not swallow a test", "error: opening [\ntest: a\nsuccess: a [ multipart\n]\ntest: b\nfailure: b [\nx\n]\n", []string{"a success", "b fail" + trace + `"x\n"`}, []Kind{KindV1Details}, 17},
+		{"details may hold the beginning of a test", "error: m [\ntest: a\nno\n]\ntest: b\nsuccess: b\n", []string{"m fail" + trace + `"test: a\nno\n"`, "b success"}, nil, 0},
+		{"parts that break", "error: m [ multipart\n" + part("log", "2\r\nx"), []string{"m fail… log(text/plain;charset=utf8)=\"x\""}, []Kind{KindTruncated}, 0},
+		{"parts that are none", "error: m [ multipart\ntest: a\nsuccess: a\n", []string{"m fail", "a success"}, []Kind{KindV1Details}, 0},
+
 		{"v2 packets in an attachment are its content", "test: a\nsuccess: a [ multipart\n" + part("p", fmt.Sprintf("%X\r\n%s0\r\n", 10, stream(about("x", Fail)))) + "]\n",
 			[]string{fmt.Sprintf("a success p(text/plain;charset=utf8)=%q", stream(about("x", Fail)))}, nil, 0},
 	}
@@ -213,5 +225,28 @@ func TestParse_v1Limits(t *testing.T) {
 	})
 	if err != nil || records != 2_000 || repeated > tags.Len()+1<<20 || report.DamageCount != 2 {
 		t.Errorf("%d records with %d tags, report %+v, %v", records, repeated, report, err)
+	}
+}
+
+// TestParse_v1Bare checks that lines which may have been meant as results are
+// told of.
+func TestParse_v1Bare(t *testing.T) {
+	t.Parallel()
+	got := parseAll(t, []byte("error: one\ntest: a\nerror: b\nsuccess: a\nfailure two\n"), Limits{}, windowStart)
+	if w := got.report.Warnings; len(w) != 1 || !strings.HasPrefix(w[0], "2 lines begin with error or failure") || !strings.HasSuffix(w[0], "at byte 0") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+// TestParse_v1OpenDetails reads very many beginnings of details that never end
+// in a time that does not grow with their square.
+func TestParse_v1OpenDetails(t *testing.T) {
+	t.Parallel()
+	for _, tail := range []string{"test: b\nfailure: b\n", "test: b\nfailure: b [\n]\n"} {
+		in := []byte("test: a\nsuccess: a\n" + strings.Repeat("error: x [\n", 300_000) + tail)
+		got := parseAll(t, in, Limits{}, windowStart)
+		if want := []string{"a success", "b fail"}; !slices.Equal(brief(got.records), want) || got.report.DamageCount != 300_000 {
+			t.Errorf("records %q, damage %d", brief(got.records), got.report.DamageCount)
+		}
 	}
 }

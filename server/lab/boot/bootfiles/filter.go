@@ -244,7 +244,7 @@ func (w *jsonWriter) value(v *exec.Value, depth int) {
 	case v.IsNumber():
 		w.out.WriteString(v.String())
 	default:
-		w.err = fmt.Errorf("tojson: a %s is nothing that JSON has", reflect.TypeOf(v.Interface()).Kind())
+		w.err = fmt.Errorf("tojson: a %s does not exist in JSON", reflect.TypeOf(v.Interface()).Kind())
 	}
 }
 

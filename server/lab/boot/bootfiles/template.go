@@ -63,7 +63,7 @@ func (g *guard) reason(err error) error {
 func parseReason(err error) error {
 	var syntax *parser.SyntaxError
 	if !errors.As(err, &syntax) {
-		return errors.New("it is no Jinja2 template")
+		return errors.New("it is not a Jinja2 template")
 	}
 	reason := strings.TrimSuffix(syntax.Message, ".")
 	if rest, found := strings.CutPrefix(reason, "ControlStructure '"); found {

@@ -1,0 +1,197 @@
+package subunit
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// survey is what a first pass over the JSON finds that decides how, or whether,
+// it is read: both are only known when the last entry has been seen.
+type survey struct {
+	trailing int64  // place of bytes behind the value, or -1
+	verdict  string // the first member of an entry of results that judges it
+	at       int64  // the place of that member
+}
+
+// survey looks through the input. What is no JSON ends it early; the reading
+// pass comes to the same place and says so.
+func (j *jsonReader) survey() (survey, error) {
+	found := survey{trailing: -1}
+	dec := j.decoder()
+	err := found.document(dec)
+	if j.src.err != nil {
+		return found, j.src.err
+	}
+	if err == nil {
+		if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+			if j.src.err != nil {
+				return found, j.src.err
+			}
+			found.trailing = dec.InputOffset()
+		}
+	}
+	found.at += j.base
+	return found, nil
+}
+
+// document passes over the outermost value.
+func (s *survey) document(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != jsontext.KindBeginObject {
+		return dec.SkipValue()
+	}
+	return eachMember(dec, func(name string) error {
+		if name != "results" || dec.PeekKind() != jsontext.KindBeginArray {
+			return dec.SkipValue()
+		}
+		return s.entries(dec)
+	})
+}
+
+// entries looks for members that judge the entries of an array.
+func (s *survey) entries(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != jsontext.KindEndArray {
+		if dec.PeekKind() != jsontext.KindBeginObject {
+			if err := dec.SkipValue(); err != nil {
+				return err
+			}
+			continue
+		}
+		err := eachMember(dec, func(name string) error {
+			if s.verdict == "" && judges(name) {
+				s.verdict, s.at = name, dec.InputOffset()
+			}
+			return dec.SkipValue()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// eachMember reads an object and calls member with the decoder before each
+// value, which member must read.
+func eachMember(dec *jsontext.Decoder, member func(name string) error) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != jsontext.KindEndObject {
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if err := member(tok.String()); err != nil {
+			return err
+		}
+	}
+	_, err := dec.ReadToken()
+	return err
+}
+
+// judges reports whether a member of an entry says how a test ended. RefStack's
+// list of passes has none such, since all that stands in it has passed.
+func judges(name string) bool {
+	switch strings.ToLower(name) {
+	case "status", "outcome", "result", "state", "verdict", "conclusion",
+		"passed", "success", "failed", "failure", "failures", "error", "errors":
+		return true
+	}
+	return false
+}
+
+// verdict is what a member of the outermost object says of the run as a whole.
+type verdict uint8
+
+const (
+	verdictNone  verdict = iota
+	verdictGood          // true, or a word such as "passed", is good news
+	verdictCount         // anything there is bad news
+)
+
+// verdictOf tells how to read a member that other tools put beside their list.
+func verdictOf(name string) verdict {
+	switch strings.ToLower(name) {
+	case "success", "passed", "ok", "status", "outcome", "result", "state", "verdict", "conclusion":
+		return verdictGood
+	case "failed", "failures", "failure", "errors", "error", "aborted":
+		return verdictCount
+	}
+	return verdictNone
+}
+
+// stranger passes over a member that RefStack does not know, and remembers when
+// it says that the run failed.
+func (j *jsonReader) stranger(name string, at int64) error {
+	v := verdictOf(name)
+	if v == verdictNone {
+		return j.skip()
+	}
+	kind := j.dec.PeekKind()
+	switch kind {
+	case jsontext.KindBeginArray, jsontext.KindBeginObject:
+		if _, err := j.token(); err != nil {
+			return err
+		}
+		end, full := jsontext.Kind(jsontext.KindEndArray), false
+		if kind == jsontext.KindBeginObject {
+			end = jsontext.KindEndObject
+		}
+		for ; j.dec.PeekKind() != end; full = true {
+			if err := j.skip(); err != nil {
+				return err
+			}
+		}
+		j.says(name, at, full && v == verdictCount)
+		_, err := j.token()
+		return err
+	case jsontext.KindInvalid:
+		return j.skip()
+	}
+	tok, err := j.token()
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case jsontext.KindString:
+		text := tok.String()
+		j.says(name, at, v == verdictCount && text != "" || v == verdictGood && failWord(text))
+	case jsontext.KindNumber:
+		n, err := tok.Float()
+		j.says(name, at, v == verdictCount && err == nil && n > 0)
+	default:
+		j.says(name, at, v == verdictCount && kind == jsontext.KindTrue || v == verdictGood && kind == jsontext.KindFalse)
+	}
+	return nil
+}
+
+func (j *jsonReader) says(name string, at int64, failed bool) {
+	if failed {
+		j.failed, j.failsAt = name, at
+	}
+}
+
+// failWord reports whether a word with which a tool names the end of a test says
+// that the test failed.
+func failWord(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "fail", "failed", "failure", "error", "errored", "broken", "crash", "crashed", "timeout", "timedout", "timed_out", "aborted":
+		return true
+	}
+	return false
+}
+
+// skipWord is failWord for a test that was not executed.
+func skipWord(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "notrun", "not_run", "disabled", "skip", "skipped", "ignored", "suppressed":
+		return true
+	}
+	return false
+}
