@@ -9294,7 +9294,7 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes any type of body and a specified content type.
@@ -9309,7 +9309,7 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes a body of the `application/json` content type.
@@ -12073,7 +12073,7 @@ func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHe
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes any type of body and a specified content type.
@@ -12098,7 +12098,7 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes a body of the `application/json` content type.
@@ -32753,7 +32753,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32768,7 +32768,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -41725,7 +41725,7 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, age
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41746,7 +41746,7 @@ func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Co
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
