@@ -209,6 +209,7 @@ func (c *Config) fill(doc *openapi3.T) {
 	c.Discovery.Document, c.Discovery.Build, c.Discovery.Store, c.Discovery.Metrics = doc, c.Build, c.Store, c.Metrics
 	c.Results.Limits, c.Products.Limits, c.Refstack.Limits, c.Reports.MaxFile = c.Uploads, c.Uploads, c.Uploads, c.Uploads.File
 	c.Refstack.RequireToken, c.Refstack.Pepper, c.Refstack.Now = c.Results.RequireToken, c.Results.Pepper, c.Now
+	c.Products.Metrics = c.Metrics
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
 	c.Lab.Login = c.Auth
 }

@@ -294,10 +294,12 @@ const (
 // Defines values for OpportunityWaitingCode.
 const (
 	OpportunityWaitingCodeAllBusy     OpportunityWaitingCode = "all-busy"
+	OpportunityWaitingCodeBehind      OpportunityWaitingCode = "behind"
 	OpportunityWaitingCodeLessThanNil OpportunityWaitingCode = "<nil>"
 	OpportunityWaitingCodeNoAgent     OpportunityWaitingCode = "no-agent"
 	OpportunityWaitingCodeNoneOnline  OpportunityWaitingCode = "none-online"
 	OpportunityWaitingCodeNotAsked    OpportunityWaitingCode = "not-asked"
+	OpportunityWaitingCodePaused      OpportunityWaitingCode = "paused"
 )
 
 // Defines values for OpportunityEventEventType.
@@ -312,6 +314,7 @@ const (
 	OpportunityEventEventTypeRELEASEDBYAGENT OpportunityEventEventType = "RELEASED_BY_AGENT"
 	OpportunityEventEventTypeRESULTPOSTED    OpportunityEventEventType = "RESULT_POSTED"
 	OpportunityEventEventTypeRESULTSTORED    OpportunityEventEventType = "RESULT_STORED"
+	OpportunityEventEventTypeTAKENBACK       OpportunityEventEventType = "TAKEN_BACK"
 )
 
 // Defines values for OpportunityState.
@@ -338,10 +341,12 @@ const (
 // Defines values for PickedOpportunityWaitingCode.
 const (
 	PickedOpportunityWaitingCodeAllBusy     PickedOpportunityWaitingCode = "all-busy"
+	PickedOpportunityWaitingCodeBehind      PickedOpportunityWaitingCode = "behind"
 	PickedOpportunityWaitingCodeLessThanNil PickedOpportunityWaitingCode = "<nil>"
 	PickedOpportunityWaitingCodeNoAgent     PickedOpportunityWaitingCode = "no-agent"
 	PickedOpportunityWaitingCodeNoneOnline  PickedOpportunityWaitingCode = "none-online"
 	PickedOpportunityWaitingCodeNotAsked    PickedOpportunityWaitingCode = "not-asked"
+	PickedOpportunityWaitingCodePaused      PickedOpportunityWaitingCode = "paused"
 )
 
 // Defines values for ProblemDetailIn.
@@ -527,7 +532,7 @@ type AdvertisementList struct {
 
 // Agent A program in a lab that fetches test opportunities and posts results.
 //
-// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}
+// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}
 type Agent struct {
 	AgentID    string                    `json:"agent_id"`
 	AgentGroup nullable.Nullable[string] `json:"agent_group"`
@@ -540,19 +545,25 @@ type Agent struct {
 	Mode       AgentMode                 `json:"mode"`
 	Comment    nullable.Nullable[string] `json:"comment"`
 
-	// State `silent` is an agent that holds nothing and was not heard of for a while.
+	// State `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 	State AgentState `json:"state"`
 
 	// Holding What it holds.
 	Holding    []HeldOpportunity `json:"holding"`
 	LastSeenAt EventTime         `json:"last_seen_at"`
 	CreatedAt  CreatedTime       `json:"created_at"`
+
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
+	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds"`
+
+	// Instance The machine that asked for work last and said which one it is.
+	Instance nullable.Nullable[string] `json:"instance"`
 }
 
-// AgentState `silent` is an agent that holds nothing and was not heard of for a while.
+// AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 type AgentState string
 
-// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}]}
+// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}]}
 type AgentList struct {
 	Agents []Agent `json:"agents"`
 }
@@ -594,6 +605,9 @@ type AgentRegistration struct {
 	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
 	Mode   *AgentMode        `json:"mode,omitempty"`
+
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
+	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds,omitempty"`
 }
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -1183,6 +1197,9 @@ type HealthStatus string
 // Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
 type Heartbeat struct {
 	Leases []HeartbeatLease `json:"leases"`
+
+	// Instance As in a pick.
+	Instance *string `json:"instance,omitempty"`
 }
 
 // HeartbeatAnswer Example: {"leases":[{"expires_at":"2016-01-04T20:59:03.185000+00:00","status":"ok","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
@@ -1459,6 +1476,25 @@ type JobList struct {
 	Messages []string `json:"messages,omitempty"`
 	Result   []Job    `json:"result"`
 	Skip     *int64   `json:"skip,omitempty"`
+}
+
+// KeptFile One of several files that came with a result.
+//
+// Example: {"bytes":90667,"media_type":"image/png","n":0,"name":"shot.png","read":false,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+type KeptFile struct {
+	// N Its number, from 0, in the order in which they came.
+	N int32 `json:"n"`
+
+	// Name As the agent called it.
+	Name string `json:"name"`
+
+	// MediaType As the agent said.
+	MediaType nullable.Nullable[string] `json:"media_type"`
+	Bytes     int64                     `json:"bytes"`
+	Sha256    string                    `json:"sha256"`
+
+	// Read Whether it is the one in `file`, of which single tests were read.
+	Read bool `json:"read"`
 }
 
 // KernelBuild One kernel built with one configuration.
@@ -3561,7 +3597,7 @@ type NewTestResultUpload struct {
 	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
-	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
+	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes. It may be given several times.
 	File openapi_types.File `json:"file"`
 }
 
@@ -3696,14 +3732,16 @@ type Opportunity struct {
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
 
-	// WaitingCode While it waits, why.
+	// WaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+	// pause, others stand before it, or nobody has asked yet.
 	WaitingCode nullable.Nullable[OpportunityWaitingCode] `json:"waiting_code"`
 
-	// WaitingReason While it waits, why, in words.
+	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
 }
 
-// OpportunityWaitingCode While it waits, why.
+// OpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+// pause, others stand before it, or nobody has asked yet.
 type OpportunityWaitingCode string
 
 // OpportunityCancel Why a test opportunity is cancelled.
@@ -3750,6 +3788,14 @@ type OpportunityList struct {
 	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
+// OpportunityPatch What to change of a test opportunity.
+//
+// Example: {"priority":90}
+type OpportunityPatch struct {
+	// Priority Higher is picked first.
+	Priority int32 `json:"priority"`
+}
+
 // OpportunityPick What an agent says when it asks for work. Every field is optional.
 //
 // Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
@@ -3762,6 +3808,9 @@ type OpportunityPick struct {
 
 	// WaitSeconds How long to wait when there is nothing. Default 0.
 	WaitSeconds *int32 `json:"wait_seconds,omitempty"`
+
+	// Instance Which machine the agent runs on, the same after a restart, such as the machine's id.
+	Instance *string `json:"instance,omitempty"`
 }
 
 // OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
@@ -3787,6 +3836,14 @@ type OpportunityRelease struct {
 //
 // Example: QUEUED
 type OpportunityState string
+
+// OpportunityTakeBack Why work is taken back from an agent.
+//
+// Example: {"reason":"the rack has no power"}
+type OpportunityTakeBack struct {
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
 
 // OptionalObjectID An id, or null.
 //
@@ -3892,15 +3949,17 @@ type PickedOpportunity struct {
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
 
-	// WaitingCode While it waits, why.
+	// WaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+	// pause, others stand before it, or nobody has asked yet.
 	WaitingCode nullable.Nullable[PickedOpportunityWaitingCode] `json:"waiting_code"`
 
-	// WaitingReason While it waits, why, in words.
+	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
 	Lease         Lease                     `json:"lease"`
 }
 
-// PickedOpportunityWaitingCode While it waits, why.
+// PickedOpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+// pause, others stand before it, or nobody has asked yet.
 type PickedOpportunityWaitingCode string
 
 // Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
@@ -5089,6 +5148,9 @@ type TestResult struct {
 
 	// File The file that came with the result; null when there is none.
 	File nullable.Nullable[ResultFile] `json:"file"`
+
+	// Files All files that came with the result, when there are several.
+	Files []KeptFile `json:"files,omitempty"`
 }
 
 // TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
@@ -5929,6 +5991,12 @@ type ListAgentsParams struct {
 
 	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteAgentParams defines parameters for DeleteAgent.
+type DeleteAgentParams struct {
+	// Force Take back what the agent holds.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
 }
 
 // PickOpportunityParams defines parameters for PickOpportunity.
@@ -6967,6 +7035,13 @@ type RetryOpportunityParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// TakeBackOpportunityParams defines parameters for TakeBackOpportunity.
+type TakeBackOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
 	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
@@ -7787,6 +7862,9 @@ type SendHeartbeatJSONRequestBody = Heartbeat
 // PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
 type PickOpportunityJSONRequestBody = OpportunityPick
 
+// TakeBackFromAgentJSONRequestBody defines body for TakeBackFromAgent for application/json ContentType.
+type TakeBackFromAgentJSONRequestBody = OpportunityTakeBack
+
 // RunBatchJSONRequestBody defines body for RunBatch for application/json ContentType.
 type RunBatchJSONRequestBody = Batch
 
@@ -7865,11 +7943,17 @@ type AdvertiseImageJSONRequestBody = ImageAdvertisement
 // AdvertiseSnapJSONRequestBody defines body for AdvertiseSnap for application/json ContentType.
 type AdvertiseSnapJSONRequestBody = SnapAdvertisement
 
+// UpdateOpportunityJSONRequestBody defines body for UpdateOpportunity for application/json ContentType.
+type UpdateOpportunityJSONRequestBody = OpportunityPatch
+
 // CancelOpportunityJSONRequestBody defines body for CancelOpportunity for application/json ContentType.
 type CancelOpportunityJSONRequestBody = OpportunityCancel
 
 // ReleaseOpportunityJSONRequestBody defines body for ReleaseOpportunity for application/json ContentType.
 type ReleaseOpportunityJSONRequestBody = OpportunityRelease
+
+// TakeBackOpportunityJSONRequestBody defines body for TakeBackOpportunity for application/json ContentType.
+type TakeBackOpportunityJSONRequestBody = OpportunityTakeBack
 
 // PostTestResultJSONRequestBody defines body for PostTestResult for application/json ContentType.
 type PostTestResultJSONRequestBody = NewTestResult
@@ -9106,10 +9190,10 @@ type ClientInterface interface {
 
 	// DeleteAgent Delete an agent
 	//
-	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
 	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
-	DeleteAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
@@ -9179,6 +9263,9 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
@@ -9191,10 +9278,31 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 	PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeBackFromAgentWithBody Take back everything that an agent holds
+	//
+	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+	TakeBackFromAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeBackFromAgent Take back everything that an agent holds
+	//
+	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+	TakeBackFromAgent(ctx context.Context, agentID AgentID, body TakeBackFromAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAudit Read the audit log
 	//
@@ -9601,6 +9709,9 @@ type ClientInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
+	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10221,6 +10332,26 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 	GetOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateOpportunityWithBody Change the priority of a test opportunity
+	//
+	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// those of the same priority stays. A final opportunity is 409 `already-final`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+	UpdateOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateOpportunity Change the priority of a test opportunity
+	//
+	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// those of the same priority stays. A final opportunity is 409 `already-final`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+	UpdateOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, body UpdateOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelOpportunityWithBody Cancel a test opportunity
 	//
 	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
@@ -10264,6 +10395,9 @@ type ClientInterface interface {
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -10274,6 +10408,9 @@ type ClientInterface interface {
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -10282,10 +10419,33 @@ type ClientInterface interface {
 	// RetryOpportunity Run a test opportunity again
 	//
 	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
-	// `not-final`, one whose test spec was deleted 409 `conflict`.
+	// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
+	// or ended it with `ERROR`.
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
 	RetryOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeBackOpportunityWithBody Take a test opportunity back from its agent
+	//
+	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+	TakeBackOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TakeBackOpportunity Take a test opportunity back from its agent
+	//
+	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+	TakeBackOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, body TakeBackOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTestResults Query test results
 	//
@@ -10303,7 +10463,8 @@ type ClientInterface interface {
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+	// in one of these formats. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10317,7 +10478,8 @@ type ClientInterface interface {
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+	// in one of these formats. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10330,6 +10492,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
 	GetTestResult(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResultFile Download one of the files of a result
+	//
+	// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
+	GetResultFile(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetResultRaw Download the file of a result
 	//
@@ -11707,11 +11876,11 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 
 // DeleteAgent Delete an agent
 //
-// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
 // Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
-func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteAgentRequest(c.Server, agentID)
+func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAgentRequest(c.Server, agentID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11860,6 +12029,9 @@ func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHe
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
@@ -11882,11 +12054,52 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPickOpportunityRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeBackFromAgentWithBody Take back everything that an agent holds
+//
+// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+func (c *Client) TakeBackFromAgentWithBody(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeBackFromAgentRequestWithBody(c.Server, agentID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeBackFromAgent Take back everything that an agent holds
+//
+// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+func (c *Client) TakeBackFromAgent(ctx context.Context, agentID AgentID, body TakeBackFromAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeBackFromAgentRequest(c.Server, agentID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12732,6 +12945,9 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
+// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14028,6 +14244,46 @@ func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOp
 	return c.Client.Do(req)
 }
 
+// UpdateOpportunityWithBody Change the priority of a test opportunity
+//
+// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// those of the same priority stays. A final opportunity is 409 `already-final`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+func (c *Client) UpdateOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOpportunityRequestWithBody(c.Server, productID, testOpportunityID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateOpportunity Change the priority of a test opportunity
+//
+// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// those of the same priority stays. A final opportunity is 409 `already-final`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+func (c *Client) UpdateOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, body UpdateOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateOpportunityRequest(c.Server, productID, testOpportunityID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CancelOpportunityWithBody Cancel a test opportunity
 //
 // From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
@@ -14111,6 +14367,9 @@ func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, 
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -14131,6 +14390,9 @@ func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID Produ
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -14149,11 +14411,54 @@ func (c *Client) ReleaseOpportunity(ctx context.Context, productID ProductID, te
 // RetryOpportunity Run a test opportunity again
 //
 // From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
-// `not-final`, one whose test spec was deleted 409 `conflict`.
+// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
+// or ended it with `ERROR`.
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
 func (c *Client) RetryOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryOpportunityRequest(c.Server, productID, testOpportunityID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeBackOpportunityWithBody Take a test opportunity back from its agent
+//
+// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+func (c *Client) TakeBackOpportunityWithBody(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeBackOpportunityRequestWithBody(c.Server, productID, testOpportunityID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TakeBackOpportunity Take a test opportunity back from its agent
+//
+// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+func (c *Client) TakeBackOpportunity(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, body TakeBackOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTakeBackOpportunityRequest(c.Server, productID, testOpportunityID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -14190,7 +14495,8 @@ func (c *Client) ListTestResults(ctx context.Context, productID ProductID, param
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+// in one of these formats. The same file twice, by name and content, is refused with 400.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14214,7 +14520,8 @@ func (c *Client) PostTestResultWithBody(ctx context.Context, productID ProductID
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+// in one of these formats. The same file twice, by name and content, is refused with 400.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14238,6 +14545,23 @@ func (c *Client) PostTestResult(ctx context.Context, productID ProductID, params
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
 func (c *Client) GetTestResult(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTestResultRequest(c.Server, productID, resultID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResultFile Download one of the files of a result
+//
+// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
+func (c *Client) GetResultFile(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResultFileRequest(c.Server, productID, resultID, n)
 	if err != nil {
 		return nil, err
 	}
@@ -17203,7 +17527,7 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 }
 
 // NewDeleteAgentRequest constructs an http.Request for the DeleteAgent method
-func NewDeleteAgentRequest(server string, agentID AgentID) (*http.Request, error) {
+func NewDeleteAgentRequest(server string, agentID AgentID, params *DeleteAgentParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -17226,6 +17550,33 @@ func NewDeleteAgentRequest(server string, agentID AgentID) (*http.Request, error
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
@@ -17469,6 +17820,53 @@ func NewPickOpportunityRequestWithBody(server string, agentID AgentID, params *P
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewTakeBackFromAgentRequest calls the generic TakeBackFromAgent builder with application/json body
+func NewTakeBackFromAgentRequest(server string, agentID AgentID, body TakeBackFromAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTakeBackFromAgentRequestWithBody(server, agentID, "application/json", bodyReader)
+}
+
+// NewTakeBackFromAgentRequestWithBody constructs an http.Request for the TakeBackFromAgent method, with any body, and a specified content type
+func NewTakeBackFromAgentRequestWithBody(server string, agentID AgentID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/take-back", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -24535,6 +24933,60 @@ func NewGetOpportunityRequest(server string, productID ProductID, testOpportunit
 	return req, nil
 }
 
+// NewUpdateOpportunityRequest calls the generic UpdateOpportunity builder with application/json body
+func NewUpdateOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, body UpdateOpportunityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateOpportunityRequestWithBody(server, productID, testOpportunityID, "application/json", bodyReader)
+}
+
+// NewUpdateOpportunityRequestWithBody constructs an http.Request for the UpdateOpportunity method, with any body, and a specified content type
+func NewUpdateOpportunityRequestWithBody(server string, productID ProductID, testOpportunityID OpportunityID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCancelOpportunityRequest calls the generic CancelOpportunity builder with application/json body
 func NewCancelOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *CancelOpportunityParams, body CancelOpportunityJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -24891,6 +25343,75 @@ func NewRetryOpportunityRequest(server string, productID ProductID, testOpportun
 	return req, nil
 }
 
+// NewTakeBackOpportunityRequest calls the generic TakeBackOpportunity builder with application/json body
+func NewTakeBackOpportunityRequest(server string, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, body TakeBackOpportunityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewTakeBackOpportunityRequestWithBody(server, productID, testOpportunityID, params, "application/json", bodyReader)
+}
+
+// NewTakeBackOpportunityRequestWithBody constructs an http.Request for the TakeBackOpportunity method, with any body, and a specified content type
+func NewTakeBackOpportunityRequestWithBody(server string, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "test_opportunity_id", testOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/opportunities/%s/take-back", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewListTestResultsRequest constructs an http.Request for the ListTestResults method
 func NewListTestResultsRequest(server string, productID ProductID, params *ListTestResultsParams) (*http.Request, error) {
 	var err error
@@ -25170,6 +25691,54 @@ func NewGetTestResultRequest(server string, productID ProductID, resultID TestRe
 	}
 
 	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetResultFileRequest constructs an http.Request for the GetResultFile method
+func NewGetResultFileRequest(server string, productID ProductID, resultID TestResultID, n int32) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "product_id", productID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "n", n, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/products/%s/tests/results/%s/files/%s", pathParam0, pathParam1, pathParam2)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -31999,12 +32568,12 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAgentWithResponse Delete an agent
 	//
-	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
+	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
-	DeleteAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error)
+	DeleteAgentWithResponse(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error)
 
 	// GetAgentWithResponse Read an agent
 	//
@@ -32076,6 +32645,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
@@ -32088,10 +32660,31 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
 	PickOpportunityWithResponse(ctx context.Context, agentID AgentID, params *PickOpportunityParams, body PickOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*PickOpportunityResp, error)
+
+	// TakeBackFromAgentWithBodyWithResponse Take back everything that an agent holds
+	//
+	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+	TakeBackFromAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TakeBackFromAgentResp, error)
+
+	// TakeBackFromAgentWithResponse Take back everything that an agent holds
+	//
+	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+	TakeBackFromAgentWithResponse(ctx context.Context, agentID AgentID, body TakeBackFromAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*TakeBackFromAgentResp, error)
 
 	// ListAuditWithResponse Read the audit log
 	//
@@ -32546,6 +33139,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
+	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33238,6 +33834,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `GetOpportunity` operationId).
 	GetOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, reqEditors ...RequestEditorFn) (*GetOpportunityResp, error)
 
+	// UpdateOpportunityWithBodyWithResponse Change the priority of a test opportunity
+	//
+	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// those of the same priority stays. A final opportunity is 409 `already-final`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+	UpdateOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOpportunityResp, error)
+
+	// UpdateOpportunityWithResponse Change the priority of a test opportunity
+	//
+	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// those of the same priority stays. A final opportunity is 409 `already-final`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+	UpdateOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, body UpdateOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOpportunityResp, error)
+
 	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 	//
 	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
@@ -33283,6 +33899,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -33293,6 +33912,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
+	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+	// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -33301,12 +33923,35 @@ type ClientWithResponsesInterface interface {
 	// RetryOpportunityWithResponse Run a test opportunity again
 	//
 	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
-	// `not-final`, one whose test spec was deleted 409 `conflict`.
+	// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
+	// or ended it with `ERROR`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry (the `RetryOpportunity` operationId).
 	RetryOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *RetryOpportunityParams, reqEditors ...RequestEditorFn) (*RetryOpportunityResp, error)
+
+	// TakeBackOpportunityWithBodyWithResponse Take a test opportunity back from its agent
+	//
+	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+	TakeBackOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TakeBackOpportunityResp, error)
+
+	// TakeBackOpportunityWithResponse Take a test opportunity back from its agent
+	//
+	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+	TakeBackOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, body TakeBackOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*TakeBackOpportunityResp, error)
 
 	// ListTestResultsWithResponse Query test results
 	//
@@ -33326,7 +33971,8 @@ type ClientWithResponsesInterface interface {
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+	// in one of these formats. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33340,7 +33986,8 @@ type ClientWithResponsesInterface interface {
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
 	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+	// in one of these formats. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33355,6 +34002,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id} (the `GetTestResult` operationId).
 	GetTestResultWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*GetTestResultResp, error)
+
+	// GetResultFileWithResponse Download one of the files of a result
+	//
+	// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
+	GetResultFileWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*GetResultFileResp, error)
 
 	// GetResultRawWithResponse Download the file of a result
 	//
@@ -35133,6 +35789,29 @@ func (r PickOpportunityResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r PickOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type TakeBackFromAgentResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Agent
+}
+
+// Status returns HTTPResponse.Status
+func (r TakeBackFromAgentResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TakeBackFromAgentResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -37540,6 +38219,29 @@ func (r GetOpportunityResp) StatusCode() int {
 	return 0
 }
 
+type UpdateOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Opportunity
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type CancelOpportunityResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -37661,6 +38363,29 @@ func (r RetryOpportunityResp) StatusCode() int {
 	return 0
 }
 
+type TakeBackOpportunityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Opportunity
+}
+
+// Status returns HTTPResponse.Status
+func (r TakeBackOpportunityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TakeBackOpportunityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
 type ListTestResultsResp200Headers struct {
 	Link        *string
@@ -37741,6 +38466,60 @@ func (r GetTestResultResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetTestResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetResultFileResp200Headers the declared response headers of an HTTP 200 response for GetResultFile
+type GetResultFileResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultFileResp206Headers the declared response headers of an HTTP 206 response for GetResultFile
+type GetResultFileResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetResultFileResp304Headers the declared response headers of an HTTP 304 response for GetResultFile
+type GetResultFileResp304Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type GetResultFileResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetResultFileResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetResultFileResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetResultFileResp304Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResultFileResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResultFileResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -40668,13 +41447,13 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 
 // DeleteAgentWithResponse Delete an agent
 //
-// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409.
+// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
-func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error) {
-	rsp, err := c.DeleteAgent(ctx, agentID, reqEditors...)
+func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*DeleteAgentResp, error) {
+	rsp, err := c.DeleteAgent(ctx, agentID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -40793,6 +41572,9 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, age
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
@@ -40811,6 +41593,9 @@ func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Co
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/agents/{agent_id}/pick (the `PickOpportunity` operationId).
@@ -40820,6 +41605,36 @@ func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, a
 		return nil, err
 	}
 	return ParsePickOpportunityResp(rsp)
+}
+
+// TakeBackFromAgentWithBodyWithResponse Take back everything that an agent holds
+//
+// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+func (c *ClientWithResponses) TakeBackFromAgentWithBodyWithResponse(ctx context.Context, agentID AgentID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TakeBackFromAgentResp, error) {
+	rsp, err := c.TakeBackFromAgentWithBody(ctx, agentID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeBackFromAgentResp(rsp)
+}
+
+// TakeBackFromAgentWithResponse Take back everything that an agent holds
+//
+// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/agents/{agent_id}/take-back (the `TakeBackFromAgent` operationId).
+func (c *ClientWithResponses) TakeBackFromAgentWithResponse(ctx context.Context, agentID AgentID, body TakeBackFromAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*TakeBackFromAgentResp, error) {
+	rsp, err := c.TakeBackFromAgent(ctx, agentID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeBackFromAgentResp(rsp)
 }
 
 // ListAuditWithResponse Read the audit log
@@ -41533,6 +42348,9 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
+// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42633,6 +43451,38 @@ func (c *ClientWithResponses) GetOpportunityWithResponse(ctx context.Context, pr
 	return ParseGetOpportunityResp(rsp)
 }
 
+// UpdateOpportunityWithBodyWithResponse Change the priority of a test opportunity
+//
+// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// those of the same priority stays. A final opportunity is 409 `already-final`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+func (c *ClientWithResponses) UpdateOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateOpportunityResp, error) {
+	rsp, err := c.UpdateOpportunityWithBody(ctx, productID, testOpportunityID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOpportunityResp(rsp)
+}
+
+// UpdateOpportunityWithResponse Change the priority of a test opportunity
+//
+// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// those of the same priority stays. A final opportunity is 409 `already-final`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id} (the `UpdateOpportunity` operationId).
+func (c *ClientWithResponses) UpdateOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, body UpdateOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateOpportunityResp, error) {
+	rsp, err := c.UpdateOpportunity(ctx, productID, testOpportunityID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateOpportunityResp(rsp)
+}
+
 // CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 //
 // From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
@@ -42702,6 +43552,9 @@ func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Conte
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -42718,6 +43571,9 @@ func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context
 // From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
+// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
+// attempt on, all agents wait for that pause, which doubles each time. Its length is a setting of the server.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/release (the `ReleaseOpportunity` operationId).
@@ -42732,7 +43588,8 @@ func (c *ClientWithResponses) ReleaseOpportunityWithResponse(ctx context.Context
 // RetryOpportunityWithResponse Run a test opportunity again
 //
 // From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
-// `not-final`, one whose test spec was deleted 409 `conflict`.
+// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
+// or ended it with `ERROR`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42743,6 +43600,40 @@ func (c *ClientWithResponses) RetryOpportunityWithResponse(ctx context.Context, 
 		return nil, err
 	}
 	return ParseRetryOpportunityResp(rsp)
+}
+
+// TakeBackOpportunityWithBodyWithResponse Take a test opportunity back from its agent
+//
+// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+func (c *ClientWithResponses) TakeBackOpportunityWithBodyWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*TakeBackOpportunityResp, error) {
+	rsp, err := c.TakeBackOpportunityWithBody(ctx, productID, testOpportunityID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeBackOpportunityResp(rsp)
+}
+
+// TakeBackOpportunityWithResponse Take a test opportunity back from its agent
+//
+// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
+// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back (the `TakeBackOpportunity` operationId).
+func (c *ClientWithResponses) TakeBackOpportunityWithResponse(ctx context.Context, productID ProductID, testOpportunityID OpportunityID, params *TakeBackOpportunityParams, body TakeBackOpportunityJSONRequestBody, reqEditors ...RequestEditorFn) (*TakeBackOpportunityResp, error) {
+	rsp, err := c.TakeBackOpportunity(ctx, productID, testOpportunityID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTakeBackOpportunityResp(rsp)
 }
 
 // ListTestResultsWithResponse Query test results
@@ -42769,7 +43660,8 @@ func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, p
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+// in one of these formats. The same file twice, by name and content, is refused with 400.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42789,7 +43681,8 @@ func (c *ClientWithResponses) PostTestResultWithBodyWithResponse(ctx context.Con
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
 // As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result.
+// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
+// in one of these formats. The same file twice, by name and content, is refused with 400.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42815,6 +43708,21 @@ func (c *ClientWithResponses) GetTestResultWithResponse(ctx context.Context, pro
 		return nil, err
 	}
 	return ParseGetTestResultResp(rsp)
+}
+
+// GetResultFileWithResponse Download one of the files of a result
+//
+// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
+func (c *ClientWithResponses) GetResultFileWithResponse(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*GetResultFileResp, error) {
+	rsp, err := c.GetResultFile(ctx, productID, resultID, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResultFileResp(rsp)
 }
 
 // GetResultRawWithResponse Download the file of a result
@@ -45582,6 +46490,32 @@ func ParsePickOpportunityResp(rsp *http.Response) (*PickOpportunityResp, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTakeBackFromAgentResp parses an HTTP response from a TakeBackFromAgentWithResponse call
+func ParseTakeBackFromAgentResp(rsp *http.Response) (*TakeBackFromAgentResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TakeBackFromAgentResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Agent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil
@@ -48740,6 +49674,32 @@ func ParseGetOpportunityResp(rsp *http.Response) (*GetOpportunityResp, error) {
 	return response, nil
 }
 
+// ParseUpdateOpportunityResp parses an HTTP response from a UpdateOpportunityWithResponse call
+func ParseUpdateOpportunityResp(rsp *http.Response) (*UpdateOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Opportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseCancelOpportunityResp parses an HTTP response from a CancelOpportunityWithResponse call
 func ParseCancelOpportunityResp(rsp *http.Response) (*CancelOpportunityResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -48880,6 +49840,32 @@ func ParseRetryOpportunityResp(rsp *http.Response) (*RetryOpportunityResp, error
 	return response, nil
 }
 
+// ParseTakeBackOpportunityResp parses an HTTP response from a TakeBackOpportunityWithResponse call
+func ParseTakeBackOpportunityResp(rsp *http.Response) (*TakeBackOpportunityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TakeBackOpportunityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Opportunity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListTestResultsResp parses an HTTP response from a ListTestResultsWithResponse call
 func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -48993,6 +49979,139 @@ func ParseGetTestResultResp(rsp *http.Response) (*GetTestResultResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetResultFileResp parses an HTTP response from a GetResultFileWithResponse call
+func ParseGetResultFileResp(rsp *http.Response) (*GetResultFileResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResultFileResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetResultFileResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetResultFileResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetResultFileResp304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

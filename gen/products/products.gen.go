@@ -61,10 +61,12 @@ const (
 // Defines values for OpportunityWaitingCode.
 const (
 	OpportunityWaitingCodeAllBusy     OpportunityWaitingCode = "all-busy"
+	OpportunityWaitingCodeBehind      OpportunityWaitingCode = "behind"
 	OpportunityWaitingCodeLessThanNil OpportunityWaitingCode = "<nil>"
 	OpportunityWaitingCodeNoAgent     OpportunityWaitingCode = "no-agent"
 	OpportunityWaitingCodeNoneOnline  OpportunityWaitingCode = "none-online"
 	OpportunityWaitingCodeNotAsked    OpportunityWaitingCode = "not-asked"
+	OpportunityWaitingCodePaused      OpportunityWaitingCode = "paused"
 )
 
 // Defines values for OpportunityEventEventType.
@@ -79,6 +81,7 @@ const (
 	OpportunityEventEventTypeRELEASEDBYAGENT OpportunityEventEventType = "RELEASED_BY_AGENT"
 	OpportunityEventEventTypeRESULTPOSTED    OpportunityEventEventType = "RESULT_POSTED"
 	OpportunityEventEventTypeRESULTSTORED    OpportunityEventEventType = "RESULT_STORED"
+	OpportunityEventEventTypeTAKENBACK       OpportunityEventEventType = "TAKEN_BACK"
 )
 
 // Defines values for OpportunityState.
@@ -105,10 +108,12 @@ const (
 // Defines values for PickedOpportunityWaitingCode.
 const (
 	PickedOpportunityWaitingCodeAllBusy     PickedOpportunityWaitingCode = "all-busy"
+	PickedOpportunityWaitingCodeBehind      PickedOpportunityWaitingCode = "behind"
 	PickedOpportunityWaitingCodeLessThanNil PickedOpportunityWaitingCode = "<nil>"
 	PickedOpportunityWaitingCodeNoAgent     PickedOpportunityWaitingCode = "no-agent"
 	PickedOpportunityWaitingCodeNoneOnline  PickedOpportunityWaitingCode = "none-online"
 	PickedOpportunityWaitingCodeNotAsked    PickedOpportunityWaitingCode = "not-asked"
+	PickedOpportunityWaitingCodePaused      PickedOpportunityWaitingCode = "paused"
 )
 
 // Defines values for ResultFileFormat.
@@ -170,7 +175,7 @@ type AdvertisementList struct {
 
 // Agent A program in a lab that fetches test opportunities and posts results.
 //
-// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}
+// Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}
 type Agent struct {
 	AgentID    string                    `json:"agent_id"`
 	AgentGroup nullable.Nullable[string] `json:"agent_group"`
@@ -183,19 +188,25 @@ type Agent struct {
 	Mode       AgentMode                 `json:"mode"`
 	Comment    nullable.Nullable[string] `json:"comment"`
 
-	// State `silent` is an agent that holds nothing and was not heard of for a while.
+	// State `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 	State AgentState `json:"state"`
 
 	// Holding What it holds.
 	Holding    []HeldOpportunity `json:"holding"`
 	LastSeenAt EventTime         `json:"last_seen_at"`
 	CreatedAt  CreatedTime       `json:"created_at"`
+
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
+	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds"`
+
+	// Instance The machine that asked for work last and said which one it is.
+	Instance nullable.Nullable[string] `json:"instance"`
 }
 
-// AgentState `silent` is an agent that holds nothing and was not heard of for a while.
+// AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 type AgentState string
 
-// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"state":"busy"}]}
+// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}]}
 type AgentList struct {
 	Agents []Agent `json:"agents"`
 }
@@ -237,6 +248,9 @@ type AgentRegistration struct {
 	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
 	Mode   *AgentMode        `json:"mode,omitempty"`
+
+	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
+	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds,omitempty"`
 }
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -430,6 +444,9 @@ type GoldMasterPatch struct {
 // Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
 type Heartbeat struct {
 	Leases []HeartbeatLease `json:"leases"`
+
+	// Instance As in a pick.
+	Instance *string `json:"instance,omitempty"`
 }
 
 // HeartbeatAnswer Example: {"leases":[{"expires_at":"2016-01-04T20:59:03.185000+00:00","status":"ok","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
@@ -477,6 +494,25 @@ type ImageAdvertisement struct {
 
 	// Release Make nothing unless this is the product's release.
 	Release *string `json:"release,omitempty"`
+}
+
+// KeptFile One of several files that came with a result.
+//
+// Example: {"bytes":90667,"media_type":"image/png","n":0,"name":"shot.png","read":false,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+type KeptFile struct {
+	// N Its number, from 0, in the order in which they came.
+	N int32 `json:"n"`
+
+	// Name As the agent called it.
+	Name string `json:"name"`
+
+	// MediaType As the agent said.
+	MediaType nullable.Nullable[string] `json:"media_type"`
+	Bytes     int64                     `json:"bytes"`
+	Sha256    string                    `json:"sha256"`
+
+	// Read Whether it is the one in `file`, of which single tests were read.
+	Read bool `json:"read"`
 }
 
 // Lease The right of one agent to run a test opportunity.
@@ -552,7 +588,7 @@ type NewTestResultUpload struct {
 	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
-	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes.
+	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes. It may be given several times.
 	File openapi_types.File `json:"file"`
 }
 
@@ -649,14 +685,16 @@ type Opportunity struct {
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
 
-	// WaitingCode While it waits, why.
+	// WaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+	// pause, others stand before it, or nobody has asked yet.
 	WaitingCode nullable.Nullable[OpportunityWaitingCode] `json:"waiting_code"`
 
-	// WaitingReason While it waits, why, in words.
+	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
 }
 
-// OpportunityWaitingCode While it waits, why.
+// OpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+// pause, others stand before it, or nobody has asked yet.
 type OpportunityWaitingCode string
 
 // OpportunityCancel Why a test opportunity is cancelled.
@@ -703,6 +741,14 @@ type OpportunityList struct {
 	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
+// OpportunityPatch What to change of a test opportunity.
+//
+// Example: {"priority":90}
+type OpportunityPatch struct {
+	// Priority Higher is picked first.
+	Priority int32 `json:"priority"`
+}
+
 // OpportunityPick What an agent says when it asks for work. Every field is optional.
 //
 // Example: {"holding":[],"lease_seconds":14400,"wait_seconds":30}
@@ -715,6 +761,9 @@ type OpportunityPick struct {
 
 	// WaitSeconds How long to wait when there is nothing. Default 0.
 	WaitSeconds *int32 `json:"wait_seconds,omitempty"`
+
+	// Instance Which machine the agent runs on, the same after a restart, such as the machine's id.
+	Instance *string `json:"instance,omitempty"`
 }
 
 // OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
@@ -740,6 +789,14 @@ type OpportunityRelease struct {
 //
 // Example: QUEUED
 type OpportunityState string
+
+// OpportunityTakeBack Why work is taken back from an agent.
+//
+// Example: {"reason":"the rack has no power"}
+type OpportunityTakeBack struct {
+	// Reason For people.
+	Reason *string `json:"reason,omitempty"`
+}
 
 // Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
 // only skipped ones, `empty` none was run.
@@ -807,15 +864,17 @@ type PickedOpportunity struct {
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
 
-	// WaitingCode While it waits, why.
+	// WaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+	// pause, others stand before it, or nobody has asked yet.
 	WaitingCode nullable.Nullable[PickedOpportunityWaitingCode] `json:"waiting_code"`
 
-	// WaitingReason While it waits, why, in words.
+	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
 	Lease         Lease                     `json:"lease"`
 }
 
-// PickedOpportunityWaitingCode While it waits, why.
+// PickedOpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
+// pause, others stand before it, or nobody has asked yet.
 type PickedOpportunityWaitingCode string
 
 // Product A product.
@@ -1004,6 +1063,9 @@ type TestResult struct {
 
 	// File The file that came with the result; null when there is none.
 	File nullable.Nullable[ResultFile] `json:"file"`
+
+	// Files All files that came with the result, when there are several.
+	Files []KeptFile `json:"files,omitempty"`
 }
 
 // TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
@@ -1221,6 +1283,12 @@ type ListAgentsParams struct {
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// DeleteAgentParams defines parameters for DeleteAgent.
+type DeleteAgentParams struct {
+	// Force Take back what the agent holds.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+}
+
 // PickOpportunityParams defines parameters for PickOpportunity.
 type PickOpportunityParams struct {
 	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
@@ -1430,6 +1498,13 @@ type RetryOpportunityParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// TakeBackOpportunityParams defines parameters for TakeBackOpportunity.
+type TakeBackOpportunityParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
 	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
@@ -1563,6 +1638,9 @@ type SendHeartbeatJSONRequestBody = Heartbeat
 // PickOpportunityJSONRequestBody defines body for PickOpportunity for application/json ContentType.
 type PickOpportunityJSONRequestBody = OpportunityPick
 
+// TakeBackFromAgentJSONRequestBody defines body for TakeBackFromAgent for application/json ContentType.
+type TakeBackFromAgentJSONRequestBody = OpportunityTakeBack
+
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = NewProduct
 
@@ -1584,11 +1662,17 @@ type AdvertiseImageJSONRequestBody = ImageAdvertisement
 // AdvertiseSnapJSONRequestBody defines body for AdvertiseSnap for application/json ContentType.
 type AdvertiseSnapJSONRequestBody = SnapAdvertisement
 
+// UpdateOpportunityJSONRequestBody defines body for UpdateOpportunity for application/json ContentType.
+type UpdateOpportunityJSONRequestBody = OpportunityPatch
+
 // CancelOpportunityJSONRequestBody defines body for CancelOpportunity for application/json ContentType.
 type CancelOpportunityJSONRequestBody = OpportunityCancel
 
 // ReleaseOpportunityJSONRequestBody defines body for ReleaseOpportunity for application/json ContentType.
 type ReleaseOpportunityJSONRequestBody = OpportunityRelease
+
+// TakeBackOpportunityJSONRequestBody defines body for TakeBackOpportunity for application/json ContentType.
+type TakeBackOpportunityJSONRequestBody = OpportunityTakeBack
 
 // PostTestResultJSONRequestBody defines body for PostTestResult for application/json ContentType.
 type PostTestResultJSONRequestBody = NewTestResult
@@ -1621,7 +1705,7 @@ type ServerInterface interface {
 	ListAgents(ctx echo.Context, params ListAgentsParams) error
 	// DeleteAgent Delete an agent
 	// (DELETE /v1/agents/{agent_id})
-	DeleteAgent(ctx echo.Context, agentID AgentID) error
+	DeleteAgent(ctx echo.Context, agentID AgentID, params DeleteAgentParams) error
 	// GetAgent Read an agent
 	// (GET /v1/agents/{agent_id})
 	GetAgent(ctx echo.Context, agentID AgentID) error
@@ -1637,6 +1721,9 @@ type ServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx echo.Context, agentID AgentID, params PickOpportunityParams) error
+	// TakeBackFromAgent Take back everything that an agent holds
+	// (POST /v1/agents/{agent_id}/take-back)
+	TakeBackFromAgent(ctx echo.Context, agentID AgentID) error
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
@@ -1701,6 +1788,9 @@ type ServerInterface interface {
 	// GetOpportunity Read a test opportunity
 	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
 	GetOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error
+	// UpdateOpportunity Change the priority of a test opportunity
+	// (PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	UpdateOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error
 	// CancelOpportunity Cancel a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
 	CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error
@@ -1716,6 +1806,9 @@ type ServerInterface interface {
 	// RetryOpportunity Run a test opportunity again
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
 	RetryOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params RetryOpportunityParams) error
+	// TakeBackOpportunity Take a test opportunity back from its agent
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back)
+	TakeBackOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params TakeBackOpportunityParams) error
 	// ListTestResults Query test results
 	// (GET /v1/products/{product_id}/tests/results)
 	ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error
@@ -1725,6 +1818,9 @@ type ServerInterface interface {
 	// GetTestResult Read a test result
 	// (GET /v1/products/{product_id}/tests/results/{result_id})
 	GetTestResult(ctx echo.Context, productID ProductID, resultID TestResultID) error
+	// GetResultFile Download one of the files of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/files/{n})
+	GetResultFile(ctx echo.Context, productID ProductID, resultID TestResultID, n int32) error
 	// GetResultRaw Download the file of a result
 	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
 	GetResultRaw(ctx echo.Context, productID ProductID, resultID TestResultID) error
@@ -1846,8 +1942,17 @@ func (w *ServerInterfaceWrapper) DeleteAgent(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAgentParams
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", ctx.QueryParams(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter force: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DeleteAgent(ctx, agentID)
+	err = w.Handler.DeleteAgent(ctx, agentID, params)
 	return err
 }
 
@@ -1948,6 +2053,22 @@ func (w *ServerInterfaceWrapper) PickOpportunity(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.PickOpportunity(ctx, agentID, params)
+	return err
+}
+
+// TakeBackFromAgent converts echo context to params.
+func (w *ServerInterfaceWrapper) TakeBackFromAgent(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", ctx.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TakeBackFromAgent(ctx, agentID)
 	return err
 }
 
@@ -2646,6 +2767,30 @@ func (w *ServerInterfaceWrapper) GetOpportunity(ctx echo.Context) error {
 	return err
 }
 
+// UpdateOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateOpportunity(ctx, productID, testOpportunityID)
+	return err
+}
+
 // CancelOpportunity converts echo context to params.
 func (w *ServerInterfaceWrapper) CancelOpportunity(ctx echo.Context) error {
 	var err error
@@ -2880,6 +3025,50 @@ func (w *ServerInterfaceWrapper) RetryOpportunity(ctx echo.Context) error {
 	return err
 }
 
+// TakeBackOpportunity converts echo context to params.
+func (w *ServerInterfaceWrapper) TakeBackOpportunity(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "test_opportunity_id" -------------
+	var testOpportunityID OpportunityID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_opportunity_id", ctx.Param("test_opportunity_id"), &testOpportunityID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TakeBackOpportunityParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TakeBackOpportunity(ctx, productID, testOpportunityID, params)
+	return err
+}
+
 // ListTestResults converts echo context to params.
 func (w *ServerInterfaceWrapper) ListTestResults(ctx echo.Context) error {
 	var err error
@@ -3039,6 +3228,38 @@ func (w *ServerInterfaceWrapper) GetTestResult(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTestResult(ctx, productID, resultID)
+	return err
+}
+
+// GetResultFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetResultFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "product_id" -------------
+	var productID ProductID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "product_id", ctx.Param("product_id"), &productID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter product_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID TestResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n int32
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetResultFile(ctx, productID, resultID, n)
 	return err
 }
 
@@ -3643,6 +3864,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PUT(options.BaseURL+"/v1/agents/:agent_id", wrapper.RegisterAgent, options.OperationMiddlewares["registerAgent"]...)
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/heartbeat", wrapper.SendHeartbeat, options.OperationMiddlewares["sendHeartbeat"]...)
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/pick", wrapper.PickOpportunity, options.OperationMiddlewares["pickOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/take-back", wrapper.TakeBackFromAgent, options.OperationMiddlewares["takeBackFromAgent"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
@@ -3663,14 +3885,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/events", wrapper.ListTestEvents, options.OperationMiddlewares["listTestEvents"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities", wrapper.ListOpportunities, options.OperationMiddlewares["listOpportunities"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id", wrapper.GetOpportunity, options.OperationMiddlewares["getOpportunity"]...)
+	router.PATCH(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id", wrapper.UpdateOpportunity, options.OperationMiddlewares["updateOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/cancel", wrapper.CancelOpportunity, options.OperationMiddlewares["cancelOpportunity"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.GetOutput, options.OperationMiddlewares["getOutput"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/output", wrapper.AppendOutput, options.OperationMiddlewares["appendOutput"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/release", wrapper.ReleaseOpportunity, options.OperationMiddlewares["releaseOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/retry", wrapper.RetryOpportunity, options.OperationMiddlewares["retryOpportunity"]...)
+	router.POST(options.BaseURL+"/v1/products/:product_id/tests/opportunities/:test_opportunity_id/take-back", wrapper.TakeBackOpportunity, options.OperationMiddlewares["takeBackOpportunity"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.ListTestResults, options.OperationMiddlewares["listTestResults"]...)
 	router.POST(options.BaseURL+"/v1/products/:product_id/tests/results", wrapper.PostTestResult, options.OperationMiddlewares["postTestResult"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id", wrapper.GetTestResult, options.OperationMiddlewares["getTestResult"]...)
+	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/files/:n", wrapper.GetResultFile, options.OperationMiddlewares["getResultFile"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/raw", wrapper.GetResultRaw, options.OperationMiddlewares["getResultRaw"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests", wrapper.ListResultTests, options.OperationMiddlewares["listResultTests"]...)
 	router.GET(options.BaseURL+"/v1/products/:product_id/tests/results/:result_id/tests/:n", wrapper.GetResultTest, options.OperationMiddlewares["getResultTest"]...)
@@ -3715,6 +3940,7 @@ type ListAgentsRequestObject struct {
 // DeleteAgentRequestObject is what a request of DeleteAgent says.
 type DeleteAgentRequestObject struct {
 	AgentID AgentID `json:"agent_id"`
+	Params  DeleteAgentParams
 }
 
 // GetAgentRequestObject is what a request of GetAgent says.
@@ -3745,6 +3971,12 @@ type PickOpportunityRequestObject struct {
 	AgentID AgentID `json:"agent_id"`
 	Params  PickOpportunityParams
 	Body    *PickOpportunityJSONRequestBody
+}
+
+// TakeBackFromAgentRequestObject is what a request of TakeBackFromAgent says.
+type TakeBackFromAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Body    *TakeBackFromAgentJSONRequestBody
 }
 
 // ListEventsRequestObject is what a request of ListEvents says.
@@ -3866,6 +4098,13 @@ type GetOpportunityRequestObject struct {
 	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
 }
 
+// UpdateOpportunityRequestObject is what a request of UpdateOpportunity says.
+type UpdateOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Body              *UpdateOpportunityJSONRequestBody
+}
+
 // CancelOpportunityRequestObject is what a request of CancelOpportunity says.
 type CancelOpportunityRequestObject struct {
 	ProductID         ProductID     `json:"product_id"`
@@ -3904,6 +4143,14 @@ type RetryOpportunityRequestObject struct {
 	Params            RetryOpportunityParams
 }
 
+// TakeBackOpportunityRequestObject is what a request of TakeBackOpportunity says.
+type TakeBackOpportunityRequestObject struct {
+	ProductID         ProductID     `json:"product_id"`
+	TestOpportunityID OpportunityID `json:"test_opportunity_id"`
+	Params            TakeBackOpportunityParams
+	Body              *TakeBackOpportunityJSONRequestBody
+}
+
 // ListTestResultsRequestObject is what a request of ListTestResults says.
 type ListTestResultsRequestObject struct {
 	ProductID ProductID `json:"product_id"`
@@ -3922,6 +4169,13 @@ type PostTestResultRequestObject struct {
 type GetTestResultRequestObject struct {
 	ProductID ProductID    `json:"product_id"`
 	ResultID  TestResultID `json:"result_id"`
+}
+
+// GetResultFileRequestObject is what a request of GetResultFile says.
+type GetResultFileRequestObject struct {
+	ProductID ProductID    `json:"product_id"`
+	ResultID  TestResultID `json:"result_id"`
+	N         int32        `json:"n"`
 }
 
 // GetResultRawRequestObject is what a request of GetResultRaw says.
@@ -4066,6 +4320,9 @@ type StrictServerInterface interface {
 	// PickOpportunity Ask for work
 	// (POST /v1/agents/{agent_id}/pick)
 	PickOpportunity(ctx context.Context, request PickOpportunityRequestObject) (Response, error)
+	// TakeBackFromAgent Take back everything that an agent holds
+	// (POST /v1/agents/{agent_id}/take-back)
+	TakeBackFromAgent(ctx context.Context, request TakeBackFromAgentRequestObject) (Response, error)
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (Response, error)
@@ -4130,6 +4387,9 @@ type StrictServerInterface interface {
 	// GetOpportunity Read a test opportunity
 	// (GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
 	GetOpportunity(ctx context.Context, request GetOpportunityRequestObject) (Response, error)
+	// UpdateOpportunity Change the priority of a test opportunity
+	// (PATCH /v1/products/{product_id}/tests/opportunities/{test_opportunity_id})
+	UpdateOpportunity(ctx context.Context, request UpdateOpportunityRequestObject) (Response, error)
 	// CancelOpportunity Cancel a test opportunity
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/cancel)
 	CancelOpportunity(ctx context.Context, request CancelOpportunityRequestObject) (Response, error)
@@ -4145,6 +4405,9 @@ type StrictServerInterface interface {
 	// RetryOpportunity Run a test opportunity again
 	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/retry)
 	RetryOpportunity(ctx context.Context, request RetryOpportunityRequestObject) (Response, error)
+	// TakeBackOpportunity Take a test opportunity back from its agent
+	// (POST /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/take-back)
+	TakeBackOpportunity(ctx context.Context, request TakeBackOpportunityRequestObject) (Response, error)
 	// ListTestResults Query test results
 	// (GET /v1/products/{product_id}/tests/results)
 	ListTestResults(ctx context.Context, request ListTestResultsRequestObject) (Response, error)
@@ -4154,6 +4417,9 @@ type StrictServerInterface interface {
 	// GetTestResult Read a test result
 	// (GET /v1/products/{product_id}/tests/results/{result_id})
 	GetTestResult(ctx context.Context, request GetTestResultRequestObject) (Response, error)
+	// GetResultFile Download one of the files of a result
+	// (GET /v1/products/{product_id}/tests/results/{result_id}/files/{n})
+	GetResultFile(ctx context.Context, request GetResultFileRequestObject) (Response, error)
 	// GetResultRaw Download the file of a result
 	// (GET /v1/products/{product_id}/tests/results/{result_id}/raw)
 	GetResultRaw(ctx context.Context, request GetResultRawRequestObject) (Response, error)
@@ -4237,9 +4503,10 @@ func (sh *strictHandler) ListAgents(ctx echo.Context, params ListAgentsParams) e
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) DeleteAgent(ctx echo.Context, agentID AgentID) error {
+func (sh *strictHandler) DeleteAgent(ctx echo.Context, agentID AgentID, params DeleteAgentParams) error {
 	var request DeleteAgentRequestObject
 	request.AgentID = agentID
+	request.Params = params
 	response, err := sh.ssi.DeleteAgent(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
@@ -4306,6 +4573,21 @@ func (sh *strictHandler) PickOpportunity(ctx echo.Context, agentID AgentID, para
 	}
 
 	response, err := sh.ssi.PickOpportunity(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) TakeBackFromAgent(ctx echo.Context, agentID AgentID) error {
+	var request TakeBackFromAgentRequestObject
+	request.AgentID = agentID
+
+	var body TakeBackFromAgentJSONRequestBody
+	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {
+		request.Body = &body
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+
+	response, err := sh.ssi.TakeBackFromAgent(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 
@@ -4510,6 +4792,21 @@ func (sh *strictHandler) GetOpportunity(ctx echo.Context, productID ProductID, t
 	return answer(ctx, response, err)
 }
 
+func (sh *strictHandler) UpdateOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID) error {
+	var request UpdateOpportunityRequestObject
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+
+	var body UpdateOpportunityJSONRequestBody
+	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {
+		return err
+	}
+	request.Body = &body
+
+	response, err := sh.ssi.UpdateOpportunity(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) CancelOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params CancelOpportunityParams) error {
 	var request CancelOpportunityRequestObject
 	request.ProductID = productID
@@ -4573,6 +4870,23 @@ func (sh *strictHandler) RetryOpportunity(ctx echo.Context, productID ProductID,
 	return answer(ctx, response, err)
 }
 
+func (sh *strictHandler) TakeBackOpportunity(ctx echo.Context, productID ProductID, testOpportunityID OpportunityID, params TakeBackOpportunityParams) error {
+	var request TakeBackOpportunityRequestObject
+	request.ProductID = productID
+	request.TestOpportunityID = testOpportunityID
+	request.Params = params
+
+	var body TakeBackOpportunityJSONRequestBody
+	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {
+		request.Body = &body
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+
+	response, err := sh.ssi.TakeBackOpportunity(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) ListTestResults(ctx echo.Context, productID ProductID, params ListTestResultsParams) error {
 	var request ListTestResultsRequestObject
 	request.ProductID = productID
@@ -4608,6 +4922,15 @@ func (sh *strictHandler) GetTestResult(ctx echo.Context, productID ProductID, re
 	request.ProductID = productID
 	request.ResultID = resultID
 	response, err := sh.ssi.GetTestResult(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) GetResultFile(ctx echo.Context, productID ProductID, resultID TestResultID, n int32) error {
+	var request GetResultFileRequestObject
+	request.ProductID = productID
+	request.ResultID = resultID
+	request.N = n
+	response, err := sh.ssi.GetResultFile(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -61,7 +62,18 @@ func (h *Handler) RegisterAgent(ctx context.Context, req productsapi.RegisterAge
 	if err := checkAgentTexts(req.AgentID, req.Body); err != nil {
 		return nil, err
 	}
-	a, isNew, err := h.store.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error { return fillAgent(a, req.Body) })
+	var a *productstore.Agent
+	var isNew, wasSilent bool
+	err := h.store.InTx(ctx, func(tx *productstore.Store) (err error) {
+		a, isNew, err = tx.PutAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error {
+			wasSilent = a.SilentAt != nil
+			return fillAgent(a, req.Body)
+		})
+		if err != nil || !wasSilent {
+			return err
+		}
+		return tellOf(ctx, tx, a, agentBack, "")
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +115,11 @@ func fillAgent(a *productstore.Agent, in *productsapi.AgentRegistration) error {
 	}
 	a.Platform, a.AgentGroup, a.Revno = fromNullable(in.Platform), fromNullable(in.AgentGroup), fromNullable(in.AgentRevno)
 	a.Capacity, a.Releases, a.Labels = int64(or(in.Capacity, 1)), in.Releases, text
+	a.SilenceUS = nil
+	if seconds := fromNullable(in.SilenceSeconds); seconds != nil {
+		us := *seconds * time.Second.Microseconds()
+		a.SilenceUS = &us
+	}
 	a.Products = each(in.Products, func(id *uuid.UUID) string { return id.String() })
 	switch {
 	case in.Mode != nil:
@@ -132,9 +149,17 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 	return h.agentAnswer(ctx, http.StatusOK, a)
 }
 
-// DeleteAgent deletes an agent that holds nothing.
+// DeleteAgent deletes an agent that holds nothing, or one from which everything is
+// taken back.
 func (h *Handler) DeleteAgent(ctx context.Context, req productsapi.DeleteAgentRequestObject) (productsapi.Response, error) {
-	err := h.store.DeleteAgent(ctx, tenantOf(ctx), req.AgentID)
+	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
+		if or(req.Params.Force, false) {
+			if _, err := h.takeBackAll(ctx, tx, req.AgentID, "the agent was deleted"); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteAgent(ctx, tenantOf(ctx), req.AgentID)
+	})
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("agent %s holds test opportunities", req.AgentID).Because(err)
 	}
@@ -144,12 +169,52 @@ func (h *Handler) DeleteAgent(ctx context.Context, req productsapi.DeleteAgentRe
 	return call.NoContent(), nil
 }
 
+// TakeBackFromAgent ends all leases of an agent.
+func (h *Handler) TakeBackFromAgent(ctx context.Context, req productsapi.TakeBackFromAgentRequestObject) (productsapi.Response, error) {
+	reason, err := takeBackReason(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	var a *productstore.Agent
+	err = h.store.InTx(ctx, func(tx *productstore.Store) (err error) {
+		a, err = h.takeBackAll(ctx, tx, req.AgentID, reason)
+		return err
+	})
+	if err != nil {
+		return nil, notFound(err, "agent", req.AgentID)
+	}
+	return h.agentAnswer(ctx, http.StatusOK, a)
+}
+
+// takeBackAll takes back what an agent holds. The agent is locked, so that it picks
+// nothing meanwhile.
+func (h *Handler) takeBackAll(ctx context.Context, tx *productstore.Store, id, reason string) (*productstore.Agent, error) {
+	a, err := tx.LockAgent(tenantOf(ctx), id)
+	if err != nil {
+		return nil, err
+	}
+	held, err := tx.LockHeldBy(a.Tenant, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range held {
+		if err := h.change(ctx, tx, &held[i], nil, takeBack(reason)); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
 func (h *Handler) agentToAPI(a *productstore.Agent, held []productstore.Lease) productsapi.Agent {
 	out := productsapi.Agent{
 		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
 		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
 		Mode: productsapi.AgentMode(a.Mode), Comment: orNull(a.Comment), State: "idle",
 		Holding: each(held, heldToAPI), LastSeenAt: dates.FormatEvent(a.LastSeenAt), CreatedAt: dates.FormatCreated(a.CreatedAt),
+		SilenceSeconds: orNull[int64](nil), Instance: orNull(a.Instance),
+	}
+	if a.SilenceUS != nil {
+		out.SilenceSeconds.Set(*a.SilenceUS / time.Second.Microseconds())
 	}
 	_ = json.Unmarshal(a.Labels, &out.Labels) // we wrote it
 	for _, text := range a.Products {
@@ -158,10 +223,10 @@ func (h *Handler) agentToAPI(a *productstore.Agent, held []productstore.Lease) p
 		}
 	}
 	switch {
+	case waitingAgent(a, len(held)).Silent(h.store.Now(), h.config.AgentSilence):
+		out.State = "silent"
 	case len(held) > 0:
 		out.State = "busy"
-	case h.store.Now().Sub(a.LastSeenAt) > waiting.DefaultSilence:
-		out.State = "silent"
 	}
 	return out
 }

@@ -17,7 +17,7 @@ const (
 )
 
 // Background ends what is due until ctx ends: leases, waits and cancels that are
-// over; and it sends events to webhooks. Any number of replicas may run it at once.
+// over; it finds agents that went silent; and it sends events to webhooks. Any number of replicas may run it at once.
 func (h *Handler) Background(ctx context.Context) {
 	var webhooks sync.WaitGroup
 	webhooks.Go(func() { h.deliver(ctx) })
@@ -28,6 +28,9 @@ func (h *Handler) Background(ctx context.Context) {
 	for {
 		if err := h.Sweep(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of opportunities", "error", err)
+		}
+		if err := h.SweepSilent(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "sweep of agents", "error", err)
 		}
 		if now := time.Now(); now.Sub(tidied) > tidyEvery {
 			tidied = now

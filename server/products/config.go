@@ -3,6 +3,8 @@ package products
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/slipway-lab/slipway/server/edge/intake"
 )
 
@@ -12,6 +14,9 @@ type Config struct {
 	MaxOutput           int64         `name:"products-max-output" default:"16777216" min:"1" help:"Limit of the console output of a test opportunity in bytes."`
 	MaxMade             int           `name:"products-max-opportunities" default:"20000" min:"1" help:"Limit of the test opportunities that one advertisement makes."`
 	LookEvery           time.Duration `name:"products-look-every" default:"1s" min:"10ms" help:"How often a call that waits for work checks for it, in case a notification is lost."`
+	AgentSilence        time.Duration `name:"products-agent-silence" default:"2m" min:"0s" max:"168h" help:"How long an agent may send neither a poll nor a heartbeat before it counts as silent, unless it registers with a limit of its own; 0: no limit."`
+	RetryPause          time.Duration `name:"products-retry-pause" default:"30s" min:"0s" max:"24h" help:"Pause before an agent gets a test opportunity again that it gave back. From the second failed attempt on it holds for all agents. It doubles each time, up to 32 times its length; 0: no pause."`
+	MaxFiles            int           `name:"products-max-files" default:"20" min:"1" max:"1000" help:"Limit of the files that come with one result of a test opportunity."`
 	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" min:"0" max:"36500" help:"How many days the console output of a test opportunity is kept after its end; 0: no limit."`
 
 	EventRetentionDays int `name:"event-retention-days" default:"400" min:"0" max:"36500" help:"How many days the event log is kept, except for test opportunities that have not ended; 0: no limit."`
@@ -26,6 +31,9 @@ type Config struct {
 	// Secret is the server's, under which the secrets of webhooks and the answers
 	// to Idempotency-Keys are encrypted.
 	Secret []byte `kong:"-"`
+
+	// Metrics is where the area's counters are registered; nil for nowhere.
+	Metrics prometheus.Registerer `kong:"-"`
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`

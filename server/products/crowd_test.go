@@ -97,6 +97,32 @@ func (r *rabble) riot() {
 	for _, o := range r.made {
 		r.check(l, o)
 	}
+	r.checkSilence(l)
+}
+
+// checkSilence expects that every agent was told to be silent and to be back by
+// turns, whichever server noticed it, and that in the end, after days, all are silent.
+func (r *rabble) checkSilence(l *lab) {
+	silent := map[string]bool{}
+	until(r.t, "all agents are silent", func() bool {
+		clear(silent)
+		for _, e := range l.agentEvents() {
+			agent, now := field(e["data"].(object), "agent_id"), e["event_type"] == "agent.silent"
+			if e["event_type"] == "agent.doubled" {
+				continue
+			}
+			if silent[agent] == now {
+				r.t.Fatalf("%s is told twice of %s", e["event_type"], agent)
+			}
+			silent[agent] = now
+		}
+		for i := range rioters {
+			if !silent[fmt.Sprintf("agent %d", i)] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // try sends what may be refused, but only for a reason.
@@ -114,7 +140,7 @@ func (r *rabble) own(l *lab) {
 	o := r.made[rand.N(len(r.made))]
 	r.mu.Unlock()
 	path := r.product + "/tests/opportunities/" + o
-	switch rand.N(3) {
+	switch rand.N(6) {
 	case 0:
 		r.try(l, "POST", path+"/cancel", object{"reason": "because"})
 	case 1:
@@ -125,6 +151,12 @@ func (r *rabble) own(l *lab) {
 		}
 	case 2:
 		r.ahead.Add(int64(rand.N(time.Second)))
+	case 3:
+		r.try(l, "POST", path+"/take-back", object{"reason": "because"})
+	case 4:
+		r.try(l, "POST", fmt.Sprintf("/v1/agents/agent%%20%d/take-back", rand.N(rioters)), nil)
+	case 5:
+		r.try(l, "PATCH", path, object{"priority": rand.N(101)})
 	}
 }
 
@@ -138,7 +170,8 @@ func (r *rabble) serve(l *lab, agent string, held map[string]string) {
 		case 1:
 			r.try(l, "POST", agent+"/heartbeat", object{"leases": []object{{"test_opportunity_id": o, "token": token}}})
 		case 2, 3:
-			result := object{"test_opportunity_id": o, "test_status": "PASSED", "lease_token": token, "result_payload": token}
+			status := []string{"PASSED", "ERROR"}[rand.N(2)]
+			result := object{"test_opportunity_id": o, "test_status": status, "lease_token": token, "result_payload": token}
 			for range 1 + rand.N(2) { // now and then twice
 				status, a := r.try(l, "POST", r.product+"/tests/results", result)
 				if status < 300 {
@@ -156,7 +189,11 @@ func (r *rabble) serve(l *lab, agent string, held map[string]string) {
 		}
 		return
 	}
-	status, a := r.try(l, "POST", agent+"/pick", object{"holding": keys(held), "lease_seconds": 1 + rand.N(3)})
+	ask := object{"holding": keys(held), "lease_seconds": 1 + rand.N(3)}
+	if machine := rand.N(8); machine < 2 { // most are old agents, which do not name it
+		ask["instance"] = fmt.Sprint("machine ", machine)
+	}
+	status, a := r.try(l, "POST", agent+"/pick", ask)
 	if status == http.StatusOK {
 		held[field(a, "test_opportunity_id")] = field(a["lease"].(object), "token")
 	}
@@ -173,12 +210,13 @@ func keys(m map[string]string) []string {
 // letters abbreviate events, for lives.
 var letters = map[string]string{
 	"QUEUED_FOR_AGENTS": "q", "PICKED_BY_AGENT": "p", "RESULT_POSTED": "r", "RESULT_STORED": "s", "LEASE_EXPIRED": "l",
-	"RELEASED_BY_AGENT": "b", "CANCEL_REQUESTED": "c", "CANCELLED": "x", "EXPIRED": "e", "ABANDONED": "a",
+	"RELEASED_BY_AGENT": "b", "CANCEL_REQUESTED": "c", "CANCELLED": "x", "EXPIRED": "e", "ABANDONED": "a", "TAKEN_BACK": "t",
 }
 
 // lives are all paths through the state machine: up to three attempts, of which
-// all but the last ended in silence or were given back.
-var lives = regexp.MustCompile(`^q(p[lb]q){0,2}(rs|cx|es|p(rs|[lb]as|c(rs|x|lx)))$`)
+// all but the last ended in silence or were given back, and any number that an
+// operator took back.
+var lives = regexp.MustCompile(`^q((ptq)*p[lb]q){0,2}(ptq)*(rs|cx|es|p(rs|[lb]as|c(rs|x|lx|tx)))$`)
 
 func (r *rabble) check(l *lab, o string) {
 	log := l.call("GET", r.product+"/tests/events?test_opportunity_id="+o, nil, http.StatusOK)["event_logs"].([]any)[0].(object)

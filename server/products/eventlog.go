@@ -58,7 +58,7 @@ func (h *Handler) eventLogs(ctx context.Context, list store.List[productstore.Op
 	if err != nil {
 		return nil, err
 	}
-	about, err := h.about(ctx, list.Items)
+	about, err := h.about(ctx, h.store, list.Items)
 	if err != nil {
 		return nil, err
 	}

@@ -1,15 +1,22 @@
 package products
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
 	"github.com/slipway-lab/slipway/server/auth"
@@ -19,6 +26,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/store"
+	productstore "github.com/slipway-lab/slipway/store/products"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -29,16 +37,44 @@ func (h *Handler) PostTestResult(ctx context.Context, req productsapi.PostTestRe
 		a, _, err := h.postResult(ctx, req, req.JSONBody, nil)
 		return a, err
 	}
-	in, file, err := h.readForm(ctx, req)
+	in, files, err := h.readForm(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	return h.postWithFile(ctx, req, in, file)
+	return h.postWithFile(ctx, req, in, files)
+}
+
+// formFile is a file of a form.
+type formFile struct {
+	intake.File
+	name      string // as the agent called it
+	mediaType *string
+}
+
+// maxFileName limits what a form says of a file, in bytes.
+const maxFileName = 255
+
+// describe takes over what the form says of a file, as far as it can be kept.
+func (f *formFile) describe(part *multipart.Part) {
+	clean := func(text string) string {
+		text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
+		for len(text) > maxFileName {
+			_, n := utf8.DecodeLastRuneInString(text)
+			text = text[:len(text)-n]
+		}
+		return text
+	}
+	if f.name = clean(part.FileName()); f.name == "" {
+		f.name = "file"
+	}
+	if text := clean(part.Header.Get("Content-Type")); text != "" {
+		f.mediaType = &text
+	}
 }
 
 // readForm reads the parts of a form in whatever order they come. When the result
 // comes first, an upload for nothing is refused before it is read.
-func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRequestObject) (in *productsapi.NewTestResult, file intake.File, err error) {
+func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRequestObject) (in *productsapi.NewTestResult, files []formFile, err error) {
 	seen := map[string]bool{}
 	for {
 		part, err := req.MultipartBody.NextPart()
@@ -46,11 +82,11 @@ func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRe
 			break
 		}
 		if err != nil {
-			return nil, file, fault.Body(err)
+			return nil, nil, fault.Body(err)
 		}
 		name := part.FormName()
-		if seen[name] {
-			return nil, file, fault.InvalidField("form", name, "must be given once")
+		if seen[name] && name != "file" {
+			return nil, nil, fault.InvalidField("form", name, "must be given once")
 		}
 		seen[name] = true
 		switch name {
@@ -59,20 +95,104 @@ func (h *Handler) readForm(ctx context.Context, req productsapi.PostTestResultRe
 				err = h.expected(ctx, req.ProductID, in)
 			}
 		case "file":
-			file, err = h.keepFile(ctx, part)
+			files, err = h.addFile(ctx, files, part)
 		default:
 			err = fault.InvalidField("form", name, "is not a part of this form; its parts are result and file")
 		}
 		if err != nil {
-			return nil, file, err
+			return nil, nil, err
 		}
 	}
 	for _, name := range []string{"result", "file"} {
 		if !seen[name] {
-			return nil, file, fault.InvalidField("form", name, "is required: a form has the parts result and file")
+			return nil, nil, fault.InvalidField("form", name, "is required: a form has the parts result and file")
 		}
 	}
-	return in, file, nil
+	return in, files, nil
+}
+
+// addFile keeps one more file. The same one again is a mistake of the agent.
+func (h *Handler) addFile(ctx context.Context, files []formFile, part *multipart.Part) ([]formFile, error) {
+	if len(files) == h.config.MaxFiles {
+		return nil, fault.TooLarge("a result has at most %d files", h.config.MaxFiles)
+	}
+	kept, err := h.keepFile(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	f := formFile{File: kept}
+	f.describe(part)
+	if slices.ContainsFunc(files, func(other formFile) bool { return other.name == f.name && other.SHA256 == f.SHA256 }) {
+		return nil, fault.InvalidField("form", "file", "must be given once: the same file came before")
+	}
+	return append(files, f), nil
+}
+
+// toRead chooses the file from which single tests are read: the first in a format
+// that is read here, else the first.
+func (h *Handler) toRead(ctx context.Context, files []formFile) (int, error) {
+	for i := range files {
+		known, err := h.isReadable(ctx, &files[i])
+		if err != nil || known {
+			return i, err
+		}
+	}
+	return 0, nil
+}
+
+// headBytes is how much of a file is looked at to find its format.
+const headBytes = 64 << 10
+
+// isReadable looks at the head of a file, which may be packed. Detection alone takes
+// a kernel's log for JSON, because its lines begin with a bracket.
+func (h *Handler) isReadable(ctx context.Context, f *formFile) (bool, error) {
+	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
+	if err != nil {
+		return false, err
+	}
+	defer blob.Close()
+	head, err := io.ReadAll(io.LimitReader(blob, headBytes))
+	if err != nil {
+		return false, err
+	}
+	if subunit.IsGzip(head) {
+		if head = unpackedHead(head); len(head) == 0 {
+			return false, nil
+		}
+	}
+	format, err := subunit.Detect(bytes.NewReader(head), int64(len(head)))
+	switch format {
+	case subunit.FormatUnknown, subunit.FormatEmpty, subunit.FormatGzip:
+		return false, err
+	case subunit.FormatJSON:
+		return beginsAsJSON(head), err
+	}
+	return true, err
+}
+
+// unpackedHead is what can be unpacked of the head of a gzip file.
+func unpackedHead(packed []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil
+	}
+	head, _ := io.ReadAll(io.LimitReader(z, headBytes)) // it may be cut, or damaged
+	return head
+}
+
+// beginsAsJSON reports whether nothing in the head of a file contradicts that it is
+// one JSON value.
+func beginsAsJSON(head []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(head), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for tokens := 0; ; tokens++ {
+		if _, err := d.ReadToken(); err != nil {
+			return tokens > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+		}
+		if d.StackDepth() == 0 {
+			_, err := d.ReadToken()
+			return errors.Is(err, io.EOF)
+		}
+	}
 }
 
 // expected refuses what would be refused after the file was read.
@@ -86,12 +206,19 @@ func (h *Handler) expected(ctx context.Context, product string, in *productsapi.
 
 // postWithFile reads the file into single tests, which become visible together
 // with the result, or not at all.
-func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file intake.File) (*call.Answer, error) {
-	read := file.Result()
+func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, files []formFile) (*call.Answer, error) {
+	chosen := 0
+	if len(files) > 1 {
+		var err error
+		if chosen, err = h.toRead(ctx, files); err != nil {
+			return nil, err
+		}
+	}
+	read := files[chosen].Result()
 	read.Tenant, read.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
 	var a *call.Answer
 	err := h.intake.Take(ctx, read, false, func(*subunit.Report) (fresh bool, err error) {
-		a, fresh, err = h.postResult(ctx, req, in, read)
+		a, fresh, err = h.postResult(ctx, req, in, read, files...)
 		return fresh, err
 	})
 	return a, err
@@ -146,6 +273,48 @@ func (h *Handler) file(ctx context.Context, product, id string) (*resultstore.Re
 		return nil, err
 	}
 	return h.store.Results.Result(ctx, *r.FileID)
+}
+
+// keptFiles are the rows of the files of a result, none when it has only one: that
+// is described by what was read from it.
+func keptFiles(result uuid.UUID, files []formFile, read *resultstore.Result) []productstore.KeptFile {
+	if len(files) < 2 {
+		return nil
+	}
+	chosen := slices.IndexFunc(files, func(f formFile) bool { return f.SHA256 == read.SHA256 })
+	var rows []productstore.KeptFile
+	for i, f := range files {
+		rows = append(rows, productstore.KeptFile{
+			ResultID: result, N: int64(i), Name: f.name, MediaType: f.mediaType, Bytes: f.Size, SHA256: f.SHA256, Read: i == chosen,
+		})
+	}
+	return rows
+}
+
+func keptFileToAPI(f *productstore.KeptFile) productsapi.KeptFile {
+	return productsapi.KeptFile{
+		N: int32(f.N), Name: f.Name, MediaType: orNull(f.MediaType), Bytes: f.Bytes, Sha256: f.SHA256, Read: f.Read,
+	}
+}
+
+// GetResultFile sends one of several files of a result as it came.
+func (h *Handler) GetResultFile(ctx context.Context, req productsapi.GetResultFileRequestObject) (productsapi.Response, error) {
+	r, err := h.testResult(ctx, req.ProductID, req.ResultID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := h.store.KeptFile(ctx, r.ID, int64(req.N))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("the result has no file %d", req.N).Because(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("file %d of result %s: %w", f.N, r.ID, download.Lost(err))
+	}
+	return download.Respond(ctx, download.File{Name: f.Name, Tag: f.SHA256, Modified: r.CreatedAt, Size: f.Bytes, Content: blob, Close: blob.Close}), nil
 }
 
 // ListResultTests answers a page of the single tests of a result.

@@ -41,7 +41,11 @@ func New(s *productstore.Store, doc *openapi3.T, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema of a result: %w", err)
 	}
-	return &Handler{store: s, intake: in, resultPart: part, config: c}, nil
+	h := &Handler{store: s, intake: in, resultPart: part, config: c}
+	if c.Metrics != nil {
+		c.Metrics.MustRegister(agentStates{h})
+	}
+	return h, nil
 }
 
 func tenantOf(ctx context.Context) string { return auth.From(ctx).Tenant }

@@ -15,7 +15,6 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/server/products/lifecycle"
-	"github.com/slipway-lab/slipway/server/products/waiting"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -41,7 +40,7 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	about, err := h.about(ctx, list.Items)
+	about, err := h.about(ctx, h.store, list.Items)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +98,7 @@ func lockOpportunity(ctx context.Context, tx *productstore.Store, product, text 
 }
 
 func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, o *productstore.Opportunity) (*call.Answer, error) {
-	about, err := aboutFrom(ctx, s, []productstore.Opportunity{*o})
+	about, err := h.about(ctx, s, []productstore.Opportunity{*o})
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +107,57 @@ func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, 
 
 // ReleaseOpportunity gives an opportunity back.
 func (h *Handler) ReleaseOpportunity(ctx context.Context, req productsapi.ReleaseOpportunityRequestObject) (productsapi.Response, error) {
-	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
+	holder := ""
+	a, err := h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
-			return l.Release(now, req.Body.LeaseToken, or(req.Body.Reason, ""), h.store.NewID)
+			change, err := l.Release(now, req.Body.LeaseToken, or(req.Body.Reason, ""), h.store.NewID)
+			if err == nil {
+				holder = l.Lease().Holder.AgentID
+			}
+			return change, err
 		})
+	if err == nil && holder != "" {
+		h.heard(ctx, holder)
+	}
+	return a, err
+}
+
+// TakeBackOpportunity ends the lease of an agent that an operator knows to be gone.
+func (h *Handler) TakeBackOpportunity(ctx context.Context, req productsapi.TakeBackOpportunityRequestObject) (productsapi.Response, error) {
+	reason, err := takeBackReason(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body, takeBack(reason))
+}
+
+func takeBackReason(in *productsapi.OpportunityTakeBack) (string, error) {
+	if in == nil {
+		return "", nil
+	}
+	reason := or(in.Reason, "")
+	return reason, checkTexts("/reason", []string{reason})
+}
+
+func takeBack(reason string) func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error) {
+	return func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) { return l.TakeBack(now, reason) }
+}
+
+// UpdateOpportunity changes the priority of an opportunity that is not final.
+func (h *Handler) UpdateOpportunity(ctx context.Context, req productsapi.UpdateOpportunityRequestObject) (productsapi.Response, error) {
+	return h.once(ctx, nil, nil, func(tx *productstore.Store) (*call.Answer, error) {
+		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
+		if err != nil {
+			return nil, err
+		}
+		if state := lifecycle.State(o.State); state.Final() {
+			return nil, fault.New(http.StatusConflict, string(lifecycle.AlreadyFinal), "the test opportunity is final: %s", state)
+		}
+		if err := tx.SetPriority(o, int64(req.Body.Priority)); err != nil {
+			return nil, err
+		}
+		return h.opportunityAnswer(ctx, tx, o)
+	})
 }
 
 // CancelOpportunity ends an opportunity that waits, and asks the agent of one
@@ -174,7 +220,7 @@ func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpp
 			return nil, err
 		}
 		rows := []productstore.Opportunity{retryOf(tx, p, t, o)}
-		if err := begin(ctx, tx, rows); err != nil {
+		if err := errors.Join(begin(ctx, tx, rows), avoidAsBefore(ctx, tx, o.ID, rows[0].ID)); err != nil {
 			return nil, err
 		}
 		return advertised([]productsapi.OpportunityRef{{ImageUniqueID: o.ImageUniqueID, TestOpportunityID: rows[0].ID}}, false)
@@ -193,6 +239,18 @@ func retryOf(tx *productstore.Store, p *productstore.Product, t *productstore.Te
 	return row
 }
 
+// avoidAsBefore keeps a repeated opportunity from the agents that failed the one
+// before. It begins anew, without a pause.
+func avoidAsBefore(ctx context.Context, tx *productstore.Store, before, repeated uuid.UUID) error {
+	by, err := tx.AvoidedBy(ctx, []uuid.UUID{before})
+	if err != nil {
+		return err
+	}
+	return tx.Avoid(each(by[before], func(a *productstore.Avoided) productstore.Avoided {
+		return productstore.Avoided{OpportunityID: repeated, AgentID: a.AgentID}
+	})...)
+}
+
 // refused gives a refusal of the state machine its status.
 func refused(err error) error {
 	var r *lifecycle.Refusal
@@ -208,9 +266,11 @@ type posted struct {
 	payload, agent []byte
 	revno          *string
 	file           *resultstore.Result
+	files          []formFile // all of them, when there are several
 
 	row   *productstore.OpportunityResult
 	about *about
+	kept  []productstore.KeptFile
 }
 
 // change loads what the state machine needs of a locked opportunity, lets it
@@ -220,6 +280,7 @@ func (h *Handler) change(ctx context.Context, tx *productstore.Store, o *product
 	if err != nil {
 		return err
 	}
+	before.Pause = h.config.RetryPause
 	change, err := decide(tx.Now(), before)
 	if err != nil {
 		return refused(err)
@@ -231,6 +292,7 @@ func load(ctx context.Context, tx *productstore.Store, o *productstore.Opportuni
 	l := lifecycle.Opportunity{
 		State: lifecycle.State(o.State), Attempt: int(o.Attempt), MaxAttempts: int(o.MaxAttempts), QueueTTL: microseconds(o.QueueTTLUS),
 		QueuedAt: o.QueuedAt, LastQueuedAt: o.LastQueuedAt, UpdatedAt: o.UpdatedAt, CancelBy: or(o.CancelBy, time.Time{}),
+		NotBefore: fromMicros(o.NotBefore),
 	}
 	if o.Attempt > 0 {
 		leases, err := tx.Leases(ctx, o.ID)
@@ -260,6 +322,22 @@ func leaseFrom(l *productstore.Lease) lifecycle.Lease {
 	}
 }
 
+// fromMicros reads a time of which 0 is none.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// toMicros is its reverse.
+func toMicros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
 func microseconds(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
 // apply stores a change: leases, the result, the state, and the events.
@@ -281,6 +359,11 @@ func apply(ctx context.Context, tx *productstore.Store, o *productstore.Opportun
 	if err := tx.SaveOpportunity(o); err != nil {
 		return err
 	}
+	if a := change.Avoid; a != nil {
+		if err := tx.Avoid(productstore.Avoided{OpportunityID: o.ID, AgentID: a.AgentID, NotBefore: toMicros(a.NotBefore)}); err != nil {
+			return err
+		}
+	}
 	if o.State == string(lifecycle.Queued) && before.State != lifecycle.Queued {
 		tx.Notify(workTopic(o.Tenant))
 	}
@@ -301,7 +384,8 @@ func leaseToStore(o *productstore.Opportunity, l lifecycle.Lease) *productstore.
 
 // fillState copies what the state machine decides into the row.
 func fillState(o *productstore.Opportunity, l lifecycle.Opportunity) {
-	o.State, o.Attempt = string(l.State), int64(l.Attempt)
+	o.State, o.Attempt, o.MaxAttempts = string(l.State), int64(l.Attempt), int64(l.MaxAttempts)
+	o.NotBefore = toMicros(l.NotBefore)
 	o.LastQueuedAt, o.UpdatedAt = l.LastQueuedAt, l.UpdatedAt
 	o.Deadline, o.CancelBy, o.Holder = nil, nil, ""
 	if at := l.Deadline(); !at.IsZero() {
@@ -371,35 +455,30 @@ func eventsFrom(o *productstore.Opportunity, list []lifecycle.Event) ([]store.Ev
 type about struct {
 	contexts map[uuid.UUID]*productstore.Context
 	versions map[uuid.UUID]*productstore.SpecVersion
-	agents   []waiting.Agent // only when one of them waits
-	now      time.Time
+	waits    *waits // only when one of them waits
 }
 
-func (h *Handler) about(ctx context.Context, rows []productstore.Opportunity) (*about, error) {
-	return aboutFrom(ctx, h.store, rows)
+// about reads it for all rows at once.
+func (h *Handler) about(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*about, error) {
+	a, err := aboutFrom(ctx, s, rows)
+	if err == nil {
+		a.waits, err = h.waits(ctx, s, rows)
+	}
+	return a, err
 }
 
-// aboutFrom reads it for all rows at once.
+// aboutFrom is about without why they wait.
 func aboutFrom(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*about, error) {
-	a := &about{now: s.Now()}
+	a := &about{}
 	var contexts, versions []uuid.UUID
-	waits := ""
 	for i := range rows {
 		contexts, versions = append(contexts, rows[i].ContextID), append(versions, rows[i].VersionID)
-		if rows[i].State == string(lifecycle.Queued) {
-			waits = rows[i].ID.String()
-		}
 	}
 	var err error
 	if a.contexts, err = s.Contexts(ctx, unique(contexts)); err != nil {
 		return nil, err
 	}
-	if a.versions, err = s.SpecVersions(ctx, unique(versions)); err != nil {
-		return nil, err
-	}
-	if waits != "" {
-		a.agents, err = waitingAgents(ctx, s, rows[0].Tenant)
-	}
+	a.versions, err = s.SpecVersions(ctx, unique(versions))
 	return a, err
 }
 
@@ -410,31 +489,6 @@ func unique(ids []uuid.UUID) []uuid.UUID {
 		if !seen[id] {
 			seen[id] = true
 			out = append(out, id)
-		}
-	}
-	return out
-}
-
-func waitingAgents(ctx context.Context, s *productstore.Store, tenant string) ([]waiting.Agent, error) {
-	agents, err := s.AllAgents(ctx, tenant)
-	if err != nil || len(agents) == 0 {
-		return nil, err
-	}
-	held, err := s.HeldLeases(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	return each(agents, func(a *productstore.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
-}
-
-func waitingAgent(a *productstore.Agent, holding int) waiting.Agent {
-	out := waiting.Agent{
-		Platform: a.Platform, AgentGroup: a.AgentGroup, Releases: a.Releases, Mode: waiting.Mode(a.Mode),
-		LastSeenAt: a.LastSeenAt, Capacity: int(a.Capacity), Holding: holding,
-	}
-	for _, text := range a.Products {
-		if id, err := uuid.Parse(text); err == nil {
-			out.Products = append(out.Products, id)
 		}
 	}
 	return out
@@ -466,19 +520,14 @@ func (a *about) toAPI(row *productstore.Opportunity, o *opaques) productsapi.Opp
 		out.PrimarySnapName, out.PrimarySnapRevision = orNull(c.PrimarySnapName), orNull(c.PrimarySnapRevision)
 	}
 	if row.State == string(lifecycle.Queued) {
-		a.explain(row, &out)
+		if row.Deadline != nil {
+			out.ExpiresAt.Set(dates.FormatEvent(*row.Deadline))
+		}
+		if a.waits != nil {
+			why := a.waits.why(row)
+			out.WaitingCode.Set(productsapi.OpportunityWaitingCode(why.Code))
+			out.WaitingReason.Set(why.Text)
+		}
 	}
 	return out
-}
-
-// explain says when an opportunity gives up waiting, and why it waits.
-func (a *about) explain(row *productstore.Opportunity, out *productsapi.Opportunity) {
-	if row.Deadline != nil {
-		out.ExpiresAt.Set(dates.FormatEvent(*row.Deadline))
-	}
-	why := waiting.Why(waiting.Opportunity{
-		ProductID: row.ProductID, Release: row.Release, Platform: orEmpty(row.PlatformKey), AgentGroup: orEmpty(row.GroupKey),
-	}, a.agents, a.now, waiting.DefaultSilence)
-	out.WaitingCode.Set(productsapi.OpportunityWaitingCode(why.Code))
-	out.WaitingReason.Set(why.Text)
 }

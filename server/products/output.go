@@ -39,6 +39,7 @@ func (h *Handler) AppendOutput(ctx context.Context, req productsapi.AppendOutput
 		return nil, fault.TooLarge("a piece of output has at most %d bytes", maxPiece)
 	}
 	var size int64
+	holder := ""
 	err = h.store.InTx(ctx, func(tx *productstore.Store) error {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
@@ -59,12 +60,13 @@ func (h *Handler) AppendOutput(ctx context.Context, req productsapi.AppendOutput
 			return err
 		}
 		tx.Notify(outputTopic(o.ID))
-		size = o.OutputBytes
+		size, holder = o.OutputBytes, o.Holder
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	h.heard(ctx, holder)
 	return respond(http.StatusOK, func(*opaques) any { return productsapi.OutputSize{Size: size} })
 }
 

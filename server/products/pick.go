@@ -77,13 +77,16 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 	if err != nil {
 		return nil, notFound(err, "agent", id)
 	}
-	p, err := h.store.Prospect(ctx, pickFilter(agent, h.store.Now()))
+	if h.doubles(agent, in.Instance, h.store.Now()) {
+		return nil, h.refuseDoubled(ctx, agent)
+	}
+	p, err := h.store.Prospect(ctx, h.pickFilter(agent, h.store.Now()))
 	if err != nil {
 		return nil, err
 	}
 	free := p.Held < agent.Capacity
 	full := first && !free
-	if key == nil && !(p.Work && free && online(agent)) && !p.Due && !full && !h.longUnseen(agent) {
+	if key == nil && !(p.Work && free && online(agent)) && !p.Due && !full && !h.news(agent, in.Instance) {
 		return nil, nil
 	}
 	var picked *handedOut
@@ -93,6 +96,10 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 		}
 		return picked.answer() // to be kept under the key
 	})
+	var second doubled
+	if errors.As(err, &second) {
+		return nil, h.refuseDoubled(ctx, second.agent)
+	}
 	if a != nil || err != nil || picked == nil {
 		return a, err
 	}
@@ -101,15 +108,10 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 
 func online(a *productstore.Agent) bool { return a.Mode == string(waiting.Online) }
 
-// longUnseen reports whether an agent's sign of life is to be written down again.
-func (h *Handler) longUnseen(a *productstore.Agent) bool {
-	return h.store.Now().Sub(a.LastSeenAt) > seenEvery
-}
-
-func pickFilter(a *productstore.Agent, now time.Time) productstore.PickFilter {
+func (h *Handler) pickFilter(a *productstore.Agent, now time.Time) productstore.PickFilter {
 	return productstore.PickFilter{
 		Tenant: a.Tenant, Agent: a.ID, Platform: or(a.Platform, ""), Group: or(a.AgentGroup, ""),
-		Products: a.Products, Releases: a.Releases, Now: now,
+		Products: a.Products, Releases: a.Releases, Now: now, Silence: h.config.AgentSilence,
 	}
 }
 
@@ -120,13 +122,13 @@ func (h *Handler) pickIn(ctx context.Context, tx *productstore.Store, id string,
 	if err != nil {
 		return nil, notFound(err, "agent", id)
 	}
-	if h.longUnseen(agent) {
-		if err := tx.SeeAgent(agent, tx.Now()); err != nil {
+	if h.news(agent, in.Instance) {
+		if err := h.see(ctx, tx, agent, in.Instance); err != nil {
 			return nil, err
 		}
 	}
 	if full {
-		if err := h.dropLost(ctx, tx, agent, in.Holding); err != nil {
+		if err := h.dropLost(ctx, tx, agent, in); err != nil {
 			return nil, err
 		}
 	}
@@ -138,7 +140,7 @@ func (h *Handler) pickIn(ctx context.Context, tx *productstore.Store, id string,
 	if !online(agent) {
 		return nil, nil
 	}
-	next, err := tx.NextOpportunity(pickFilter(agent, tx.Now()))
+	next, err := tx.NextOpportunity(h.pickFilter(agent, tx.Now()))
 	if errors.Is(err, store.ErrNotFound) || err == nil && next.Held >= agent.Capacity {
 		return nil, nil
 	}
@@ -149,20 +151,25 @@ func (h *Handler) pickIn(ctx context.Context, tx *productstore.Store, id string,
 }
 
 // dropLost takes away what an agent at capacity has lost without saying so.
-func (h *Handler) dropLost(ctx context.Context, tx *productstore.Store, agent *productstore.Agent, holding []string) error {
+func (h *Handler) dropLost(ctx context.Context, tx *productstore.Store, agent *productstore.Agent, in productsapi.OpportunityPick) error {
 	leased, err := tx.LockHeldBy(agent.Tenant, agent.ID)
 	if err != nil {
 		return err
 	}
 	ids := each(leased, func(o *productstore.Opportunity) string { return o.ID.String() })
-	lost := lifecycle.Dropped(int(agent.Capacity), ids, each(holding, func(s *string) string { return strings.ToLower(*s) }))
+	lost := lifecycle.Dropped(int(agent.Capacity), ids, each(in.Holding, func(s *string) string { return strings.ToLower(*s) }))
 	for i := range leased {
 		if !slices.Contains(lost, ids[i]) {
 			continue
 		}
+		fresh := false // picked while the agent cannot have gone away for long
 		err := h.change(ctx, tx, &leased[i], nil, func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
+			fresh = l.Lease() != nil && now.Sub(l.UpdatedAt) <= h.replaceable(agent)
 			return l.Lose(now, "the agent asked for work and did not name it", tx.NewID), nil
 		})
+		if err == nil && fresh && in.Instance == nil {
+			err = h.tellDoubled(ctx, tx, agent, "asked for work and did not name what was picked just before: it has restarted, or another machine uses its id")
+		}
 		if err != nil {
 			return err
 		}
@@ -231,7 +238,11 @@ func (h *Handler) SendHeartbeat(ctx context.Context, req productsapi.SendHeartbe
 		if err != nil {
 			return notFound(err, "agent", req.AgentID)
 		}
-		if err := tx.SeeAgent(agent, tx.Now()); err != nil {
+		machine := req.Body.Instance
+		if h.doubles(agent, machine, tx.Now()) {
+			machine = nil // its leases are good all the same
+		}
+		if err := h.see(ctx, tx, agent, machine); err != nil {
 			return err
 		}
 		out = make([]productsapi.LeaseStatus, len(req.Body.Leases))

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,17 +27,24 @@ import (
 
 // postResult stores what an agent reports. file is what was read from the file
 // that came with it, nil for none; it is published together with the result, unless
-// the result was there already: then fresh is false.
-func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *resultstore.Result) (_ *call.Answer, fresh bool, err error) {
+// the result was there already: then fresh is false. files are all that came.
+func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, file *resultstore.Result, files ...formFile) (_ *call.Answer, fresh bool, err error) {
 	fileDigest := ""
 	if file != nil {
 		fileDigest = file.SHA256
+	}
+	if len(files) > 1 {
+		var all strings.Builder
+		for _, f := range files {
+			fmt.Fprintf(&all, "%s %q\n", f.SHA256, f.name)
+		}
+		fileDigest = all.String()
 	}
 	post, err := postFrom(in, fileDigest)
 	if err != nil {
 		return nil, false, err
 	}
-	extra := &posted{payload: rawOf(in.ResultPayload), agent: rawOf(in.Agent), revno: fromNullable(in.AgentRevno), file: file}
+	extra := &posted{payload: rawOf(in.ResultPayload), agent: rawOf(in.Agent), revno: fromNullable(in.AgentRevno), file: file, files: files}
 	body := struct {
 		Result *productsapi.NewTestResult
 		File   string
@@ -61,6 +69,9 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 		}
 		return extra.answer(o)
 	})
+	if err == nil && fresh && extra.row.AgentID != nil {
+		h.heard(ctx, *extra.row.AgentID)
+	}
 	return a, fresh, err
 }
 
@@ -76,6 +87,7 @@ func (h *Handler) resultThere(ctx context.Context, tx *productstore.Store, o *pr
 // answer is the answer to a result that is new, of what was stored just now.
 func (p *posted) answer(o *productstore.Opportunity) (*call.Answer, error) {
 	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*productstore.Opportunity{o.ID: o}}
+	docs.kept = map[uuid.UUID][]productstore.KeptFile{p.row.ID: p.kept}
 	if p.file != nil {
 		docs.files = map[uuid.UUID]*resultstore.Result{p.file.ID: p.file}
 	}
@@ -151,7 +163,11 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if extra != nil {
 		extra.row, extra.about = row, about
 	}
-	return tx.CreateOpportunityResult(row)
+	if err := tx.CreateOpportunityResult(row); err != nil || extra == nil {
+		return err
+	}
+	extra.kept = keptFiles(row.ID, extra.files, extra.file)
+	return tx.CreateKeptFiles(extra.kept)
 }
 
 func registeredRevno(ctx context.Context, tx *productstore.Store, tenant, agent string) *string {
@@ -248,6 +264,7 @@ type resultDocs struct {
 	*about
 	opportunities map[uuid.UUID]*productstore.Opportunity
 	files         map[uuid.UUID]*resultstore.Result
+	kept          map[uuid.UUID][]productstore.KeptFile
 }
 
 func (h *Handler) resultDocs(ctx context.Context, s *productstore.Store, rows []productstore.OpportunityResult) (*resultDocs, error) {
@@ -269,7 +286,10 @@ func (h *Handler) resultDocs(ctx context.Context, s *productstore.Store, rows []
 			files = append(files, *id)
 		}
 	}
-	d.files, err = s.Results.ResultsByID(ctx, files)
+	if d.files, err = s.Results.ResultsByID(ctx, files); err != nil || len(files) == 0 {
+		return d, err
+	}
+	d.kept, err = s.KeptFiles(ctx, each(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.ID }))
 	return d, err
 }
 
@@ -301,6 +321,9 @@ func (d *resultDocs) toAPI(r *productstore.OpportunityResult, o *opaques) produc
 	}
 	if r.FileID != nil && d.files[*r.FileID] != nil {
 		out.File.Set(fileToAPI(d.files[*r.FileID]))
+	}
+	if kept := d.kept[r.ID]; len(kept) > 0 {
+		out.Files = each(kept, keptFileToAPI)
 	}
 	return out
 }

@@ -27,6 +27,14 @@ type Agent struct {
 	Comment    *string
 	LastSeenAt time.Time `gorm:"serializer:micros;type:bigint"`
 	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
+
+	SilenceUS *int64     `gorm:"column:silence_us"`             // nothing may be heard of it for so long; nil: the server's setting, 0: no limit
+	SilentAt  *time.Time `gorm:"serializer:micros;type:bigint"` // when it was found silent; nil while it is not
+
+	// Instance is the machine that polled last of those that name themselves.
+	Instance   *string
+	InstanceAt *time.Time `gorm:"serializer:micros;type:bigint"`
+	DoubledAt  *time.Time `gorm:"serializer:micros;type:bigint"` // when another machine was told of last
 }
 
 // PutAgent loads an agent, or begins a new one, lets change edit it, saves it
@@ -46,7 +54,7 @@ func (s *Store) PutAgent(ctx context.Context, tenant, id string, change func(a *
 		if err != nil {
 			return err
 		}
-		a.LastSeenAt = tx.Now()
+		a.LastSeenAt, a.SilentAt = tx.Now(), nil
 		return tx.saveAgent(a)
 	})
 	return a, created, err
@@ -75,14 +83,88 @@ func (s *Store) saveAgent(a *Agent) error {
 	return nil
 }
 
-// SeeAgent notes a sign of life.
+// SeeAgent notes a sign of life of a locked agent: its times, and the machine.
 func (s *Store) SeeAgent(a *Agent, now time.Time) error {
-	a.LastSeenAt = now
-	err := s.db.Tx.Model(&Agent{}).Where("tenant = ? AND id = ?", a.Tenant, a.ID).Update("last_seen_at", store.Micros(now)).Error
+	a.LastSeenAt, a.SilentAt = now, nil
+	err := s.db.Tx.Model(&Agent{}).Where("tenant = ? AND id = ?", a.Tenant, a.ID).
+		Select("LastSeenAt", "SilentAt", "Instance", "InstanceAt", "DoubledAt").Updates(a).Error
 	if err != nil {
 		return fmt.Errorf("agent %q: %w", a.ID, store.Translate(err))
 	}
 	return nil
+}
+
+// heardOf is the condition that an agent was heard of within its limit.
+func heardOf(agents string, now time.Time, silence time.Duration) (sql string, args []any) {
+	limit := "COALESCE(" + agents + ".silence_us, ?)"
+	us := silence.Microseconds()
+	return "(" + limit + " = 0 OR " + agents + ".last_seen_at >= ? - " + limit + ")", []any{us, store.Micros(now), us}
+}
+
+// newlySilent are the agents that were not heard of within their limit, and are
+// not marked so.
+func newlySilent(q *gorm.DB, now time.Time, silence time.Duration) *gorm.DB {
+	heard, args := heardOf("agents", now, silence)
+	return q.Where("silent_at IS NULL").Where("NOT "+heard, args...)
+}
+
+// HasSilent reports whether LockSilent would find an agent.
+func (s *Store) HasSilent(ctx context.Context, now time.Time, silence time.Duration) (bool, error) {
+	var ids []string
+	if err := newlySilent(s.db.Read(ctx).Model(&Agent{}), now, silence).Limit(1).Pluck("id", &ids).Error; err != nil {
+		return false, fmt.Errorf("look for silent agents: %w", store.Translate(err))
+	}
+	return len(ids) > 0, nil
+}
+
+// LockSilent returns some agents that were not heard of within their limit and are
+// not marked so, locked, without those that somebody else works on.
+func (s *Store) LockSilent(now time.Time, silence time.Duration, limit int) ([]Agent, error) {
+	var list []Agent
+	if err := s.skipLocked(newlySilent(s.db.Tx, now, silence)).Limit(limit).Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("silent agents: %w", store.Translate(err))
+	}
+	return list, nil
+}
+
+// MarkSilent notes that a locked agent was found silent.
+func (s *Store) MarkSilent(a *Agent, now time.Time) error {
+	a.SilentAt = &now
+	err := s.db.Tx.Model(&Agent{}).Where("tenant = ? AND id = ?", a.Tenant, a.ID).Update("silent_at", store.Micros(now)).Error
+	if err != nil {
+		return fmt.Errorf("agent %q: %w", a.ID, store.Translate(err))
+	}
+	return nil
+}
+
+// MarkDoubled notes when a second machine was told of.
+func (s *Store) MarkDoubled(a *Agent) error {
+	err := s.db.Tx.Model(&Agent{}).Where("tenant = ? AND id = ?", a.Tenant, a.ID).Update("doubled_at", store.Micros(*a.DoubledAt)).Error
+	if err != nil {
+		return fmt.Errorf("agent %q: %w", a.ID, store.Translate(err))
+	}
+	return nil
+}
+
+// CountAgents returns how many agents there are in all tenants: by state, which is
+// silent, busy or idle.
+func (s *Store) CountAgents(ctx context.Context, now time.Time, silence time.Duration) (map[string]int64, error) {
+	heard, args := heardOf("agents", now, silence)
+	var rows []struct {
+		State string
+		N     int64
+	}
+	err := s.db.Read(ctx).Raw(`SELECT state, COUNT(*) AS n FROM (SELECT CASE WHEN NOT `+heard+` THEN 'silent'
+		WHEN EXISTS (SELECT 1 FROM leases l WHERE l.tenant = agents.tenant AND l.agent_id = agents.id AND l.ended = '') THEN 'busy'
+		ELSE 'idle' END AS state FROM agents) states GROUP BY state`, args...).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("count agents: %w", store.Translate(err))
+	}
+	counts := map[string]int64{}
+	for _, r := range rows {
+		counts[r.State] = r.N
+	}
+	return counts, nil
 }
 
 // Agent returns an agent of the tenant, or ErrNotFound.

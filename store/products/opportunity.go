@@ -44,6 +44,7 @@ type Opportunity struct {
 	UpdatedAt    time.Time  `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 	Deadline     *time.Time `gorm:"serializer:micros;type:bigint"` // nil in a final state
 	CancelBy     *time.Time `gorm:"serializer:micros;type:bigint"`
+	NotBefore    int64      // in microseconds: nobody picks it earlier; 0 for at once
 	Holder       string     // the agent whose lease is held
 	ResultID     *uuid.UUID `gorm:"type:text"`
 	OutputBytes  int64      // kept by AppendOutput
@@ -86,12 +87,43 @@ func (s *Store) LockOpportunity(tenant string, id uuid.UUID) (*Opportunity, erro
 // SaveOpportunity writes what a step of its life changes.
 func (s *Store) SaveOpportunity(o *Opportunity) error {
 	err := s.db.Tx.Model(o).
-		Select("State", "Attempt", "LastQueuedAt", "UpdatedAt", "Deadline", "CancelBy", "Holder", "ResultID").
+		Select("State", "Attempt", "MaxAttempts", "LastQueuedAt", "UpdatedAt", "Deadline", "CancelBy", "NotBefore", "Holder", "ResultID").
 		Updates(o).Error
 	if err != nil {
 		return fmt.Errorf("update opportunity %s: %w", o.ID, store.Translate(err))
 	}
 	return nil
+}
+
+// SetPriority changes the priority of a locked opportunity.
+func (s *Store) SetPriority(o *Opportunity, priority int64) error {
+	o.Priority = priority
+	if err := s.db.Tx.Model(&Opportunity{}).Where("id = ?", o.ID).Update("priority", priority).Error; err != nil {
+		return fmt.Errorf("priority of opportunity %s: %w", o.ID, store.Translate(err))
+	}
+	return nil
+}
+
+// Waiting is what of a queued opportunity decides when it is its turn.
+type Waiting struct {
+	ID          uuid.UUID `gorm:"type:text"`
+	ProductID   uuid.UUID `gorm:"type:text"`
+	Release     string
+	PlatformKey string
+	GroupKey    string
+	Priority    int64
+	NotBefore   int64
+}
+
+// Queue returns what waits for the agents of a tenant, in the order in which it is
+// picked, but no more than limit.
+func (s *Store) Queue(ctx context.Context, tenant string, limit int) ([]Waiting, error) {
+	var list []Waiting
+	err := s.db.Read(ctx).Model(&Opportunity{}).Where("state = '"+queued+"' AND tenant = ?", tenant).Order(queueOrder).Limit(limit).Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("queue: %w", store.Translate(err))
+	}
+	return list, nil
 }
 
 // OpportunityFilter narrows a list of opportunities; zero fields but Product do

@@ -21,11 +21,13 @@ type PickFilter struct {
 	Products []string // empty: all
 	Releases []string // empty: all
 	Now      time.Time
+	Silence  time.Duration // of agents that have no limit of their own; see Agent.SilenceUS
 }
 
-func (f PickFilter) apply(q *gorm.DB) *gorm.DB {
+func (f PickFilter) apply(q *gorm.DB, postgres bool) *gorm.DB {
 	// The state is written out for the partial index.
-	q = q.Where("state = '"+queued+"' AND tenant = ? AND deadline > ?", f.Tenant, store.Micros(f.Now)).
+	now := store.Micros(f.Now)
+	q = q.Where("state = '"+queued+"' AND tenant = ? AND deadline > ? AND not_before <= ?", f.Tenant, now, now).
 		Where("platform_key IN ?", []string{"", f.Platform}).
 		Where("group_key IN ?", []string{"", f.Group})
 	if len(f.Products) > 0 {
@@ -34,7 +36,26 @@ func (f PickFilter) apply(q *gorm.DB) *gorm.DB {
 	if len(f.Releases) > 0 {
 		q = q.Where("release IN ?", f.Releases)
 	}
-	return q
+	return f.leaveToOthers(q, postgres)
+}
+
+// leaveToOthers keeps an agent from what it has released, lost or failed: during
+// its pause, and as long as another agent is online that fits and has not. It is
+// the rule of package waiting, May, in SQL.
+func (f PickFilter) leaveToOthers(q *gorm.DB, postgres bool) *gorm.DB {
+	has := func(list, column string) string {
+		if !postgres {
+			return "EXISTS (SELECT 1 FROM json_each(g." + list + ") WHERE value = opportunities." + column + ")"
+		}
+		return "jsonb_exists(g." + list + "::jsonb, opportunities." + column + ")"
+	}
+	heard, args := heardOf("g", f.Now, f.Silence)
+	return q.Where(`NOT EXISTS (SELECT 1 FROM avoided_agents a WHERE a.opportunity_id = opportunities.id AND a.agent_id = ? AND (a.not_before > ? OR EXISTS (
+		SELECT 1 FROM agents g WHERE g.tenant = opportunities.tenant AND g.mode = 'online' AND `+heard+`
+			AND opportunities.platform_key IN ('', g.platform) AND opportunities.group_key IN ('', g.agent_group)
+			AND (g.products = '[]' OR `+has("products", "product_id")+`) AND (g.releases = '[]' OR `+has("releases", "release")+`)
+			AND NOT EXISTS (SELECT 1 FROM avoided_agents b WHERE b.opportunity_id = opportunities.id AND b.agent_id = g.id))))`,
+		append([]any{f.Agent, store.Micros(f.Now)}, args...)...)
 }
 
 // Prospect is what an agent that asks for work may expect.
@@ -54,7 +75,7 @@ func (s *Store) Prospect(ctx context.Context, f PickFilter) (Prospect, error) {
 	// With an order and a limit PostgreSQL takes the index of the queue, and not
 	// the whole table because it seems to be small.
 	var p Prospect
-	work := f.apply(s.db.Read(ctx).Model(&Opportunity{}).Select("1")).Order(queueOrder).Limit(1)
+	work := f.apply(s.db.Read(ctx).Model(&Opportunity{}).Select("1"), s.db.Postgres).Order(queueOrder).Limit(1)
 	err := s.db.Read(ctx).Raw("SELECT (?) IS NOT NULL AS work, (SELECT 1 FROM opportunities WHERE deadline <= ? ORDER BY deadline LIMIT 1) IS NOT NULL AS due, ("+heldLeases+") AS held",
 		work, store.Micros(f.Now), f.Tenant, f.Agent).Scan(&p).Error
 	if err != nil {
@@ -84,7 +105,7 @@ const candidateColumns = `opportunities.*,
 // ErrNotFound: there is none.
 func (s *Store) NextOpportunity(f PickFilter) (*Candidate, error) {
 	var next Candidate
-	q := f.apply(s.db.Tx.Table("opportunities")).
+	q := f.apply(s.db.Tx.Table("opportunities"), s.db.Postgres).
 		Select(candidateColumns+", ("+heldLeases+") AS held", f.Tenant, f.Agent).
 		Joins("JOIN contexts c ON c.id = context_id JOIN spec_versions v ON v.id = version_id").
 		Order(queueOrder).Limit(1)

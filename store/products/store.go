@@ -19,8 +19,8 @@ import (
 // Schema is what the area adds to the database.
 var Schema = store.Schema{Models: []any{
 	&Product{}, &productSnap{}, &TestSpec{}, &SpecVersion{}, &GoldMaster{}, &Image{}, &Advertisement{}, &Context{},
-	&Opportunity{}, &OpportunityResult{}, &outputPiece{}, &Lease{}, &Agent{}, &Webhook{}, &Delivery{},
-}}
+	&Opportunity{}, &OpportunityResult{}, &KeptFile{}, &outputPiece{}, &Lease{}, &Agent{}, &Avoided{}, &Webhook{}, &Delivery{},
+}, Blobs: []store.BlobColumn{{Table: "kept_files", Column: "sha256"}}}
 
 // Store is the store with the rows of this area.
 type Store struct {

@@ -23,6 +23,12 @@
 //     its agent gave back may not: giving back means "let another run it".
 //   - Events never go back in time. When replicas disagree about the clock, an event
 //     takes the time of the one before it.
+//   - What an agent released, lost or ended with ERROR goes to another one that fits
+//     while one is online (Change.Avoid). After an attempt that ended before its
+//     time the next one waits: the agent itself from its first failure on, everybody
+//     from the second, twice as long each time. A lease that ran out has been pause
+//     enough, and an agent that lost its first lease by a restart goes on at once.
+//   - What an operator takes back has not used up an attempt.
 //   - A requeue keeps QueuedAt, its place in the queue; the queueing limit counts
 //     from the last queueing.
 package lifecycle

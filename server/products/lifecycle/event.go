@@ -23,6 +23,7 @@ const (
 	CancelledEvent  EventType = "CANCELLED"
 	ExpiredEvent    EventType = "EXPIRED"
 	AbandonedEvent  EventType = "ABANDONED"
+	TakenBack       EventType = "TAKEN_BACK"
 )
 
 // syntheticStatus is the test_status of results that the server makes.
@@ -48,12 +49,22 @@ type Change struct {
 	Opportunity Opportunity
 	Events      []Event
 	Result      *Result // to be stored with this change; nil if none
+	Avoid       *Avoid  // what the agent's failure means for it; nil if none
+}
+
+// Avoid says that an agent released, lost or failed the opportunity: another one
+// comes first while one is online that fits, and before NotBefore the agent does not
+// get it at all. It counts for the opportunities that repeat this one, too.
+type Avoid struct {
+	AgentID   string
+	NotBefore time.Time
 }
 
 // step is a Change being put together, all of it at one time.
 type step struct {
 	Change
-	at time.Time
+	at   time.Time
+	wait time.Duration // before the next attempt
 }
 
 // begin copies the opportunity, so that the value of the caller stays as it was.
@@ -76,6 +87,10 @@ func (s *step) tell(e Event) {
 func (s *step) queue(reason string) {
 	s.Opportunity.State = Queued
 	s.Opportunity.LastQueuedAt = s.at
+	s.Opportunity.NotBefore = time.Time{}
+	if s.wait > 0 { // else a replica whose clock is behind would wait, too
+		s.Opportunity.NotBefore = s.at.Add(s.wait)
+	}
 	s.tell(Event{Type: QueuedForAgents, Attempt: s.Opportunity.Attempt, Reason: reason})
 }
 
@@ -96,7 +111,19 @@ func (s *step) endLease(how LeaseEnd) *Holder {
 	lease := &s.Opportunity.Leases[len(s.Opportunity.Leases)-1]
 	lease.End = how
 	holder := lease.Holder
+	if how != Closed {
+		s.Avoid = &Avoid{holder.AgentID, s.at}
+	}
 	return &holder
+}
+
+// hurried makes the next attempt wait, since this one ended before its time: a
+// machine that gives back at once whatever it gets would burn all attempts in a
+// moment. For others the first such failure does not count, because it is the
+// machine's more often than the opportunity's; own is how many count for itself.
+func (s *step) hurried(own int) {
+	s.wait = s.Opportunity.pause(s.Opportunity.Attempt - 1)
+	s.Avoid.NotBefore = s.at.Add(s.Opportunity.pause(own))
 }
 
 // storeSynthetic gives an opportunity that ended in silence the result that old

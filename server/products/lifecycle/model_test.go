@@ -24,6 +24,8 @@ var allowed = map[string]bool{
 	"PICKED -> ABANDONED: LEASE_EXPIRED ABANDONED RESULT_STORED":     true,
 	"PICKED -> ABANDONED: RELEASED_BY_AGENT ABANDONED RESULT_STORED": true,
 	"PICKED -> CANCELLING: CANCEL_REQUESTED":                         true,
+	"PICKED -> QUEUED: TAKEN_BACK QUEUED_FOR_AGENTS":                 true,
+	"CANCELLING -> CANCELLED: TAKEN_BACK CANCELLED":                  true,
 	"CANCELLING -> COMPLETED: RESULT_POSTED RESULT_STORED":           true,
 	"CANCELLING -> CANCELLED: CANCELLED":                             true,
 	"CANCELLING -> CANCELLED: LEASE_EXPIRED CANCELLED":               true,
@@ -37,6 +39,8 @@ type model struct {
 	events []Event
 	stored int
 	tokens []string // of every lease so far
+	taken  int      // how often an operator took it back
+	most   int      // attempts that its test spec gives it
 }
 
 func (m *model) take(t *rapid.T, c Change) {
@@ -57,6 +61,12 @@ func (m *model) take(t *rapid.T, c Change) {
 	}
 	if c.Result != nil {
 		m.stored++
+	}
+	for i, l := range c.Opportunity.Leases {
+		if i < len(before.Leases) && before.Leases[i].End == Held && (l.End == Lapsed || l.End == Released) &&
+			(c.Avoid == nil || c.Avoid.AgentID != l.Holder.AgentID) {
+			t.Fatalf("the lease of %s ended as %s, and it is not avoided: %+v", l.Holder.AgentID, l.End, c.Avoid)
+		}
 	}
 	m.o = c.Opportunity
 	m.events = append(m.events, c.Events...)
@@ -81,6 +91,9 @@ func (m *model) actions() map[string]func(*rapid.T) {
 			length := time.Duration(rapid.IntRange(1, 30).Draw(t, "lease")) * time.Second
 			token := fmt.Sprint("t", len(m.tokens))
 			if c, err := m.o.Pick(m.now, Holder{AgentID: agent}, token, length); err == nil {
+				if m.now.Before(m.o.NotBefore) {
+					t.Fatalf("picked at %v, although it pauses until %v", m.now, m.o.NotBefore)
+				}
 				m.tokens = append(m.tokens, token)
 				m.take(t, c)
 			}
@@ -111,6 +124,16 @@ func (m *model) actions() map[string]func(*rapid.T) {
 				m.take(t, c)
 			}
 		},
+		"taken back": func(t *rapid.T) {
+			if c, err := m.o.TakeBack(m.now, ""); err == nil {
+				if c.Opportunity.State == Queued {
+					m.taken++
+				}
+				m.take(t, c)
+			} else if m.o.Lease() != nil {
+				t.Fatalf("what %s holds cannot be taken back: %v", m.o.Lease().Holder.AgentID, err)
+			}
+		},
 		"agent restarts": func(t *rapid.T) { m.take(t, m.o.Lose(m.now, "", uuid.New)) },
 		"sweep": func(t *rapid.T) {
 			m.take(t, m.o.Sweep(m.now, uuid.New))
@@ -136,6 +159,12 @@ func (m *model) check(t *rapid.T) {
 	}
 	if m.o.Attempt > m.o.MaxAttempts || m.o.Attempt != len(m.o.Leases) {
 		t.Fatalf("attempt %d of %d with %d leases", m.o.Attempt, m.o.MaxAttempts, len(m.o.Leases))
+	}
+	if m.o.MaxAttempts != m.most+m.taken {
+		t.Fatalf("%d attempts at most, of which %d are given and %d were taken back", m.o.MaxAttempts, m.most, m.taken)
+	}
+	if m.o.State == Queued && m.o.NotBefore.After(m.o.Deadline()) {
+		t.Fatalf("pauses until %v, and expires at %v", m.o.NotBefore, m.o.Deadline())
 	}
 	withResult := m.o.State == Completed || m.o.State == Expired || m.o.State == Abandoned
 	if m.stored > 1 || (m.stored == 1) != withResult || (m.o.Result != nil) != withResult {
@@ -168,7 +197,9 @@ func TestOpportunity_invariants(t *testing.T) {
 		m := &model{now: time.Date(2016, 1, 4, 12, 0, 0, 123456789, time.UTC)}
 		maxAttempts := rapid.IntRange(1, 3).Draw(t, "max attempts")
 		ttl := time.Duration(rapid.IntRange(2, 120).Draw(t, "queue ttl")) * time.Second
+		m.most = maxAttempts
 		m.take(t, New(m.now, maxAttempts, ttl))
+		m.o.Pause = time.Duration(rapid.IntRange(0, 30).Draw(t, "pause")) * time.Second
 		t.Repeat(m.actions())
 	})
 }

@@ -25,6 +25,9 @@ func (s State) Final() bool {
 	return s != Queued && s != Picked && s != Cancelling
 }
 
+// maxDoublings bounds how often the pause between attempts doubles.
+const maxDoublings = 5
+
 // Limits and defaults of leases, attempts and queueing. The default lease of four
 // hours fits agents that never send heartbeats.
 const (
@@ -91,9 +94,11 @@ type Opportunity struct {
 	Attempt     int // picks so far
 	MaxAttempts int
 	QueueTTL    time.Duration
+	Pause       time.Duration // between attempts; see NotBefore
 
 	QueuedAt     time.Time // first queueing: its place in the queue
 	LastQueuedAt time.Time // QueueTTL counts from here
+	NotBefore    time.Time // while QUEUED: nobody picks it earlier; zero for at once
 	UpdatedAt    time.Time // time of the latest event
 
 	Leases   []Lease   // all it ever had, oldest first
@@ -124,6 +129,16 @@ func (o Opportunity) Deadline() time.Time {
 		return o.CancelBy
 	}
 	return time.Time{}
+}
+
+// pause returns how long the opportunity waits after a number of attempts that
+// failed: Pause after the first, twice that after the second, and so on, but never
+// so long that it would expire meanwhile.
+func (o Opportunity) pause(failed int) time.Duration {
+	if failed < 1 {
+		return 0
+	}
+	return min(o.Pause<<min(failed-1, maxDoublings), o.QueueTTL/2)
 }
 
 // overdue reports whether the deadline has come.

@@ -46,6 +46,9 @@ func (o Opportunity) PostResult(now time.Time, p Post) (Change, error) {
 		ID: p.ResultID, TestStatus: p.TestStatus, Attempt: lease.Attempt, StoredAt: s.at,
 		Token: lease.Token, Holder: lease.Holder, Digest: p.Digest,
 	})
+	if ClassOf(p.TestStatus) == ClassError {
+		s.Avoid = &Avoid{lease.Holder.AgentID, s.at}
+	}
 	return s.Change, nil
 }
 

@@ -17,9 +17,10 @@ func New(now time.Time, maxAttempts int, queueTTL time.Duration) Change {
 }
 
 // Pick hands the opportunity to an agent. It is refused (NotQueued) when it does
-// not wait, or has waited longer than it may, which a sweep will find.
+// not wait, or has waited longer than it may, which a sweep will find, or must
+// pause first.
 func (o Opportunity) Pick(now time.Time, by Holder, token string, length time.Duration) (Change, error) {
-	if o.State != Queued || o.overdue(now) || o.Attempt >= o.MaxAttempts {
+	if o.State != Queued || o.overdue(now) || o.Attempt >= o.MaxAttempts || now.Before(o.NotBefore) {
 		return Change{}, &Refusal{NotQueued, "the test opportunity is not waiting for an agent"}
 	}
 	s := o.begin(now)
@@ -83,6 +84,7 @@ func (o Opportunity) Release(now time.Time, token, reason string, newID func() u
 		s.cancelled("given back by the agent")
 		return s.Change, nil
 	}
+	s.hurried(o.Attempt)
 	s.tell(Event{Type: ReleasedByAgent, Holder: holder, Reason: reason})
 	s.requeue("released by the agent", newID)
 	return s.Change, nil
@@ -115,8 +117,31 @@ func (o Opportunity) Lose(now time.Time, reason string, newID func() uuid.UUID) 
 		return Change{Opportunity: o}
 	}
 	s := o.begin(now)
+	s.wait = o.pause(o.Attempt - 1)
 	s.loseLease(reason, newID)
 	return s.Change
+}
+
+// TakeBack ends the held lease because an operator says so: back to the queue, or to
+// the end that a pending cancel asked for. The attempt does not count, so there is
+// always another one. A result of the agent is still taken while nobody else has
+// picked the opportunity.
+func (o Opportunity) TakeBack(now time.Time, reason string) (Change, error) {
+	switch {
+	case o.State.Final():
+		return Change{}, o.alreadyFinal()
+	case o.Lease() == nil:
+		return Change{}, &Refusal{NotPicked, "no agent holds the test opportunity"}
+	}
+	s := o.begin(now)
+	s.tell(Event{Type: TakenBack, Holder: s.endLease(Lapsed), Reason: reason})
+	if o.State == Cancelling {
+		s.cancelled("taken back from the agent")
+		return s.Change, nil
+	}
+	s.Opportunity.MaxAttempts++
+	s.queue("taken back")
+	return s.Change, nil
 }
 
 // Sweep does what is due at now: ends a lease that is over, a wait that is too long,

@@ -325,3 +325,51 @@ func FuzzNormalizeStatus(f *testing.F) {
 		}
 	})
 }
+
+// A machine that gives back at once what it gets: another one may have it at once
+// the first time, itself only after a pause, and then everybody waits.
+func TestRelease_pausesLongerEachTime(t *testing.T) {
+	t.Parallel()
+
+	o := New(start, 5, time.Hour).Opportunity
+	o.Pause = 30 * time.Second
+	now := start
+	for i, want := range []struct{ all, own time.Duration }{{0, 30}, {30, 60}, {60, 120}, {120, 240}} {
+		c, err := o.Pick(now, Holder{AgentID: "bad"}, "t", time.Minute)
+		if err != nil {
+			t.Fatalf("attempt %d: %v", i+1, err)
+		}
+		if c, err = c.Opportunity.Release(now, "t", "disk full", uuid.New); err != nil {
+			t.Fatal(err)
+		}
+		o = c.Opportunity
+		if own := c.Avoid.NotBefore.Sub(now); c.Avoid.AgentID != "bad" || own != want.own*time.Second {
+			t.Errorf("attempt %d: avoids %s for %s, want bad for %ds", i+1, c.Avoid.AgentID, own, want.own)
+		}
+		if want.all == 0 != o.NotBefore.IsZero() || want.all > 0 && o.NotBefore.Sub(now) != want.all*time.Second {
+			t.Errorf("attempt %d: waits until %v, want %ds after %v", i+1, o.NotBefore, want.all, now)
+		}
+		if want.all > 0 {
+			_, err = o.Pick(o.NotBefore.Add(-time.Microsecond), Holder{AgentID: "good"}, "u", time.Minute)
+			wantRefusal(t, err, NotQueued)
+			now = o.NotBefore
+		}
+	}
+}
+
+func TestTakeBack_doesNotCount(t *testing.T) {
+	t.Parallel()
+
+	c, err := picked(t, 1).TakeBack(at(2), "no power")
+	if err != nil || c.Opportunity.State != Queued || c.Opportunity.MaxAttempts != 2 {
+		t.Fatalf("%s with %d attempts, %v, want QUEUED with another one", c.Opportunity.State, c.Opportunity.MaxAttempts, err)
+	}
+	late, err := c.Opportunity.PostResult(at(3), Post{Token: "t1", ResultID: uuid.New(), TestStatus: "PASSED"})
+	if err != nil || late.Opportunity.State != Completed {
+		t.Errorf("result of the agent that was alive after all: %v", err)
+	}
+	_, err = c.Opportunity.TakeBack(at(3), "")
+	wantRefusal(t, err, NotPicked)
+	_, err = late.Opportunity.TakeBack(at(4), "")
+	wantRefusal(t, err, AlreadyFinal)
+}

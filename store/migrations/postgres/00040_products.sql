@@ -113,6 +113,7 @@ CREATE TABLE contexts (
 -- platform_key and group_key: '' takes any agent. kind, subject and
 -- ad_channel say what was advertised, for superseding; holder is the agent
 -- whose lease is held, '' for none; deadline is NULL in a final state.
+-- Nobody picks it before not_before.
 CREATE TABLE opportunities (
     id              text COLLATE "C" NOT NULL PRIMARY KEY,
     tenant          text COLLATE "C" NOT NULL,
@@ -139,6 +140,7 @@ CREATE TABLE opportunities (
     updated_at      bigint NOT NULL,
     deadline        bigint,
     cancel_by       bigint,
+    not_before      bigint NOT NULL,
     holder          text COLLATE "C" NOT NULL,
     result_id       text COLLATE "C",
     output_bytes    bigint NOT NULL
@@ -171,6 +173,10 @@ CREATE TABLE leases (
 CREATE INDEX leases_agent ON leases (tenant, agent_id, opportunity_id);
 CREATE INDEX leases_held ON leases (tenant, agent_id) WHERE ended = '';
 
+-- silence_us is how long nothing may be heard of it: NULL is the server's setting, 0 no limit.
+-- silent_at is when it was found silent, NULL while it is not; instance is the machine that
+-- polled last of those that name themselves, at instance_at; doubled_at is when another one
+-- was told of last.
 CREATE TABLE agents (
     tenant       text COLLATE "C" NOT NULL,
     id           text COLLATE "C" NOT NULL,
@@ -185,7 +191,21 @@ CREATE TABLE agents (
     comment      text COLLATE "C",
     last_seen_at bigint NOT NULL,
     created_at   bigint NOT NULL,
+    silence_us   bigint,
+    silent_at    bigint,
+    instance     text COLLATE "C",
+    instance_at  bigint,
+    doubled_at   bigint,
     PRIMARY KEY (tenant, id)
+);
+
+-- Agents that released, lost or failed an opportunity, or the one that it repeats: another
+-- comes first while one is online, and before not_before they do not get it at all.
+CREATE TABLE avoided_agents (
+    opportunity_id text COLLATE "C" NOT NULL REFERENCES opportunities (id),
+    agent_id       text COLLATE "C" NOT NULL,
+    not_before     bigint NOT NULL,
+    PRIMARY KEY (opportunity_id, agent_id)
 );
 
 CREATE TABLE opportunity_results (
@@ -214,6 +234,20 @@ CREATE TABLE opportunity_results (
 
 CREATE INDEX opportunity_results_product ON opportunity_results (product_id, created_at, id);
 CREATE INDEX opportunity_results_image ON opportunity_results (product_id, image_unique_id, created_at, id);
+
+-- The files of results that came with several.
+CREATE TABLE kept_files (
+    result_id  text COLLATE "C" NOT NULL REFERENCES opportunity_results (id),
+    n          bigint NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    media_type text COLLATE "C",
+    bytes      bigint NOT NULL,
+    sha256     text COLLATE "C" NOT NULL,
+    read       boolean NOT NULL,
+    PRIMARY KEY (result_id, n)
+);
+
+CREATE INDEX kept_files_sha256 ON kept_files (sha256);
 
 CREATE TABLE output_pieces (
     opportunity_id text COLLATE "C" NOT NULL REFERENCES opportunities (id),

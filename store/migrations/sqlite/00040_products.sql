@@ -113,6 +113,7 @@ CREATE TABLE contexts (
 -- platform_key and group_key: '' takes any agent. kind, subject and
 -- ad_channel say what was advertised, for superseding; holder is the agent
 -- whose lease is held, '' for none; deadline is NULL in a final state.
+-- Nobody picks it before not_before.
 CREATE TABLE opportunities (
     id              TEXT NOT NULL PRIMARY KEY,
     tenant          TEXT NOT NULL,
@@ -139,6 +140,7 @@ CREATE TABLE opportunities (
     updated_at      INTEGER NOT NULL,
     deadline        INTEGER,
     cancel_by       INTEGER,
+    not_before      INTEGER NOT NULL,
     holder          TEXT NOT NULL,
     result_id       TEXT,
     output_bytes    INTEGER NOT NULL
@@ -171,6 +173,10 @@ CREATE TABLE leases (
 CREATE INDEX leases_agent ON leases (tenant, agent_id, opportunity_id);
 CREATE INDEX leases_held ON leases (tenant, agent_id) WHERE ended = '';
 
+-- silence_us is how long nothing may be heard of it: NULL is the server's setting, 0 no limit.
+-- silent_at is when it was found silent, NULL while it is not; instance is the machine that
+-- polled last of those that name themselves, at instance_at; doubled_at is when another one
+-- was told of last.
 CREATE TABLE agents (
     tenant       TEXT NOT NULL,
     id           TEXT NOT NULL,
@@ -185,7 +191,21 @@ CREATE TABLE agents (
     comment      TEXT,
     last_seen_at INTEGER NOT NULL,
     created_at   INTEGER NOT NULL,
+    silence_us   INTEGER,
+    silent_at    INTEGER,
+    instance     TEXT,
+    instance_at  INTEGER,
+    doubled_at   INTEGER,
     PRIMARY KEY (tenant, id)
+) STRICT;
+
+-- Agents that released, lost or failed an opportunity, or the one that it repeats: another
+-- comes first while one is online, and before not_before they do not get it at all.
+CREATE TABLE avoided_agents (
+    opportunity_id TEXT NOT NULL REFERENCES opportunities (id),
+    agent_id       TEXT NOT NULL,
+    not_before     INTEGER NOT NULL,
+    PRIMARY KEY (opportunity_id, agent_id)
 ) STRICT;
 
 CREATE TABLE opportunity_results (
@@ -214,6 +234,20 @@ CREATE TABLE opportunity_results (
 
 CREATE INDEX opportunity_results_product ON opportunity_results (product_id, created_at, id);
 CREATE INDEX opportunity_results_image ON opportunity_results (product_id, image_unique_id, created_at, id);
+
+-- The files of results that came with several.
+CREATE TABLE kept_files (
+    result_id  TEXT NOT NULL REFERENCES opportunity_results (id),
+    n          INTEGER NOT NULL,
+    name       TEXT NOT NULL,
+    media_type TEXT,
+    bytes      INTEGER NOT NULL,
+    sha256     TEXT NOT NULL,
+    read       INTEGER NOT NULL,
+    PRIMARY KEY (result_id, n)
+) STRICT;
+
+CREATE INDEX kept_files_sha256 ON kept_files (sha256);
 
 CREATE TABLE output_pieces (
     opportunity_id TEXT NOT NULL REFERENCES opportunities (id),
