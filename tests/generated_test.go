@@ -74,7 +74,9 @@ func sendPathFaults(t *testing.T, s *servertest.Server, example request, p *open
 		if answer.Status != http.StatusBadRequest {
 			continue
 		}
-		var said struct{ Errors []struct{ In, Parameter string } }
+		var said struct {
+			Errors []struct{ In, Parameter string }
+		}
 		if err := json.Unmarshal(answer.Body, &said); err != nil {
 			t.Fatal(err)
 		}
