@@ -2135,13 +2135,16 @@ type LabManifest struct {
 	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
 	BootData LabBootDataLinks `json:"boot_data"`
 
+	// Devices Which devices the names of interfaces, slaves and disks stand for: alias, bus_type, address, dev_type.
+	Devices []map[string]interface{} `json:"devices,omitempty"`
+
 	// Fqdn Its full name.
 	Fqdn *string `json:"fqdn,omitempty"`
 
 	// Image The image to install or run.
 	Image string `json:"image"`
 
-	// Interfaces Its network interfaces: name, link, slaves, networks.
+	// Interfaces Its network interfaces: name, link, slaves, networks, mtu, how they are bonded (`bond`: mode, hash, peer_rate, mon_rate, up_delay, down_delay; null when they are not) and tagged (`trunk`, `default_network`).
 	Interfaces []map[string]interface{} `json:"interfaces"`
 
 	// Kernel The kernel.
@@ -2158,6 +2161,9 @@ type LabManifest struct {
 
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
+
+	// Repositories Where packages come from: `remove_unlisted`, and `list` with name, type, url, distributions, subrepos, components, arches, gpgkey and options.
+	Repositories map[string]interface{} `json:"repositories,omitempty"`
 
 	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
 	Seed string `json:"seed"`
@@ -2197,7 +2203,7 @@ type LabMessageContextType string
 
 // LabNetboot How machines boot from the network.
 //
-// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe || exit 1\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe"}
 type LabNetboot struct {
 	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
 	Chain string `json:"chain"`
@@ -6984,10 +6990,10 @@ type ListTestEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// Limit The most items on one page.
@@ -7069,10 +7075,10 @@ type TakeBackOpportunityParams struct {
 
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// ImageUniqueID Only the context with this id.
@@ -9288,7 +9294,7 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes any type of body and a specified content type.
@@ -9303,7 +9309,7 @@ type ClientInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes a body of the `application/json` content type.
@@ -9453,7 +9459,8 @@ type ClientInterface interface {
 	// GetBootFiles Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-	// node's current deployment opens it. A setting limits the size of all files of a node together.
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9734,6 +9741,9 @@ type ClientInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -10919,6 +10929,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
 	GetSeedMetaData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSeedNetworkConfig Get the network configuration of a deployment
+	//
+	// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+	// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+	// cloud-init asks DHCP.
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+	GetSeedNetworkConfig(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReportSeedWithBody Report on an installation from the network
 	//
 	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -10941,7 +10960,7 @@ type ClientInterface interface {
 
 	// GetSeedUserData Get the user data of a deployment
 	//
-	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 	// is good until the deployment ends.
 	//
@@ -12054,7 +12073,7 @@ func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHe
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes any type of body and a specified content type.
@@ -12079,7 +12098,7 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes a body of the `application/json` content type.
@@ -12389,7 +12408,8 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 // GetBootFiles Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-// node's current deployment opens it. A setting limits the size of all files of a node together.
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12970,6 +12990,9 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 // (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -15471,6 +15494,25 @@ func (c *Client) GetSeedMetaData(ctx context.Context, seedKey string, hostname L
 	return c.Client.Do(req)
 }
 
+// GetSeedNetworkConfig Get the network configuration of a deployment
+//
+// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+// cloud-init asks DHCP.
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+func (c *Client) GetSeedNetworkConfig(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeedNetworkConfigRequest(c.Server, seedKey, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReportSeedWithBody Report on an installation from the network
 //
 // Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -15513,7 +15555,7 @@ func (c *Client) ReportSeed(ctx context.Context, seedKey string, hostname LabHos
 
 // GetSeedUserData Get the user data of a deployment
 //
-// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 // commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 // is good until the deployment ends.
 //
@@ -27821,6 +27863,47 @@ func NewGetSeedMetaDataRequest(server string, seedKey string, hostname LabHostna
 	return req, nil
 }
 
+// NewGetSeedNetworkConfigRequest constructs an http.Request for the GetSeedNetworkConfig method
+func NewGetSeedNetworkConfigRequest(server string, seedKey string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/network-config", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReportSeedRequest calls the generic ReportSeed builder with application/json body
 func NewReportSeedRequest(server string, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -32670,7 +32753,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -32685,7 +32768,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 	//
-	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+	// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 	// `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -32849,7 +32932,8 @@ type ClientWithResponsesInterface interface {
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-	// node's current deployment opens it. A setting limits the size of all files of a node together.
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33164,6 +33248,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -34493,6 +34580,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
 	GetSeedMetaDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedMetaDataResp, error)
 
+	// GetSeedNetworkConfigWithResponse Get the network configuration of a deployment
+	//
+	// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+	// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+	// cloud-init asks DHCP.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+	GetSeedNetworkConfigWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedNetworkConfigResp, error)
+
 	// ReportSeedWithBodyWithResponse Report on an installation from the network
 	//
 	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -34515,7 +34613,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetSeedUserDataWithResponse Get the user data of a deployment
 	//
-	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 	// is good until the deployment ends.
 	//
@@ -39642,6 +39740,36 @@ func (r GetSeedMetaDataResp) StatusCode() int {
 	return 0
 }
 
+// GetSeedNetworkConfigResp200Headers the declared response headers of an HTTP 200 response for GetSeedNetworkConfig
+type GetSeedNetworkConfigResp200Headers struct {
+	CacheControl *string
+}
+
+type GetSeedNetworkConfigResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `text/yaml` response
+	YAML200 *string
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSeedNetworkConfigResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSeedNetworkConfigResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSeedNetworkConfigResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ReportSeedResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -41597,7 +41725,7 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, age
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -41618,7 +41746,7 @@ func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Co
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
 //
-// An agent may say in `instance` which machine it runs on. While a machine under the same agent id was heard of within its silence limit, one with another `instance` is refused with 409
+// An agent may say in `instance` which machine it runs on. While a machine under the same agent id sent a poll or heartbeat within its silence limit (two minutes if it has none), one with another `instance` is refused with 409
 // `agent-doubled`. Between agents that send none only an event (`agent.doubled`) tells of it, when one asks for work and does not name what was picked just before.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -41878,7 +42006,8 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-// node's current deployment opens it. A setting limits the size of all files of a node together.
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42373,6 +42502,9 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 // (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -44494,6 +44626,23 @@ func (c *ClientWithResponses) GetSeedMetaDataWithResponse(ctx context.Context, s
 	return ParseGetSeedMetaDataResp(rsp)
 }
 
+// GetSeedNetworkConfigWithResponse Get the network configuration of a deployment
+//
+// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+// cloud-init asks DHCP.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+func (c *ClientWithResponses) GetSeedNetworkConfigWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedNetworkConfigResp, error) {
+	rsp, err := c.GetSeedNetworkConfig(ctx, seedKey, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSeedNetworkConfigResp(rsp)
+}
+
 // ReportSeedWithBodyWithResponse Report on an installation from the network
 //
 // Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -44528,7 +44677,7 @@ func (c *ClientWithResponses) ReportSeedWithResponse(ctx context.Context, seedKe
 
 // GetSeedUserDataWithResponse Get the user data of a deployment
 //
-// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 // commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 // is good until the deployment ends.
 //
@@ -51697,6 +51846,45 @@ func ParseGetSeedMetaDataResp(rsp *http.Response) (*GetSeedMetaDataResp, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetSeedMetaDataResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSeedNetworkConfigResp parses an HTTP response from a GetSeedNetworkConfigWithResponse call
+func ParseGetSeedNetworkConfigResp(rsp *http.Response) (*GetSeedNetworkConfigResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSeedNetworkConfigResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest string
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSeedNetworkConfigResp200Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

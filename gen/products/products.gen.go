@@ -1447,10 +1447,10 @@ type ListTestEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// Limit The most items on one page.
@@ -1532,10 +1532,10 @@ type TakeBackOpportunityParams struct {
 
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// ImageUniqueID Only the context with this id.

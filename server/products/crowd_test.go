@@ -74,8 +74,9 @@ const (
 func (r *rabble) riot() {
 	var crowd sync.WaitGroup
 	for i := range rioters {
-		name := fmt.Sprintf("agent %d", i)
-		r.labs[0].agent(name, object{"capacity": 2})
+		r.labs[0].agent(fmt.Sprintf("agent %d", i), object{"capacity": 2})
+	}
+	for i := range rioters {
 		crowd.Go(func() {
 			l, held := r.labs[i%len(r.labs)], map[string]string{}
 			for range deeds {
