@@ -85,7 +85,11 @@ func TestResult_WithFile(t *testing.T) {
 		if att := l.try("GET", base+"/tests/1/attachments/0", nil); !strings.Contains(string(att.Body), "boom") {
 			t.Errorf("attachment: %d %q", att.Status, att.Body)
 		}
-		l.call("GET", base+"/tests/1", nil, http.StatusOK)
+		one := l.call("GET", base+"/tests/1", nil, http.StatusOK)
+		records, attached := one["record_list"].([]any), one["attachments"].([]any)
+		if len(records) != 1 || field(records[0].(object), "status") != "fail" || field(records[0].(object), "record") != "0" || field(attached[0].(object), "record") != "0" {
+			t.Errorf("records %v, attachments %v", records, attached)
+		}
 		l.call("GET", base+"/tests/2", nil, http.StatusNotFound)
 		l.call("GET", base+"/tests/1/attachments/7", nil, http.StatusNotFound)
 		if page := l.call("GET", base+"/tests?limit=1&page=2", nil, http.StatusOK); len(page["tests"].([]any)) != 1 {
