@@ -212,6 +212,9 @@ func (c *Config) fill(doc *openapi3.T) {
 	c.Products.Metrics = c.Metrics
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
 	c.Lab.Login = c.Auth
+	if account := c.Auth.Account(); account != nil {
+		c.Lab.Library.Account = account
+	}
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside

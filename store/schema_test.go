@@ -36,7 +36,7 @@ func models() []any {
 // withoutModel are the tables that are only written and read as text.
 var withoutModel = []string{
 	"schema_versions",
-	"test_names", "tests", // results
+	"test_names", "tests", "test_records", // results
 	"kernel_jobs", "kernel_builds", "kernel_boots", "test_groups", "test_cases", "labs", // reports
 }
 

@@ -43,6 +43,47 @@ func sendFaults(t *testing.T, s *servertest.Server, example request) {
 	}
 }
 
+// TestGenerated_PathFaults: where what stands in a path is the only fault, and it
+// makes a 400, the answer names the parameter of the path as the document does.
+func TestGenerated_PathFaults(t *testing.T) {
+	t.Parallel()
+
+	for i, list := range examples(t) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+
+			s := servertest.New(t)
+			for _, example := range list {
+				if s.Do(example.method, example.target(), example.body, example.options()...).Status == http.StatusBadRequest {
+					continue // for another reason
+				}
+				for _, p := range example.parameters() {
+					if p.In == openapi3.ParameterInPath {
+						sendPathFaults(t, s, example, p)
+					}
+				}
+			}
+		})
+	}
+}
+
+func sendPathFaults(t *testing.T, s *servertest.Server, example request, p *openapi3.Parameter) {
+	t.Helper()
+	for _, r := range example.paramFaults(p) {
+		answer := s.Do(r.method, r.target(), r.body, r.options()...)
+		if answer.Status != http.StatusBadRequest {
+			continue
+		}
+		var said struct{ Errors []struct{ In, Parameter string } }
+		if err := json.Unmarshal(answer.Body, &said); err != nil {
+			t.Fatal(err)
+		}
+		if len(said.Errors) != 1 || said.Errors[0].In != "path" || said.Errors[0].Parameter != p.Name {
+			t.Errorf("%s: %s: %s %.100s answers 400 %.500s", r.op.OperationID, r.fault, r.method, r.target(), answer.Body)
+		}
+	}
+}
+
 // request is an operation's example, or that with one fault.
 type request struct {
 	fault  string

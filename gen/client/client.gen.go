@@ -612,7 +612,7 @@ type AgentRegistration struct {
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
 //
-// Example: {"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}
+// Example: {"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}
 type Attachment struct {
 	// K Its number within the test.
 	K int32 `json:"k"`
@@ -620,7 +620,7 @@ type Attachment struct {
 	// Name As the runner called it, which may be anything.
 	Name string `json:"name"`
 
-	// Mime As the runner called it, which may be anything.
+	// Mime The media type as the runner wrote it, which may be anything; only characters that a header cannot hold are replaced by `?`.
 	Mime string `json:"mime"`
 
 	// Size Its true size in bytes.
@@ -628,6 +628,9 @@ type Attachment struct {
 
 	// Truncated Present and true when only the beginning was kept.
 	Truncated *bool `json:"truncated,omitempty"`
+
+	// Record The number of the record that it belongs to.
+	Record int32 `json:"record"`
 }
 
 // AuditActor Who it was.
@@ -2132,13 +2135,16 @@ type LabManifest struct {
 	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
 	BootData LabBootDataLinks `json:"boot_data"`
 
+	// Devices Which devices the names of interfaces, slaves and disks stand for: alias, bus_type, address, dev_type.
+	Devices []map[string]interface{} `json:"devices,omitempty"`
+
 	// Fqdn Its full name.
 	Fqdn *string `json:"fqdn,omitempty"`
 
 	// Image The image to install or run.
 	Image string `json:"image"`
 
-	// Interfaces Its network interfaces: name, link, slaves, networks.
+	// Interfaces Its network interfaces: name, link, slaves, networks, mtu, how they are bonded (`bond`: mode, hash, peer_rate, mon_rate, up_delay, down_delay; null when they are not) and tagged (`trunk`, `default_network`).
 	Interfaces []map[string]interface{} `json:"interfaces"`
 
 	// Kernel The kernel.
@@ -2155,6 +2161,9 @@ type LabManifest struct {
 
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
+
+	// Repositories Where packages come from: `remove_unlisted`, and `list` with name, type, url, distributions, subrepos, components, arches, gpgkey and options.
+	Repositories map[string]interface{} `json:"repositories,omitempty"`
 
 	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
 	Seed string `json:"seed"`
@@ -2194,7 +2203,7 @@ type LabMessageContextType string
 
 // LabNetboot How machines boot from the network.
 //
-// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe || exit 1\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe"}
 type LabNetboot struct {
 	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
 	Chain string `json:"chain"`
@@ -4099,7 +4108,7 @@ type PublicKeyList = []PublicKey
 
 // PublishedItem A result in a list.
 //
-// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
 	ID openapi_types.UUID `json:"id"`
 
@@ -4121,7 +4130,7 @@ type PublishedItem struct {
 	Cpid *string `json:"cpid,omitempty"`
 }
 
-// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
 type PublishedList struct {
 	Results    []PublishedItem `json:"results"`
 	Pagination PublishedPages  `json:"pagination"`
@@ -4274,7 +4283,7 @@ type ResultFile struct {
 // ResultFileFormat defines model for ResultFile.Format.
 type ResultFileFormat string
 
-// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
 	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
 	TestID openapi_types.UUID `json:"test_id"`
@@ -4642,9 +4651,9 @@ type SubunitTestRun struct {
 	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
-// Test One test of a result.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -4657,12 +4666,17 @@ type Test struct {
 	Start nullable.Nullable[time.Time] `json:"start"`
 
 	// Stop When it ended; null when it did not, or the runner did not say.
-	Stop        nullable.Nullable[time.Time] `json:"stop"`
-	Tags        []string                     `json:"tags"`
-	Attachments []Attachment                 `json:"attachments"`
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
+
+	// Attachments Those of all its records, record after record.
+	Attachments []Attachment `json:"attachments"`
 
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
+
+	// RecordList The records, in the order in which they ended; as many as `records` says.
+	RecordList []TestRecord `json:"record_list"`
 }
 
 // TestCase One test and its result.
@@ -5099,13 +5113,30 @@ type TestGroupList struct {
 	Skip     *int64      `json:"skip,omitempty"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Tests      []Test     `json:"tests"`
+}
+
+// TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
+// retried has one for each try. Its attachments stand among those of the test, under its number.
+//
+// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+type TestRecord struct {
+	// Record Its number within the test; the first that ended is 0.
+	Record int32      `json:"record"`
+	Status TestStatus `json:"status"`
+
+	// Start When it started; null when the runner did not say.
+	Start nullable.Nullable[time.Time] `json:"start"`
+
+	// Stop When it ended; null when it did not, or the runner did not say.
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
@@ -6959,10 +6990,10 @@ type ListTestEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// Limit The most items on one page.
@@ -7044,10 +7075,10 @@ type TakeBackOpportunityParams struct {
 
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// ImageUniqueID Only the context with this id.
@@ -9428,7 +9459,8 @@ type ClientInterface interface {
 	// GetBootFiles Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-	// node's current deployment opens it. A setting limits the size of all files of a node together.
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 	GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9709,6 +9741,9 @@ type ClientInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -10894,6 +10929,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
 	GetSeedMetaData(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetSeedNetworkConfig Get the network configuration of a deployment
+	//
+	// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+	// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+	// cloud-init asks DHCP.
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+	GetSeedNetworkConfig(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReportSeedWithBody Report on an installation from the network
 	//
 	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -10916,7 +10960,7 @@ type ClientInterface interface {
 
 	// GetSeedUserData Get the user data of a deployment
 	//
-	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 	// is good until the deployment ends.
 	//
@@ -12364,7 +12408,8 @@ func (c *Client) SignalBootAction(ctx context.Context, actionID string, body Sig
 // GetBootFiles Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-// node's current deployment opens it. A setting limits the size of all files of a node together.
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Corresponds with GET /v1/bootdata/{hostname}/files (the `GetBootFiles` operationId).
 func (c *Client) GetBootFiles(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12945,6 +12990,9 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 // (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -15446,6 +15494,25 @@ func (c *Client) GetSeedMetaData(ctx context.Context, seedKey string, hostname L
 	return c.Client.Do(req)
 }
 
+// GetSeedNetworkConfig Get the network configuration of a deployment
+//
+// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+// cloud-init asks DHCP.
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+func (c *Client) GetSeedNetworkConfig(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeedNetworkConfigRequest(c.Server, seedKey, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReportSeedWithBody Report on an installation from the network
 //
 // Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -15488,7 +15555,7 @@ func (c *Client) ReportSeed(ctx context.Context, seedKey string, hostname LabHos
 
 // GetSeedUserData Get the user data of a deployment
 //
-// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 // commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 // is good until the deployment ends.
 //
@@ -27796,6 +27863,47 @@ func NewGetSeedMetaDataRequest(server string, seedKey string, hostname LabHostna
 	return req, nil
 }
 
+// NewGetSeedNetworkConfigRequest constructs an http.Request for the GetSeedNetworkConfig method
+func NewGetSeedNetworkConfigRequest(server string, seedKey string, hostname LabHostname) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "seed_key", seedKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hostname", hostname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seeds/%s/%s/network-config", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReportSeedRequest calls the generic ReportSeed builder with application/json body
 func NewReportSeedRequest(server string, seedKey string, hostname LabHostname, body ReportSeedJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -32824,7 +32932,8 @@ type ClientWithResponsesInterface interface {
 	// GetBootFilesWithResponse Get the files of a node's boot actions
 	//
 	// Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-	// node's current deployment opens it. A setting limits the size of all files of a node together.
+	// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+	// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33139,6 +33248,9 @@ type ClientWithResponsesInterface interface {
 	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
+	//
+	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+	// at the end, its result with the nodes that failed.
 	//
 	// Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 	// (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -34468,6 +34580,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/meta-data (the `GetSeedMetaData` operationId).
 	GetSeedMetaDataWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedMetaDataResp, error)
 
+	// GetSeedNetworkConfigWithResponse Get the network configuration of a deployment
+	//
+	// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+	// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+	// cloud-init asks DHCP.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+	GetSeedNetworkConfigWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedNetworkConfigResp, error)
+
 	// ReportSeedWithBodyWithResponse Report on an installation from the network
 	//
 	// Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -34490,7 +34613,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetSeedUserDataWithResponse Get the user data of a deployment
 	//
-	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+	// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 	// commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 	// is good until the deployment ends.
 	//
@@ -39617,6 +39740,36 @@ func (r GetSeedMetaDataResp) StatusCode() int {
 	return 0
 }
 
+// GetSeedNetworkConfigResp200Headers the declared response headers of an HTTP 200 response for GetSeedNetworkConfig
+type GetSeedNetworkConfigResp200Headers struct {
+	CacheControl *string
+}
+
+type GetSeedNetworkConfigResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// YAML200 the response for an HTTP 200 `text/yaml` response
+	YAML200 *string
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSeedNetworkConfigResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSeedNetworkConfigResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSeedNetworkConfigResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ReportSeedResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -41853,7 +42006,8 @@ func (c *ClientWithResponses) SignalBootActionWithResponse(ctx context.Context, 
 // GetBootFilesWithResponse Get the files of a node's boot actions
 //
 // Drydock: a gzipped GNU tar with the files of all boot actions of the node, under absolute names. Only the key of the
-// node's current deployment opens it. A setting limits the size of all files of a node together.
+// node's newest deployment opens it, until a further deployment replaces the key or the node is destroyed: a node that was never deployed,
+// or destroyed since, is 404, a missing key 401, a wrong one 403. A setting limits the size of all files of a node together.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42348,6 +42502,9 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
+//
+// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
+// at the end, its result with the nodes that failed.
 //
 // Of agents there are `agent.silent` (it missed its polls and heartbeats for longer than its limit; `data` has `last_seen_at`, `mode` and `holding`, the test opportunities that it holds), `agent.back`
 // (it was heard of again) and `agent.doubled` (two machines seem to use one agent id, or it has restarted; `reason` says what was seen). Each has `agent_id` in `data`.
@@ -44469,6 +44626,23 @@ func (c *ClientWithResponses) GetSeedMetaDataWithResponse(ctx context.Context, s
 	return ParseGetSeedMetaDataResp(rsp)
 }
 
+// GetSeedNetworkConfigWithResponse Get the network configuration of a deployment
+//
+// Slipway: the node's interfaces, bonds, VLANs, addresses and routes as the design gives them, in version 2 of cloud-init's network configuration
+// (NoCloud). Devices on the PCI bus are found by the names that Linux gives them. A node without interfaces in its design is 404, and
+// cloud-init asks DHCP.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/seeds/{seed_key}/{hostname}/network-config (the `GetSeedNetworkConfig` operationId).
+func (c *ClientWithResponses) GetSeedNetworkConfigWithResponse(ctx context.Context, seedKey string, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetSeedNetworkConfigResp, error) {
+	rsp, err := c.GetSeedNetworkConfig(ctx, seedKey, hostname, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSeedNetworkConfigResp(rsp)
+}
+
 // ReportSeedWithBodyWithResponse Report on an installation from the network
 //
 // Slipway: how the installation goes, in the form of a machine's report on its work; the late commands of the user data send it. 409 when
@@ -44503,7 +44677,7 @@ func (c *ClientWithResponses) ReportSeedWithResponse(ctx context.Context, seedKe
 
 // GetSeedUserDataWithResponse Get the user data of a deployment
 //
-// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the packages of its boot actions, and late
+// Slipway: cloud-init's configuration of the node (NoCloud): its name, the keys that may log in, the package repositories of its region, the packages of its boot actions, and late
 // commands that fetch and unpack the two archives and report the end of the installation. It holds the boot action key. Its address
 // is good until the deployment ends.
 //
@@ -51672,6 +51846,45 @@ func ParseGetSeedMetaDataResp(rsp *http.Response) (*GetSeedMetaDataResp, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetSeedMetaDataResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSeedNetworkConfigResp parses an HTTP response from a GetSeedNetworkConfigWithResponse call
+func ParseGetSeedNetworkConfigResp(rsp *http.Response) (*GetSeedNetworkConfigResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSeedNetworkConfigResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "yaml") && rsp.StatusCode == 200:
+		var dest string
+		if err := yaml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.YAML200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSeedNetworkConfigResp200Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

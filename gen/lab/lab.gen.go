@@ -601,13 +601,16 @@ type LabManifest struct {
 	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
 	BootData LabBootDataLinks `json:"boot_data"`
 
+	// Devices Which devices the names of interfaces, slaves and disks stand for: alias, bus_type, address, dev_type.
+	Devices []map[string]interface{} `json:"devices,omitempty"`
+
 	// Fqdn Its full name.
 	Fqdn *string `json:"fqdn,omitempty"`
 
 	// Image The image to install or run.
 	Image string `json:"image"`
 
-	// Interfaces Its network interfaces: name, link, slaves, networks.
+	// Interfaces Its network interfaces: name, link, slaves, networks, mtu, how they are bonded (`bond`: mode, hash, peer_rate, mon_rate, up_delay, down_delay; null when they are not) and tagged (`trunk`, `default_network`).
 	Interfaces []map[string]interface{} `json:"interfaces"`
 
 	// Kernel The kernel.
@@ -624,6 +627,9 @@ type LabManifest struct {
 
 	// Packages Packages to install.
 	Packages []LabPackage `json:"packages"`
+
+	// Repositories Where packages come from: `remove_unlisted`, and `list` with name, type, url, distributions, subrepos, components, arches, gpgkey and options.
+	Repositories map[string]interface{} `json:"repositories,omitempty"`
 
 	// Seed The address of the NoCloud seed of this deployment, for a machine that is installed from the network. It is a secret.
 	Seed string `json:"seed"`
@@ -663,7 +669,7 @@ type LabMessageContextType string
 
 // LabNetboot How machines boot from the network.
 //
-// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe || exit\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${net0/mac}/ipxe"}
+// Example: {"chain":"#!ipxe\ndhcp\nchain https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe || exit 1\n","images":null,"script":"https://lab.example.org/v1/netboot/slwb_example/${netX/mac}/ipxe"}
 type LabNetboot struct {
 	// Chain A script for iPXE that goes there, and on to the next boot device when there is nothing.
 	Chain string `json:"chain"`
@@ -1626,6 +1632,9 @@ type ServerInterface interface {
 	// GetSeedMetaData Get the meta data of a deployment
 	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
 	GetSeedMetaData(ctx echo.Context, seedKey string, hostname LabHostname) error
+	// GetSeedNetworkConfig Get the network configuration of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/network-config)
+	GetSeedNetworkConfig(ctx echo.Context, seedKey string, hostname LabHostname) error
 	// ReportSeed Report on an installation from the network
 	// (POST /v1/seeds/{seed_key}/{hostname}/report)
 	ReportSeed(ctx echo.Context, seedKey string, hostname LabHostname) error
@@ -2119,6 +2128,30 @@ func (w *ServerInterfaceWrapper) GetSeedMetaData(ctx echo.Context) error {
 	return err
 }
 
+// GetSeedNetworkConfig converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSeedNetworkConfig(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "seed_key" -------------
+	var seedKey string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "seed_key", ctx.Param("seed_key"), &seedKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter seed_key: %s", err))
+	}
+
+	// ------------- Path parameter "hostname" -------------
+	var hostname LabHostname
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hostname", ctx.Param("hostname"), &hostname, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hostname: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSeedNetworkConfig(ctx, seedKey, hostname)
+	return err
+}
+
 // ReportSeed converts echo context to params.
 func (w *ServerInterfaceWrapper) ReportSeed(ctx echo.Context) error {
 	var err error
@@ -2427,6 +2460,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/nodes/:hostname/builddata", wrapper.CreateNodeBuildData, options.OperationMiddlewares["createNodeBuildData"]...)
 	router.GET(options.BaseURL+"/v1/nodes/:hostname/manifest", wrapper.GetNodeManifest, options.OperationMiddlewares["getNodeManifest"]...)
 	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/meta-data", wrapper.GetSeedMetaData, options.OperationMiddlewares["getSeedMetaData"]...)
+	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/network-config", wrapper.GetSeedNetworkConfig, options.OperationMiddlewares["getSeedNetworkConfig"]...)
 	router.POST(options.BaseURL+"/v1/seeds/:seed_key/:hostname/report", wrapper.ReportSeed, options.OperationMiddlewares["reportSeed"]...)
 	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/user-data", wrapper.GetSeedUserData, options.OperationMiddlewares["getSeedUserData"]...)
 	router.GET(options.BaseURL+"/v1/seeds/:seed_key/:hostname/vendor-data", wrapper.GetSeedVendorData, options.OperationMiddlewares["getSeedVendorData"]...)
@@ -2581,6 +2615,12 @@ type GetSeedMetaDataRequestObject struct {
 	Hostname LabHostname `json:"hostname"`
 }
 
+// GetSeedNetworkConfigRequestObject is what a request of GetSeedNetworkConfig says.
+type GetSeedNetworkConfigRequestObject struct {
+	SeedKey  string      `json:"seed_key"`
+	Hostname LabHostname `json:"hostname"`
+}
+
 // ReportSeedRequestObject is what a request of ReportSeed says.
 type ReportSeedRequestObject struct {
 	SeedKey  string      `json:"seed_key"`
@@ -2722,6 +2762,9 @@ type StrictServerInterface interface {
 	// GetSeedMetaData Get the meta data of a deployment
 	// (GET /v1/seeds/{seed_key}/{hostname}/meta-data)
 	GetSeedMetaData(ctx context.Context, request GetSeedMetaDataRequestObject) (Response, error)
+	// GetSeedNetworkConfig Get the network configuration of a deployment
+	// (GET /v1/seeds/{seed_key}/{hostname}/network-config)
+	GetSeedNetworkConfig(ctx context.Context, request GetSeedNetworkConfigRequestObject) (Response, error)
 	// ReportSeed Report on an installation from the network
 	// (POST /v1/seeds/{seed_key}/{hostname}/report)
 	ReportSeed(ctx context.Context, request ReportSeedRequestObject) (Response, error)
@@ -2992,6 +3035,14 @@ func (sh *strictHandler) GetSeedMetaData(ctx echo.Context, seedKey string, hostn
 	request.SeedKey = seedKey
 	request.Hostname = hostname
 	response, err := sh.ssi.GetSeedMetaData(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) GetSeedNetworkConfig(ctx echo.Context, seedKey string, hostname LabHostname) error {
+	var request GetSeedNetworkConfigRequestObject
+	request.SeedKey = seedKey
+	request.Hostname = hostname
+	response, err := sh.ssi.GetSeedNetworkConfig(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

@@ -255,7 +255,7 @@ type AgentRegistration struct {
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
 //
-// Example: {"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}
+// Example: {"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}
 type Attachment struct {
 	// K Its number within the test.
 	K int32 `json:"k"`
@@ -263,7 +263,7 @@ type Attachment struct {
 	// Name As the runner called it, which may be anything.
 	Name string `json:"name"`
 
-	// Mime As the runner called it, which may be anything.
+	// Mime The media type as the runner wrote it, which may be anything; only characters that a header cannot hold are replaced by `?`.
 	Mime string `json:"mime"`
 
 	// Size Its true size in bytes.
@@ -271,6 +271,9 @@ type Attachment struct {
 
 	// Truncated Present and true when only the beginning was kept.
 	Truncated *bool `json:"truncated,omitempty"`
+
+	// Record The number of the record that it belongs to.
+	Record int32 `json:"record"`
 }
 
 // CreatedTime A time as SPI's `created_at` has it, six digits and no offset, meaning UTC.
@@ -977,9 +980,9 @@ type SnapRevision struct {
 	Release *string `json:"release,omitempty"`
 }
 
-// Test One test of a result.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -992,12 +995,17 @@ type Test struct {
 	Start nullable.Nullable[time.Time] `json:"start"`
 
 	// Stop When it ended; null when it did not, or the runner did not say.
-	Stop        nullable.Nullable[time.Time] `json:"stop"`
-	Tags        []string                     `json:"tags"`
-	Attachments []Attachment                 `json:"attachments"`
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
+
+	// Attachments Those of all its records, record after record.
+	Attachments []Attachment `json:"attachments"`
 
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
+
+	// RecordList The records, in the order in which they ended; as many as `records` says.
+	RecordList []TestRecord `json:"record_list"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -1014,13 +1022,30 @@ type TestCounts struct {
 	Exists     int64 `json:"exists"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Tests      []Test     `json:"tests"`
+}
+
+// TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
+// retried has one for each try. Its attachments stand among those of the test, under its number.
+//
+// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+type TestRecord struct {
+	// Record Its number within the test; the first that ended is 0.
+	Record int32      `json:"record"`
+	Status TestStatus `json:"status"`
+
+	// Start When it started; null when the runner did not say.
+	Start nullable.Nullable[time.Time] `json:"start"`
+
+	// Stop When it ended; null when it did not, or the runner did not say.
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
@@ -1422,10 +1447,10 @@ type ListTestEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// Limit The most items on one page.
@@ -1507,10 +1532,10 @@ type TakeBackOpportunityParams struct {
 
 // ListTestResultsParams defines parameters for ListTestResults.
 type ListTestResultsParams struct {
-	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// StartDate From the first instant of this date on. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	StartDate *StartDate `form:"start_date,omitempty" json:"start_date,omitempty"`
 
-	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; a bad one is 400 `invalid-date`.)
+	// EndDate Up to the last instant of this date. (Text here, because SPI's dates are more than RFC 3339; blanks around one mean nothing, a bad one is 400 `invalid-date`.)
 	EndDate *EndDate `form:"end_date,omitempty" json:"end_date,omitempty"`
 
 	// ImageUniqueID Only the context with this id.

@@ -156,7 +156,7 @@ type PublicKeyList = []PublicKey
 
 // PublishedItem A result in a list.
 //
-// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
+// Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
 	ID openapi_types.UUID `json:"id"`
 
@@ -178,7 +178,7 @@ type PublishedItem struct {
 	Cpid *string `json:"cpid,omitempty"`
 }
 
-// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
+// PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
 type PublishedList struct {
 	Results    []PublishedItem `json:"results"`
 	Pagination PublishedPages  `json:"pagination"`
@@ -260,7 +260,7 @@ type PublishedUpdate struct {
 	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
-// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/#/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
+// ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
 	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
 	TestID openapi_types.UUID `json:"test_id"`

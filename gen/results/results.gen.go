@@ -92,7 +92,7 @@ const (
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
 //
-// Example: {"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}
+// Example: {"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}
 type Attachment struct {
 	// K Its number within the test.
 	K int32 `json:"k"`
@@ -100,7 +100,7 @@ type Attachment struct {
 	// Name As the runner called it, which may be anything.
 	Name string `json:"name"`
 
-	// Mime As the runner called it, which may be anything.
+	// Mime The media type as the runner wrote it, which may be anything; only characters that a header cannot hold are replaced by `?`.
 	Mime string `json:"mime"`
 
 	// Size Its true size in bytes.
@@ -108,6 +108,9 @@ type Attachment struct {
 
 	// Truncated Present and true when only the beginning was kept.
 	Truncated *bool `json:"truncated,omitempty"`
+
+	// Record The number of the record that it belongs to.
+	Record int32 `json:"record"`
 }
 
 // Cloud A registered cloud.
@@ -500,9 +503,9 @@ type StatusSaved struct {
 	TestID int64  `json:"test_id"`
 }
 
-// Test One test of a result.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -515,12 +518,17 @@ type Test struct {
 	Start nullable.Nullable[time.Time] `json:"start"`
 
 	// Stop When it ended; null when it did not, or the runner did not say.
-	Stop        nullable.Nullable[time.Time] `json:"stop"`
-	Tags        []string                     `json:"tags"`
-	Attachments []Attachment                 `json:"attachments"`
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
+
+	// Attachments Those of all its records, record after record.
+	Attachments []Attachment `json:"attachments"`
 
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
+
+	// RecordList The records, in the order in which they ended; as many as `records` says.
+	RecordList []TestRecord `json:"record_list"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -537,13 +545,30 @@ type TestCounts struct {
 	Exists     int64 `json:"exists"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback;charset=utf8","name":"traceback","size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"records":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination `json:"pagination"`
 	Tests      []Test     `json:"tests"`
+}
+
+// TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
+// retried has one for each try. Its attachments stand among those of the test, under its number.
+//
+// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+type TestRecord struct {
+	// Record Its number within the test; the first that ended is 0.
+	Record int32      `json:"record"`
+	Status TestStatus `json:"status"`
+
+	// Start When it started; null when the runner did not say.
+	Start nullable.Nullable[time.Time] `json:"start"`
+
+	// Stop When it ended; null when it did not, or the runner did not say.
+	Stop nullable.Nullable[time.Time] `json:"stop"`
+	Tags []string                     `json:"tags"`
 }
 
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.

@@ -10,6 +10,17 @@ import (
 	"github.com/slipway-lab/slipway/server/auth/keystone"
 )
 
+// Account logs in at Keystone with the server's own account.
+type Account interface {
+	OwnToken(ctx context.Context, refused string) (string, error)
+}
+
+// Account is the server's own at Keystone, nil when there is none.
+func (a *Authenticator) Account() Account {
+	account, _ := a.keystone.(Account)
+	return account
+}
+
 // Keystone says whose token a text is. keystone.Client is one.
 type Keystone interface {
 	Validate(ctx context.Context, token string) (*keystone.Token, error)

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -66,6 +68,17 @@ func (s *Stack) routed(c echo.Context, op *operation) {
 	if op.dialect == drydock {
 		setDrydockID(c.Response().Header(), call.From(ctx))
 	}
+	if !op.deprecated.IsZero() {
+		setDeprecated(c.Response().Header(), call.From(ctx), op.deprecated)
+	}
+}
+
+// setDeprecated says in three ways that an operation is deprecated, whatever it
+// answers.
+func setDeprecated(h http.Header, info *call.Info, since time.Time) {
+	h.Set("Deprecation", "@"+strconv.FormatInt(since.Unix(), 10))
+	h.Set("Link", `<`+info.Origin.URL("/docs")+`#deprecated>; rel="deprecation"`)
+	h.Set("Warning", `299 - "deprecated"`)
 }
 
 // noteRefusal keeps for the audit log what a handler said when it refused.

@@ -36,6 +36,9 @@ func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
 	op := operationOf(r.Context())
 	if op == nil && s.router != nil {
 		op = s.router.near(r)
+		if path, _ := versionedPath(cleanPath(r.URL.EscapedPath())); op != nil && path == op.path && !op.deprecated.IsZero() {
+			setDeprecated(w.Header(), info, op.deprecated) // refused before it was routed
+		}
 	}
 	if op != nil {
 		f = inDialect(op.dialect, f)

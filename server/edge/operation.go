@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
@@ -45,6 +46,7 @@ type operation struct {
 	audit      string          // x-audit: the event as which each success is recorded
 	lenient    string          // x-lenient: the system whose clients may send unknown names; "": nobody may
 	query      []string        // the names of the parameters in the query, sorted
+	deprecated time.Time       // x-deprecated-since: the day; zero when its answers do not say so
 	params     []parameter     // those that are checked
 	segments   []string        // the names of the parameters in the path
 	rest       string          // the one of them that takes the rest of the path, from x-segments
@@ -113,6 +115,13 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),
 		lenient:    text(op.Extensions, "x-lenient"),
+	}
+	if day := text(op.Extensions, "x-deprecated-since"); day != "" {
+		since, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			return nil, fmt.Errorf("x-deprecated-since: %w", err)
+		}
+		o.deprecated = since
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
+	"github.com/slipway-lab/slipway/server/lab/library"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
@@ -47,8 +48,8 @@ func sameKey(ctx context.Context, want string) error {
 
 func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answer, error) {
 	d, err := h.store.Deployment(ctx, node)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Ended || !d.Keyed) {
-		return nil, fault.NotFound("node %q has no deployment in progress that has boot actions", node)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !d.Keyed {
+		return nil, fault.NotFound("node %q has no deployment with boot actions", node)
 	}
 	if err != nil {
 		return nil, err
@@ -57,6 +58,9 @@ func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answe
 		return nil, err
 	}
 	text, err := h.boot.Archive(ctx, d, kind)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fault.NotFound("the design of the deployment of node %q is no longer kept", node).Because(err)
+	}
 	if err != nil {
 		return nil, renderFault(err)
 	}
@@ -68,8 +72,11 @@ func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answe
 // answer may answer later.
 func renderFault(err error) error {
 	var fetch *bootfiles.FetchError
+	var ref *library.RefError
 	var render *bootfiles.RenderError
 	switch {
+	case errors.As(err, &ref) && !ref.Passing:
+		return fault.Invalid("a boot action of the design cannot be rendered: a location %s", ref.Reason).Because(err)
 	case errors.As(err, &fetch), errors.Is(err, context.DeadlineExceeded):
 		return fault.Unavailable("the data of a boot action cannot be fetched").Because(err)
 	case errors.As(err, &render):

@@ -235,10 +235,27 @@ func TestSignal(t *testing.T) {
 		if deploy.Result.Details.ErrorCount != 1 || deploy.Result.Status != "success" || len(deploy.Result.Links) != 1 {
 			t.Errorf("deploy task %s", mustJSON(t, deploy.Result))
 		}
-		if a := s.Do("GET", "/v1/bootdata/cedar-n08/files", "", key(good)); a.Status != 404 {
-			t.Errorf("boot data after the deployment: %d", a.Status)
-		}
+		checkBootData(t, s, "after the deployment", good, 200, 401, 403)
+		finished(t, s, createTask(t, s, "destroy_nodes", ref, "cedar-n08").TaskID)
+		checkBootData(t, s, "after the node was destroyed", good, 404, 404, 404)
 	})
+}
+
+// checkBootData asks for boot data with the key, without one and with a wrong one.
+func checkBootData(t *testing.T, s *servertest.Server, when, good string, with, without, wrong int) {
+	t.Helper()
+	for _, kind := range []string{"files", "units"} {
+		path := "/v1/bootdata/cedar-n08/" + kind
+		if a := s.Do("GET", path, "", key(good)); a.Status != with {
+			t.Errorf("%s %s with the key: %d, want %d", kind, when, a.Status, with)
+		}
+		if a := s.Do("GET", path, ""); a.Status != without {
+			t.Errorf("%s %s without a key: %d, want %d", kind, when, a.Status, without)
+		}
+		if a := s.Do("GET", path, "", key(strings.Repeat("0", 64))); a.Status != wrong {
+			t.Errorf("%s %s with a wrong key: %d, want %d", kind, when, a.Status, wrong)
+		}
+	}
 }
 
 func TestSignal_failure_and_unreported(t *testing.T) {

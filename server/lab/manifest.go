@@ -51,8 +51,8 @@ func (h *Handler) manifest(ctx context.Context, d *labstore.Deployment) (map[str
 	}
 	n := c.Site.Node(d.Node)
 	body := map[string]any{
-		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": boot.KernelLine(n.KernelParams),
-		"interfaces": manifestInterfaces(n), "addressing": manifestAddresses(c.Site, n), "storage": manifestStorage(n),
+		"node": n.Name, "task_id": d.Task, "fqdn": n.FQDN, "image": n.Image, "kernel": n.Kernel, "kernel_params": boot.KernelLine(n),
+		"interfaces": manifestInterfaces(c.Site, n), "devices": manifestDevices(c.Site, n), "repositories": manifestRepositories(c.Site), "addressing": manifestAddresses(c.Site, n), "storage": manifestStorage(n),
 		"packages": rows, "authorized_keys": []string{}, "key": nil,
 		"boot_data": bootLinks(ctx, n.Name), "seed": call.From(ctx).Origin.URL(h.boot.SeedPath(d)),
 	}
@@ -71,16 +71,49 @@ func bootLinks(ctx context.Context, node string) map[string]string {
 	return map[string]string{"files": at(boot.ArchivePath(node, "files")), "units": at(boot.ArchivePath(node, "units"))}
 }
 
-func manifestInterfaces(n *design.Node) []any {
+func manifestInterfaces(site *design.Site, n *design.Node) []any {
 	list := []any{}
 	for _, i := range n.Interfaces {
-		row := map[string]any{"name": i.Name, "link": i.Link, "slaves": orEmpty(i.Slaves), "networks": orEmpty(i.Networks)}
+		row := map[string]any{"name": i.Name, "link": i.Link, "slaves": orEmpty(i.Slaves), "networks": orEmpty(i.Networks), "bond": nil}
 		if i.SRIOV != nil {
 			row["sriov"] = map[string]any{"vf_count": i.SRIOV.VFCount, "trustedmode": i.SRIOV.TrustedMode}
+		}
+		if link := site.Link(i.Link); link != nil {
+			row["mtu"], row["trunk"], row["default_network"] = link.MTU, link.Trunk, orNull(link.DefaultNetwork)
+			if b := link.Bond; b.Bonded() {
+				row["bond"] = map[string]any{
+					"mode": b.Mode, "hash": orNull(b.Hash), "peer_rate": orNull(b.PeerRate), "mon_rate": b.MonRate, "up_delay": b.UpDelay, "down_delay": b.DownDelay,
+				}
+			}
 		}
 		list = append(list, row)
 	}
 	return list
+}
+
+// manifestDevices tells which devices the design's names stand for.
+func manifestDevices(site *design.Site, n *design.Node) []any {
+	list := []any{}
+	if profile := site.HardwareProfile(n.HardwareProfile); profile != nil {
+		for _, a := range profile.Aliases {
+			list = append(list, map[string]any{"alias": a.Name, "bus_type": a.BusType, "address": a.Address, "dev_type": a.DevType})
+		}
+	}
+	return list
+}
+
+func manifestRepositories(site *design.Site) map[string]any {
+	list, removes := []any{}, false
+	if site.Region != nil {
+		removes = site.Region.RemoveUnlisted
+		for _, r := range site.Region.Repositories {
+			list = append(list, map[string]any{
+				"name": r.Name, "type": r.Type, "url": r.URL, "gpgkey": orNull(r.GPGKey), "distributions": orEmpty(r.Distributions),
+				"subrepos": orEmpty(r.Subrepos), "components": orEmpty(r.Components), "arches": orEmpty(r.Arches), "options": r.Options,
+			})
+		}
+	}
+	return map[string]any{"remove_unlisted": removes, "list": list}
 }
 
 func manifestAddresses(site *design.Site, n *design.Node) []any {

@@ -16,8 +16,8 @@ import (
 
 // GetNetboot tells administrators what to write into their DHCP server.
 func (h *Handler) GetNetboot(ctx context.Context, _ labapi.GetNetbootRequestObject) (labapi.Response, error) {
-	script := call.From(ctx).Origin.URL("/v1/netboot/"+h.boot.NetbootKey()) + "/${net0/mac}/ipxe"
-	body := map[string]any{"script": script, "chain": "#!ipxe\ndhcp\nchain " + script + " || exit\n", "images": orNull(h.config.Boot.Images)}
+	script := call.From(ctx).Origin.URL("/v1/netboot/"+h.boot.NetbootKey()) + "/${netX/mac}/ipxe" // netX is the interface that iPXE opened last: the one that booted
+	body := map[string]any{"script": script, "chain": "#!ipxe\ndhcp\nchain " + script + " || " + netboot.GoOn, "images": orNull(h.config.Boot.Images)}
 	return call.OK(body).Secret(), nil
 }
 
@@ -90,6 +90,23 @@ func (h *Handler) GetSeedMetaData(ctx context.Context, req labapi.GetSeedMetaDat
 func (h *Handler) GetSeedVendorData(ctx context.Context, req labapi.GetSeedVendorDataRequestObject) (labapi.Response, error) {
 	_, _, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
 	return bootText("text/yaml; charset=utf-8", []byte("{}\n")), err
+}
+
+// GetSeedNetworkConfig answers the node's interfaces and addresses.
+func (h *Handler) GetSeedNetworkConfig(ctx context.Context, req labapi.GetSeedNetworkConfigRequestObject) (labapi.Response, error) {
+	_, d, err := h.seedOf(ctx, req.SeedKey, req.Hostname)
+	if err != nil {
+		return nil, err
+	}
+	network, found, err := h.boot.Network(ctx, d)
+	if err == nil && !found {
+		err = fault.NotFound("the design gives node %q no interfaces", req.Hostname)
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := netboot.NetworkConfig(network)
+	return bootText("text/yaml; charset=utf-8", text), err
 }
 
 // ReportSeed takes the report of a machine that was installed from the network.

@@ -27,7 +27,7 @@ func scriptOf(t *testing.T, s *servertest.Server, mac string) string {
 	t.Helper()
 	var n struct{ Script string }
 	decode(t, s.Do("GET", "/v1/netboot", "", servertest.Admin()), &n)
-	return strings.Replace(n.Script, "${net0/mac}", mac, 1)
+	return strings.Replace(n.Script, "${netX/mac}", mac, 1)
 }
 
 // seedOf finds the address of the seed in a script.
@@ -51,7 +51,7 @@ func TestNetboot(t *testing.T) {
 		id := createTask(t, s, "deploy_nodes", ref, "cedar-n08").TaskID
 		w := m.poll(t, s)
 		for ; w.Action != "deploy_node"; w = m.poll(t, s) {
-			if text := get(t, s, script, 200); !strings.HasSuffix(text, "\nexit") {
+			if text := get(t, s, script, 200); !strings.HasSuffix(text, "\nexit 1") {
 				t.Errorf("during %s the machine is to boot\n%s", w.Action, text)
 			}
 			m.report(t, s, w, `{"status":"success"}`, 200)
@@ -106,7 +106,7 @@ func TestNetboot(t *testing.T) {
 		if a := s.Do("POST", report, `{"status":"success"}`, servertest.JSON()); a.Status != 409 {
 			t.Errorf("second report: %d %s", a.Status, a.Body)
 		}
-		if text := get(t, s, script, 200); !strings.HasSuffix(text, "\nexit") {
+		if text := get(t, s, script, 200); !strings.HasSuffix(text, "\nexit 1") {
 			t.Errorf("after its installation the machine is to boot\n%s", text)
 		}
 		a := s.Do("POST", "/v1/bootaction/"+actionID(t, s, "cedar-n08", manifest.Key), `{"status":"success"}`, key(manifest.Key), servertest.JSON())

@@ -28,7 +28,7 @@ func boards(b *boardtest.Board) func(*server.Config) {
 		c.Lab.Engine.Driver = "agent"
 		c.Lab.Engine.Redfish.Insecure, c.Lab.Engine.Redfish.Port = true, b.Port
 		c.Lab.Engine.Redfish.Interval, c.Lab.Engine.Redfish.Looks = time.Millisecond, 18
-		c.Lab.Engine.Limits = map[string]time.Duration{"identify_node": 10 * time.Millisecond}
+		c.Lab.Engine.Limits = map[string]time.Duration{"identify_node": time.Second}
 	}
 }
 

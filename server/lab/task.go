@@ -44,7 +44,7 @@ func (h *Handler) CreateTask(ctx context.Context, req labapi.CreateTaskRequestOb
 	}
 	row, err := h.engine.Create(ctx, engine.Order{
 		Action: action, Sent: req.Body.Action, DesignRef: req.Body.DesignRef, Filter: filter, SentAs: sent,
-		By: auth.From(ctx).Label(), BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/"),
+		By: auth.From(ctx).Label(), Tenant: auth.From(ctx).Tenant, BaseURL: strings.TrimSuffix(call.From(ctx).Origin.URL("/"), "/"),
 	})
 	if err != nil {
 		return nil, badDesign("design_ref", err)

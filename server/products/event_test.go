@@ -209,6 +209,7 @@ func TestEventLogs_Filters(t *testing.T) {
 			"": 4, "?image_unique_id=I1": 2, "?state=COMPLETED": 1, "?event_type=RESULT_STORED": 1, "?agent_id=a1": 1, "?agent_id=a2": 0,
 			"?test_opportunity_id=" + made[0]: 1, "?test_opportunity_id=00000000-0000-4000-8000-000000000009": 0, "?test_opportunity_id=x": 0,
 			"?start_date=20200101": 4, "?end_date=20200101": 0, "?limit=3": 3,
+			"?start_date=%20%202020-01-01T00:00:00Z%20%0A": 4, "?end_date=+20200101+": 0,
 		} {
 			logs := l.call("GET", path+"/tests/events"+query, nil, http.StatusOK)["event_logs"].([]any)
 			if len(logs) != want {

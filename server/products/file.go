@@ -386,13 +386,25 @@ func testToAPI(t *resultstore.Test) productsapi.Test {
 	if !t.Stop.IsZero() {
 		out.Stop.Set(t.Stop)
 	}
-	for k := range t.Attachments {
-		a := &t.Attachments[k]
-		item := productsapi.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
-		if cut := a.Kept() < a.Size; cut {
-			item.Truncated = &cut
+	for _, r := range t.AllRecords() {
+		record := productsapi.TestRecord{Record: int32(r.Record), Status: productsapi.TestStatus(r.Status.String()), Tags: texts(r.Tags)}
+		record.Start.SetNull()
+		if !r.Start.IsZero() {
+			record.Start.Set(r.Start)
 		}
-		out.Attachments = append(out.Attachments, item)
+		record.Stop.SetNull()
+		if !r.Stop.IsZero() {
+			record.Stop.Set(r.Stop)
+		}
+		out.RecordList = append(out.RecordList, record)
+		for i := range r.Attachments {
+			a := &r.Attachments[i]
+			item := productsapi.Attachment{K: int32(len(out.Attachments)), Name: a.Name, Mime: a.MIME, Size: a.Size, Record: int32(r.Record)}
+			if cut := a.Kept() < a.Size; cut {
+				item.Truncated = &cut
+			}
+			out.Attachments = append(out.Attachments, item)
+		}
 	}
 	return out
 }
@@ -403,7 +415,7 @@ func (h *Handler) GetResultAttachment(ctx context.Context, req productsapi.GetRe
 	if err != nil {
 		return nil, err
 	}
-	file, err := download.Attachment(ctx, h.store.Results, r, t, int(req.K))
+	file, err := download.Attachment(ctx, h.store.Results, r, t.N, t.AllAttachments(), int(req.K))
 	return download.Respond(ctx, file), err
 }
 

@@ -43,6 +43,7 @@ func TestResults_Filters(t *testing.T) {
 			"?test_opportunity_id=" + field(done[3], "test_opportunity_id"): 1, "?test_opportunity_id=x": 0,
 			"?start_date=20150826T00%3A00%3A00": 4, "?end_date=20150826": 0, "?start_date=" + url.QueryEscape(field(done[1], "created_at")): 3,
 			"?start_date=" + began.UTC().Format("20060102") + "&end_date=" + time.Now().UTC().Add(time.Hour).Format("20060102"): 4,
+			"?start_date=+20150914+17:51:31+Z+": 4, "?end_date=%09%2020150914%20%20": 0,
 		} {
 			list := l.call("GET", path+"/results"+query, nil, http.StatusOK)["test_results"].([]any)
 			if len(list) != want {

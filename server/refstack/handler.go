@@ -67,11 +67,10 @@ func New(s *refstackstore.Store, c Config) *Handler {
 // resultURL is the link that refstack-client prints (refstack/api/app.py,
 // test_results_url).
 func (h *Handler) resultURL(ctx context.Context, id uuid.UUID) string {
-	const path = "/#/results/"
 	if h.config.UIURL != "" {
-		return strings.TrimSuffix(h.config.UIURL, "/") + path + id.String()
+		return strings.TrimSuffix(h.config.UIURL, "/") + "/#/results/" + id.String()
 	}
-	return call.From(ctx).Origin.URL(path + id.String())
+	return call.From(ctx).Origin.URL("/v1/results/" + id.String())
 }
 
 // refused is a 400 with RefStack's text, in the title as well, and with what

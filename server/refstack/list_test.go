@@ -51,7 +51,7 @@ func TestListPublishedResults(t *testing.T) {
 		if len(first.Results) != 20 || first.Pagination.TotalPages != 3 || first.Results[0].ID != ids[40] || r.ID != ids[21] {
 			t.Errorf("page 1: %d results, %+v", len(first.Results), first.Pagination)
 		}
-		if r.CreatedAt != "2015-01-17 07:10:10" || r.DurationSeconds != 21 || r.Meta == nil || r.URL != s.URL+"/#/results/"+r.ID || r.CPID != nil || r.ProductVersion != nil {
+		if r.CreatedAt != "2015-01-17 07:10:10" || r.DurationSeconds != 21 || r.Meta == nil || r.URL != s.URL+"/v1/results/"+r.ID || r.CPID != nil || r.ProductVersion != nil {
 			t.Errorf("an item: %+v", r)
 		}
 		last := decode[page](t, s.Do("GET", "/v1/results/?page=3", ""), 200)

@@ -68,7 +68,7 @@ func (h *Handler) GetSubunitAttachment(ctx context.Context, req refstackapi.GetS
 	if err != nil {
 		return nil, err
 	}
-	file, err := download.Attachment(ctx, h.store, stream, t, int(req.K))
+	file, err := download.Attachment(ctx, h.store, stream, t.N, t.Attachments, int(req.K))
 	return download.Respond(ctx, file), err
 }
 

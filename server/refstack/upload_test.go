@@ -42,10 +42,10 @@ func TestPublishResult_Forms(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				a := s.Do("POST", tt.path, tt.body, append([]servertest.Option{servertest.JSON()}, tt.options...)...)
 				p := decode[published](t, a, 201)
-				if p.TestID == "" || p.TestID != p.TestRunID || p.URL != s.URL+"/#/results/"+p.TestID || a.Header.Get("Location") != "/v1/results/"+p.TestID {
+				if p.TestID == "" || p.TestID != p.TestRunID || p.URL != s.URL+"/v1/results/"+p.TestID || a.Header.Get("Location") != "/v1/results/"+p.TestID {
 					t.Errorf("answer %+v, Location %q", p, a.Header.Get("Location"))
 				}
-				r := decode[result](t, s.Do("GET", "/v1/results/"+p.TestID, ""), 200)
+				r := decode[result](t, s.Do("GET", strings.TrimPrefix(p.URL, s.URL), ""), 200) // the link that the client prints
 				if len(r.Results) != tt.tests || r.Results[0] != tt.first || r.DurationSeconds != tt.duration || r.UserRole != "user" || r.CPID != nil || len(r.Meta) != 0 {
 					t.Errorf("GET: %d tests, %+.300v; want %d, the first %s", len(r.Results), r, tt.tests, tt.first)
 				}
@@ -148,5 +148,18 @@ func TestGetPassListSchema(t *testing.T) {
 	}](t, s.Do("GET", "/v1/results/schema", ""), 200)
 	if len(schema.Required) != 3 || len(schema.Properties) != 3 || schema.AdditionalProperties {
 		t.Errorf("schema %+v", schema)
+	}
+}
+
+// TestPublishResult_Verdicts refuses lists whose items say how they ended: what
+// did not pass must not be listed as passed.
+func TestPublishResult_Verdicts(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for _, items := range []string{`{"name":"a","status":"failed"}`, `"a",{"name":"b","outcome":"fail"}`, `{"name":"a"},{"name":"b","result":"SKIP"}`} {
+		a := s.Do("POST", "/v1/results", `{"cpid":"x","duration_seconds":1,"results":[`+items+`]}`, servertest.JSON())
+		if a.Status != 400 || !strings.Contains(string(a.Body), "no list of passes") {
+			t.Errorf("%s: %d %s, want 400 that says why", items, a.Status, a.Body)
+		}
 	}
 }

@@ -85,7 +85,7 @@ func (h *Handler) UpdateTestGroup(ctx context.Context, req reportsapi.UpdateTest
 // update applies the body of a PUT to a document that may is content with,
 // before and after.
 func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*document.Document) error) (*answer, error) {
-	good, err := pathID(id)
+	good, err := r.pathID(id)
 	if err != nil {
 		return nil, err
 	}

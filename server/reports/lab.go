@@ -134,7 +134,7 @@ func releaseToken(ctx context.Context, tx *reportstore.Store, oid, lab string) e
 // the old one, which expires; a new contact's address becomes the token's.
 func (h *Handler) UpdateLab(ctx context.Context, req reportsapi.UpdateLabRequestObject) (reportsapi.Response, error) {
 	id := req.LabID
-	good, err := pathID(id)
+	good, err := labs.pathID(id)
 	if err != nil {
 		return nil, err
 	}

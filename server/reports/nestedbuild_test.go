@@ -110,7 +110,7 @@ func TestBuild_NestedRefused(t *testing.T) {
 		{"bmeta is null", func(b map[string]any) { b["bmeta"] = nil }, "bmeta/revision/tree is mandatory"},
 		{"no revision", func(b map[string]any) { delete(inside(b, "bmeta"), "revision") }, "bmeta/revision/tree is mandatory"},
 		{"no architecture", func(b map[string]any) { delete(inside(b, "bmeta.environment"), "arch") }, "bmeta/environment/arch is mandatory"},
-		{"a status that does not exist", func(b map[string]any) { inside(b, "bmeta.build")["status"] = "green" }, "bmeta/build/status is none of"},
+		{"a status that does not exist", func(b map[string]any) { inside(b, "bmeta.build")["status"] = "green" }, "bmeta/build/status must be one of"},
 		{"steps that are none", func(b map[string]any) { b["steps"] = "x" }, "steps is not a list"},
 		{"a step that is none", func(b map[string]any) { b["steps"] = []any{1} }, "steps/0 is not an object"},
 		{"artifacts that are none", func(b map[string]any) { b["artifacts"] = map[string]any{"kernel": 1} }, "artifacts/kernel is not a list"},

@@ -98,7 +98,7 @@ func (h *Handler) get(ctx context.Context, r *resource, id string) (*answer, err
 
 // one reads the document with an id from a path.
 func (h *Handler) one(ctx context.Context, r *resource, id string) (*document.Document, error) {
-	good, err := pathID(id)
+	good, err := r.pathID(id)
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +109,18 @@ func (h *Handler) one(ctx context.Context, r *resource, id string) (*document.Do
 	return r.document(row)
 }
 
-// pathID reads an id out of a path.
-func pathID(id string) (string, error) {
+// pathID reads an id of the resource out of a path.
+func (r *resource) pathID(id string) (string, error) { return pathID(r.schema.Name+"_id", id) }
+
+// pathID reads an id out of a path, where the document calls it name.
+func pathID(name, id string) (string, error) {
 	good, ok := document.ParseID(id)
 	if !ok && id == "distinct" { // the path without the name of a field
 		return "", fault.Invalid("No field specified or field not valid")
 	}
 	if !ok {
 		f := fault.Invalid("Wrong ID value provided")
-		f.Errors = []fault.Entry{{In: "path", Parameter: "id", Message: "is not 24 hexadecimal digits"}}
+		f.Errors = []fault.Entry{{In: "path", Parameter: name, Message: "is not 24 hexadecimal digits"}}
 		return "", f
 	}
 	return good, nil

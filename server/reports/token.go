@@ -387,7 +387,7 @@ func (h *Handler) DeleteToken(ctx context.Context, req reportsapi.DeleteTokenReq
 }
 
 func (h *Handler) tokenAt(ctx context.Context, id string) (*store.Token, error) {
-	good, err := pathID(id)
+	good, err := pathID("token", id)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,6 @@ func (h *Handler) GetAttachment(ctx context.Context, req resultsapi.GetAttachmen
 	if err != nil {
 		return nil, err
 	}
-	file, err := download.Attachment(ctx, h.store, r, t, int(req.K))
+	file, err := download.Attachment(ctx, h.store, r, t.N, t.AllAttachments(), int(req.K))
 	return download.Respond(ctx, file), err
 }

@@ -116,7 +116,20 @@ func TestDeprecated(t *testing.T) {
 	if string(cases.Body) != `{"testcases":["tempest"]}` || cases.Header.Get("Content-Disposition") != "attachment; filename=testcases.json" {
 		t.Errorf("get-testcases: %s, %q", cases.Body, cases.Header.Get("Content-Disposition"))
 	}
-	for _, a := range []servertest.Answer{script, cases} {
+	refused := []servertest.Answer{
+		s.Do("GET", "/v1/get-testcases?test_id=x", ""),
+		s.Do("GET", "/get-testcases", ""),
+		s.Do("GET", "/v1/get-testcases?test_id=4711", ""),
+		s.Do("GET", "/v1/get-testcases?test_id="+id, "", servertest.With("Authorization", "Bearer nobody")),
+		s.Do("GET", "/v1/get-script", "", servertest.With("Authorization", "Bearer nobody")),
+		s.Do("GET", "/get-script", "", servertest.With("Accept", "application/v9")),
+	}
+	for _, a := range refused {
+		if a.Status < 400 {
+			t.Errorf("%d %s, want an error", a.Status, a.Body)
+		}
+	}
+	for _, a := range append(refused, script, cases) {
 		if a.Header.Get("Deprecation") != "@1402444800" || a.Header.Get("Warning") != `299 - "deprecated"` || !strings.Contains(a.Header.Get("Link"), `rel="deprecation"`) {
 			t.Errorf("headers %v", a.Header)
 		}

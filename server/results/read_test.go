@@ -21,8 +21,15 @@ type testItem struct {
 		K          int
 		Name, Mime string
 		Size       int64
+		Record     int
 	}
-	Records int
+	Records    int
+	RecordList []struct {
+		Record      int
+		Status      string
+		Start, Stop *string
+		Tags        []string
+	} `json:"record_list"`
 }
 
 type testPage struct {

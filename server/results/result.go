@@ -220,14 +220,20 @@ func testToAPI(t *resultstore.Test) resultsapi.Test {
 		Attachments: []resultsapi.Attachment{},
 		Records:     int32(t.Records),
 	}
-	for k := range t.Attachments {
-		a := &t.Attachments[k]
-		item := resultsapi.Attachment{K: int32(k), Name: a.Name, Mime: a.MIME, Size: a.Size}
-		if a.Kept() < a.Size {
-			yes := true
-			item.Truncated = &yes
+	for _, r := range t.AllRecords() {
+		out.RecordList = append(out.RecordList, resultsapi.TestRecord{
+			Record: int32(r.Record), Status: resultsapi.TestStatus(r.Status.String()),
+			Start: timeOrNull(&r.Start), Stop: timeOrNull(&r.Stop), Tags: append([]string{}, r.Tags...),
+		})
+		for i := range r.Attachments {
+			a := &r.Attachments[i]
+			item := resultsapi.Attachment{K: int32(len(out.Attachments)), Name: a.Name, Mime: a.MIME, Size: a.Size, Record: int32(r.Record)}
+			if a.Kept() < a.Size {
+				yes := true
+				item.Truncated = &yes
+			}
+			out.Attachments = append(out.Attachments, item)
 		}
-		out.Attachments = append(out.Attachments, item)
 	}
 	return out
 }

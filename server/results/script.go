@@ -16,20 +16,12 @@ import (
 //go:embed runner.py
 var script []byte
 
-// deprecated says in three ways that an operation is deprecated, since the day
-// on which RefStack's specification replaced it.
-func deprecated(ctx context.Context, a *call.Answer) *call.Answer {
-	return a.With("Deprecation", "@1402444800"). // 2014-06-11
-							With("Link", `<`+call.From(ctx).Origin.URL("/docs")+`#deprecated>; rel="deprecation"`).
-							With("Warning", `299 - "deprecated"`)
-}
-
 // GetScript answers the script.
 func (h *Handler) GetScript(ctx context.Context, _ resultsapi.GetScriptRequestObject) (resultsapi.Response, error) {
 	if err := refuseUnknownBearer(ctx); err != nil {
 		return nil, err
 	}
-	return deprecated(ctx, call.Text(http.StatusOK, "text/plain; charset=utf-8", script)), nil
+	return call.Text(http.StatusOK, "text/plain; charset=utf-8", script), nil
 }
 
 // GetTestcases answers the configured list. The runner of 2014 puts each entry
@@ -42,5 +34,5 @@ func (h *Handler) GetTestcases(ctx context.Context, _ resultsapi.GetTestcasesReq
 	if err != nil {
 		return nil, err
 	}
-	return deprecated(ctx, attachment("testcases.json", line)), nil
+	return attachment("testcases.json", line), nil
 }

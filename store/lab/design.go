@@ -116,7 +116,7 @@ func (s *Store) PurgeSnapshots(ctx context.Context, before time.Time) (int64, er
 	err := s.db.Read(ctx).Model(&Snapshot{}).
 		Where("created_at < ?", before.UnixMicro()).
 		Where("digest NOT IN (?)", s.db.Read(ctx).Model(&Task{}).Select("COALESCE("+digest+", '')").Where("parent = '' AND request IS NOT NULL")).
-		Where("digest NOT IN (?)", s.db.Read(ctx).Model(&Deployment{}).Select("digest").Where("NOT ended")).
+		Where("digest NOT IN (?)", s.db.Read(ctx).Model(&Deployment{}).Select("digest").Where("keyed OR NOT ended")).
 		Pluck("digest", &unused).Error
 	var gone int64
 	for part := range chunks(unused, batchRows) {

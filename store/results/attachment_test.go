@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 var codecSamples = []struct {
@@ -78,6 +79,23 @@ func FuzzDecodeTags(f *testing.F) {
 		again, err := decodeTags(encodeTags(tags))
 		if err != nil || !reflect.DeepEqual(again, tags) {
 			t.Errorf("%q\nbecame %q, %v", tags, again, err)
+		}
+	})
+}
+
+func FuzzDecodeRecords(f *testing.F) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	for i, sample := range codecSamples[:3] {
+		f.Add(encodeRecords([]TestRecord{{Record: int64(i), Status: TestFail, Start: at, Tags: sample.tags, Attachments: sample.attachments}, {Record: 7, Stop: at}}))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := decodeRecords(data, 5)
+		if err != nil {
+			return
+		}
+		again, err := decodeRecords(encodeRecords(list), 5)
+		if err != nil || !reflect.DeepEqual(again, list) {
+			t.Errorf("%+v\nbecame %+v, %v", list, again, err)
 		}
 	})
 }

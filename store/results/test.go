@@ -1,8 +1,10 @@
 package results
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -52,8 +54,47 @@ type Test struct {
 	Status      TestStatus
 	Start, Stop time.Time // zero when the stream did not say
 	Records     int64     // lives of this test id; more than one is a retry
+	Record      int64     // the number of the one that decided the status, and that the other fields show; the first is 0
 	Tags        []string
 	Attachments []Attachment
+
+	// Others are the records that did not decide the status, in any order. Only
+	// ListTests and Test read all of them. InsertTests writes those it is
+	// given; further ones come with AddTestRecords.
+	Others []TestRecord
+}
+
+// TestRecord is one life of a test, from its first event to its first final
+// status.
+type TestRecord struct {
+	N           int64 // of the test
+	Record      int64 // its number within the test
+	Status      TestStatus
+	Start, Stop time.Time // zero when the stream did not say
+	Tags        []string
+	Attachments []Attachment
+}
+
+// Deciding returns the record that the test shows.
+func (t *Test) Deciding() TestRecord {
+	return TestRecord{N: t.N, Record: t.Record, Status: t.Status, Start: t.Start, Stop: t.Stop, Tags: t.Tags, Attachments: t.Attachments}
+}
+
+// AllRecords returns the records of a test in the order of their numbers.
+func (t *Test) AllRecords() []TestRecord {
+	list := append([]TestRecord{t.Deciding()}, t.Others...)
+	slices.SortFunc(list, func(a, b TestRecord) int { return cmp.Compare(a.Record, b.Record) })
+	return list
+}
+
+// AllAttachments returns the attachments of all records of a test, record after
+// record. Places in this list are the numbers under which callers know them.
+func (t *Test) AllAttachments() []Attachment {
+	var list []Attachment
+	for _, r := range t.AllRecords() {
+		list = append(list, r.Attachments...)
+	}
+	return list
 }
 
 // TestFilter chooses tests of one result.
@@ -83,6 +124,9 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
 	testOrder.Cut(&list, limit)
+	if err := s.readRecords(ctx, f.Result, list.Items); err != nil {
+		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
+	}
 	return list, nil
 }
 
@@ -96,17 +140,20 @@ func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) e
 
 // Test returns one test of a result, or ErrNotFound.
 func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
-	var found *Test
+	var found []Test
 	where := []tables.Condition{tables.If("t.result_key = ?", r.Key), tables.If("t.n = ?", n)}
 	err := s.scanTests(ctx, testSelect+tables.Where(where), tables.Args(where), func(t *Test) error {
-		found = t
+		found = append(found, *t)
 		return nil
 	})
-	if err == nil && found == nil {
+	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
+	}
+	if err == nil {
+		err = s.readRecords(ctx, r, found)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("test %d of result %s: %w", n, r.ID, err)
 	}
-	return found, nil
+	return &found[0], nil
 }

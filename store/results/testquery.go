@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.tags, t.attachments"
+	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.record, t.tags, t.attachments, t.others"
 	testSelect = "SELECT " + testFields + " FROM tests t JOIN test_names m ON m.id = t.name_id"
 )
 
@@ -107,8 +107,8 @@ func (s *Store) scanTests(ctx context.Context, query string, args []any, visit f
 // scan reads testFields, which stand behind what goes into before.
 func (t *Test) scan(rows *sql.Rows, before ...any) error {
 	var start, stop sql.NullInt64
-	var tags, attachments sql.RawBytes
-	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &tags, &attachments)...)
+	var tags, attachments, others sql.RawBytes
+	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &t.Record, &tags, &attachments, &others)...)
 	if err != nil {
 		return store.Translate(err)
 	}
@@ -118,6 +118,9 @@ func (t *Test) scan(rows *sql.Rows, before ...any) error {
 	}
 	if t.Attachments, err = decodeAttachments(attachments); err != nil {
 		return fmt.Errorf("attachments of test %d: %w", t.N, err)
+	}
+	if t.Others, err = decodeRecords(others, t.N); err != nil {
+		return fmt.Errorf("records of test %d: %w", t.N, err)
 	}
 	return nil
 }

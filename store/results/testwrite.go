@@ -19,8 +19,10 @@ type testRow struct {
 	status      TestStatus
 	start, stop any // int64 or nil
 	records     int64
+	record      int64
 	tags        any // []byte or nil
 	attachments any
+	others      any
 }
 
 // nameHashSize keeps the index on names small. 128 bits of a sha256 do not
@@ -61,7 +63,8 @@ func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error 
 }
 
 // UpdateTests replaces what is known about tests that were inserted before, by
-// their N; a test id that appears again in the stream needs it. The name stays.
+// their N; a test id that appears again in the stream needs it. The name stays,
+// and so do the other records; what the row has shown so far becomes one of them.
 // An N may appear only once. ErrNotFound: there is no such N. The rest is as
 // with InsertTests.
 func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error {
@@ -72,6 +75,9 @@ func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error 
 		}
 	}
 	err := s.inSlices(ctx, key, rows, func(tx *Store, slice []testRow) error {
+		if err := tx.keepRecords(key, slice); err != nil {
+			return store.Translate(err)
+		}
 		n, err := tx.updateRows(key, slice)
 		if err == nil && n != int64(len(slice)) {
 			err = fmt.Errorf("%d of %d tests: %w", int64(len(slice))-n, len(slice), store.ErrNotFound)
@@ -119,20 +125,28 @@ func (r *testRow) fill(t *Test) error {
 	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
 		return fmt.Errorf("name of test %d: %w", t.N, store.ErrInvalid)
 	}
-	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records}
-	if !t.Start.IsZero() {
-		r.start = store.Micros(t.Start)
-	}
-	if !t.Stop.IsZero() {
-		r.stop = store.Micros(t.Stop)
-	}
-	if b := encodeTags(t.Tags); b != nil {
-		r.tags = b
-	}
-	if b := encodeAttachments(t.Attachments); b != nil {
-		r.attachments = b
+	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record}
+	r.fillRecord(t.Deciding())
+	if b := encodeRecords(t.Others); b != nil {
+		r.others = b
 	}
 	return nil
+}
+
+// fillRecord fills in what rows of both tables have.
+func (r *testRow) fillRecord(from TestRecord) {
+	if !from.Start.IsZero() {
+		r.start = store.Micros(from.Start)
+	}
+	if !from.Stop.IsZero() {
+		r.stop = store.Micros(from.Stop)
+	}
+	if b := encodeTags(from.Tags); b != nil {
+		r.tags = b
+	}
+	if b := encodeAttachments(from.Attachments); b != nil {
+		r.attachments = b
+	}
 }
 
 // inSlices writes rows in as many transactions as it takes to keep each short.
@@ -162,11 +176,11 @@ func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write f
 // prepared statement by its text.
 var (
 	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING")
-	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES ",
-		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?)", "")
+	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES ",
+		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?,?,?)", "")
 	updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
-		" records = v.column5, tags = v.column6, attachments = v.column7 FROM (VALUES ",
-		"(?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
+		" records = v.column5, record = v.column6, tags = v.column7, attachments = v.column8 FROM (VALUES ",
+		"(?,?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
 )
 
 // shapes is a statement for 64, 8 and 1 rows.
@@ -216,12 +230,12 @@ func (s *Store) insertRows(key int64, rows []testRow) error {
 	if s.db.Postgres {
 		return s.pgInsertRows(key, rows)
 	}
-	args := make([]any, 0, 1+8*64)
+	args := make([]any, 0, 1+10*64)
 	return insertShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.tags, r.attachments)
+			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.record, r.tags, r.attachments, r.others)
 		}
 		_, err := s.db.Exec(sql, args...)
 		return err
@@ -232,13 +246,13 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 	if s.db.Postgres {
 		return s.pgUpdateRows(key, rows)
 	}
-	args := make([]any, 0, 7*64+1)
+	args := make([]any, 0, 8*64+1)
 	updated := int64(0)
 	err := updateShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.tags, r.attachments)
+			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.record, r.tags, r.attachments)
 		}
 		res, err := s.db.Exec(sql, append(args, key)...)
 		if err != nil {
@@ -255,11 +269,13 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 // column, so one statement fits any number of rows.
 type columns struct {
 	n, records        []int64
+	record            []int64
 	hash              [][]byte
 	name              []string
 	status            []int16
 	start, stop       []*int64
 	tags, attachments [][]byte
+	others            [][]byte
 }
 
 func newColumns(rows []testRow) *columns {
@@ -277,6 +293,9 @@ func newColumns(rows []testRow) *columns {
 		c.tags = append(c.tags, tags)
 		attachments, _ := r.attachments.([]byte)
 		c.attachments = append(c.attachments, attachments)
+		others, _ := r.others.([]byte)
+		c.others = append(c.others, others)
+		c.record = append(c.record, r.record)
 	}
 	return c
 }
@@ -301,12 +320,12 @@ func (s *Store) pgInternNames(rows []testRow) error {
 
 func (s *Store) pgInsertRows(key int64, rows []testRow) error {
 	c := newColumns(rows)
-	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments)
-		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.tags, u.attachments
-		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[])
-			AS u (n, hash, status, start_us, stop_us, records, tags, attachments)
+	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others)
+		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.record, u.tags, u.attachments, u.others
+		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bytea[])
+			AS u (n, hash, status, start_us, stop_us, records, record, tags, attachments, others)
 		JOIN test_names m ON m.hash = u.hash`,
-		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.tags, c.attachments)
+		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.record, c.tags, c.attachments, c.others)
 	if err != nil {
 		return err
 	}
@@ -319,11 +338,11 @@ func (s *Store) pgInsertRows(key int64, rows []testRow) error {
 func (s *Store) pgUpdateRows(key int64, rows []testRow) (int64, error) {
 	c := newColumns(rows)
 	res, err := s.db.Exec(`UPDATE tests SET status = u.status, start_us = u.start_us, stop_us = u.stop_us,
-			records = u.records, tags = u.tags, attachments = u.attachments
-		FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
-			AS u (n, status, start_us, stop_us, records, tags, attachments)
+			records = u.records, record = u.record, tags = u.tags, attachments = u.attachments
+		FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[])
+			AS u (n, status, start_us, stop_us, records, record, tags, attachments)
 		WHERE tests.result_key = $1 AND tests.n = u.n`,
-		key, c.n, c.status, c.start, c.stop, c.records, c.tags, c.attachments)
+		key, c.n, c.status, c.start, c.stop, c.records, c.record, c.tags, c.attachments)
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -113,10 +114,11 @@ func TestUpdateTests(t *testing.T) {
 				continue
 			}
 			w := &want[i]
+			w.Others, w.Record = []resultstore.TestRecord{w.Deciding()}, 1 // what it has shown so far stays
 			w.Status, w.Records, w.Start, w.Tags = resultstore.TestFail, 2, at.Add(time.Duration(i)*time.Second), []string{"retry"}
 			w.Attachments = []resultstore.Attachment{{Name: "log", Size: 1, Spans: []resultstore.Span{{Offset: int64(i), Length: 1}}}}
 			change := *w
-			change.Name = "" // not looked at
+			change.Name, change.Others = "", nil // not looked at
 			changes = append(changes, change)
 		}
 		if err := s.UpdateTests(ctx, r.Key, changes); err != nil {
@@ -132,6 +134,60 @@ func TestUpdateTests(t *testing.T) {
 		}
 		if got, _ := s.Test(ctx, r, 1); got.Status != resultstore.TestSuccess {
 			t.Errorf("test 1 is %s, want the slice with the missing one undone", got.Status)
+		}
+	})
+}
+
+// TestTestRecords reads every record of a test, however it came to the store,
+// and finds none left of a result that was discarded.
+func TestTestRecords(t *testing.T) {
+	t.Parallel()
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
+		ctx := context.Background()
+		at := time.Date(2026, 1, 1, 0, 0, 0, 123_000, time.UTC)
+		record := func(n, k int64, status resultstore.TestStatus) resultstore.TestRecord {
+			return resultstore.TestRecord{
+				N: n, Record: k, Status: status, Start: at.Add(time.Duration(k) * time.Second), Tags: []string{"try", strconv.FormatInt(k, 10)},
+				Attachments: []resultstore.Attachment{{Name: "log", MIME: "text/plain", Size: 3, Spans: []resultstore.Span{{Offset: 10 * k, Length: 3}}}},
+			}
+		}
+		r := begin(t, s, upload{sha: "a"})
+		first := record(1, 1, resultstore.TestSuccess)
+		inserted := resultstore.Test{
+			N: 1, Name: "a", Status: first.Status, Records: 2, Record: 1, Start: first.Start, Tags: first.Tags, Attachments: first.Attachments,
+			Others: []resultstore.TestRecord{record(1, 0, resultstore.TestExists)},
+		}
+		if err := s.InsertTests(ctx, r.Key, []resultstore.Test{inserted, {N: 2, Name: "b", Records: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		worse := record(1, 2, resultstore.TestFail)
+		update := resultstore.Test{N: 1, Status: worse.Status, Records: 3, Record: 2, Start: worse.Start, Tags: worse.Tags, Attachments: worse.Attachments}
+		if err := s.UpdateTests(ctx, r.Key, []resultstore.Test{update}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddTestRecords(ctx, r.Key, []resultstore.TestRecord{record(1, 3, resultstore.TestSkip)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetTestRecords(ctx, r.Key, []resultstore.TestRecords{{N: 1, Records: 4}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddTestRecords(ctx, r.Key, []resultstore.TestRecord{record(1, 3, resultstore.TestSkip)}); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("AddTestRecords of a number that is there: %v, want ErrConflict", err)
+		}
+		want := []resultstore.TestRecord{record(1, 0, resultstore.TestExists), first, worse, record(1, 3, resultstore.TestSkip)}
+		list, err := s.ListTests(ctx, resultstore.TestFilter{Result: r})
+		if err != nil || len(list.Items) != 2 || !reflect.DeepEqual(list.Items[0].AllRecords(), want) || len(list.Items[1].AllRecords()) != 1 {
+			t.Errorf("ListTests: %+v, %v, want the records %+v", list.Items, err, want)
+		}
+		one, err := s.Test(ctx, r, 1)
+		if err != nil || !reflect.DeepEqual(one.AllRecords(), want) || len(one.AllAttachments()) != 4 || one.Status != resultstore.TestFail {
+			t.Errorf("Test: %+v, %v, want the records %+v", one, err, want)
+		}
+		if err := s.DiscardResult(ctx, r.Key); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddTestRecords(ctx, r.Key, want); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("AddTestRecords to a discarded result: %v, want ErrConflict", err)
 		}
 	})
 }

@@ -260,6 +260,12 @@ func (c *Client) ownText(ctx context.Context, refused string) (string, error) {
 	return t.ID, nil
 }
 
+// OwnToken returns a token of the server's own account, a new one when it is about
+// to end or is the one that was refused. With it the server calls other services.
+func (c *Client) OwnToken(ctx context.Context, refused string) (string, error) {
+	return c.ownText(ctx, refused)
+}
+
 func (c *Client) login(ctx context.Context) (*tokens.Token, error) {
 	identity := &gophercloud.ServiceClient{
 		ProviderClient: &gophercloud.ProviderClient{HTTPClient: c.http},

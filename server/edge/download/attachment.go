@@ -15,20 +15,20 @@ type Attachments interface {
 	OpenAttachment(ctx context.Context, r *resultstore.Result, a *resultstore.Attachment) (store.Blob, error)
 }
 
-// Attachment returns the attachment k of a test of the result, opened: Send
-// closes it. There is a 404 fault when the test has no such attachment.
-func Attachment(ctx context.Context, from Attachments, r *resultstore.Result, t *resultstore.Test, k int) (File, error) {
-	if k >= len(t.Attachments) {
+// Attachment returns the attachment k of a list of test n of the result, opened:
+// Send closes it. There is a 404 fault when the list has no such attachment.
+func Attachment(ctx context.Context, from Attachments, r *resultstore.Result, n int64, list []resultstore.Attachment, k int) (File, error) {
+	if k >= len(list) {
 		return File{}, fault.NotFound("the test has no attachment %d", k)
 	}
-	a := &t.Attachments[k]
+	a := &list[k]
 	blob, err := from.OpenAttachment(ctx, r, a)
 	if err != nil {
 		return File{}, Lost(err)
 	}
 	return File{
 		Name:     a.Name,
-		Tag:      fmt.Sprintf("%s-%d-%d", r.SHA256, t.N, k),
+		Tag:      fmt.Sprintf("%s-%d-%d", r.SHA256, n, k),
 		Modified: r.CreatedAt,
 		Size:     a.Kept(),
 		Content:  blob,

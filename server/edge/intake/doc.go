@@ -20,6 +20,7 @@ type Store interface {
 	BeginResult(ctx context.Context, r *resultstore.Result) error
 	InsertTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
 	UpdateTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
+	AddTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecord) error
 	SetTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecords) error
 	DiscardResult(ctx context.Context, key int64) error
 }

@@ -21,6 +21,10 @@ const (
 	// Most runners list every test before they run it, and the row would be
 	// written twice.
 	maxListed = 100_000
+
+	// maxOthers is how many records beside the deciding one stay with a test that
+	// is not written yet; further ones become rows of their own.
+	maxOthers = 16
 )
 
 // nameID stands for a test id in memory; 128 bits of its sha256, as in the store.
@@ -38,7 +42,8 @@ type seen struct {
 
 // rows turns the records of an upload into one row for each test id and
 // hands them to the store while the parser goes on. A row shows the record that
-// decided the status, the worst one, and of equals the first.
+// decided the status, the worst one, and of equals the first; the other records go
+// along with it while it waits to be written, and else to rows of their own.
 type rows struct {
 	ctx    context.Context
 	store  Store
@@ -49,6 +54,7 @@ type rows struct {
 	pending map[int32]int               // n -> place in inserts
 	inserts []resultstore.Test
 	updates map[int32]resultstore.Test
+	others  []resultstore.TestRecord
 
 	batches chan batch
 	done    chan error
@@ -57,6 +63,7 @@ type rows struct {
 // batch is what goes to the store in one call.
 type batch struct {
 	insert, update []resultstore.Test
+	others         []resultstore.TestRecord
 	records        []resultstore.TestRecords
 }
 
@@ -93,6 +100,9 @@ func (in *rows) writeBatch(b batch) error {
 	if err := in.store.UpdateTests(in.ctx, in.result, b.update); err != nil {
 		return err
 	}
+	if err := in.store.AddTestRecords(in.ctx, in.result, b.others); err != nil {
+		return err
+	}
 	return in.store.SetTestRecords(in.ctx, in.result, b.records)
 }
 
@@ -127,31 +137,48 @@ func (in *rows) add(id nameID, known *seen, r *subunit.Record) error {
 func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) error {
 	if !known.stored {
 		row := in.listed[id]
-		if worse {
-			row = testOf(r, known)
-		}
-		row.Records = int64(known.records)
+		in.join(&row, known, r, worse)
 		if known.status == subunit.Exists {
 			in.listed[id] = row
-			return nil
+			return in.flushWhen(len(in.others) >= batchTests)
 		}
 		delete(in.listed, id)
 		return in.insert(known, row)
 	}
 	if i, ok := in.pending[known.n]; ok {
-		if worse {
-			in.inserts[i] = testOf(r, known)
-		}
-		in.inserts[i].Records = int64(known.records)
-		return nil
+		in.join(&in.inserts[i], known, r, worse)
+		return in.flushWhen(len(in.others) >= batchTests)
 	}
 	if !worse {
 		known.stale = true
-		return nil
+		newer := testOf(r, known)
+		in.others = append(in.others, newer.Deciding())
+		return in.flushWhen(len(in.others) >= batchTests)
 	}
 	known.stale = false
+	if before, ok := in.updates[known.n]; ok {
+		in.others = append(in.others, before.Deciding())
+	}
 	in.updates[known.n] = testOf(r, known)
-	return in.flushWhen(len(in.updates) >= batchTests)
+	return in.flushWhen(len(in.updates) >= batchTests || len(in.others) >= batchTests)
+}
+
+// join puts a further record into a row that is not written yet. The row shows
+// the worse of what it has and the record; the other goes along.
+func (in *rows) join(row *resultstore.Test, known *seen, r *subunit.Record, worse bool) {
+	newer := testOf(r, known)
+	other := newer.Deciding()
+	if worse {
+		other = row.Deciding()
+		newer.Others = row.Others
+		*row = newer
+	}
+	row.Records = int64(known.records)
+	if len(row.Others) < maxOthers {
+		row.Others = append(row.Others, other)
+	} else {
+		in.others = append(in.others, other)
+	}
 }
 
 func (in *rows) insert(known *seen, row resultstore.Test) error {
@@ -167,8 +194,8 @@ func (in *rows) flushWhen(full bool) error {
 	if !full {
 		return nil
 	}
-	b := batch{insert: in.inserts, update: slices.Collect(maps.Values(in.updates))}
-	in.inserts, in.updates, in.pending = nil, map[int32]resultstore.Test{}, map[int32]int{}
+	b := batch{insert: in.inserts, update: slices.Collect(maps.Values(in.updates)), others: in.others}
+	in.inserts, in.updates, in.pending, in.others = nil, map[int32]resultstore.Test{}, map[int32]int{}, nil
 	select {
 	case in.batches <- b:
 		return nil
@@ -229,6 +256,7 @@ func testOf(r *subunit.Record, known *seen) resultstore.Test {
 		Start:   r.Start,
 		Stop:    r.Stop,
 		Records: int64(known.records),
+		Record:  int64(known.records) - 1,
 		Tags:    slices.Clone(r.Tags),
 	}
 	for _, a := range r.Attachments {

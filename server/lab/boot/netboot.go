@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/netboot"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
@@ -26,7 +27,7 @@ func (s *Server) Script(ctx context.Context, node string, at func(path string) s
 			return nil, err
 		}
 		n := c.Site.Node(node)
-		b.Install, b.Image, b.Kernel, b.Parameters, b.Seed = true, n.Image, n.Kernel, KernelLine(n.KernelParams), at(s.SeedPath(d))
+		b.Install, b.Image, b.Kernel, b.Parameters, b.Seed = true, n.Image, n.Kernel, KernelLine(n), at(s.SeedPath(d))
 		if b.About = "Slipway installs it."; s.simulated {
 			b.About = "Slipway's node driver is a simulator; this is what a machine would get."
 		}
@@ -66,7 +67,13 @@ func (s *Server) Seed(ctx context.Context, d *labstore.Deployment, at func(path 
 	n := c.Site.Node(d.Node)
 	seed := netboot.Seed{Instance: d.Task, Hostname: n.Name, FQDN: n.FQDN, Report: at(s.SeedPath(d)) + "report"}
 	if c.Site.Region != nil {
-		seed.Keys = c.Site.Region.AuthorizedKeys
+		seed.Keys, seed.Only = c.Site.Region.AuthorizedKeys, c.Site.Region.RemoveUnlisted
+		for _, r := range c.Site.Region.Repositories {
+			seed.Sources = append(seed.Sources, netboot.Source{
+				Name: r.Name, Type: r.Type, URL: r.URL, Key: r.GPGKey,
+				Distributions: r.Distributions, Components: r.Components, Subrepos: r.Subrepos, Arches: r.Arches,
+			})
+		}
 	}
 	if d.Keyed {
 		seed.Files, seed.Units, seed.Key = at(ArchivePath(d.Node, "files")), at(ArchivePath(d.Node, "units")), s.Key(d.Task, d.Node)
@@ -74,15 +81,26 @@ func (s *Server) Seed(ctx context.Context, d *labstore.Deployment, at func(path 
 	return seed, nil
 }
 
-// KernelLine writes the parameters as one line, sorted, flags without a value.
-func KernelLine(params map[string]string) string {
-	words := make([]string, 0, len(params))
-	for name, value := range params {
-		if value != "True" {
+// KernelLine writes a node's kernel parameters as one line, in the order of the
+// design, flags without a value. The size of huge pages comes before their number,
+// which the kernel else takes for one of the default size
+// (Documentation/admin-guide/kernel-parameters.txt, hugepages=).
+func KernelLine(n *design.Node) string {
+	words := make([]string, 0, len(n.KernelParams))
+	add := func(name string) {
+		value, given := n.KernelParams[name]
+		if given && value != "True" {
 			name += "=" + value
 		}
-		words = append(words, name)
+		if given && !slices.Contains(words, name) {
+			words = append(words, name)
+		}
 	}
-	slices.Sort(words)
+	for _, name := range n.KernelKeys {
+		if name == "hugepages" {
+			add("hugepagesz")
+		}
+		add(name)
+	}
 	return strings.Join(words, " ")
 }

@@ -148,7 +148,7 @@ func (c *compiler) profile(name string, depth int) (*Host, error) {
 
 // entries is the size of what a host holds by itself or by inheritance.
 func entries(h *Host) int {
-	n := 8 + len(h.OOB) + len(h.KernelParams) + len(h.Tags) + len(h.Labels)
+	n := 8 + len(h.OOB) + 2*len(h.KernelParams) + len(h.Tags) + len(h.Labels)
 	for _, d := range h.Devices {
 		n += 1 + len(d.Labels) + len(d.Partitions)
 	}

@@ -62,6 +62,7 @@ func decodeHost(doc *document) (Host, *docError) {
 	}
 	h.OOB = m.parameters("oob", d.get("oob"), "type")
 	h.KernelParams = m.parameters("platform/kernel_params", platform.get("kernel_params"), "")
+	h.KernelKeys = platform.get("kernel_params").keys()
 	return h, m.err
 }
 

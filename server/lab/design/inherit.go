@@ -23,6 +23,7 @@ func (c *compiler) inherit(child, parent *Host) *Host {
 		Tags:            mergeLists(child.Tags, parent.Tags),
 		Labels:          mergeMaps(child.Labels, parent.Labels),
 		LabelKeys:       mergeKeys(child.LabelKeys, parent.LabelKeys),
+		KernelKeys:      mergeKeys(child.KernelKeys, parent.KernelKeys),
 		Rack:            plain(child.Rack, parent.Rack),
 	}
 }

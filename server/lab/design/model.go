@@ -101,6 +101,9 @@ type Bond struct {
 	MonRate, UpDelay, DownDelay int
 }
 
+// Bonded tells whether the interfaces of a link are joined at all.
+func (b Bond) Bonded() bool { return b.Mode != "" && b.Mode != BondDisabled }
+
 // Network is an IP network.
 type Network struct {
 	Ref
@@ -159,6 +162,7 @@ type Host struct {
 	Image        string
 	Kernel       string
 	KernelParams map[string]string // a flag has the value "True"
+	KernelKeys   []string          // of KernelParams, in the order in which they were written, a parent's first
 	Tags         []string
 	Labels       map[string]string // metadata.owner_data
 	LabelKeys    []string          // in the order in which they were written, a parent's first
@@ -284,6 +288,16 @@ func (s *Site) Network(name string) *Network {
 	for _, n := range s.Networks {
 		if n.Name == name {
 			return n
+		}
+	}
+	return nil
+}
+
+// Link returns the link of that name, or nil.
+func (s *Site) Link(name string) *Link {
+	for _, l := range s.Links {
+		if l.Name == name {
+			return l
 		}
 	}
 	return nil

@@ -19,6 +19,13 @@ func hugepages(r *run) {
 
 // platformSelection is a warning only when nobody can say what there is.
 func platformSelection(r *run) {
+	if r.opt.NoDriver != nil {
+		for _, n := range r.site.Nodes {
+			if why := r.opt.NoDriver(n); why != "" {
+				r.warn("Tasks on this node will fail.", "BaremetalNode "+n.Name+" cannot be worked on: "+why, n.Ref)
+			}
+		}
+	}
 	if r.opt.Catalogue == nil {
 		why := r.opt.NoCatalogue
 		if why == "" {

@@ -25,6 +25,10 @@ type Options struct {
 	// not checked, and a warning with NoCatalogue as its text says so.
 	Catalogue   *Catalogue
 	NoCatalogue string
+	// NoDriver says why nobody can work on a node, Unreachable why a location
+	// may not be fetched; empty: somebody can, it may. Nil: nobody asks.
+	NoDriver    func(*Node) string
+	Unreachable func(location string) string
 }
 
 // Loaded is a design that was read and compiled, and not yet validated.

@@ -44,46 +44,6 @@ func (a *agent) Site(_ context.Context, action taskplan.Action) (string, error) 
 	return fmt.Sprintf("There is nothing to do for %s: machines with an agent need no provisioner.", action), nil
 }
 
-// Settled leaves nodes alone that are deployed, as Drydock does
-// (drivers/node/maasdriver/actions/node.py): what runs on them is in use, and
-// Shipyard deploys whole sites again to add one node. A deployment whose boot
-// actions failed can be repeated.
-func (a *agent) Settled(ctx context.Context, j Job) (string, error) {
-	switch j.Action {
-	case taskplan.ConfigureHardware, taskplan.ApplyNodeNetworking, taskplan.ApplyNodeStorage, taskplan.ApplyNodePlatform, taskplan.DeployNode:
-	default:
-		return "", nil
-	}
-	n, err := a.store.Node(ctx, j.Node.Name)
-	if errors.Is(err, store.ErrNotFound) || err == nil && n.Status != deployedStatus {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	d, err := a.store.Deployment(ctx, j.Node.Name)
-	if err != nil || d.Root == j.Root {
-		return "", ignoreAbsent(err)
-	}
-	actions, err := a.store.BootActions(ctx, d.Task)
-	if err != nil {
-		return "", err
-	}
-	for _, action := range actions {
-		if action.Status != bootSuccess && action.Status != bootUnreported {
-			return "", nil
-		}
-	}
-	return "The node is deployed already and is left alone; destroy it first to deploy it again.", nil
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // Do waits for the machine of the node, then for its report.
 func (a *agent) Do(ctx context.Context, j Job, _ *Reporter) (string, error) {
 	if j.Probe {

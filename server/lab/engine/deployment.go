@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
+	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
@@ -92,4 +93,45 @@ func bootOutcome(nodes []string, rows []labstore.BootAction) taskplan.Outcome {
 		}
 	}
 	return o
+}
+
+// settled says why a step has nothing to do on the node as it is; empty when it
+// has. Whatever the driver, it leaves nodes alone that are deployed, as Drydock does
+// (drivers/node/maasdriver/actions/node.py): what runs on them is in use, and
+// Shipyard deploys whole sites again to add one node. A deployment whose boot
+// actions failed can be repeated.
+func (e *Engine) settled(ctx context.Context, j Job) (string, error) {
+	switch j.Action {
+	case taskplan.ConfigureHardware, taskplan.ApplyNodeNetworking, taskplan.ApplyNodeStorage, taskplan.ApplyNodePlatform, taskplan.DeployNode:
+	default:
+		return "", nil
+	}
+	n, err := e.store.Node(ctx, j.Node.Name)
+	if errors.Is(err, store.ErrNotFound) || err == nil && n.Status != deployedStatus {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	d, err := e.store.Deployment(ctx, j.Node.Name)
+	if err != nil || d.Root == j.Root {
+		return "", ignoreAbsent(err)
+	}
+	actions, err := e.store.BootActions(ctx, d.Task)
+	if err != nil {
+		return "", err
+	}
+	for _, action := range actions {
+		if action.Status != bootSuccess && action.Status != bootUnreported {
+			return "", nil
+		}
+	}
+	return "The node is deployed already and is left alone; destroy it first to deploy it again.", nil
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }

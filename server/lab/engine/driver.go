@@ -23,9 +23,6 @@ type NodeDriver interface {
 	Missing(n *design.Node) string
 	// Site does a step on the whole site and answers what it did.
 	Site(ctx context.Context, action taskplan.Action) (string, error)
-	// Settled says why a step has nothing to do on the node as it is; empty
-	// when it has. It is asked before Do and before a deployment begins.
-	Settled(ctx context.Context, j Job) (string, error)
 	// Do does a step on a node and answers what it did. The context has the
 	// step's deadline. An error is final unless it is Transient. ErrAbsent is
 	// the answer of a probe that finds nothing.
@@ -70,7 +67,7 @@ func (d *Drivers) Simulated() bool { return d.nodes.Simulated() }
 
 // Options are what designs are checked with on account of the drivers.
 func (d *Drivers) Options() design.Options {
-	o := design.Options{Catalogue: d.nodes.Catalogue()}
+	o := design.Options{Catalogue: d.nodes.Catalogue(), NoDriver: d.missing}
 	if o.Catalogue == nil {
 		o.NoCatalogue = "the driver " + d.nodes.Name() + " does not know which images there are"
 	}
@@ -163,6 +160,15 @@ func (manual) Do(_ context.Context, j Job, _ *Reporter) (string, error) {
 		return "The node has no out-of-band controller; make sure that it boots from the network.", nil
 	}
 	return "The node has no out-of-band controller; switch it off and on by hand.", nil
+}
+
+// missing says why nobody can work on a node; empty when somebody can.
+func (d *Drivers) missing(n *design.Node) string {
+	if why := d.nodes.Missing(n); why != "" {
+		return why
+	}
+	_, why := d.oobOf(n)
+	return why
 }
 
 // oobOf returns the driver for a node's out-of-band type, or why there is none.

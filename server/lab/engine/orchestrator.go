@@ -227,6 +227,7 @@ type request struct {
 	Digest  string            `json:"digest"`
 	BaseURL string            `json:"base_url"`
 	Targets []taskplan.Target `json:"targets"`
+	Tenant  string            `json:"tenant,omitempty"` // whose events tell of it
 }
 
 func requestOf(row *labstore.Task) (request, error) {

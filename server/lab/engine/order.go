@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
 	"github.com/slipway-lab/slipway/server/lab/library"
 	"github.com/slipway-lab/slipway/server/lab/nodefilter"
+	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
@@ -20,6 +21,7 @@ type Order struct {
 	Filter    *nodefilter.Filter
 	SentAs    map[string]any // the filter as it was sent; nil when there is none
 	By        string
+	Tenant    string // whose events tell of the task
 	BaseURL   string // how the client reached the server, without a slash at the end
 }
 
@@ -47,7 +49,7 @@ func (e *Engine) newTask(ctx context.Context, o Order) (*labstore.Task, error) {
 	if err := e.library.KeepSnapshot(ctx, c.Digest, text); err != nil {
 		return nil, err
 	}
-	req := request{Digest: c.Digest, BaseURL: o.BaseURL}
+	req := request{Digest: c.Digest, BaseURL: o.BaseURL, Tenant: o.Tenant}
 	if o.Action.OnNodes() {
 		req.Targets = e.targets(c.Site, o.Filter)
 		if err := e.noteMACs(ctx, c.Site, req.Targets); err != nil {
@@ -119,7 +121,14 @@ func (e *Engine) Cancel(ctx context.Context, id, by string) (*labstore.Task, err
 		if err != nil {
 			return err
 		}
-		return tx.AddMessages(ctx, messageRows(messages))
+		if err := tx.AddMessages(ctx, messageRows(messages)); err != nil || messages == nil {
+			return err
+		}
+		event, err := cancelEvent(row, e.store.Now())
+		if err != nil {
+			return err
+		}
+		return tx.AppendEvents(event)
 	})
 	return row, err
 }
@@ -147,4 +156,17 @@ func messageRows(list []taskplan.Message) []labstore.Message {
 		})
 	}
 	return rows
+}
+
+// cancelEvent tells of a task that was cancelled in the queue.
+func cancelEvent(row *labstore.Task, now time.Time) (store.Event, error) {
+	task, err := Plan(row)
+	if err != nil {
+		return store.Event{}, err
+	}
+	req, err := requestOf(row)
+	if err != nil {
+		return store.Event{}, err
+	}
+	return taskEvent(row, req, task, now)
 }

@@ -63,9 +63,6 @@ func (s *simulator) Missing(*design.Node) string { return "" }
 // Repeatable is true of every step, since none touches a machine.
 func (s *simulator) Repeatable(taskplan.Action) bool { return true }
 
-// Settled is never the case: pretending again harms nothing.
-func (s *simulator) Settled(context.Context, Job) (string, error) { return "", nil }
-
 // Site pretends to set up the provisioner.
 func (s *simulator) Site(ctx context.Context, action taskplan.Action) (string, error) {
 	if err := s.wait(ctx, "site", action); err != nil {

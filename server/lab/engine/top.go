@@ -24,6 +24,7 @@ type topTask struct {
 	tree    *taskplan.Tree
 	filters map[string]store.JSON // of each task
 	seq     int64                 // of the newest task
+	told    taskplan.Status       // of the top task, by the last event or before this server had it
 
 	events  chan event
 	works   map[string]context.CancelCauseFunc
@@ -76,6 +77,7 @@ func (e *Engine) loadTop(rows []labstore.Task) (*topTask, error) {
 		}
 		t.filters[rows[i].ID], t.seq = rows[i].Filter, rows[i].Seq
 	}
+	t.told = tasks[0].Status
 	cfg := taskplan.Config{NewID: newID, Limits: e.limits}
 	t.tree, err = taskplan.Load(tasks, t.request.Targets, cfg)
 	return t, err
@@ -171,13 +173,13 @@ func (t *topTask) take(e event) taskplan.Effects {
 // save stores effects, trying again while the store cannot be reached and the
 // lease holds.
 func (t *topTask) save(ctx context.Context, e taskplan.Effects) error {
-	created, changed, messages, err := t.rows(e)
+	c, err := t.changes(e)
 	if err != nil {
 		return err
 	}
 	until := time.Now().Add(t.engine.config.Lease)
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		err := t.engine.store.SaveTasks(ctx, t.lease(), created, changed, messages)
+		err := t.store(ctx, c)
 		if err == nil || !errors.Is(err, store.ErrUnavailable) || time.Now().Add(wait).After(until) {
 			return err
 		}
@@ -189,15 +191,41 @@ func (t *topTask) save(ctx context.Context, e taskplan.Effects) error {
 	}
 }
 
-func (t *topTask) rows(e taskplan.Effects) (created, changed []labstore.Task, messages []labstore.Message, err error) {
+// changes is what effects change in the store.
+type changes struct {
+	created, changed []labstore.Task
+	messages         []labstore.Message
+	stalled          []labstore.StateChange // of nodes in the middle of a step that has ended
+	released         []string               // nodes whose deployment is undone
+	events           []store.Event
+}
+
+func (t *topTask) store(ctx context.Context, c changes) error {
+	return t.engine.store.InTx(ctx, func(tx *labstore.Store) error {
+		if err := tx.SaveTasks(ctx, t.lease(), c.created, c.changed, c.messages); err != nil {
+			return err
+		}
+		if err := tx.ChangeStates(ctx, c.stalled); err != nil {
+			return err
+		}
+		if err := tx.UndoDeployments(ctx, c.released); err != nil {
+			return err
+		}
+		return tx.AppendEvents(c.events...)
+	})
+}
+
+func (t *topTask) changes(e taskplan.Effects) (changes, error) {
+	c := changes{messages: messageRows(e.Messages)}
 	seen := map[string]bool{}
 	for _, task := range e.Created {
 		seen[task.ID] = true
 		row, err := t.newRow(task)
 		if err != nil {
-			return nil, nil, nil, err
+			return c, err
 		}
-		created = append(created, row)
+		c.created = append(c.created, row)
+		c.settle(task)
 	}
 	now := t.engine.store.Now()
 	for _, task := range e.Changed {
@@ -207,16 +235,35 @@ func (t *topTask) rows(e taskplan.Effects) (created, changed []labstore.Task, me
 		seen[task.ID] = true
 		plan, err := json.Marshal(task)
 		if err != nil {
-			return nil, nil, nil, err
+			return c, err
 		}
-		changed = append(changed, labstore.Task{ID: task.ID, Status: string(task.Status), Plan: plan, UpdatedAt: now})
+		c.changed = append(c.changed, labstore.Task{ID: task.ID, Status: string(task.Status), Plan: plan, UpdatedAt: now})
+		c.settle(task)
+		if task.ID == t.id && task.Status != t.told && (task.Status == taskplan.Running || task.Status.Final()) {
+			t.told = task.Status
+			event, err := taskEvent(&t.row, t.request, task, now)
+			if err != nil {
+				return c, err
+			}
+			c.events = append(c.events, event)
+		}
 	}
-	for _, m := range e.Messages {
-		messages = append(messages, labstore.Message{
-			Task: m.Task, Text: m.Text, Error: m.Error, ContextType: m.ContextType, Context: m.Context, CreatedAt: m.Time,
-		})
+	return c, nil
+}
+
+// settle notes what the end of a step means for its node. One that is in the
+// middle of the step for the store is so no longer, whatever became of the driver
+// or of its server.
+func (c *changes) settle(task *taskplan.Task) {
+	if task.Role != taskplan.Node || !task.Status.Final() {
+		return
 	}
-	return created, changed, messages, nil
+	if task.Result != taskplan.Success && during[task.Action] != "" {
+		c.stalled = append(c.stalled, labstore.StateChange{Node: task.Nodes[0], From: during[task.Action], To: failed[task.Action]})
+	}
+	if task.Result == taskplan.Success && task.Action == taskplan.DestroyNode {
+		c.released = append(c.released, task.Nodes[0])
+	}
 }
 
 // newRow is the row of a new subtask. Its filter is its parent's, or names its

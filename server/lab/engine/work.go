@@ -42,7 +42,11 @@ func (e *Engine) do(ctx context.Context, t *topTask, w taskplan.Work) (o taskpla
 	j := Job{Task: w.Task, Root: t.id, Action: w.Action, Probe: w.Probe, Retry: w.Retry, Site: c.Site, Node: node}
 	r := e.reporter(j)
 	text, err := e.onNode(ctx, t, j, r)
-	return judge(ctx, text, err, r)
+	o = judge(ctx, text, err, r)
+	if o.OK && j.Action == taskplan.RelabelNode {
+		o.ResultMessage = o.Message // that nothing was changed must not be lost among the messages
+	}
+	return o
 }
 
 func (e *Engine) onNode(ctx context.Context, t *topTask, j Job, r *Reporter) (string, error) {
@@ -54,7 +58,7 @@ func (e *Engine) onNode(ctx context.Context, t *topTask, j Job, r *Reporter) (st
 		}
 		return driver.Do(ctx, j, r)
 	}
-	if text, err := e.drivers.nodes.Settled(ctx, j); err != nil || text != "" {
+	if text, err := e.settled(ctx, j); err != nil || text != "" {
 		return text, Transient(err)
 	}
 	if j.Action == taskplan.DeployNode {

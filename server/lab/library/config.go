@@ -1,15 +1,29 @@
 package library
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Config says where designs may come from and how large they may be.
 type Config struct {
 	Hosts         []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts from which site designs may be fetched: names, name:port, *.domain, addresses, networks or *. Default: none."`
 	Folder        string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder to which file:// references to site designs are limited. Default: none, and such references are refused."`
-	DeckhandToken string        `name:"design-deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) references; better set as SLIPWAY_DESIGN_DECKHAND_TOKEN."`
+	DeckhandToken string        `name:"design-deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) and promenade+http(s) references where the server has no account at Keystone (--keystone-auth-url); better set as SLIPWAY_DESIGN_DECKHAND_TOKEN."`
 	Max           int64         `name:"design-max" default:"8388608" min:"1" max:"1073741824" help:"Limit of a site design in bytes."`
 	Timeout       time.Duration `name:"design-timeout" default:"20s" min:"100ms" help:"How long fetching a site design may take."`
 	Cache         int64         `name:"design-cache" default:"33554432" min:"0" help:"Size of the cache of effective site designs in bytes; 0: no cache."`
+
+	// Account is the server's own at Keystone, whose tokens such references are
+	// fetched with; nil: there is none.
+	Account Account `kong:"-"`
+}
+
+// Account logs in at Keystone.
+type Account interface {
+	// OwnToken returns a token that has not ended, and another one than that
+	// which was refused.
+	OwnToken(ctx context.Context, refused string) (string, error)
 }
 
 // Validate refuses names of hosts that mean nothing.

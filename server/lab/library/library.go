@@ -25,8 +25,8 @@ type Library struct {
 }
 
 // New checks the settings. The secret is what designs are encrypted under; the
-// options are what they are checked with, except for limits and selector, which
-// are the library's own.
+// options are what they are checked with, except for what the library
+// knows itself: limits, selector and which hosts may be called.
 func New(s *labstore.Store, c Config, secret []byte, o design.Options) (*Library, error) {
 	key, err := hkdf.Key(sha256.New, secret, nil, "slipway lab designs", 32)
 	if err != nil {
@@ -37,8 +37,11 @@ func New(s *labstore.Store, c Config, secret []byte, o design.Options) (*Library
 	if l.vault, err = newVault(key); err != nil {
 		return nil, err
 	}
-	l.source, err = newSource(c)
-	return l, err
+	if l.source, err = newSource(c); err != nil {
+		return nil, err
+	}
+	l.options.Unreachable = l.source.unreachable
+	return l, nil
 }
 
 // limitsOf lets the other limits grow with that of the bytes.

@@ -29,7 +29,8 @@ type source struct {
 	networks  []netip.Prefix
 	any       bool
 	root      *os.Root // nil: no files
-	deckhand  string
+	deckhand  string   // the configured token
+	account   Account  // nil: there is none
 	max       int64
 	timeout   time.Duration
 	transport *http.Transport
@@ -39,7 +40,7 @@ type source struct {
 const maxRedirects = 5
 
 func newSource(c Config) (*source, error) {
-	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, max: c.Max, timeout: c.Timeout}
+	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, account: c.Account, max: c.Max, timeout: c.Timeout}
 	if err := s.listAll(c.Hosts); err != nil {
 		return nil, err
 	}
@@ -98,7 +99,10 @@ func (s *source) list(entry string) error {
 // holds no credentials.
 type RefError struct {
 	Reason string
-	cause  error // for the log
+	// Passing tells that another time may do: the host did not answer, or said
+	// that it cannot.
+	Passing bool
+	cause   error // for the log
 }
 
 func (e *RefError) Error() string { return e.Reason }
@@ -106,6 +110,11 @@ func (e *RefError) Unwrap() error { return e.cause }
 
 func badRef(cause error, format string, args ...any) error {
 	return &RefError{Reason: fmt.Sprintf(format, args...), cause: cause}
+}
+
+// notNow is badRef of what may do another time.
+func notNow(cause error, format string, args ...any) error {
+	return &RefError{Reason: fmt.Sprintf(format, args...), Passing: true, cause: cause}
 }
 
 // get fetches what the reference names, at most limit bytes. Every error is a
@@ -117,16 +126,44 @@ func (s *source) get(ctx context.Context, ref string, limit int64) ([]byte, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	switch scheme := strings.ToLower(u.Scheme); scheme {
-	case "http", "https":
-		return s.fetch(ctx, u, false, limit)
-	case "deckhand+http", "deckhand+https":
-		u.Scheme = strings.TrimPrefix(scheme, "deckhand+")
-		return s.fetch(ctx, u, true, limit)
-	case "file":
+	service, scheme := splitScheme(u.Scheme)
+	switch {
+	case scheme == "http" || scheme == "https":
+		u.Scheme = scheme
+		return s.fetch(ctx, u, service, limit)
+	case scheme == "file" && !service:
 		return s.file(u, limit)
 	}
-	return nil, badRef(nil, "has a scheme that is not supported: use http, https, deckhand+http, deckhand+https, file or slipway")
+	return nil, badRef(nil, "has a scheme that is not supported: use http, https, deckhand+http, deckhand+https, promenade+http, promenade+https, file or slipway")
+}
+
+// splitScheme tells whether a scheme asks a service of Airship, which wants a
+// token of Keystone's, and how that is reached.
+func splitScheme(scheme string) (service bool, transport string) {
+	transport = strings.ToLower(scheme)
+	for _, name := range []string{"deckhand+", "promenade+"} {
+		if rest, found := strings.CutPrefix(transport, name); found {
+			return true, rest
+		}
+	}
+	return false, transport
+}
+
+// unreachable says why a host may not be called; empty when it may, or when the
+// reference names none.
+func (s *source) unreachable(ref string) string {
+	u, err := url.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	_, scheme := splitScheme(u.Scheme)
+	if u.Scheme = scheme; scheme != "http" && scheme != "https" {
+		return ""
+	}
+	if err := s.admit(u); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func (s *source) file(u *url.URL, limit int64) ([]byte, error) {
@@ -154,9 +191,9 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, badRef(err, "was not answered in time")
+		return nil, notNow(err, "was not answered in time")
 	case err != nil:
-		return nil, badRef(err, "could not be read to its end")
+		return nil, notNow(err, "could not be read to its end")
 	}
 	if int64(len(text)) > limit {
 		return nil, badRef(nil, "is larger than the limit of %d bytes", limit)
@@ -164,16 +201,64 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	return text, nil
 }
 
-func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int64) ([]byte, error) {
+// fetch gets a page. A service is shown a token, and another one when it refuses
+// the first.
+func (s *source) fetch(ctx context.Context, u *url.URL, service bool, limit int64) ([]byte, error) {
 	if err := s.admit(u); err != nil {
 		return nil, err
 	}
+	token := ""
+	var err error
+	if service {
+		if token, err = s.token(ctx, ""); err != nil {
+			return nil, err
+		}
+	}
+	text, status, err := s.ask(ctx, u, token, limit)
+	if status == http.StatusUnauthorized && service {
+		if again, err := s.token(ctx, token); err == nil && again != token {
+			return judged(s.ask(ctx, u, again, limit))
+		}
+	}
+	return judged(text, status, err)
+}
+
+// judged tells an answer that holds what was asked for from the others.
+func judged(text []byte, status int, err error) ([]byte, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
+		return nil, notNow(nil, "was answered with status %d", status)
+	case status != http.StatusOK:
+		return nil, badRef(nil, "was answered with status %d", status)
+	}
+	return text, nil
+}
+
+// token is one of the server's own account at Keystone, or the configured one when
+// there is no account or it cannot log in.
+func (s *source) token(ctx context.Context, refused string) (string, error) {
+	if s.account == nil {
+		return s.deckhand, nil
+	}
+	token, err := s.account.OwnToken(ctx, refused)
+	if err != nil && s.deckhand == "" {
+		return "", notNow(err, "needs a token of Keystone's, and the server cannot log in there")
+	}
+	if err != nil {
+		return s.deckhand, nil
+	}
+	return token, nil
+}
+
+func (s *source) ask(ctx context.Context, u *url.URL, token string, limit int64) ([]byte, int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, badRef(nil, "is not a URI that can be fetched")
+		return nil, 0, badRef(nil, "is not a URI that can be fetched")
 	}
-	if deckhand && s.deckhand != "" {
-		r.Header.Set("X-Auth-Token", s.deckhand)
+	if token != "" {
+		r.Header.Set("X-Auth-Token", token)
 	}
 	first := u.Scheme + u.Host
 	client := http.Client{Transport: s.transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
@@ -188,13 +273,14 @@ func (s *source) fetch(ctx context.Context, u *url.URL, deckhand bool, limit int
 	}}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, fetchFailed(err)
+		return nil, 0, fetchFailed(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, badRef(nil, "was answered with status %d", resp.StatusCode)
+		return nil, resp.StatusCode, nil
 	}
-	return readAll(resp.Body, limit)
+	text, err := readAll(resp.Body, limit)
+	return text, resp.StatusCode, err
 }
 
 // fetchFailed keeps what we said ourselves and hides the rest, which may quote
@@ -205,9 +291,9 @@ func fetchFailed(err error) error {
 	case errors.As(err, &ours):
 		return ours
 	case errors.Is(err, context.DeadlineExceeded):
-		return badRef(err, "was not answered in time")
+		return notNow(err, "was not answered in time")
 	}
-	return badRef(err, "could not be fetched: its host cannot be reached")
+	return notNow(err, "could not be fetched: its host cannot be reached")
 }
 
 // admit tells whether the host may be asked at all.

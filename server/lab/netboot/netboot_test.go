@@ -40,7 +40,7 @@ kernel ${slipway-images}/a%2Fb%20%24%7Bx%7D/default/vmlinuz initrd=initrd ip=dhc
 initrd --name initrd ${slipway-images}/a%2Fb%20%24%7Bx%7D/default/initrd
 boot
 `},
-		{"nothing to do", Boot{Node: "n1", About: "Nothing is to be installed."}, "#!ipxe\n# Node n1. Nothing is to be installed.\nexit\n"},
+		{"nothing to do", Boot{Node: "n1", About: "Nothing is to be installed."}, "#!ipxe\n# Node n1. Nothing is to be installed.\nexit 1\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -43,6 +43,10 @@ func checkText(what, value string) error {
 	return nil
 }
 
+// GoOn ends a script so that the firmware goes on to its next boot device. Without
+// a number UEFI takes it for a success and stops in its boot manager.
+const GoOn = "exit 1\n"
+
 // Script writes the script. An error is a *ParameterError.
 func Script(b Boot) (string, error) {
 	for what, value := range map[string]string{"the node": b.Node, "the description": b.About, "the kernel parameters": b.Parameters} {
@@ -53,7 +57,7 @@ func Script(b Boot) (string, error) {
 	var s strings.Builder
 	fmt.Fprintf(&s, "#!ipxe\n# Node %s. %s\n", b.Node, b.About)
 	if !b.Install {
-		s.WriteString("exit\n")
+		s.WriteString(GoOn)
 		return s.String(), nil
 	}
 	if b.Images == "" {

@@ -16,6 +16,9 @@ type Seed struct {
 	FQDN     string
 	Keys     []string // that may log in
 	Packages []Package
+	// Sources are where packages come from; Only tells that nothing else is.
+	Sources []Source
+	Only    bool
 
 	// Files and Units are the addresses of the two archives, and Key opens them;
 	// empty when no boot action is for the node.
@@ -24,20 +27,28 @@ type Seed struct {
 	Report string
 }
 
+// Source is a repository of packages: apt or rpm.
+type Source struct {
+	Name, Type, URL, Key                        string
+	Distributions, Components, Subrepos, Arches []string
+}
+
 // Package is a package to install; an empty version means any.
 type Package struct{ Name, Version string }
 
 // cloudConfig is the part of cloud-init's configuration that is used, in the
 // order in which it is written.
 type cloudConfig struct {
-	Hostname      string      `yaml:"hostname"`
-	FQDN          string      `yaml:"fqdn,omitempty"`
-	ManageHosts   bool        `yaml:"manage_etc_hosts"`
-	Keys          []string    `yaml:"ssh_authorized_keys,omitempty"`
-	PackageUpdate bool        `yaml:"package_update,omitempty"`
-	Packages      []any       `yaml:"packages,omitempty"`
-	WriteFiles    []writeFile `yaml:"write_files"`
-	RunCmd        [][]string  `yaml:"runcmd"`
+	Hostname      string               `yaml:"hostname"`
+	FQDN          string               `yaml:"fqdn,omitempty"`
+	ManageHosts   bool                 `yaml:"manage_etc_hosts"`
+	Keys          []string             `yaml:"ssh_authorized_keys,omitempty"`
+	APT           *aptConfig           `yaml:"apt,omitempty"`
+	Yum           map[string]yumSource `yaml:"yum_repos,omitempty"`
+	PackageUpdate bool                 `yaml:"package_update,omitempty"`
+	Packages      []any                `yaml:"packages,omitempty"`
+	WriteFiles    []writeFile          `yaml:"write_files"`
+	RunCmd        [][]string           `yaml:"runcmd"`
 }
 
 type writeFile struct {
@@ -59,6 +70,7 @@ const lateFile = "/var/lib/slipway/late-commands"
 func UserData(s Seed) ([]byte, error) {
 	c := cloudConfig{
 		Hostname: s.Hostname, FQDN: s.FQDN, ManageHosts: true, Keys: s.Keys, PackageUpdate: len(s.Packages) > 0,
+		APT: aptSources(s), Yum: yumSources(s),
 		WriteFiles: []writeFile{{Path: lateFile, Permissions: "0700", Content: lateProgram(s)}},
 		RunCmd:     [][]string{{lateFile}},
 	}

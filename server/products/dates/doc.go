@@ -13,6 +13,8 @@
 //	frac  = ("." | ",") 1 to 9 digits (kept to the microsecond, the rest cut)
 //	zone  = { SP } ( "Z" | "z" | "UTC" | "GMT" | ("+"|"-") HH [ [":"] MM ] )
 //
+// However many blanks stand around a value, they mean nothing.
+//
 // A value without a zone means UTC. A plus sign that a client forgot to encode
 // arrives as a space, so " HH:MM" and " HHMM" directly after the seconds are a
 // positive offset.

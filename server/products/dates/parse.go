@@ -2,6 +2,7 @@ package dates
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,7 @@ func (e *SyntaxError) Error() string { return e.Reason }
 
 // Parse reads one value. Every error is a *SyntaxError.
 func Parse(text string) (Span, error) {
+	text = strings.Trim(text, " \t\r\n")
 	switch {
 	case text == "":
 		return Span{}, &SyntaxError{"the value is empty; give a date such as 2015-09-14 or 20150914T17:51:31Z"}
@@ -55,7 +57,6 @@ type parser struct {
 }
 
 func (p *parser) value() (Span, error) {
-	p.skip(' ')
 	if err := p.date(); err != nil {
 		return Span{}, err
 	}
@@ -65,7 +66,6 @@ func (p *parser) value() (Span, error) {
 	if err := p.zone(); err != nil {
 		return Span{}, err
 	}
-	p.skip(' ')
 	if p.rest != "" {
 		return Span{}, &SyntaxError{"there is text after the date that is neither a time nor a zone; zones are Z, UTC, GMT or an offset such as +02:00"}
 	}

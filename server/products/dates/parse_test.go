@@ -82,6 +82,9 @@ func TestParse(t *testing.T) {
 		{"several spaces before the time", "20150914   17:51:31", "2015-09-14T17:51:31.000000+00:00", "2015-09-14T17:51:31.999999+00:00"},
 		{"several spaces before the zone", "20150914 17:51:31   GMT", "2015-09-14T17:51:31.000000+00:00", "2015-09-14T17:51:31.999999+00:00"},
 		{"a space at either end", " 20150914 ", "2015-09-14T00:00:00.000000+00:00", "2015-09-14T23:59:59.999999+00:00"},
+		{"blanks of all kinds at both ends", "  \t20150914 17:51:31 Z \r\n", "2015-09-14T17:51:31.000000+00:00", "2015-09-14T17:51:31.999999+00:00"},
+		{"a space where a lost plus could stand", "20150914 17:51:31 ", "2015-09-14T17:51:31.000000+00:00", "2015-09-14T17:51:31.999999+00:00"},
+		{"more blanks than a value may have characters", strings.Repeat(" ", 200) + "20150914", "2015-09-14T00:00:00.000000+00:00", "2015-09-14T23:59:59.999999+00:00"},
 		{"a fraction below the microsecond is cut", "20150914T175131.1234569", "2015-09-14T17:51:31.123456+00:00", "2015-09-14T17:51:31.123456+00:00"},
 		{"a fraction without a separator before the time", "20150914175131,5", "2015-09-14T17:51:31.500000+00:00", "2015-09-14T17:51:31.599999+00:00"},
 		{"the first instant there is", "1970-01-01", "1970-01-01T00:00:00.000000+00:00", "1970-01-01T23:59:59.999999+00:00"},
@@ -106,7 +109,8 @@ func TestParse_refuses(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct{ name, text string }{
-		{"two spaces in front", "  20150914"},
+		{"nothing but blanks", " \t "},
+		{"a blank that is none of ASCII's", "\u00a020150914"},
 		{"a week date", "2015-W38-1"},
 		{"an ordinal date", "2015-257"},
 		{"an ordinal date in one block", "2015257"},

@@ -112,6 +112,9 @@ CREATE TABLE test_names (
 
 -- status: 0 unknown, 1 exists, 2 inprogress, 3 success, 4 uxsuccess, 5 skip,
 -- 6 fail, 7 xfail (the numbers of subunit).
+-- A test shows the record that decided its status, the one whose number is
+-- record. The others of its records stand in others while there are few that
+-- came close together, and else in test_records.
 CREATE TABLE tests (
     result_key  bigint NOT NULL,
     n           bigint NOT NULL,
@@ -120,10 +123,24 @@ CREATE TABLE tests (
     start_us    bigint,
     stop_us     bigint,
     records     bigint NOT NULL,
+    record      bigint NOT NULL,
     tags        bytea,
     attachments bytea,
+    others      bytea,
     PRIMARY KEY (result_key, n)
 );
 
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us NULLS FIRST, result_key, n);
+
+CREATE TABLE test_records (
+    result_key  bigint NOT NULL,
+    n           bigint NOT NULL,
+    record      bigint NOT NULL,
+    status      smallint NOT NULL,
+    start_us    bigint,
+    stop_us     bigint,
+    tags        bytea,
+    attachments bytea,
+    PRIMARY KEY (result_key, n, record)
+);

@@ -113,6 +113,9 @@ CREATE TABLE test_names (
 
 -- status: 0 unknown, 1 exists, 2 inprogress, 3 success, 4 uxsuccess, 5 skip,
 -- 6 fail, 7 xfail (the numbers of subunit).
+-- A test shows the record that decided its status, the one whose number is
+-- record. The others of its records stand in others while there are few that
+-- came close together, and else in test_records.
 CREATE TABLE tests (
     result_key  INTEGER NOT NULL,
     n           INTEGER NOT NULL,
@@ -121,10 +124,24 @@ CREATE TABLE tests (
     start_us    INTEGER,
     stop_us     INTEGER,
     records     INTEGER NOT NULL,
+    record      INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
+    others      BLOB,
     PRIMARY KEY (result_key, n)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us, result_key, n);
+
+CREATE TABLE test_records (
+    result_key  INTEGER NOT NULL,
+    n           INTEGER NOT NULL,
+    record      INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    start_us    INTEGER,
+    stop_us     INTEGER,
+    tags        BLOB,
+    attachments BLOB,
+    PRIMARY KEY (result_key, n, record)
+) STRICT, WITHOUT ROWID;

@@ -126,15 +126,14 @@ func (b *builder) mime(raw []byte) string {
 	if len(raw) == 0 {
 		return defaultMIME
 	}
-	if short, ok := b.mimes[string(raw)]; ok {
-		return short
+	if known, ok := b.mimes[string(raw)]; ok {
+		return known
 	}
-	text := string(raw)
-	short := shortMIME(text)
+	text := headerText(string(raw))
 	if len(raw) <= internLength && len(b.mimes) < internEntries {
-		b.mimes[text] = short
+		b.mimes[string(raw)] = text
 	}
-	return short
+	return text
 }
 
 // span adds a piece of the input to a, up to the limits.

@@ -21,6 +21,11 @@ func FuzzParse(f *testing.F) {
 			f.Add(data, true)
 		}
 	}
+	for _, write := range writers {
+		data := write(drawn{tests: 3, failed: 1, junk: []byte("\x1b&x; <b> é\xff\n]")})
+		f.Add(data, false)
+		f.Add(data, true)
+	}
 	f.Fuzz(checkInput)
 }
 

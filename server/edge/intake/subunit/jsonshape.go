@@ -133,7 +133,7 @@ func (j *jsonReader) row(first int, name string) error {
 		case columnName:
 			j.rec.ID, j.named, err = j.stringValue(at, "name of a test")
 			if name != "" {
-				j.rec.ID = name + "." + j.rec.ID
+				j.rec.ID = j.text(name+"."+j.rec.ID, at, KindJSON, "test id")
 			}
 		case columnWord:
 			word, _, err = j.stringValue(at, "result of a test")

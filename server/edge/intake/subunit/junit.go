@@ -46,6 +46,10 @@ type junitReader struct {
 	child junitChild
 }
 
+// maxFaults is how many faults are stepped over; a step costs as much as some
+// hundred bytes that are fine.
+const maxFaults = 1 << 18
+
 // element is one that is open.
 type element struct {
 	name  xml.Name
@@ -90,10 +94,11 @@ func (j *junitReader) read() error {
 	}
 	text, name, ok := toUTF8(head, io.NewSectionReader(j.w.r, j.base, j.w.size-j.base))
 	if !ok {
-		j.damage(j.base, KindXML, "the encoding "+quote(strings.ToValidUTF8(name, replacement))+" is not supported")
+		name, _ = repair(name)
+		j.damage(j.base, KindXML, "the encoding "+quote(name)+" is not supported")
 		return nil
 	}
-	j.trim = newXMLTrimmer(j.sink, j.base, text, j.lim.InlineBytes, max(j.lim.TokenBytes, int(min(j.lim.AttachmentBytes, math.MaxInt32))))
+	j.trim = newXMLTrimmer(j.sink, j.base, j.w.size, text, j.lim.InlineBytes, max(j.lim.TokenBytes, int(min(j.lim.AttachmentBytes, math.MaxInt32))))
 	if err := j.tokens(); err != nil {
 		return err
 	}
@@ -101,7 +106,7 @@ func (j *junitReader) read() error {
 		j.warnf("a test has more than %d attachments; the rest is not listed", j.lim.TestAttachments)
 	}
 	if j.trim.controls > 0 {
-		j.warnf("%d characters that XML forbids were replaced; the first stands at byte %d", j.trim.controls, min(j.trim.firstAt, j.w.size))
+		j.warnf("%d characters that XML forbids were replaced; the first stands at byte %d", j.trim.controls, j.trim.firstAt)
 	}
 	return nil
 }
@@ -127,6 +132,9 @@ func (j *junitReader) tokens() error {
 		} else {
 			j.tagLost, j.tagControls = j.trim.lost-lost, j.trim.controls-controls
 			err = j.token(tok)
+		}
+		if err == nil && j.report.DamageCount > maxFaults {
+			err = j.stop("so many faults that the rest is not read")
 		}
 		if errors.Is(err, errStop) {
 			return j.closeTo(0, false)
@@ -384,11 +392,11 @@ func (j *junitReader) endElement(name xml.Name) error {
 		depth--
 	}
 	if depth == 0 {
-		j.damage(j.offset(), KindXML, "not XML: an end tag </"+shortName(name)+"> that ends nothing")
+		j.damagef(j.offset(), KindXML, "not XML: an end tag </%s> that ends nothing", shortName(name))
 		return nil
 	}
 	if depth < len(j.open) {
-		j.damage(j.offset(), KindXML, "not XML: an element <"+shortName(j.open[len(j.open)-1].name)+"> that </"+shortName(name)+"> ends")
+		j.damagef(j.offset(), KindXML, "not XML: an element <%s> that </%s> ends", shortName(j.open[len(j.open)-1].name), shortName(name))
 		if err := j.closeTo(depth, false); err != nil {
 			return err
 		}

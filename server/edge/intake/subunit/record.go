@@ -45,9 +45,8 @@ type Record struct {
 // in order. Empty attachments are not reported, as testtools drops them.
 type Attachment struct {
 	Name string
-	// MIME is the type as sent, in testtools' short spelling: no space after
-	// the semicolon, parameters sorted, unquoted and joined with commas. Text
-	// that is no media type stays as it is, so never trust it as a header.
+	// MIME is the type as sent, with question marks for what a header cannot
+	// hold. It need be no media type, so never send it as one.
 	MIME string
 	Size int64 // of the whole attachment, also when it is truncated
 

@@ -109,7 +109,7 @@ func TestParse_fields(t *testing.T) {
 		t.Fatalf("attachments %+v", r.Attachments)
 	}
 	a := r.Attachments[0]
-	if a.Name != "log" || a.MIME != "text/plain;charset=utf8" || string(content(t, in, a)) != "one two" || len(a.Spans) != 2 {
+	if a.Name != "log" || a.MIME != `text/plain; charset="utf8"` || string(content(t, in, a)) != "one two" || len(a.Spans) != 2 {
 		t.Errorf("attachment %+v", a)
 	}
 	if b := r.Attachments[1]; b.MIME != defaultMIME || b.Size != 1 {

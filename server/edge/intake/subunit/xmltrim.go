@@ -20,6 +20,7 @@ import (
 type xmlTrimmer struct {
 	*sink
 	base      int64 // where the input begins in the upload
+	end       int64 // of the upload, which an offset in another encoding could exceed
 	r         *bufio.Reader
 	textLimit int
 	tagLimit  int // of an attribute's value; a tag may have twice that
@@ -65,17 +66,17 @@ const (
 var errLongTag = errors.New("a tag is too long")
 
 // newXMLTrimmer reads from r, of which it keeps the error. What it finds goes to
-// s, whose offsets begin with base.
-func newXMLTrimmer(s *sink, base int64, r io.Reader, textLimit, tagLimit int) *xmlTrimmer {
+// s, with offsets from base to end.
+func newXMLTrimmer(s *sink, base, end int64, r io.Reader, textLimit, tagLimit int) *xmlTrimmer {
 	fault := &faultReader{r: r}
 	return &xmlTrimmer{
-		sink: s, base: base, r: bufio.NewReaderSize(fault, 64<<10),
+		sink: s, base: base, end: end, r: bufio.NewReaderSize(fault, 64<<10),
 		textLimit: textLimit, tagLimit: tagLimit, fault: fault,
 	}
 }
 
 // at is the place in the input that was read last.
-func (t *xmlTrimmer) at() int64 { return t.base + max(0, t.in-1) }
+func (t *xmlTrimmer) at() int64 { return min(t.base+max(0, t.in-1), t.end) }
 
 // ReadByte keeps the decoder from reading ahead, so that where the trimmer
 // stands is where the decoder stands.

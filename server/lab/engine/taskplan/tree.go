@@ -209,6 +209,7 @@ func (t *Tree) finish(task *Task, result ResultStatus) {
 	if task.Terminate {
 		task.Status = Terminated
 	}
+	explain(task)
 	t.change(task)
 }
 

@@ -184,12 +184,25 @@ CREATE TABLE tests (
     start_us    bigint,
     stop_us     bigint,
     records     bigint NOT NULL,
+    record      bigint NOT NULL,
     tags        bytea,
     attachments bytea,
+    others      bytea,
     PRIMARY KEY (result_key, n)
 );
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us NULLS FIRST, result_key, n);
+CREATE TABLE test_records (
+    result_key  bigint NOT NULL,
+    n           bigint NOT NULL,
+    record      bigint NOT NULL,
+    status      smallint NOT NULL,
+    start_us    bigint,
+    stop_us     bigint,
+    tags        bytea,
+    attachments bytea,
+    PRIMARY KEY (result_key, n, record)
+);
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, true, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, true, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 20, true, '2026-11-30 03:50:23');
@@ -207,5 +220,5 @@ SELECT setval(pg_get_serial_sequence('results', 'key'), (SELECT max(key) FROM re
 INSERT INTO test_names (id, hash, name) VALUES (1, '\x16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
 INSERT INTO test_names (id, hash, name) VALUES (2, '\xe3b0c44298fc1c149afbf4c8996fb924', '');
 SELECT setval(pg_get_serial_sequence('test_names', 'id'), (SELECT max(id) FROM test_names));
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES (1, 1, 2, 1, NULL, NULL, 1, NULL, NULL);
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES (1, 2, 1, 6, 1400000000000005, NULL, 2, '\x010108776f726b65722d30', '\x01010974726163656261636b0a746578742f706c61696e0801020800');
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 1, 2, 1, NULL, NULL, 1, 0, NULL, NULL, NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 2, 1, 6, 1400000000000005, NULL, 2, 0, '\x010108776f726b65722d30', '\x01010974726163656261636b0a746578742f706c61696e0801020800', NULL);

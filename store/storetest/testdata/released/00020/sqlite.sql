@@ -189,12 +189,25 @@ CREATE TABLE tests (
     start_us    INTEGER,
     stop_us     INTEGER,
     records     INTEGER NOT NULL,
+    record      INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
+    others      BLOB,
     PRIMARY KEY (result_key, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us, result_key, n);
+CREATE TABLE test_records (
+    result_key  INTEGER NOT NULL,
+    n           INTEGER NOT NULL,
+    record      INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    start_us    INTEGER,
+    stop_us     INTEGER,
+    tags        BLOB,
+    attachments BLOB,
+    PRIMARY KEY (result_key, n, record)
+) STRICT, WITHOUT ROWID;
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, 1, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, 1, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 20, 1, '2026-11-30 03:50:23');
@@ -212,5 +225,5 @@ INSERT INTO status_messages (id, run_id, text, finished, created_at) VALUES (1, 
 INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
 INSERT INTO test_names (id, hash, name) VALUES (1, x'e3b0c44298fc1c149afbf4c8996fb924', '');
 INSERT INTO test_names (id, hash, name) VALUES (2, x'16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES (1, 1, 1, 1, NULL, NULL, 1, NULL, NULL);
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, tags, attachments) VALUES (1, 2, 2, 6, 1400000000000005, NULL, 2, x'010108776f726b65722d30', x'01010974726163656261636b0a746578742f706c61696e0801020800');
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 1, 1, 1, NULL, NULL, 1, 0, NULL, NULL, NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 2, 2, 6, 1400000000000005, NULL, 2, 0, x'010108776f726b65722d30', x'01010974726163656261636b0a746578742f706c61696e0801020800', NULL);
