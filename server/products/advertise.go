@@ -31,7 +31,7 @@ func (h *Handler) AdvertiseImage(ctx context.Context, req productsapi.AdvertiseI
 		Kind: trigger.KindImage, Channel: in.Channel, ImageUniqueID: in.ImageUniqueID, ImageReference: rawOf(in.ImageReference),
 		ExtraSnaps: in.ExtraSnaps, Platform: in.Platform, Release: in.Release,
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, or(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
 }
 
 // AdvertiseSnap takes a new snap revision, or a gold master, because SPI's own
@@ -39,13 +39,13 @@ func (h *Handler) AdvertiseImage(ctx context.Context, req productsapi.AdvertiseI
 func (h *Handler) AdvertiseSnap(ctx context.Context, req productsapi.AdvertiseSnapRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	ad := trigger.Advertisement{
-		Kind: trigger.KindSnap, Channel: or(in.Channel, ""), Platform: in.Platform, Release: in.Release,
-		Snap: trigger.Snap{Name: or(in.Name, ""), Revision: or(in.Revision, 0)},
+		Kind: trigger.KindSnap, Channel: valueOr(in.Channel, ""), Platform: in.Platform, Release: in.Release,
+		Snap: trigger.Snap{Name: valueOr(in.Name, ""), Revision: valueOr(in.Revision, 0)},
 	}
 	if in.Name == nil && in.Snaps != nil {
 		ad.Kind, ad.Snaps = trigger.KindGoldMaster, snapsFrom(in.Snaps)
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, or(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
 }
 
 // AdvertiseGoldMaster takes a tested combination of snap revisions.
@@ -54,11 +54,11 @@ func (h *Handler) AdvertiseGoldMaster(ctx context.Context, req productsapi.Adver
 	ad := trigger.Advertisement{
 		Kind: trigger.KindGoldMaster, Channel: in.Channel, Snaps: snapsFrom(in.Snaps), Platform: in.Platform, Release: in.Release,
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, or(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
 }
 
 func snapsFrom(in []productsapi.Snap) []trigger.Snap {
-	return each(in, func(s *productsapi.Snap) trigger.Snap { return trigger.Snap{Name: s.Name, Revision: s.Revision} })
+	return convertAll(in, func(s *productsapi.Snap) trigger.Snap { return trigger.Snap{Name: s.Name, Revision: s.Revision} })
 }
 
 // AdvertiseSnapToAll takes a new snap revision for every product that the caller
@@ -72,7 +72,7 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.Advert
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
 		products, err := tx.LockProductsWithSnap(tenantOf(ctx), in.Name)
 		if err != nil {
 			return nil, err
@@ -90,7 +90,7 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.Advert
 				return nil, h.tooMany(len(refs))
 			}
 		}
-		return advertised(refs, or(req.Params.Strict, false))
+		return advertised(refs, valueOr(req.Params.Strict, false))
 	})
 }
 
@@ -98,7 +98,7 @@ func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, 
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, product)
 		if err != nil {
 			return nil, err
@@ -198,7 +198,7 @@ func triggerState(ctx context.Context, tx *productstore.Store, p *productstore.P
 func specToTrigger(t *productstore.TestSpec) trigger.Spec {
 	return trigger.Spec{
 		ID: t.ID, Enabled: t.Enabled, Channels: t.Channels, Platform: t.Platform,
-		Triggers: each(t.Triggers, func(k *string) trigger.Kind { return trigger.Kind(*k) }),
+		Triggers: convertAll(t.Triggers, func(k *string) trigger.Kind { return trigger.Kind(*k) }),
 	}
 }
 
@@ -280,7 +280,7 @@ func makeOpportunities(ctx context.Context, tx *productstore.Store, p *productst
 	for i, o := range plan.Opportunities {
 		c := &contexts[o.Context]
 		rows[i] = newOpportunity(tx, p, byID[o.Spec.ID], c, o.Platform)
-		rows[i].Kind, rows[i].Subject, rows[i].AdChannel, rows[i].AdPlatform = string(ad.Kind), ad.Subject(), ad.Channel, or(ad.Platform, "")
+		rows[i].Kind, rows[i].Subject, rows[i].AdChannel, rows[i].AdPlatform = string(ad.Kind), ad.Subject(), ad.Channel, valueOr(ad.Platform, "")
 		refs[i] = productsapi.OpportunityRef{ImageUniqueID: c.ImageUniqueID, TestOpportunityID: rows[i].ID}
 	}
 	return refs, begin(ctx, tx, rows)
@@ -290,7 +290,7 @@ func makeOpportunities(ctx context.Context, tx *productstore.Store, p *productst
 func newOpportunity(tx *productstore.Store, p *productstore.Product, t *productstore.TestSpec, c *productstore.Context, platform *string) productstore.Opportunity {
 	return productstore.Opportunity{
 		ID: tx.NewID(), Tenant: p.Tenant, ProductID: p.ID, SpecID: t.ID, VersionID: t.VersionID, ContextID: c.ID,
-		ImageUniqueID: c.ImageUniqueID, Release: p.Release, PlatformKey: or(platform, ""), GroupKey: or(t.AgentGroup, ""),
+		ImageUniqueID: c.ImageUniqueID, Release: p.Release, PlatformKey: valueOr(platform, ""), GroupKey: valueOr(t.AgentGroup, ""),
 		Priority: t.Priority, MaxAttempts: t.MaxAttempts, QueueTTLUS: t.QueueTTLUS,
 	}
 }
@@ -348,7 +348,7 @@ func (h *Handler) listAdvertisements(ctx context.Context, product string, kind t
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.Advertisement) any {
-		return productsapi.AdvertisementList{Advertisements: each(items, func(a *productstore.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
+		return productsapi.AdvertisementList{Advertisements: convertAll(items, func(a *productstore.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
 	})
 }
 
@@ -377,7 +377,7 @@ func (h *Handler) ListGoldMasters(ctx context.Context, req productsapi.ListGoldM
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.GoldMaster) any {
-		return productsapi.GoldMasterList{GoldMasters: each(items, goldMasterToAPI)}
+		return productsapi.GoldMasterList{GoldMasters: convertAll(items, goldMasterToAPI)}
 	})
 }
 

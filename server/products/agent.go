@@ -22,21 +22,21 @@ import (
 // ListAgents answers a page of the agents of the caller's tenant.
 func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequestObject) (productsapi.Response, error) {
 	filter := productstore.AgentFilter{
-		Tenant: tenantOf(ctx), Platform: or(req.Params.Platform, ""), AgentGroup: or(req.Params.AgentGroup, ""),
-		Mode: string(or(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
+		Tenant: tenantOf(ctx), Platform: valueOr(req.Params.Platform, ""), AgentGroup: valueOr(req.Params.AgentGroup, ""),
+		Mode: string(valueOr(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	}
 	list, err := h.store.ListAgents(ctx, filter)
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
 	var held map[string][]productstore.Lease
-	if ids := each(list.Items, func(a *productstore.Agent) string { return a.ID }); len(ids) > 0 {
+	if ids := convertAll(list.Items, func(a *productstore.Agent) string { return a.ID }); len(ids) > 0 {
 		if held, err = h.store.HeldLeases(ctx, filter.Tenant, ids...); err != nil {
 			return nil, err
 		}
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Agent) any {
-		return productsapi.AgentList{Agents: each(items, func(a *productstore.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
+		return productsapi.AgentList{Agents: convertAll(items, func(a *productstore.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
 	})
 }
 
@@ -92,8 +92,8 @@ func checkAgentTexts(id string, in *productsapi.AgentRegistration) error {
 		return fault.InvalidField("path", "agent_id", "must not hold the character U+0000")
 	}
 	for pointer, list := range map[string][]string{
-		"/agent_group": {or(fromNullable(in.AgentGroup), "")}, "/platform": {or(fromNullable(in.Platform), "")},
-		"/agent_revno": {or(fromNullable(in.AgentRevno), "")}, "/releases": in.Releases,
+		"/agent_group": {valueOr(fromNullable(in.AgentGroup), "")}, "/platform": {valueOr(fromNullable(in.Platform), "")},
+		"/agent_revno": {valueOr(fromNullable(in.AgentRevno), "")}, "/releases": in.Releases,
 	} {
 		if err := checkTexts(pointer, list); err != nil {
 			return err
@@ -114,13 +114,13 @@ func fillAgent(a *productstore.Agent, in *productsapi.AgentRegistration) error {
 		return err
 	}
 	a.Platform, a.AgentGroup, a.Revno = fromNullable(in.Platform), fromNullable(in.AgentGroup), fromNullable(in.AgentRevno)
-	a.Capacity, a.Releases, a.Labels = int64(or(in.Capacity, 1)), in.Releases, text
+	a.Capacity, a.Releases, a.Labels = int64(valueOr(in.Capacity, 1)), in.Releases, text
 	a.SilenceUS = nil
 	if seconds := fromNullable(in.SilenceSeconds); seconds != nil {
 		us := *seconds * time.Second.Microseconds()
 		a.SilenceUS = &us
 	}
-	a.Products = each(in.Products, func(id *uuid.UUID) string { return id.String() })
+	a.Products = convertAll(in.Products, func(id *uuid.UUID) string { return id.String() })
 	switch {
 	case in.Mode != nil:
 		a.Mode = string(*in.Mode)
@@ -132,7 +132,7 @@ func fillAgent(a *productstore.Agent, in *productsapi.AgentRegistration) error {
 
 // UpdateAgent says what is wanted of an agent.
 func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRequestObject) (productsapi.Response, error) {
-	if err := checkTexts("/comment", []string{or(fromNullable(req.Body.Comment), "")}); err != nil {
+	if err := checkTexts("/comment", []string{valueOr(fromNullable(req.Body.Comment), "")}); err != nil {
 		return nil, err
 	}
 	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error {
@@ -153,7 +153,7 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 // taken back.
 func (h *Handler) DeleteAgent(ctx context.Context, req productsapi.DeleteAgentRequestObject) (productsapi.Response, error) {
 	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
-		if or(req.Params.Force, false) {
+		if valueOr(req.Params.Force, false) {
 			if _, err := h.takeBackAll(ctx, tx, req.AgentID, "the agent was deleted"); err != nil {
 				return err
 			}
@@ -210,7 +210,7 @@ func (h *Handler) agentToAPI(a *productstore.Agent, held []productstore.Lease) p
 		AgentID: a.ID, AgentGroup: orNull(a.AgentGroup), Platform: orNull(a.Platform), AgentRevno: orNull(a.Revno),
 		Capacity: int32(a.Capacity), Products: []uuid.UUID{}, Releases: texts(a.Releases), Labels: map[string]string{},
 		Mode: productsapi.AgentMode(a.Mode), Comment: orNull(a.Comment), State: "idle",
-		Holding: each(held, heldToAPI), LastSeenAt: dates.FormatEvent(a.LastSeenAt), CreatedAt: dates.FormatCreated(a.CreatedAt),
+		Holding: convertAll(held, heldToAPI), LastSeenAt: dates.FormatEvent(a.LastSeenAt), CreatedAt: dates.FormatCreated(a.CreatedAt),
 		SilenceSeconds: orNull[int64](nil), Instance: orNull(a.Instance),
 	}
 	if a.SilenceUS != nil {

@@ -122,7 +122,7 @@ func (f *frames) next() (id, name, data string, ok bool) {
 
 func TestEvents_Stream(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		other := l.product("q", "smoke")
 		all, ours := l.listen("/v1/events?event_type=QUEUED_FOR_AGENTS&event_type=RESULT_STORED"), l.listen(path+"/tests/events")
@@ -151,7 +151,7 @@ func TestEvents_Stream(t *testing.T) {
 // The filters of opportunities count for the stream as they do for the list.
 func TestEvents_StreamOfSomeOpportunities(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		image, state := l.listen(path+"/tests/events?image_unique_id=I2"), l.listen(path+"/tests/events?state=CANCELLED")
 		late := l.listen(path + "/tests/events?end_date=20200101&event_type=QUEUED_FOR_AGENTS")
@@ -200,7 +200,7 @@ func TestEvents_StreamEndsWithTheServer(t *testing.T) {
 
 func TestEventLogs_Filters(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke", "soak")
 		made := l.image(path, "I1")
 		l.image(path, "I2")

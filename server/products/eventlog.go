@@ -29,18 +29,18 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 		return nil, err
 	}
 	q := req.Params
-	filter := productstore.OpportunityFilter{Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), From: when.From, To: when.To}
+	filter := productstore.OpportunityFilter{Product: p.ID, ImageUniqueID: valueOr(q.ImageUniqueID, ""), From: when.From, To: when.To}
 	if q.State != nil {
 		filter.States = []string{string(*q.State)}
 	}
 	if wantsStream(ctx) {
-		f := store.EventFilter{Tenant: p.Tenant, ProductID: p.ID, AgentID: or(q.AgentID, ""), Of: &filter}
+		f := store.EventFilter{Tenant: p.Tenant, ProductID: p.ID, AgentID: valueOr(q.AgentID, ""), Of: &filter}
 		if q.EventType != nil {
 			f.Types = []string{*q.EventType}
 		}
 		return h.stream(ctx, f, q.TestOpportunityID, nil, q.LastEventID)
 	}
-	filter.AgentID, filter.EventType, filter.Page = or(q.AgentID, ""), or(q.EventType, ""), pageOf(q.Limit, q.Cursor)
+	filter.AgentID, filter.EventType, filter.Page = valueOr(q.AgentID, ""), valueOr(q.EventType, ""), pageOf(q.Limit, q.Cursor)
 	var list store.List[productstore.Opportunity]
 	if q.TestOpportunityID != nil {
 		filter.ID, err = uuid.Parse(*q.TestOpportunityID)
@@ -54,22 +54,22 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 }
 
 func (h *Handler) eventLogs(ctx context.Context, list store.List[productstore.Opportunity]) (*call.Answer, error) {
-	events, err := h.store.EventsOf(ctx, each(list.Items, func(o *productstore.Opportunity) uuid.UUID { return o.ID }))
+	events, err := h.store.EventsOf(ctx, convertAll(list.Items, func(o *productstore.Opportunity) uuid.UUID { return o.ID }))
 	if err != nil {
 		return nil, err
 	}
-	about, err := h.about(ctx, h.store, list.Items)
+	related, err := h.related(ctx, h.store, list.Items)
 	if err != nil {
 		return nil, err
 	}
 	return listed(ctx, list, func(op *opaques, items []productstore.Opportunity) any {
-		return productsapi.EventLogList{EventLogs: each(items, func(o *productstore.Opportunity) productsapi.EventLog {
+		return productsapi.EventLogList{EventLogs: convertAll(items, func(o *productstore.Opportunity) productsapi.EventLog {
 			log := events[o.ID]
 			return productsapi.EventLog{
-				Events: each(log, eventToAPI), EventsSeen: each(log, func(e *store.Event) string { return e.Type }),
+				Events: convertAll(log, eventToAPI), EventsSeen: convertAll(log, func(e *store.Event) string { return e.Type }),
 				QueuedAt: dates.FormatEvent(o.QueuedAt), UpdatedAt: dates.FormatEvent(o.UpdatedAt), ProductID: o.ProductID,
-				TestOpportunityID: o.ID, ImageUniqueID: o.ImageUniqueID, SpecName: about.versions[o.VersionID].Name,
-				TestOpportunity: about.toAPI(o, op), State: productsapi.OpportunityState(o.State), Attempt: int32(o.Attempt),
+				TestOpportunityID: o.ID, ImageUniqueID: o.ImageUniqueID, SpecName: related.versions[o.VersionID].Name,
+				TestOpportunity: related.toAPI(o, op), State: productsapi.OpportunityState(o.State), Attempt: int32(o.Attempt),
 			}
 		})}
 	})
@@ -78,7 +78,7 @@ func (h *Handler) eventLogs(ctx context.Context, list store.List[productstore.Op
 // ListEvents answers a page of the event log of all areas, or streams it.
 func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequestObject) (productsapi.Response, error) {
 	q := req.Params
-	f := store.EventFilter{Tenant: tenantOf(ctx), Types: q.EventType, AgentID: or(q.AgentID, ""), Limit: int(or(q.Limit, store.DefaultLimit))}
+	f := store.EventFilter{Tenant: tenantOf(ctx), Types: q.EventType, AgentID: valueOr(q.AgentID, ""), Limit: int(valueOr(q.Limit, store.DefaultLimit))}
 	if q.ProductID != nil {
 		id, err := uuid.Parse(*q.ProductID)
 		if err != nil {
@@ -106,7 +106,7 @@ func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequ
 	}
 	a, err := respond(http.StatusOK, func(o *opaques) any {
 		return productsapi.EventList{
-			Events: each(events, func(e *store.Event) productsapi.Event { return storedEventToAPI(e, o) }),
+			Events: convertAll(events, func(e *store.Event) productsapi.Event { return storedEventToAPI(e, o) }),
 			Next:   strconv.FormatInt(next, 10), RemovedTo: orNull(seqOrNil(removed)),
 		}
 	})

@@ -323,12 +323,12 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	if err != nil {
 		return nil, err
 	}
-	page := store.Page{Limit: int(or(req.Params.Limit, store.DefaultLimit)), Total: true}
-	number := or(req.Params.Page, 1)
+	page := store.Page{Limit: int(valueOr(req.Params.Limit, store.DefaultLimit)), Total: true}
+	number := valueOr(req.Params.Page, 1)
 	page.Offset = int(number-1) * page.Limit
 	var list store.List[resultstore.Test]
 	if file != nil {
-		filter := resultstore.TestFilter{Result: file, Q: or(req.Params.Q, ""), Page: page}
+		filter := resultstore.TestFilter{Result: file, Q: valueOr(req.Params.Q, ""), Page: page}
 		if req.Params.Status != nil {
 			status, _ := resultstore.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
 			filter.Status = &status
@@ -339,7 +339,7 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	}
 	pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
 	body := productsapi.TestList{
-		Tests:      each(list.Items, testToAPI),
+		Tests:      convertAll(list.Items, testToAPI),
 		Pagination: productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
 	}
 	a := call.OK(body)

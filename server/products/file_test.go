@@ -33,7 +33,7 @@ func form(t *testing.T, parts ...string) (body string, media servertest.Option) 
 
 func TestResult_WithFile(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		l.image(path, "I1")
 		l.agent("a1", object{})

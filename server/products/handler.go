@@ -113,8 +113,9 @@ func listed[T any](ctx context.Context, list store.List[T], build func(o *opaque
 	return a, nil
 }
 
-// each converts a list; none is an empty one.
-func each[T, U any](list []T, convert func(*T) U) []U {
+// convertAll converts each entry of a list. The result is never nil, so that it is
+// [] in JSON and not null.
+func convertAll[T, U any](list []T, convert func(*T) U) []U {
 	out := make([]U, 0, len(list))
 	for i := range list {
 		out = append(out, convert(&list[i]))
@@ -122,7 +123,8 @@ func each[T, U any](list []T, convert func(*T) U) []U {
 	return out
 }
 
-func or[T any](v *T, fallback T) T {
+// valueOr is what v points to, or fallback when v is nil.
+func valueOr[T any](v *T, fallback T) T {
 	if v == nil {
 		return fallback
 	}

@@ -11,7 +11,7 @@ import (
 // Text that PostgreSQL cannot keep must not become a 500, wherever it stands.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		o := l.image(path, "I1")[0]
 		for _, bad := range []string{"%00", "%ff", "%c3%28", "a%00b"} {

@@ -20,12 +20,12 @@ import (
 // keyAge is how long the answer to an Idempotency-Key is kept.
 const keyAge = 24 * time.Hour
 
-// once runs do in a transaction. With an Idempotency-Key its answer is kept in
+// idempotent runs do in a transaction. With an Idempotency-Key its answer is kept in
 // that transaction, and the same request again gets it without anything being
 // done; another request under the same key is a conflict. Refusals are not kept:
 // they have changed nothing. Answers are sealed, because some hold a secret that is
 // shown this once: that of a webhook, the token of a lease.
-func (h *Handler) once(ctx context.Context, key *string, request any, do func(tx *productstore.Store) (*call.Answer, error)) (*call.Answer, error) {
+func (h *Handler) idempotent(ctx context.Context, key *string, request any, do func(tx *productstore.Store) (*call.Answer, error)) (*call.Answer, error) {
 	var a *call.Answer
 	var kept store.IdempotentAnswer
 	if key != nil {

@@ -121,7 +121,7 @@ func asText(v any) string {
 
 func field(o object, name string) string { return fmt.Sprint(o[name]) }
 
-func each(t *testing.T, test func(t *testing.T, l *lab)) {
+func eachLab(t *testing.T, test func(t *testing.T, l *lab)) {
 	t.Helper()
 	servertest.Each(t, func(t *testing.T, s *servertest.Server) { test(t, &lab{s, t}) })
 }

@@ -27,8 +27,8 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 		return nil, err
 	}
 	filter := productstore.OpportunityFilter{
-		Product: p.ID, ImageUniqueID: or(req.Params.ImageUniqueID, ""), AgentID: or(req.Params.AgentID, ""),
-		States: each(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
+		Product: p.ID, ImageUniqueID: valueOr(req.Params.ImageUniqueID, ""), AgentID: valueOr(req.Params.AgentID, ""),
+		States: convertAll(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
 		Page:   pageOf(req.Params.Limit, req.Params.Cursor),
 	}
 	if req.Params.SpecID != nil {
@@ -40,12 +40,12 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
-	about, err := h.about(ctx, h.store, list.Items)
+	related, err := h.related(ctx, h.store, list.Items)
 	if err != nil {
 		return nil, err
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.Opportunity) any {
-		return productsapi.OpportunityList{TestOpportunities: each(items, func(row *productstore.Opportunity) productsapi.Opportunity { return about.toAPI(row, o) })}
+		return productsapi.OpportunityList{TestOpportunities: convertAll(items, func(row *productstore.Opportunity) productsapi.Opportunity { return related.toAPI(row, o) })}
 	})
 }
 
@@ -98,11 +98,11 @@ func lockOpportunity(ctx context.Context, tx *productstore.Store, product, text 
 }
 
 func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, o *productstore.Opportunity) (*call.Answer, error) {
-	about, err := h.about(ctx, s, []productstore.Opportunity{*o})
+	related, err := h.related(ctx, s, []productstore.Opportunity{*o})
 	if err != nil {
 		return nil, err
 	}
-	return respond(http.StatusOK, func(op *opaques) any { return about.toAPI(o, op) })
+	return respond(http.StatusOK, func(op *opaques) any { return related.toAPI(o, op) })
 }
 
 // ReleaseOpportunity gives an opportunity back.
@@ -110,7 +110,7 @@ func (h *Handler) ReleaseOpportunity(ctx context.Context, req productsapi.Releas
 	holder := ""
 	a, err := h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
-			change, err := l.Release(now, req.Body.LeaseToken, or(req.Body.Reason, ""), h.store.NewID)
+			change, err := l.Release(now, req.Body.LeaseToken, valueOr(req.Body.Reason, ""), h.store.NewID)
 			if err == nil {
 				holder = l.Lease().Holder.AgentID
 			}
@@ -135,7 +135,7 @@ func takeBackReason(in *productsapi.OpportunityTakeBack) (string, error) {
 	if in == nil {
 		return "", nil
 	}
-	reason := or(in.Reason, "")
+	reason := valueOr(in.Reason, "")
 	return reason, checkTexts("/reason", []string{reason})
 }
 
@@ -145,7 +145,7 @@ func takeBack(reason string) func(time.Time, lifecycle.Opportunity) (lifecycle.C
 
 // UpdateOpportunity changes the priority of an opportunity that is not final.
 func (h *Handler) UpdateOpportunity(ctx context.Context, req productsapi.UpdateOpportunityRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, nil, nil, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, nil, nil, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func (h *Handler) UpdateOpportunity(ctx context.Context, req productsapi.UpdateO
 func (h *Handler) CancelOpportunity(ctx context.Context, req productsapi.CancelOpportunityRequestObject) (productsapi.Response, error) {
 	reason := ""
 	if req.Body != nil {
-		reason = or(req.Body.Reason, "")
+		reason = valueOr(req.Body.Reason, "")
 	}
 	if err := checkTexts("/reason", []string{reason}); err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func (h *Handler) CancelOpportunity(ctx context.Context, req productsapi.CancelO
 
 // step lets the state machine change one opportunity and answers it.
 func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*call.Answer, error) {
-	return h.once(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, product, id)
 		if err != nil {
 			return nil, err
@@ -200,7 +200,7 @@ func (h *Handler) cancel(ctx context.Context, tx *productstore.Store, o *product
 // RetryOpportunity makes a new opportunity in the context of a final one, with
 // the spec as it is now.
 func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpportunityRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, nil, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, req.Params.IdempotencyKey, nil, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -246,7 +246,7 @@ func avoidAsBefore(ctx context.Context, tx *productstore.Store, before, repeated
 	if err != nil {
 		return err
 	}
-	return tx.Avoid(each(by[before], func(a *productstore.Avoided) productstore.Avoided {
+	return tx.Avoid(convertAll(by[before], func(a *productstore.Avoided) productstore.Avoided {
 		return productstore.Avoided{OpportunityID: repeated, AgentID: a.AgentID}
 	})...)
 }
@@ -268,9 +268,9 @@ type posted struct {
 	file           *resultstore.Result
 	files          []formFile // all of them, when there are several
 
-	row   *productstore.OpportunityResult
-	about *about
-	kept  []productstore.KeptFile
+	row     *productstore.OpportunityResult
+	related *related
+	kept    []productstore.KeptFile
 }
 
 // change loads what the state machine needs of a locked opportunity, lets it
@@ -291,7 +291,7 @@ func (h *Handler) change(ctx context.Context, tx *productstore.Store, o *product
 func load(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity) (lifecycle.Opportunity, error) {
 	l := lifecycle.Opportunity{
 		State: lifecycle.State(o.State), Attempt: int(o.Attempt), MaxAttempts: int(o.MaxAttempts), QueueTTL: microseconds(o.QueueTTLUS),
-		QueuedAt: o.QueuedAt, LastQueuedAt: o.LastQueuedAt, UpdatedAt: o.UpdatedAt, CancelBy: or(o.CancelBy, time.Time{}),
+		QueuedAt: o.QueuedAt, LastQueuedAt: o.LastQueuedAt, UpdatedAt: o.UpdatedAt, CancelBy: valueOr(o.CancelBy, time.Time{}),
 		NotBefore: fromMicros(o.NotBefore),
 	}
 	if o.Attempt > 0 {
@@ -299,7 +299,7 @@ func load(ctx context.Context, tx *productstore.Store, o *productstore.Opportuni
 		if err != nil {
 			return l, err
 		}
-		l.Leases = each(leases, leaseFrom)
+		l.Leases = convertAll(leases, leaseFrom)
 	}
 	if o.ResultID != nil {
 		r, err := tx.OpportunityResult(ctx, o.ProductID, *o.ResultID)
@@ -308,7 +308,7 @@ func load(ctx context.Context, tx *productstore.Store, o *productstore.Opportuni
 		}
 		l.Result = &lifecycle.Result{
 			ID: r.ID, TestStatus: r.TestStatus, Attempt: int(r.Attempt), StoredAt: r.CreatedAt, Synthetic: r.Synthetic, Token: r.Token,
-			Holder: lifecycle.Holder{AgentID: or(r.AgentID, ""), Platform: r.AgentPlatform, AgentGroup: r.AgentGroup},
+			Holder: lifecycle.Holder{AgentID: valueOr(r.AgentID, ""), Platform: r.AgentPlatform, AgentGroup: r.AgentGroup},
 		}
 		copy(l.Result.Digest[:], r.Digest)
 	}
@@ -451,25 +451,25 @@ func eventsFrom(o *productstore.Opportunity, list []lifecycle.Event) ([]store.Ev
 	return out, nil
 }
 
-// about is what documents of opportunities tell from other tables.
-type about struct {
+// related is what documents of opportunities tell from other tables.
+type related struct {
 	contexts map[uuid.UUID]*productstore.Context
 	versions map[uuid.UUID]*productstore.SpecVersion
 	waits    *waits // only when one of them waits
 }
 
 // about reads it for all rows at once.
-func (h *Handler) about(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*about, error) {
-	a, err := aboutFrom(ctx, s, rows)
+func (h *Handler) related(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*related, error) {
+	a, err := relatedFrom(ctx, s, rows)
 	if err == nil {
 		a.waits, err = h.waits(ctx, s, rows)
 	}
 	return a, err
 }
 
-// aboutFrom is about without why they wait.
-func aboutFrom(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*about, error) {
-	a := &about{}
+// relatedFrom is about without why they wait.
+func relatedFrom(ctx context.Context, s *productstore.Store, rows []productstore.Opportunity) (*related, error) {
+	a := &related{}
 	var contexts, versions []uuid.UUID
 	for i := range rows {
 		contexts, versions = append(contexts, rows[i].ContextID), append(versions, rows[i].VersionID)
@@ -502,7 +502,7 @@ func orEmpty(key string) *string {
 	return &key
 }
 
-func (a *about) toAPI(row *productstore.Opportunity, o *opaques) productsapi.Opportunity {
+func (a *related) toAPI(row *productstore.Opportunity, o *opaques) productsapi.Opportunity {
 	out := productsapi.Opportunity{
 		TestOpportunityID: row.ID, ProductID: row.ProductID, Release: row.Release, SpecID: row.SpecID, ImageUniqueID: row.ImageUniqueID,
 		Platform: orNull(orEmpty(row.PlatformKey)), AgentGroup: orNull(orEmpty(row.GroupKey)), Priority: int32(row.Priority),

@@ -20,15 +20,15 @@ var successors = map[string]string{
 
 // GetOrganisation says where the path went.
 func (h *Handler) GetOrganisation(_ context.Context, req productsapi.GetOrganisationRequestObject) (productsapi.Response, error) {
-	return nil, gone(req.Rest)
+	return nil, pathGone(req.Rest)
 }
 
 // PostOrganisation says where the path went.
 func (h *Handler) PostOrganisation(_ context.Context, req productsapi.PostOrganisationRequestObject) (productsapi.Response, error) {
-	return nil, gone(req.Rest)
+	return nil, pathGone(req.Rest)
 }
 
-func gone(rest string) error {
+func pathGone(rest string) error {
 	_, below, _ := strings.Cut(strings.Trim(rest, "/"), "/")
 	where, known := successors[below]
 	if !known {

@@ -114,8 +114,8 @@ func (h *Handler) GetOutput(ctx context.Context, req productsapi.GetOutputReques
 	if err != nil {
 		return nil, err
 	}
-	out := &output{ctx: ctx, h: h, o: o, offset: or(req.Params.Offset, 0)}
-	if out.live = call.From(ctx).Prefers("text/plain", "text/event-stream") == "text/event-stream"; out.live && or(req.Params.LastEventID, "") != "" {
+	out := &output{ctx: ctx, h: h, o: o, offset: valueOr(req.Params.Offset, 0)}
+	if out.live = call.From(ctx).Prefers("text/plain", "text/event-stream") == "text/event-stream"; out.live && valueOr(req.Params.LastEventID, "") != "" {
 		if out.offset, err = strconv.ParseInt(*req.Params.LastEventID, 10, 64); err != nil || out.offset < 0 {
 			return nil, fault.InvalidField("header", "Last-Event-ID", "must be the offset that an earlier event had as its id")
 		}

@@ -39,7 +39,7 @@ func (h *Handler) PickOpportunity(ctx context.Context, req productsapi.PickOppor
 	}
 	wake, stop := h.store.Subscribe(workTopic(tenantOf(ctx)))
 	defer stop()
-	until := time.Now().Add(time.Duration(or(in.WaitSeconds, 0)) * time.Second)
+	until := time.Now().Add(time.Duration(valueOr(in.WaitSeconds, 0)) * time.Second)
 	for first := true; ; first = false {
 		a, err := h.pick(ctx, req.AgentID, req.Params.IdempotencyKey, in, first)
 		if a != nil || err != nil {
@@ -90,7 +90,7 @@ func (h *Handler) pick(ctx context.Context, id string, key *string, in productsa
 		return nil, nil
 	}
 	var picked *handedOut
-	a, err := h.once(ctx, key, in, func(tx *productstore.Store) (*call.Answer, error) {
+	a, err := h.idempotent(ctx, key, in, func(tx *productstore.Store) (*call.Answer, error) {
 		if picked, err = h.pickIn(ctx, tx, id, in, p.Due, full); picked == nil || err != nil || key == nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func online(a *productstore.Agent) bool { return a.Mode == string(waiting.Online
 
 func (h *Handler) pickFilter(a *productstore.Agent, now time.Time) productstore.PickFilter {
 	return productstore.PickFilter{
-		Tenant: a.Tenant, Agent: a.ID, Platform: or(a.Platform, ""), Group: or(a.AgentGroup, ""),
+		Tenant: a.Tenant, Agent: a.ID, Platform: valueOr(a.Platform, ""), Group: valueOr(a.AgentGroup, ""),
 		Products: a.Products, Releases: a.Releases, Now: now, Silence: h.config.AgentSilence,
 	}
 }
@@ -156,8 +156,8 @@ func (h *Handler) dropLost(ctx context.Context, tx *productstore.Store, agent *p
 	if err != nil {
 		return err
 	}
-	ids := each(leased, func(o *productstore.Opportunity) string { return o.ID.String() })
-	lost := lifecycle.Dropped(int(agent.Capacity), ids, each(in.Holding, func(s *string) string { return strings.ToLower(*s) }))
+	ids := convertAll(leased, func(o *productstore.Opportunity) string { return o.ID.String() })
+	lost := lifecycle.Dropped(int(agent.Capacity), ids, convertAll(in.Holding, func(s *string) string { return strings.ToLower(*s) }))
 	for i := range leased {
 		if !slices.Contains(lost, ids[i]) {
 			continue
@@ -184,7 +184,7 @@ type handedOut struct {
 }
 
 func (p *handedOut) answer() (*call.Answer, error) {
-	about := &about{
+	related := &related{
 		contexts: map[uuid.UUID]*productstore.Context{p.Context.ID: &p.Context},
 		versions: map[uuid.UUID]*productstore.SpecVersion{p.Version.ID: &p.Version},
 	}
@@ -192,7 +192,7 @@ func (p *handedOut) answer() (*call.Answer, error) {
 		return struct {
 			productsapi.Opportunity
 			Lease productsapi.Lease `json:"lease"`
-		}{about.toAPI(&p.Opportunity, op), p.lease}
+		}{related.toAPI(&p.Opportunity, op), p.lease}
 	})
 }
 

@@ -158,7 +158,7 @@ func TestPick_Refused(t *testing.T) {
 
 func TestAgent_OnlyOnlineAgentsGetWork(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		product := l.product("p", "smoke")
 		o := l.image(product, "I1")[0]
 		l.agent("a/1 ä", object{}) // any text is an id
@@ -191,7 +191,7 @@ func TestAgent_OnlyOnlineAgentsGetWork(t *testing.T) {
 // out anew.
 func TestPick_RestartedAgentLosesItsLease(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		product := l.product("p", "smoke")
 		o := l.image(product, "I1")[0]
 		l.agent("a1", object{})

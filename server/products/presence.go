@@ -42,7 +42,7 @@ func tellOf(ctx context.Context, tx *productstore.Store, a *productstore.Agent, 
 	}
 	data, err := json.Marshal(agentEventData{
 		AgentID: a.ID, Mode: a.Mode, LastSeenAt: dates.FormatEvent(a.LastSeenAt), Reason: reason,
-		Holding: each(held[a.ID], func(l *productstore.Lease) uuid.UUID { return l.OpportunityID }),
+		Holding: convertAll(held[a.ID], func(l *productstore.Lease) uuid.UUID { return l.OpportunityID }),
 	})
 	if err != nil {
 		return err

@@ -20,20 +20,20 @@ import (
 // ListProducts answers a page of the caller's products.
 func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProductsRequestObject) (productsapi.Response, error) {
 	list, err := h.store.ListProducts(ctx, productstore.ProductFilter{
-		Tenant: tenantOf(ctx), Name: or(req.Params.Name, ""), Snap: or(req.Params.Snap, ""),
+		Tenant: tenantOf(ctx), Name: valueOr(req.Params.Name, ""), Snap: valueOr(req.Params.Snap, ""),
 		Page: pageOf(req.Params.Limit, req.Params.Cursor),
 	})
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.Product) any {
-		return productsapi.ProductList{Products: each(items, func(p *productstore.Product) productsapi.Product { return productToAPI(p, o) })}
+		return productsapi.ProductList{Products: convertAll(items, func(p *productstore.Product) productsapi.Product { return productToAPI(p, o) })}
 	})
 }
 
 // CreateProduct defines a product of the caller.
 func (h *Handler) CreateProduct(ctx context.Context, req productsapi.CreateProductRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
 		p := &productstore.Product{Tenant: tenantOf(ctx), Owner: auth.From(ctx).Label()}
 		if err := fillProduct(p, req.Body); err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func nameTaken(err error, what, name string) error {
 
 func fillProduct(p *productstore.Product, in *productsapi.NewProduct) error {
 	p.Name, p.Release, p.Snaps = in.Name, in.Release, in.Snaps
-	p.Manifest, p.Supersede = rawOf(in.Manifest), or(in.Supersede, false)
+	p.Manifest, p.Supersede = rawOf(in.Manifest), valueOr(in.Supersede, false)
 	return checkProduct(p)
 }
 
@@ -93,7 +93,7 @@ func (h *Handler) ReplaceProduct(ctx context.Context, req productsapi.ReplacePro
 func (h *Handler) UpdateProduct(ctx context.Context, req productsapi.UpdateProductRequestObject) (productsapi.Response, error) {
 	in := req.Body
 	return h.changeProduct(ctx, req.ProductID, func(p *productstore.Product) error {
-		p.Name, p.Release, p.Supersede = or(in.Name, p.Name), or(in.Release, p.Release), or(in.Supersede, p.Supersede)
+		p.Name, p.Release, p.Supersede = valueOr(in.Name, p.Name), valueOr(in.Release, p.Release), valueOr(in.Supersede, p.Supersede)
 		if in.Snaps != nil {
 			p.Snaps = in.Snaps
 		}
@@ -128,7 +128,7 @@ func (h *Handler) DeleteProduct(ctx context.Context, req productsapi.DeleteProdu
 		if err != nil {
 			return err
 		}
-		if err := h.clear(ctx, tx, p.ID, uuid.Nil, or(req.Params.Force, false), "the product was deleted"); err != nil {
+		if err := h.clear(ctx, tx, p.ID, uuid.Nil, valueOr(req.Params.Force, false), "the product was deleted"); err != nil {
 			return err
 		}
 		return tx.DeleteProduct(p)
@@ -187,7 +187,7 @@ func checkTexts(pointer string, list []string) error {
 
 // CreateTestSpec defines a test of a product.
 func (h *Handler) CreateTestSpec(ctx context.Context, req productsapi.CreateTestSpecRequestObject) (productsapi.Response, error) {
-	return h.once(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return nil, err
@@ -211,14 +211,14 @@ func fillTestSpec(t *productstore.TestSpec, in *productsapi.NewTestSpec) error {
 	t.Name, t.TestPayload = in.Name, rawOf(in.TestPayload)
 	t.Platform, t.AgentGroup = fromNullable(in.Platform), fromNullable(in.AgentGroup)
 	t.Channels, t.Triggers = in.Channels, triggersFrom(in.Triggers)
-	t.Enabled, t.Priority = or(in.Enabled, true), int64(or(in.Priority, 50))
-	t.MaxAttempts, t.QueueTTLUS = int64(or(in.MaxAttempts, 3)), or(in.QueueTTLSeconds, 604800)*1_000_000
+	t.Enabled, t.Priority = valueOr(in.Enabled, true), int64(valueOr(in.Priority, 50))
+	t.MaxAttempts, t.QueueTTLUS = int64(valueOr(in.MaxAttempts, 3)), valueOr(in.QueueTTLSeconds, 604800)*1_000_000
 	return checkTestSpec(t)
 }
 
 func checkTestSpec(t *productstore.TestSpec) error {
 	for pointer, list := range map[string][]string{
-		"/name": {t.Name}, "/platform": {or(t.Platform, "")}, "/agent_group": {or(t.AgentGroup, "")}, "/channels": t.Channels,
+		"/name": {t.Name}, "/platform": {valueOr(t.Platform, "")}, "/agent_group": {valueOr(t.AgentGroup, "")}, "/channels": t.Channels,
 	} {
 		if err := checkTexts(pointer, list); err != nil {
 			return err
@@ -228,7 +228,7 @@ func checkTestSpec(t *productstore.TestSpec) error {
 }
 
 func triggersFrom(in []productsapi.TriggerKind) []string {
-	return each(in, func(k *productsapi.TriggerKind) string { return string(*k) })
+	return convertAll(in, func(k *productsapi.TriggerKind) string { return string(*k) })
 }
 
 // ListTestSpecs answers a page of the specs of a product.
@@ -242,7 +242,7 @@ func (h *Handler) ListTestSpecs(ctx context.Context, req productsapi.ListTestSpe
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.TestSpec) any {
-		return productsapi.TestSpecList{TestSpecs: each(items, func(t *productstore.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}
+		return productsapi.TestSpecList{TestSpecs: convertAll(items, func(t *productstore.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}
 	})
 }
 
@@ -282,9 +282,9 @@ func (h *Handler) UpdateTestSpec(ctx context.Context, req productsapi.UpdateTest
 }
 
 func patchTestSpec(t *productstore.TestSpec, in *productsapi.TestSpecPatch) {
-	t.Name, t.Enabled = or(in.Name, t.Name), or(in.Enabled, t.Enabled)
-	t.Priority = int64(or(in.Priority, int32(t.Priority)))
-	t.MaxAttempts = int64(or(in.MaxAttempts, int32(t.MaxAttempts)))
+	t.Name, t.Enabled = valueOr(in.Name, t.Name), valueOr(in.Enabled, t.Enabled)
+	t.Priority = int64(valueOr(in.Priority, int32(t.Priority)))
+	t.MaxAttempts = int64(valueOr(in.MaxAttempts, int32(t.MaxAttempts)))
 	if in.QueueTTLSeconds != nil {
 		t.QueueTTLUS = *in.QueueTTLSeconds * 1_000_000
 	}
@@ -337,7 +337,7 @@ func (h *Handler) DeleteTestSpec(ctx context.Context, req productsapi.DeleteTest
 		if err != nil {
 			return err
 		}
-		if err := h.clear(ctx, tx, p.ID, t.ID, or(req.Params.Force, false), "the test spec was deleted"); err != nil {
+		if err := h.clear(ctx, tx, p.ID, t.ID, valueOr(req.Params.Force, false), "the test spec was deleted"); err != nil {
 			return err
 		}
 		return tx.DeleteTestSpec(t.ID)
@@ -352,7 +352,7 @@ func testSpecToAPI(t *productstore.TestSpec, o *opaques) productsapi.TestSpec {
 	return productsapi.TestSpec{
 		ID: t.ID, ProductID: t.ProductID, Name: t.Name, TestPayload: o.nullable(t.TestPayload),
 		Platform: orNull(t.Platform), AgentGroup: orNull(t.AgentGroup), Channels: texts(t.Channels),
-		Triggers: each(t.Triggers, func(k *string) productsapi.TriggerKind { return productsapi.TriggerKind(*k) }),
+		Triggers: convertAll(t.Triggers, func(k *string) productsapi.TriggerKind { return productsapi.TriggerKind(*k) }),
 		Enabled:  t.Enabled, Priority: int32(t.Priority), MaxAttempts: int32(t.MaxAttempts),
 		QueueTTLSeconds: t.QueueTTLUS / 1_000_000,
 		CreatedAt:       dates.FormatCreated(t.CreatedAt), UpdatedAt: dates.FormatCreated(t.UpdatedAt),

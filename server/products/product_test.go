@@ -20,7 +20,7 @@ const odd = `{ "z":1.000,  "a": [12345678901234567890,1.5e300 , -0.0],"t":"\u00e
 
 func TestProduct_OpaqueMembersStayAsTheyAre(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		body := `{"name": "p", "release": "r", "manifest": ` + odd + `}`
 		a := l.try("POST", "/v1/products", body)
 		wantOdd(t, "POST product", a, http.StatusCreated, 1)
@@ -49,7 +49,7 @@ func TestProduct_OpaqueMembersStayAsTheyAre(t *testing.T) {
 // other tests could not read the answers.
 func TestProduct_OpaqueNumbersOfAnySize(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		const huge = `{"a": [1e400, -1E+999], "b": 1` + "0000000000000000000000000000000000000000000000000001" + `}`
 		send := func(method, path, body string) string {
 			r, err := http.NewRequestWithContext(t.Context(), method, l.URL+path, strings.NewReader(body))
@@ -99,7 +99,7 @@ func wantOdd(t *testing.T, what string, a servertest.Answer, status, times int) 
 
 func TestProduct_Change(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("one", "smoke")
 		l.product("two")
 		if a := l.call("POST", "/v1/products", object{"name": "one", "release": "r"}, http.StatusConflict); !strings.Contains(field(a, "message"), "one") {
@@ -129,7 +129,7 @@ func TestProduct_Change(t *testing.T) {
 
 func TestTestSpec_Change(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "a", "b")
 		list := l.call("GET", path+"/testspecs", nil, http.StatusOK)["test_specs"].([]any)
 		spec := path + "/testspecs/" + field(list[0].(object), "id")
@@ -278,7 +278,7 @@ func TestAdvertise_TooMany(t *testing.T) {
 
 func TestAdvertise_Supersede(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		l.call("PATCH", path, object{"supersede": true}, http.StatusOK)
 		snap := func(revision int, channel string) string {
@@ -335,7 +335,7 @@ func TestProduct_Permissions(t *testing.T) {
 
 func TestLists_Page(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		var specs []string
 		for i := range 7 {
 			specs = append(specs, fmt.Sprintf("s%d", i))

@@ -49,7 +49,7 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 		Result *productsapi.NewTestResult
 		File   string
 	}{in, fileDigest}
-	a, err := h.once(ctx, req.Params.IdempotencyKey, body, func(tx *productstore.Store) (*call.Answer, error) {
+	a, err := h.idempotent(ctx, req.Params.IdempotencyKey, body, func(tx *productstore.Store) (*call.Answer, error) {
 		fresh = false
 		o, err := lockOpportunity(ctx, tx, req.ProductID, in.TestOpportunityID)
 		if err != nil {
@@ -86,7 +86,7 @@ func (h *Handler) resultThere(ctx context.Context, tx *productstore.Store, o *pr
 
 // answer is the answer to a result that is new, of what was stored just now.
 func (p *posted) answer(o *productstore.Opportunity) (*call.Answer, error) {
-	docs := &resultDocs{about: p.about, opportunities: map[uuid.UUID]*productstore.Opportunity{o.ID: o}}
+	docs := &resultDocs{related: p.related, opportunities: map[uuid.UUID]*productstore.Opportunity{o.ID: o}}
 	docs.kept = map[uuid.UUID][]productstore.KeptFile{p.row.ID: p.kept}
 	if p.file != nil {
 		docs.files = map[uuid.UUID]*resultstore.Result{p.file.ID: p.file}
@@ -102,7 +102,7 @@ func postFrom(in *productsapi.NewTestResult, fileDigest string) (lifecycle.Post,
 	if !ok {
 		return lifecycle.Post{}, fault.InvalidBody("/test_status", "must be 1 to 32 letters, digits or _")
 	}
-	token, agent, hyphen := or(fromNullable(in.LeaseToken), ""), or(fromNullable(in.AgentID), ""), or(fromNullable(in.HyphenAgentID), "")
+	token, agent, hyphen := valueOr(fromNullable(in.LeaseToken), ""), valueOr(fromNullable(in.AgentID), ""), valueOr(fromNullable(in.HyphenAgentID), "")
 	switch {
 	case agent != "" && hyphen != "" && agent != hyphen:
 		return lifecycle.Post{}, fault.InvalidBody("/agent-id", "must be the same as agent_id when both are given")
@@ -112,7 +112,7 @@ func postFrom(in *productsapi.NewTestResult, fileDigest string) (lifecycle.Post,
 	if token == "" && agent == "" {
 		return lifecycle.Post{}, fault.InvalidBody("/lease_token", "is required, or agent_id for the agent that holds the lease")
 	}
-	if err := checkTexts("/agent_revno", []string{or(fromNullable(in.AgentRevno), "")}); err != nil {
+	if err := checkTexts("/agent_revno", []string{valueOr(fromNullable(in.AgentRevno), "")}); err != nil {
 		return lifecycle.Post{}, err
 	}
 	return lifecycle.Post{Token: token, AgentID: agent, TestStatus: status, Digest: digestOf(status, in, fileDigest)}, nil
@@ -123,7 +123,7 @@ func digestOf(status string, in *productsapi.NewTestResult, file string) lifecyc
 	sum := sha256.New()
 	for _, part := range []string{
 		status, string(opaque.Canonical(rawOf(in.ResultPayload))), string(opaque.Canonical(rawOf(in.Agent))),
-		or(fromNullable(in.AgentRevno), ""), file,
+		valueOr(fromNullable(in.AgentRevno), ""), file,
 	} {
 		_ = binary.Write(sum, binary.BigEndian, int64(len(part))) // a hash never fails
 		_, _ = sum.Write([]byte(part))
@@ -133,11 +133,11 @@ func digestOf(status string, in *productsapi.NewTestResult, file string) lifecyc
 
 // keepResult stores the result of a change, with what helps to find it.
 func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, r *lifecycle.Result, extra *posted) error {
-	about, err := aboutFrom(ctx, tx, []productstore.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
+	related, err := relatedFrom(ctx, tx, []productstore.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
 	if err != nil {
 		return err
 	}
-	c, v := about.contexts[o.ContextID], about.versions[o.VersionID]
+	c, v := related.contexts[o.ContextID], related.versions[o.VersionID]
 	if c == nil || v == nil {
 		return errors.New("the context of an opportunity is lost")
 	}
@@ -161,7 +161,7 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 		}
 	}
 	if extra != nil {
-		extra.row, extra.about = row, about
+		extra.row, extra.related = row, related
 	}
 	if err := tx.CreateOpportunityResult(row); err != nil || extra == nil {
 		return err
@@ -190,9 +190,9 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 	}
 	q := req.Params
 	filter := productstore.OpportunityResultFilter{
-		Product: p.ID, ImageUniqueID: or(q.ImageUniqueID, ""), TestStatus: strings.ToUpper(or(q.TestStatus, "")), SpecName: or(q.SpecName, ""),
-		PrimarySnapName: or(q.PrimarySnapName, ""), AgentID: or(q.AgentID, ""), BaseChannel: or(q.BaseChannel, ""),
-		UpdateChannel: or(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
+		Product: p.ID, ImageUniqueID: valueOr(q.ImageUniqueID, ""), TestStatus: strings.ToUpper(valueOr(q.TestStatus, "")), SpecName: valueOr(q.SpecName, ""),
+		PrimarySnapName: valueOr(q.PrimarySnapName, ""), AgentID: valueOr(q.AgentID, ""), BaseChannel: valueOr(q.BaseChannel, ""),
+		UpdateChannel: valueOr(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
 	}
 	var list store.List[productstore.OpportunityResult]
 	if q.TestOpportunityID != nil {
@@ -208,7 +208,7 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 		return nil, err
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.OpportunityResult) any {
-		return productsapi.TestResultList{TestResults: each(items, func(r *productstore.OpportunityResult) productsapi.TestResult { return docs.toAPI(r, o) })}
+		return productsapi.TestResultList{TestResults: convertAll(items, func(r *productstore.OpportunityResult) productsapi.TestResult { return docs.toAPI(r, o) })}
 	})
 }
 
@@ -261,7 +261,7 @@ func (h *Handler) resultAnswer(ctx context.Context, s *productstore.Store, r *pr
 
 // resultDocs is what documents of results tell from other tables.
 type resultDocs struct {
-	*about
+	*related
 	opportunities map[uuid.UUID]*productstore.Opportunity
 	files         map[uuid.UUID]*resultstore.Result
 	kept          map[uuid.UUID][]productstore.KeptFile
@@ -270,14 +270,14 @@ type resultDocs struct {
 func (h *Handler) resultDocs(ctx context.Context, s *productstore.Store, rows []productstore.OpportunityResult) (*resultDocs, error) {
 	d := &resultDocs{}
 	var err error
-	if d.opportunities, err = s.OpportunitiesByID(ctx, each(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
+	if d.opportunities, err = s.OpportunitiesByID(ctx, convertAll(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.OpportunityID })); err != nil {
 		return nil, err
 	}
 	var list []productstore.Opportunity
 	for _, o := range d.opportunities {
 		list = append(list, *o)
 	}
-	if d.about, err = aboutFrom(ctx, s, list); err != nil {
+	if d.related, err = relatedFrom(ctx, s, list); err != nil {
 		return nil, err
 	}
 	var files []uuid.UUID
@@ -289,7 +289,7 @@ func (h *Handler) resultDocs(ctx context.Context, s *productstore.Store, rows []
 	if d.files, err = s.Results.ResultsByID(ctx, files); err != nil || len(files) == 0 {
 		return d, err
 	}
-	d.kept, err = s.KeptFiles(ctx, each(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.ID }))
+	d.kept, err = s.KeptFiles(ctx, convertAll(rows, func(r *productstore.OpportunityResult) uuid.UUID { return r.ID }))
 	return d, err
 }
 
@@ -323,7 +323,7 @@ func (d *resultDocs) toAPI(r *productstore.OpportunityResult, o *opaques) produc
 		out.File.Set(fileToAPI(d.files[*r.FileID]))
 	}
 	if kept := d.kept[r.ID]; len(kept) > 0 {
-		out.Files = each(kept, keptFileToAPI)
+		out.Files = convertAll(kept, keptFileToAPI)
 	}
 	return out
 }

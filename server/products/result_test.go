@@ -30,7 +30,7 @@ func (l *lab) run(product, agent string, statuses ...string) []object {
 
 func TestResults_Filters(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		began := time.Now()
 		path := l.product("p", "smoke", "soak")
 		l.image(path, "I1")
@@ -96,7 +96,7 @@ func TestResults_Dates(t *testing.T) {
 
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		body := `{"name": "test-snap.foo", "revision": 2, "channel": "edge"}`
 		key := servertest.With("Idempotency-Key", "k1")
@@ -128,7 +128,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 func TestOpportunity_SaysWhyItWaits(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p")
 		l.call("POST", path+"/testspecs", object{"name": "s", "test_payload": 1, "platform": "armhf", "agent_group": "lab2"}, http.StatusCreated)
 		o := l.image(path, "I1")[0]
@@ -162,7 +162,7 @@ func TestOpportunity_SaysWhyItWaits(t *testing.T) {
 
 func TestOutput(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		l.image(path, "I1")
 		l.agent("a1", object{})
@@ -201,7 +201,7 @@ func TestOutput(t *testing.T) {
 // that each of them gets.
 func TestResult_PostedAtOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		l.image(path, "I1")
 		l.agent("a1", object{})

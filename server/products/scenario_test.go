@@ -54,7 +54,7 @@ func TestScenarios(t *testing.T) {
 	if len(file.Scenarios) != 24 {
 		t.Fatalf("%d scenarios, want 24", len(file.Scenarios))
 	}
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		for _, sc := range file.Scenarios {
 			t.Run(sc.ID, func(t *testing.T) {
 				play(t, &lab{l.Server, t}, sc)

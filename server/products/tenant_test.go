@@ -13,7 +13,7 @@ import (
 // work is given to nobody else.
 func TestTenants_DoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, l *lab) {
+	eachLab(t, func(t *testing.T, l *lab) {
 		path := l.product("p", "smoke")
 		o := l.image(path, "I1")[0]
 		result := l.run(path, "a1", "PASSED")[0]

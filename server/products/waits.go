@@ -50,7 +50,7 @@ func (h *Handler) waits(ctx context.Context, s *productstore.Store, rows []produ
 	if err != nil {
 		return nil, err
 	}
-	entries := each(queue, func(q *productstore.Waiting) waiting.Entry {
+	entries := convertAll(queue, func(q *productstore.Waiting) waiting.Entry {
 		return waiting.Entry{ID: q.ID, Priority: q.Priority, Opportunity: waiting.Opportunity{
 			ProductID: q.ProductID, Release: q.Release, Platform: orEmpty(q.PlatformKey), AgentGroup: orEmpty(q.GroupKey), NotBefore: fromMicros(q.NotBefore),
 		}}
@@ -85,7 +85,7 @@ func waitingAgents(ctx context.Context, s *productstore.Store, tenant string) ([
 	if err != nil {
 		return nil, err
 	}
-	return each(agents, func(a *productstore.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
+	return convertAll(agents, func(a *productstore.Agent) waiting.Agent { return waitingAgent(a, len(held[a.ID])) }), nil
 }
 
 func waitingAgent(a *productstore.Agent, holding int) waiting.Agent {

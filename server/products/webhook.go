@@ -29,7 +29,7 @@ func (h *Handler) ListWebhooks(ctx context.Context, req productsapi.ListWebhooks
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Webhook) any {
-		return productsapi.WebhookList{Webhooks: each(items, webhookToAPI)}
+		return productsapi.WebhookList{Webhooks: convertAll(items, webhookToAPI)}
 	})
 }
 
@@ -39,12 +39,12 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 	if err := h.checkURL(in.URL); err != nil {
 		return nil, err
 	}
-	return h.once(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.idempotent(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
 		var secret [24]byte
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &productstore.Webhook{
-			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: or(in.Enabled, true),
-			Description: or(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.seal(secret[:], ""),
+			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: valueOr(in.Enabled, true),
+			Description: valueOr(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.seal(secret[:], ""),
 		}
 		fillFilter(w, in.Filter)
 		if err := checkWebhook(w); err != nil {
@@ -67,7 +67,7 @@ func fillFilter(w *productstore.Webhook, f *productsapi.WebhookFilter) {
 		return
 	}
 	w.ProductID = fromNullable(f.ProductID)
-	w.Statuses = each(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
+	w.Statuses = convertAll(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
 }
 
 func checkWebhook(w *productstore.Webhook) error {
@@ -138,7 +138,7 @@ func (h *Handler) UpdateWebhook(ctx context.Context, req productsapi.UpdateWebho
 		}
 	}
 	w, err := h.store.UpdateWebhook(ctx, tenantOf(ctx), id, func(w *productstore.Webhook) error {
-		w.URL, w.Enabled, w.Description = or(in.URL, w.URL), or(in.Enabled, w.Enabled), or(in.Description, w.Description)
+		w.URL, w.Enabled, w.Description = valueOr(in.URL, w.URL), valueOr(in.Enabled, w.Enabled), valueOr(in.Description, w.Description)
 		if in.EventTypes != nil {
 			w.EventTypes = in.EventTypes
 		}
@@ -180,12 +180,12 @@ func (h *Handler) ListDeliveries(ctx context.Context, req productsapi.ListDelive
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.store.ListDeliveries(ctx, w.ID, string(or(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.Cursor))
+	list, err := h.store.ListDeliveries(ctx, w.ID, string(valueOr(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.Cursor))
 	if err != nil {
 		return nil, fault.Cursor("cursor", err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Delivery) any {
-		return productsapi.DeliveryList{Deliveries: each(items, deliveryToAPI)}
+		return productsapi.DeliveryList{Deliveries: convertAll(items, deliveryToAPI)}
 	})
 }
 
@@ -246,7 +246,7 @@ func deliveryToAPI(d *productstore.Delivery) productsapi.Delivery {
 		NextAttemptAt: orNull[string](nil), CreatedAt: dates.FormatEvent(d.CreatedAt),
 	}
 	list := attemptsOf(d)
-	out.Attempts = each(list, func(a *deliveryAttempt) productsapi.DeliveryAttempt {
+	out.Attempts = convertAll(list, func(a *deliveryAttempt) productsapi.DeliveryAttempt {
 		attempt := productsapi.DeliveryAttempt{
 			At: dates.FormatEvent(store.FromMicros(a.At)), Milliseconds: a.Millis, Status: orNull[int32](nil), Error: orNull(orEmpty(a.Error)),
 		}

@@ -22,9 +22,9 @@ type answer struct {
 	write  func(*body) error
 }
 
-// held is how much of a body is kept back, so that a small answer gets an ETag
+// keptBack is how much of a body is kept back, so that a small answer gets an ETag
 // and an error can still become a status.
-const held = 256 << 10
+const keptBack = 256 << 10
 
 // body collects an answer's text and sends it once there is too much of it.
 type body struct {
@@ -36,7 +36,7 @@ type body struct {
 
 // flush sends what there is when that is enough.
 func (b *body) flush() error {
-	if len(b.buf) < held {
+	if len(b.buf) < keptBack {
 		return nil
 	}
 	return b.send()

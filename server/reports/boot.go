@@ -64,15 +64,15 @@ func related(ctx context.Context, s *reportstore.Store, d *document.Document) (j
 	where := []reportstore.Condition{}
 	for _, name := range []string{"job", "kernel", "defconfig", "defconfig_full", "arch", "git_branch", "build_environment"} {
 		if v := d.Get(name); v != nil {
-			where = append(where, is(name, v))
+			where = append(where, hasValue(name, v))
 		}
 	}
 	if build, err = find(ctx, s, builds, where); err != nil {
 		return nil, nil, err
 	}
-	where = []reportstore.Condition{is("job", d.Get("job")), is("kernel", d.Get("kernel"))}
+	where = []reportstore.Condition{hasValue("job", d.Get("job")), hasValue("kernel", d.Get("kernel"))}
 	if branch := document.CleanBranch(d.Text("git_branch")); branch != "" {
-		where = append(where, is("git_branch", branch))
+		where = append(where, hasValue("git_branch", branch))
 	}
 	job, err = find(ctx, s, jobs, where)
 	return job, build, err

@@ -67,8 +67,8 @@ func find(ctx context.Context, s *reportstore.Store, r *resource, where []report
 	return found, err
 }
 
-// is is the condition that a field has a value, or none.
-func is(field string, value any) reportstore.Condition {
+// hasValue is the condition that a field has a value, or none.
+func hasValue(field string, value any) reportstore.Condition {
 	if value == nil {
 		return reportstore.Condition{Field: field, Op: reportstore.Null}
 	}
@@ -76,5 +76,5 @@ func is(field string, value any) reportstore.Condition {
 }
 
 func conditionsOf(field string, value any) []reportstore.Condition {
-	return []reportstore.Condition{is(field, value)}
+	return []reportstore.Condition{hasValue(field, value)}
 }

@@ -47,7 +47,7 @@ func (h *Handler) DeleteJob(ctx context.Context, req reportsapi.DeleteJobRequest
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.store.DeleteReports(ctx, builds.table, []reportstore.Condition{is("job_id", d.Get("_id"))}); err != nil {
+	if _, err := h.store.DeleteReports(ctx, builds.table, []reportstore.Condition{hasValue("job_id", d.Get("_id"))}); err != nil {
 		return nil, err
 	}
 	return h.remove(ctx, jobs, id)

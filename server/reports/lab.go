@@ -94,7 +94,7 @@ func (h *Handler) tokenGiven(ctx context.Context, s *reportstore.Store, given st
 	} else {
 		t, err = h.tokenByText(ctx, s, given)
 	}
-	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (isRevoked(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.InvalidBody("/token", "is neither the text nor the id of a token that exists")
 	}
 	return t, err

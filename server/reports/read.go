@@ -196,7 +196,7 @@ func (h *Handler) remove(ctx context.Context, r *resource, id string) (*answer, 
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.store.DeleteReports(ctx, r.table, []reportstore.Condition{is("_id", d.Get("_id"))})
+	n, err := h.store.DeleteReports(ctx, r.table, []reportstore.Condition{hasValue("_id", d.Get("_id"))})
 	if err == nil && n == 0 {
 		err = notFound(store.ErrNotFound, id)
 	}

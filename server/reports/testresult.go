@@ -32,7 +32,7 @@ const maxTestPage = 1000
 // SearchTestResults answers with single tests, whoever reported them.
 func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTestResultsRequestObject) (reportsapi.Response, error) {
 	info := call.From(ctx)
-	search, none, err := h.testSearch(info.Query)
+	search, impossible, err := h.testSearch(info.Query)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 		search.SeenBy = &who.Owner
 	}
 	var list store.List[searchstore.TestResult]
-	if !none {
+	if !impossible {
 		if list, err = searchstore.New(h.store.Store).SearchTestResults(ctx, search); err != nil {
 			return nil, fault.Cursor("after", err)
 		}
@@ -60,8 +60,8 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 	return a, nil
 }
 
-// testSearch reads the question; none says that no source can answer it.
-func (h *Handler) testSearch(raw string) (search searchstore.Query, none bool, err error) {
+// testSearch reads the question; impossible says that no source can answer it.
+func (h *Handler) testSearch(raw string) (search searchstore.Query, impossible bool, err error) {
 	q, err := h.parser.ParseStrict(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)

@@ -138,7 +138,10 @@ const tokenPage = 1000
 // can be switched on again; one that is revoked without it is gone for good.
 const switchedOff = "expired"
 
-func gone(t *store.Token) bool { return t.RevokedAt != nil && !slices.Contains(t.Flags, switchedOff) }
+// isRevoked reports whether a token is revoked for good.
+func isRevoked(t *store.Token) bool {
+	return t.RevokedAt != nil && !slices.Contains(t.Flags, switchedOff)
+}
 
 // sees reports whether the caller may know of a token: of those of the own tenant,
 // as at /v1/access-tokens.
@@ -159,7 +162,7 @@ func allTokens(ctx context.Context, s *reportstore.Store) ([]*store.Token, error
 			return nil, err
 		}
 		for i := range list.Items {
-			if !gone(&list.Items[i]) {
+			if !isRevoked(&list.Items[i]) {
 				all = append(all, &list.Items[i])
 			}
 		}
@@ -183,7 +186,7 @@ func tokenByOID(ctx context.Context, s *reportstore.Store, oid string) (*store.T
 		return nil, store.ErrNotFound
 	}
 	t, err := s.Token(ctx, ids[i])
-	if err == nil && gone(t) {
+	if err == nil && isRevoked(t) {
 		return nil, store.ErrNotFound
 	}
 	return t, err
@@ -245,7 +248,7 @@ func (h *Handler) ListTokens(ctx context.Context, _ reportsapi.ListTokensRequest
 func (h *Handler) GetToken(ctx context.Context, req reportsapi.GetTokenRequestObject) (reportsapi.Response, error) {
 	text := req.Token
 	t, err := h.tokenByText(ctx, h.store, text)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (gone(t) || !sees(auth.From(ctx), t)) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (isRevoked(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.NotFound("Resource not found: there is no such token")
 	}
 	if err != nil {
