@@ -767,3 +767,38 @@ func TestQueue_ResultWithTwoFilesOfNoFormat(t *testing.T) {
 		t.Errorf("POST: %d %s", a.Status, a.Body)
 	}
 }
+
+// Two machines begin under one id at the same moment, each at its own replica: one of
+// them has the id, and the other one is refused, told once.
+func TestQueue_TwoMachinesAtTwoReplicas(t *testing.T) {
+	t.Parallel()
+	one, two := replicas(t)
+	labs := []*lab{{one, t}, {two, t}}
+	product := labs[0].product("p", "a", "b", "c")
+	for i := range 10 {
+		name := fmt.Sprintf("dup-%d", i)
+		labs[0].agent(name, object{"capacity": 100})
+		labs[0].image(product, fmt.Sprint("I", i))
+		var statuses [2]atomic.Int64
+		var crowd sync.WaitGroup
+		for k := range 8 {
+			crowd.Go(func() {
+				a := labs[k%2].Do("POST", "/v1/agents/"+name+"/pick", fmt.Sprintf(`{"instance": "machine %d"}`, k%2), servertest.Admin(), servertest.JSON())
+				switch a.Status {
+				case http.StatusOK, http.StatusNoContent:
+					statuses[k%2].Add(1)
+				case http.StatusConflict:
+				default:
+					t.Errorf("pick: %d %s", a.Status, a.Body)
+				}
+			})
+		}
+		crowd.Wait()
+		if a, b := statuses[0].Load(), statuses[1].Load(); a != 0 && a != 4 || a+b != 4 {
+			t.Errorf("%s: %d and %d picks were answered, want all of one machine and none of the other", name, a, b)
+		}
+	}
+	if got := len(labs[1].agentEvents()); got != 10 {
+		t.Errorf("%d events, want one for each id", got)
+	}
+}
