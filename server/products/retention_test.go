@@ -3,6 +3,8 @@ package products_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,7 +47,9 @@ func TestRetention(t *testing.T) {
 		if got := output(fresh); got != "fresh output" {
 			t.Errorf("the fresh output is %q", got)
 		}
-		if list := two.call("GET", hook+"/deliveries?limit=1000", nil, http.StatusOK)["deliveries"].([]any); len(list) == 0 || len(list) > 5 {
+		list := two.call("GET", hook+"/deliveries?limit=1000", nil, http.StatusOK)["deliveries"].([]any)
+		list = slices.DeleteFunc(list, func(d any) bool { return strings.HasPrefix(field(d.(object), "event_type"), "agent.") }) // days have passed, so its agent is silent
+		if len(list) == 0 || len(list) > 5 {
 			t.Errorf("%d deliveries are left, want only fresh ones", len(list))
 		}
 		log := two.call("GET", "/v1/events?after=0", nil, http.StatusOK)
