@@ -335,7 +335,8 @@ func parseSeconds(text string) (time.Duration, bool) {
 
 // startChild begins an element that explains the outcome of a test.
 func (j *junitReader) startChild(el xml.StartElement, of *Record, says *told) {
-	name, mime, n := "traceback", "text/x-traceback;charset=utf8", 0
+	var n int // how many of its kind the test has by now
+	name, mime := "traceback", "text/x-traceback;charset=utf8"
 	if el.Name.Local == "skipped" {
 		name, mime = "reason", "text/plain;charset=utf8"
 		if of.Status != Fail {
