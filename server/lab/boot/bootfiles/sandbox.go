@@ -14,6 +14,7 @@ import (
 // method and statement reporting to the guard, and without what could reach
 // outside the template or has no bound.
 func sandbox(g *guard) *exec.Environment {
+	g.filterSet = g.filters()
 	return &exec.Environment{
 		Context: exec.NewContext(map[string]any{
 			"range":     g.makeRange,
@@ -22,8 +23,8 @@ func sandbox(g *guard) *exec.Environment {
 			"cycler":    global("cycler"),
 			"joiner":    global("joiner"),
 		}),
-		Filters:           g.filters(),
-		Tests:             builtins.Tests,
+		Filters:           g.filterSet,
+		Tests:             g.tests(builtins.Tests),
 		ControlStructures: exec.NewControlStructureSet(g.statements()),
 		Methods: exec.Methods{
 			Bool:  builtins.Methods.Bool,
@@ -76,7 +77,7 @@ func (g *guard) makeRange(_ *exec.Evaluator, params *exec.VarArgs) (any, error) 
 		}
 		list = append(list, i)
 	}
-	return list, nil
+	return list, g.spend(8 * len(list))
 }
 
 // filterNames are those of gonja's filters that Jinja2 has as well.
@@ -121,62 +122,21 @@ func (g *guard) filter(name string, f exec.FilterFunction) exec.FilterFunction {
 			return exec.AsValue(err)
 		}
 		out := f(e, in, params)
-		if out != nil && !out.IsError() && g.weigh(out, g.lim.Output) > g.lim.Output {
+		if out == nil || out.IsError() {
+			return out
+		}
+		if g.weigh(out, g.lim.Output) > g.lim.Output {
 			return exec.AsValue(g.stop(errValue))
+		}
+		if err := g.charge(out); err != nil {
+			return exec.AsValue(err)
 		}
 		return out
 	}
 }
 
-// widening are the filters and methods whose number arguments make text longer.
-var widening = map[string]bool{
-	"center": true, "indent": true, "batch": true, "slice": true, "wordwrap": true, "tojson": true,
-	"ljust": true, "rjust": true, "zfill": true, "expandtabs": true, "truncate": true,
-}
-
-const maxWidth = 1000
-
 // wideFormat finds widths of four digits and widths taken from an argument.
 var wideFormat = regexp.MustCompile(`[%:{][^%{}]*(\d{4,}|\*|\{)`)
-
-func (g *guard) before(name string, in *exec.Value, params *exec.VarArgs) error {
-	if err := g.tick(); err != nil {
-		return err
-	}
-	most := g.lim.Output
-	if in.IsList() || in.IsDict() {
-		most = g.lim.Value // some filters compare each entry with each
-	}
-	weight, args := g.weigh(in, most), 0
-	for _, arg := range arguments(params) {
-		if widening[name] && arg.IsNumber() && arg.Integer() > maxWidth {
-			return g.stop(fmt.Errorf("%s with a number above %d", name, maxWidth))
-		}
-		args += g.weigh(arg, g.lim.Output)
-	}
-	switch name {
-	case "replace", "join": // what goes in between comes once per character or entry
-		if (weight+1)*(args+1) > g.lim.Output {
-			return g.stop(errValue)
-		}
-	case "format", "format_map":
-		if wideFormat.MatchString(in.String()) {
-			return g.stop(errors.New("a format asks for a width above 999"))
-		}
-	}
-	if weight > most || args > g.lim.Output {
-		return g.stop(errValue)
-	}
-	return nil
-}
-
-func arguments(params *exec.VarArgs) []*exec.Value {
-	all := append([]*exec.Value(nil), params.Args...)
-	for _, arg := range params.KwArgs {
-		all = append(all, arg)
-	}
-	return all
-}
 
 // The methods that templates may call. Missing are encode, whose result nothing
 // can use, and clear and pop, which Jinja2's own sandbox refuses.
@@ -218,7 +178,11 @@ func watched[T any](g *guard, from *exec.MethodSet[T], names []string) *exec.Met
 					return nil, err
 				}
 			}
-			return result, g.keep(exec.AsValue(result))
+			made := exec.AsValue(result)
+			if err := g.charge(made); err != nil {
+				return nil, err
+			}
+			return result, g.keep(made)
 		}
 	}
 	return exec.NewMethodSet(set)
@@ -229,12 +193,11 @@ func watched[T any](g *guard, from *exec.MethodSet[T], names []string) *exec.Met
 func (g *guard) statements() map[string]parser.ControlStructureParser {
 	set := map[string]parser.ControlStructureParser{
 		"for": g.forStatement, "macro": g.macroStatement, "set": g.setStatement, "with": g.withStatement,
-		"block": g.blockStatement,
+		"block": g.blockStatement, "filter": g.filterStatement, "if": g.ifStatement, "call": g.callStatement,
+		"autoescape": g.autoescapeStatement, "raw": g.rawStatement,
 	}
-	for _, name := range []string{"if", "raw", "filter", "call", "autoescape"} {
-		if parse, ok := builtins.ControlStructures.Get(name); ok {
-			set[name] = g.counted(parse)
-		}
+	for name, parse := range set {
+		set[name] = g.nested(parse)
 	}
 	return set
 }

@@ -26,24 +26,38 @@ func (s *statement) Execute(r *exec.Renderer, tag *nodes.ControlStructureBlock) 
 	return s.execute(r, tag)
 }
 
-// counted makes each execution of a statement a step.
-func (g *guard) counted(parse parser.ControlStructureParser) parser.ControlStructureParser {
+// maxStatements is how deep statements may stand inside each other.
+const maxStatements = 100
+
+// nested bounds how deep statements stand inside each other, and lets parsing end
+// when nobody waits for it.
+func (g *guard) nested(parse parser.ControlStructureParser) parser.ControlStructureParser {
 	return func(p, args *parser.Parser) (nodes.ControlStructure, error) {
-		parsed, err := parse(p, args)
-		if err != nil {
+		if err := g.look(); err != nil {
 			return nil, err
 		}
-		inner, ok := parsed.(exec.ControlStructure)
-		if !ok { // raw and the like only shape the template
-			return parsed, nil
-		}
-		return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
-			if err := g.tick(); err != nil {
-				return err
+		g.nesting++
+		defer func() { g.nesting-- }()
+		if g.nesting > maxStatements {
+			return nil, &parser.SyntaxError{
+				Message: fmt.Sprintf("statements are nested deeper than %d levels", maxStatements), Line: lineOf(args),
 			}
-			return inner.Execute(r, tag)
-		}}, nil
+		}
+		return parse(p, args)
 	}
+}
+
+// counted makes each execution of a statement a step.
+func (g *guard) counted(s interface {
+	nodes.ControlStructure
+	exec.ControlStructure
+}) nodes.ControlStructure {
+	return &statement{s, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
+		if err := g.tick(); err != nil {
+			return err
+		}
+		return s.Execute(r, tag)
+	}}
 }
 
 func builtin(name string, p, args *parser.Parser) (nodes.ControlStructure, error) {
@@ -52,17 +66,6 @@ func builtin(name string, p, args *parser.Parser) (nodes.ControlStructure, error
 		return nil, errForeign
 	}
 	return parse(p, args)
-}
-
-// watchBody makes each pass through a body a step and counts what it writes,
-// wherever that goes.
-func (g *guard) watchBody(body *nodes.Wrapper) {
-	watch := &statement{&position{body.Location}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
-		r.Output = g.writer(r.Output)
-		return g.tick()
-	}}
-	node := &nodes.ControlStructureBlock{Location: body.Location, Name: "watch", ControlStructure: watch}
-	body.Nodes = append([]nodes.Node{node}, body.Nodes...)
 }
 
 // position is a statement that only knows where it stands.
@@ -85,18 +88,43 @@ func (g *guard) forStatement(p, args *parser.Parser) (nodes.ControlStructure, er
 	if loop.Recursive {
 		return nil, &parser.SyntaxError{Message: "recursive loops are not available", Line: line}
 	}
-	g.watchBody(loop.BodyWrapper)
+	g.body(loop.BodyWrapper, true)
+	g.body(loop.EmptyWrapper, false)
+	loop.ObjectEvaluator = g.entries(loop.ObjectEvaluator)
 	if loop.IfCondition != nil { // evaluated for each entry, outside the body
 		loop.IfCondition = &nodes.FilteredExpression{
-			Expression: loop.IfCondition, Filters: []*nodes.FilterCall{{Name: watchFilter}},
+			Expression: g.expression(loop.IfCondition), Filters: []*nodes.FilterCall{{Name: watchFilter}},
 		}
 	}
 	return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
 		if err := g.tick(); err != nil {
 			return err
 		}
+		held := g.looped
+		defer func() { g.made, g.looped = g.made-(g.looped-held), held }()
 		return loop.Execute(r, tag)
 	}}, nil
+}
+
+// entries is what a loop goes through. The loop holds something for each entry
+// until it ends; loops inside each other hold theirs together.
+func (g *guard) entries(n nodes.Expression) nodes.Expression {
+	list := g.weighed(g.expression(n), false)
+	return g.hook(n, func(e *exec.Evaluator) *exec.Value {
+		v := e.Eval(list)
+		if v.IsError() {
+			return v
+		}
+		if v.IsString() && len(v.String()) > g.lim.Value {
+			return exec.AsValue(g.stop(errValue))
+		}
+		cost := entriesOf(v) * loopCost
+		g.looped += cost
+		if err := g.spend(cost); err != nil {
+			return exec.AsValue(err)
+		}
+		return v
+	})
 }
 
 func lineOf(args *parser.Parser) int {
@@ -117,7 +145,10 @@ func (g *guard) macroStatement(p, args *parser.Parser) (nodes.ControlStructure, 
 	if !ok {
 		return nil, errForeign
 	}
-	g.watchBody(macro.Wrapper)
+	g.body(macro.Wrapper, true)
+	for _, p := range macro.Kwargs {
+		p.Value = g.expression(p.Value)
+	}
 	return &statement{parsed, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
 		call, err := exec.MacroNodeToFunc(macro.Macro, r)
 		if err != nil {
@@ -146,29 +177,6 @@ func (g *guard) macro(call exec.Macro) exec.Macro {
 	}
 }
 
-// setStatement weighs what a variable has become.
-func (g *guard) setStatement(p, args *parser.Parser) (nodes.ControlStructure, error) {
-	target := args.Current(tokens.Name)
-	parsed, err := builtin("set", p, args)
-	if err != nil {
-		return nil, err
-	}
-	inner, ok := parsed.(exec.ControlStructure)
-	if !ok || target == nil {
-		return nil, errForeign
-	}
-	return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
-		if err := g.tick(); err != nil {
-			return err
-		}
-		if err := inner.Execute(r, tag); err != nil {
-			return err
-		}
-		value, _ := r.Environment.Context.Get(target.Val)
-		return g.keep(exec.ToValue(value))
-	}}, nil
-}
-
 // withStatement is {% with name = expression, … %}. gonja's own keeps its values
 // to itself, where nobody can weigh them. As in Jinja2, the expressions do not
 // see each other's names.
@@ -185,7 +193,7 @@ func (g *guard) withStatement(p, args *parser.Parser) (nodes.ControlStructure, e
 		if err != nil {
 			return nil, err
 		}
-		names, values = append(names, name.Val), append(values, value)
+		names, values = append(names, name.Val), append(values, g.expression(value))
 		if args.Match(tokens.Comma) == nil && !args.End() {
 			return nil, args.Error("with takes a comma between its names", args.Current())
 		}
@@ -197,6 +205,7 @@ func (g *guard) withStatement(p, args *parser.Parser) (nodes.ControlStructure, e
 	if !end.End() {
 		return nil, end.Error("endwith takes nothing", end.Current())
 	}
+	g.body(body, false)
 	return &statement{&position{at}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
 		sub := r.Inherit()
 		for i, expression := range values {
@@ -228,6 +237,7 @@ func (g *guard) blockStatement(p, args *parser.Parser) (nodes.ControlStructure, 
 	if err != nil {
 		return nil, err
 	}
+	g.body(body, false)
 	return &statement{&position{at}, func(r *exec.Renderer, _ *nodes.ControlStructureBlock) error {
 		if err := g.tick(); err != nil {
 			return err

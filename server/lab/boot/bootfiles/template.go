@@ -39,6 +39,7 @@ func expand(ctx context.Context, lim Limits, text string, vars map[string]any) (
 	if err != nil {
 		return "", g.reason(parseReason(err))
 	}
+	g.outputs(template.Root().Nodes)
 	var buf bytes.Buffer
 	err = template.Execute(g.writer(&buf), exec.NewContext(vars))
 	if err == nil {
