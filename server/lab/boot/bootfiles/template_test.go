@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +201,13 @@ func TestExpand_numbers(t *testing.T) {
 	}
 }
 
+// allocated is how much memory was asked for since the start, garbage included.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
 func FuzzExpand(f *testing.F) {
 	file := readJinjaCases(f)
 	for _, c := range file.Cases {
@@ -207,9 +215,16 @@ func FuzzExpand(f *testing.F) {
 	}
 	lim := DefaultLimits
 	lim.Template, lim.Output, lim.Value, lim.Steps, lim.Time = 4096, 1<<16, 4096, 2000, 500*time.Millisecond
+	lim.Memory = 1 << 20
+	for _, b := range bombs {
+		f.Add(b.template)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
+		start, before := time.Now(), allocated()
 		out, err := expand(t.Context(), lim, text, file.Context)
+		if made := allocated() - before; made > mostHeap {
+			t.Errorf("expand makes %d MiB, at most %d are allowed", made>>20, mostHeap>>20)
+		}
 		if took := time.Since(start); took > await.Limit {
 			t.Errorf("expand took %s", took)
 		}
