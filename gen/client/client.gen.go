@@ -9179,8 +9179,8 @@ type ClientInterface interface {
 
 	// RevokeAccessToken Revoke an API token
 	//
-	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+	// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 	//
 	// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
 	RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11828,8 +11828,8 @@ func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJS
 
 // RevokeAccessToken Revoke an API token
 //
-// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 //
 // Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
 func (c *Client) RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -32628,8 +32628,8 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeAccessTokenWithResponse Revoke an API token
 	//
-	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+	// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -41522,8 +41522,8 @@ func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context,
 
 // RevokeAccessTokenWithResponse Revoke an API token
 //
-// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 //
 // Returns a wrapper object for the known response body format(s).
 //
