@@ -24,8 +24,10 @@ require (
 	github.com/prometheus/common v0.72.0 // the text format of metrics
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, permissions, policy
 	golang.org/x/crypto v0.58.0 // OpenSSH's public keys, for RefStack's signatures
+	golang.org/x/net v0.61.0 // the web's names of character encodings, for reports that are not UTF-8
 	golang.org/x/sync v0.24.0 // one question to Keystone however many wait for it
 	golang.org/x/sys v0.49.0 // file locks
+	golang.org/x/text v0.43.0 // the decoders of those encodings
 	golang.org/x/time v0.16.0 // token buckets
 	gorm.io/driver/postgres v1.6.3 // the store
 	gorm.io/driver/sqlite v1.6.0 // the store
@@ -66,8 +68,6 @@ require (
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
-	golang.org/x/net v0.61.0
-	golang.org/x/text v0.43.0
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 

@@ -43,6 +43,8 @@
 // (edge/intake/subunit) and writes its tests (store/results/ingest.go); nobody
 // sees them before the handler publishes the result.
 //
+// The other way, an address that came in a body is called through edge/reach only.
+//
 // # Where to add what
 //
 //   - An operation touches five files by hand: the fragment in openapi, the

@@ -44,6 +44,7 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 		}
 		c.unlock = unlock
 	}
+	newPrivateFile(path)
 	if err := c.connectSQLite(ctx, path); err != nil {
 		_ = c.close()
 		return nil, fmt.Errorf("database %s: %w", path, Translate(err))

@@ -23,7 +23,7 @@ import (
 // DataDir has a meaning.
 type Config struct {
 	// DataDir holds the SQLite file and the blobs. It is created when missing,
-	// readable by its owner only.
+	// and made readable by its owner only, with all that is in it.
 	DataDir string `name:"data" default:"./slipway-data" type:"path" help:"Directory of the embedded database, uploads and the server secret."`
 
 	// Database is "postgres://…" for PostgreSQL. Anything else is a SQLite
@@ -96,6 +96,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.New("store: no data directory")
 	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := keepPrivate(ctx, cfg.DataDir, os.Chmod); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	cfg.setDefaults()

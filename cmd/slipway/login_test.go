@@ -42,6 +42,8 @@ func TestServe_Check(t *testing.T) {
 		{"a testcase with a blank", "--refstack-testcases=a&b", "--refstack-testcases"},
 		{"a step that is none", "--lab-limits=deploy=90m", `"deploy" is not a step`},
 		{"a host with a path", "--design-hosts=a/b", "--design-hosts"},
+		{"a host of webhooks with a path", "--webhook-hosts=a/b", "--webhook-hosts"},
+		{"a port that is none", "--webhook-ports=65536", "--webhook-ports"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9179,8 +9179,8 @@ type ClientInterface interface {
 
 	// RevokeAccessToken Revoke an API token
 	//
-	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+	// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 	//
 	// Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
 	RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9347,7 +9347,8 @@ type ClientInterface interface {
 	// RunBatchWithBody Ask several questions at once
 	//
 	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+	// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9357,7 +9358,8 @@ type ClientInterface interface {
 	// RunBatch Ask several questions at once
 	//
 	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+	// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11828,8 +11830,8 @@ func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJS
 
 // RevokeAccessToken Revoke an API token
 //
-// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 //
 // Corresponds with DELETE /v1/access-tokens/{token_id} (the `RevokeAccessToken` operationId).
 func (c *Client) RevokeAccessToken(ctx context.Context, tokenID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12176,7 +12178,8 @@ func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEdit
 // RunBatchWithBody Ask several questions at once
 //
 // KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -12196,7 +12199,8 @@ func (c *Client) RunBatchWithBody(ctx context.Context, contentType string, body 
 // RunBatch Ask several questions at once
 //
 // KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -32628,8 +32632,8 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeAccessTokenWithResponse Revoke an API token
 	//
-	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-	// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+	// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+	// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32808,7 +32812,8 @@ type ClientWithResponsesInterface interface {
 	// RunBatchWithBodyWithResponse Ask several questions at once
 	//
 	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+	// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -32818,7 +32823,8 @@ type ClientWithResponsesInterface interface {
 	// RunBatchWithResponse Ask several questions at once
 	//
 	// KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-	// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+	// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+	// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -41522,8 +41528,8 @@ func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context,
 
 // RevokeAccessTokenWithResponse Revoke an API token
 //
-// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. Everybody may
-// revoke the tokens of the same owner, an administrator all of them. The last admin token cannot be revoked.
+// Ends one of Slipway's own tokens for good; its row stays for the record. It is refused at once here and within seconds by other replicas. A token may
+// revoke itself, a user of Keystone his own, an administrator all of them. The last admin token cannot be revoked.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41810,7 +41816,8 @@ func (c *ClientWithResponses) ListAuditWithResponse(ctx context.Context, params 
 // RunBatchWithBodyWithResponse Ask several questions at once
 //
 // KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -41826,7 +41833,8 @@ func (c *ClientWithResponses) RunBatchWithBodyWithResponse(ctx context.Context, 
 // RunBatchWithResponse Ask several questions at once
 //
 // KernelCI: answers a list of questions in the order asked. The original demands the right to post; here the right to
-// read is enough, since questions change nothing. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
+// read is enough, since questions change nothing. Each entry needs what its GET needs; when one lacks it the whole is 403, which names
+// the entry. `collection` and `document_id` are the names of 2015 for `resource` and `document`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

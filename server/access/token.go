@@ -181,15 +181,18 @@ func maker(who auth.Identity) string {
 	return who.Owner
 }
 
-// RevokeAccessToken ends a token for good.
+// RevokeAccessToken ends a token for good. A token is its own to revoke, but not
+// those beside it with the same owner: whoever finds one must not be able to lock
+// the owner out. A user of Keystone has proven who he is, and revokes all of his.
 func (h *Handler) RevokeAccessToken(ctx context.Context, req accessapi.RevokeAccessTokenRequestObject) (accessapi.Response, error) {
 	t, err := h.visible(ctx, req.TokenID, auth.ReadTokens)
 	if err != nil {
 		return nil, err
 	}
 	who := auth.From(ctx)
-	if t.Owner != who.Owner && !who.May(auth.WriteTokens) {
-		return nil, fault.Forbidden("the token belongs to somebody else")
+	own := t.ID == who.TokenID || who.TokenID == "" && t.Owner == who.Owner
+	if !own && !who.May(auth.WriteTokens) {
+		return nil, fault.Forbidden("a token may revoke itself only; an administrator may revoke all")
 	}
 	err = h.store.RevokeToken(ctx, t.ID)
 	if errors.Is(err, store.ErrConflict) {

@@ -249,7 +249,10 @@ func TestAccessTokens_OwnOnly(t *testing.T) {
 	status(t, s, "GET", "/v1/access-tokens/"+ann.AccessToken.ID, 200, asBob) // an operator reads
 	status(t, s, "DELETE", "/v1/access-tokens/"+ann.AccessToken.ID, 403, asBob)
 
-	status(t, s, "DELETE", "/v1/access-tokens/"+ann2.AccessToken.ID, 204, asAnn)
+	// A token is no owner: it revokes itself, not those beside it.
+	status(t, s, "DELETE", "/v1/access-tokens/"+ann2.AccessToken.ID, 403, asAnn)
+	status(t, s, "GET", "/v1/runs", 200, servertest.As(ann2.Token))
+	status(t, s, "DELETE", "/v1/access-tokens/"+ann2.AccessToken.ID, 204, servertest.Admin())
 	status(t, s, "GET", "/v1/runs", 401, servertest.As(ann2.Token))
 	status(t, s, "DELETE", "/v1/access-tokens/"+ann.AccessToken.ID, 204, asAnn) // herself
 	status(t, s, "GET", "/v1/runs", 401, asAnn)

@@ -120,7 +120,11 @@ func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old
 	if now.Sub(old.touched) >= time.Minute {
 		entry.touched = now
 		// A note that is lost costs nothing but a minute's precision.
-		a.later(ctx, func(ctx context.Context) { _ = a.store.TouchToken(ctx, t.ID, now, client.String()) })
+		from := ""
+		if client.IsValid() { // not when a proxy hides it
+			from = client.String()
+		}
+		a.later(ctx, func(ctx context.Context) { _ = a.store.TouchToken(ctx, t.ID, now, from) })
 	}
 	if from := network(client); !slices.Contains(old.seen, from) {
 		entry.seen = append(slices.Clone(old.seen[max(0, len(old.seen)-maxNetworks+1):]), from)

@@ -29,6 +29,16 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			if err := s.openFor(op); err != nil {
 				return err
 			}
+			if err := s.sameSite(r); err != nil {
+				noteRefusal(r.Context(), err)
+				return err
+			}
+			settle, err := s.reserve(op, call.From(r.Context()).Source())
+			if err != nil {
+				return err
+			}
+			guessed := false
+			defer func() { settle(guessed) }()
 			who, err := s.who(r.Context(), op)
 			if err := s.limited(r.Context(), who, err); err != nil {
 				return err
@@ -42,8 +52,7 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			}
 			err = next(c)
 			noteRefusal(r.Context(), err)
-			info := call.From(r.Context())
-			s.watchLogins(op, who, info.Client, info.Header, err)
+			guessed = guessedLogin(op, who, call.From(r.Context()).Header, err)
 			return err
 		}
 	}
@@ -56,7 +65,25 @@ func (s *Stack) limited(ctx context.Context, who auth.Identity, refused error) e
 	if refused != nil && !errors.Is(refused, auth.ErrNoCredential) {
 		return nil
 	}
-	return s.limits.allow(who, call.From(ctx).Client)
+	return s.limits.allow(who, call.From(ctx).Source())
+}
+
+// reserve returns what counts the login of a call when that is known to have
+// failed. Where the body is the credential, the failure is reserved before it is
+// read.
+func (s *Stack) reserve(op *operation, from netip.Addr) (settle func(failed bool), err error) {
+	if op.login {
+		settle, ok := s.limits.begin(from)
+		if !ok {
+			return nil, tooManyLogins()
+		}
+		return settle, nil
+	}
+	return func(failed bool) {
+		if failed {
+			s.limits.failed(from)
+		}
+	}, nil
 }
 
 // routed notes which operation answers, for the layers further out.
@@ -101,32 +128,28 @@ func (s *Stack) openFor(op *operation) error {
 	return nil
 }
 
-// watchLogins counts a handler's own refusal as a failed login: the secret of a
-// run is compared there, and must not be guessed by trying.
-func (s *Stack) watchLogins(op *operation, who auth.Identity, client netip.Addr, header http.Header, err error) {
+// guessedLogin reports whether a handler's own refusal is a failed login: the secret
+// of a run is compared there, and must not be guessed by trying.
+func guessedLogin(op *operation, who auth.Identity, header http.Header, err error) bool {
 	if err == nil || !op.optional && !op.webToken && !op.login || !who.Anonymous() {
-		return
+		return false
 	}
 	status := faultOf(err).Status
 	if op.webToken && auth.WebToken(header) == "" && header.Get("X-Public-Key") == "" && status == http.StatusUnauthorized {
-		return // nothing was tried: the thing belongs to somebody
+		return false // nothing was tried: the thing belongs to somebody
 	}
-	if status == http.StatusUnauthorized || status == http.StatusForbidden {
-		s.limits.failed(client)
-	}
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // who returns the caller's identity when the caller may use the operation. Where
 // a key of the operation's own counts, such as X-Bootaction-Key, the handler
 // compares it, and other credentials beside it are ignored.
 func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
-	if op.login {
-		if s.limits.limited(call.From(ctx).Client) {
-			return auth.Identity{}, tooManyLogins()
-		}
-		return auth.Identity{}, nil
+	if err := keyMissing(op, call.From(ctx).Header); err != nil {
+		noteRefusal(ctx, err)
+		return auth.Identity{}, err
 	}
-	if op.public() || op.permission == auth.ReadDocument && !s.config.DocsClosed || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
+	if op.login || op.public() || op.permission == auth.ReadDocument && !s.config.DocsClosed || op.keyHeader != "" && call.From(ctx).Header.Get(op.keyHeader) != "" {
 		return auth.Identity{}, nil
 	}
 	who, err := s.identify(ctx, op)
@@ -146,6 +169,18 @@ func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
 		return auth.Identity{}, notAllowed(op)
 	}
 	return who, nil
+}
+
+// machineKey is the header with the key of a machine. Its calls are refused
+// without one before anything of them is read; the key of a boot action, which
+// Drydock asks for after the action itself, is the handler's.
+const machineKey = "X-Machine-Key"
+
+func keyMissing(op *operation, header http.Header) error {
+	if !op.public() || op.keyHeader != machineKey || header.Get(machineKey) != "" {
+		return nil
+	}
+	return fault.Unauthorized("the key of the machine is required in %s", machineKey).With("WWW-Authenticate", "Machine-Key").Because(auth.ErrNoCredential)
 }
 
 func notAllowed(op *operation) error {
@@ -174,9 +209,9 @@ const kernelciRefusal = "Operation not permitted: provided token is not authoriz
 func (s *Stack) identify(ctx context.Context, op *operation) (auth.Identity, error) {
 	info := call.From(ctx)
 	try := auth.Attempt{
-		Header: info.Header, Client: info.Client,
+		Header: info.Header, Client: info.Source(),
 		Method: info.Method, Paths: namesOf(info.Path),
-		Limited: s.limits.limited(info.Client),
+		Limited: s.limits.limited(info.Source()),
 	}
 	switch op.dialect {
 	case kernelci, spi:
@@ -233,7 +268,7 @@ func (s *Stack) refused(ctx context.Context, op *operation, err error) error {
 		if op.webToken && auth.WebToken(info.Header) != "" {
 			return nil // the handler knows the keys
 		}
-		s.limits.failed(info.Client)
+		s.limits.failed(info.Source())
 		slog.InfoContext(ctx, "login failed", "client", info.Client, "error", err)
 		f := fault.Unauthorized("the credential is unknown, expired, revoked or not for this address").Because(err)
 		return s.challenge(inWordsOf(op.dialect, f), `, error="invalid_token"`)

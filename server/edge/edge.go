@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -79,6 +80,9 @@ type Stack struct {
 	limits   *limiter
 	audit    *auditor
 	metrics  *metrics
+	sites    *http.CrossOriginProtection // nil: everybody logs in
+
+	untrusted, differ sync.Once // what is warned about once
 }
 
 // New builds the layers for the operations of doc. What the document asks for
@@ -101,6 +105,9 @@ func New(c Config, doc *openapi3.T) (*Stack, error) {
 		return nil, fmt.Errorf("the embedded document: %w", err)
 	}
 	s := &Stack{config: c, resolver: resolver, limits: newLimiter(c.Ratelimit, c.Now), metrics: newMetrics(c.Metrics)}
+	if s.sites, err = sites(c); err != nil {
+		return nil, err
+	}
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.echoError

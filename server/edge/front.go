@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -81,7 +82,10 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		defer func() { s.recovered(rec, r, recover()) }()
 
 		origin, client, err := s.resolver.Resolve(r)
-		info.Origin, info.Client = origin, client
+		info.Origin, info.Client, info.Hidden = origin, client, s.resolver.Hides(r)
+		if info.Hidden {
+			s.warnHidden(ctx, client)
+		}
 		if err != nil {
 			s.fail(rec, r, fault.InvalidField("header", "Host", "%s", strings.TrimPrefix(err.Error(), "the Host header ")))
 			return
@@ -91,11 +95,24 @@ func (s *Stack) front(next http.Handler) http.Handler {
 				"the header is larger than the limit of %d bytes", s.config.MaxHeader))
 			return
 		}
-		if s.config.RequireTLS && !client.IsLoopback() && !s.resolver.Secure(r) {
+		if s.config.RequireTLS && !info.Source().IsLoopback() && !s.resolver.Secure(r) {
 			s.fail(rec, r, fault.New(http.StatusBadRequest, "tls-required", "this server answers over HTTPS only"))
 			return
 		}
 		next.ServeHTTP(rec, r)
+	})
+}
+
+// warnHidden says once why a proxy does not count.
+func (s *Stack) warnHidden(ctx context.Context, proxy netip.Addr) {
+	if s.resolver.Trusts(proxy) {
+		s.differ.Do(func() {
+			slog.WarnContext(ctx, "Forwarded and X-Forwarded-For name different clients, and neither counts; --proxy-header says which one the proxy writes", "proxy", proxy)
+		})
+		return
+	}
+	s.untrusted.Do(func() {
+		slog.WarnContext(ctx, "a proxy on this machine is not trusted: its requests count as strangers' and share their limits; --trusted-proxies names it", "proxy", proxy)
 	})
 }
 

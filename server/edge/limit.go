@@ -21,6 +21,9 @@ type limiter struct {
 	calls, failures buckets[netip.Addr]
 	known           buckets[string]
 	now             func() time.Time
+
+	mu      sync.Mutex
+	pending map[netip.Addr]int // logins by body that have begun
 }
 
 func newLimiter(l Ratelimit, now func() time.Time) *limiter {
@@ -29,6 +32,7 @@ func newLimiter(l Ratelimit, now func() time.Time) *limiter {
 		failures: buckets[netip.Addr]{rate: rate.Limit(l.FailedLogins / 60), burst: max(1, int(l.FailedLogins))},
 		known:    buckets[string]{rate: rate.Limit(l.Credential), burst: l.CredentialBurst},
 		now:      now,
+		pending:  map[netip.Addr]int{},
 	}
 }
 
@@ -52,6 +56,32 @@ func (l *limiter) allow(who auth.Identity, from netip.Addr) error {
 // found good before still passes.
 func (l *limiter) limited(from netip.Addr) bool {
 	return !from.IsLoopback() && !l.failures.left(neighbourhood(from), l.now())
+}
+
+// begin reserves the failure of a login whose credential is in the body: else a
+// thousand of them could begin before the first has failed. It reports false when
+// there is none left; otherwise end must be called.
+func (l *limiter) begin(from netip.Addr) (end func(failed bool), ok bool) {
+	if from.IsLoopback() || l.failures.rate == 0 {
+		return func(bool) {}, true
+	}
+	key := neighbourhood(from)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.failures.limiter(key).TokensAt(l.now()) < float64(l.pending[key]+1) {
+		return nil, false
+	}
+	l.pending[key]++
+	return func(failed bool) {
+		if failed {
+			l.failed(from)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.pending[key]--; l.pending[key] == 0 {
+			delete(l.pending, key)
+		}
+	}, true
 }
 
 // neighbourhood is what counts as one address: whoever has one of IPv6 has the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/edge/call"
@@ -15,6 +16,7 @@ import (
 type Settings struct {
 	PublicURL      string   `name:"public-url" placeholder:"URL" help:"The address at which clients reach the server. Default: what the Host header says."`
 	TrustedProxies []string `placeholder:"NETWORK" help:"Proxies whose Forwarded and X-Forwarded-* headers count. Default: none."`
+	ProxyHeader    string   `placeholder:"NAME" help:"The header in which trusted proxies name the client, Forwarded or X-Forwarded-For (and X-Forwarded-Proto, -Host, -Port, -Prefix with it); the other is ignored. Default: either, but neither when both are there and differ."`
 	AllowedHosts   []string `placeholder:"NAME" help:"Names in the Host header that the server accepts. Default: any."`
 	CORSOrigins    []string `name:"cors-origins" placeholder:"ORIGIN" help:"Origins of web pages that may call the API. Default: none."`
 	RequireTLS     bool     `name:"require-tls" help:"Refuse plain HTTP from other machines, unless a trusted proxy says that the client came over TLS."`
@@ -69,6 +71,15 @@ func (c Settings) Resolver() (call.Resolver, error) {
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
 		r.Trusted = append(r.Trusted, p)
+	}
+	switch strings.ToLower(c.ProxyHeader) {
+	case "":
+	case strings.ToLower(call.HeaderForwarded):
+		r.Header = call.HeaderForwarded
+	case strings.ToLower(call.HeaderXForwarded):
+		r.Header = call.HeaderXForwarded
+	default:
+		return r, fmt.Errorf("--proxy-header: %q must be %s or %s", c.ProxyHeader, call.HeaderForwarded, call.HeaderXForwarded)
 	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -321,5 +322,37 @@ func TestDesignRef(t *testing.T) {
 	starred := servertest.New(t, hosts("*"))
 	if status, got := validate(t, starred, good.URL+"/site.yaml"); status != 400 || !strings.Contains(mustJSON(t, got), "private address") {
 		t.Errorf("a private address behind a star: %d %v", status, got)
+	}
+}
+
+// A listed host is asked at 80 and 443, at others only when a setting names them.
+func TestDesignRef_ports(t *testing.T) {
+	t.Parallel()
+
+	good := designServer(t, http.StatusOK, site(t))
+	address := strings.TrimPrefix(good.URL, "http://")
+	port, err := strconv.Atoi(strings.TrimPrefix(address, "127.0.0.1:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		host  string
+		ports []int
+		want  int
+	}{
+		"an address at the usual ports":         {"127.0.0.1", []int{80, 443}, 400},
+		"a network at the usual ports":          {"127.0.0.0/8", []int{80, 443}, 400},
+		"an address and its port":               {address, []int{80, 443}, 200},
+		"a network, and a setting of the ports": {"127.0.0.0/8", []int{port}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := servertest.New(t, hosts(tt.host), func(c *server.Config) { c.Lab.Library.Ports = tt.ports })
+			status, got := validate(t, s, good.URL+"/site.yaml")
+			if text := mustJSON(t, got); status != tt.want || (status == 400) != strings.Contains(text, "--design-ports does not name") {
+				t.Errorf("%d %s", status, text)
+			}
+		})
 	}
 }

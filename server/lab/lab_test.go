@@ -203,9 +203,12 @@ func designServer(t testing.TB, status int, text string) *httptest.Server {
 	return srv
 }
 
-// hosts lists the hosts that designs may come from, however long that takes.
+// hosts lists the hosts that designs may come from, at any port and however long
+// that takes.
 func hosts(names ...string) func(*server.Config) {
-	return func(c *server.Config) { c.Lab.Library.Hosts, c.Lab.Library.Timeout = names, await.Limit }
+	return func(c *server.Config) {
+		c.Lab.Library.Hosts, c.Lab.Library.Ports, c.Lab.Library.Timeout = names, []int{0}, await.Limit
+	}
 }
 
 // serveText answers every request with a text that is made for it.

@@ -52,7 +52,7 @@ func (h *Handler) CreateIdentityToken(ctx context.Context, req labapi.CreateIden
 	}
 	user := identity.Password.User
 	who, err := h.config.Login.Identify(ctx, auth.Attempt{
-		Header: http.Header{"X-Auth-Token": {user.Password}}, Client: call.From(ctx).Client,
+		Header: http.Header{"X-Auth-Token": {user.Password}}, Client: call.From(ctx).Source(),
 		Method: http.MethodPost, Paths: []string{"/v3/auth/tokens"},
 	})
 	if errors.Is(err, auth.ErrNoCredential) || errors.Is(err, auth.ErrBadCredential) {

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/reach"
 )
 
 // Config holds the area's settings, and what it needs of the server.
@@ -21,7 +22,8 @@ type Config struct {
 
 	EventRetentionDays int `name:"event-retention-days" default:"400" min:"0" max:"36500" help:"How many days the event log is kept, except for test opportunities that have not ended; 0: no limit."`
 
-	WebhookHosts         []string        `name:"webhook-hosts" placeholder:"HOST" help:"The only hosts that webhooks may call, such as ci.example.org or *.example.org. Default: none."`
+	WebhookHosts         []string        `name:"webhook-hosts" placeholder:"HOST" help:"The only hosts that webhooks may call: names, name:port, *.domain, addresses, networks or *. One that only a star admits may have no private address. Default: none."`
+	WebhookPorts         []int           `name:"webhook-ports" default:"80,443" min:"0" max:"65535" help:"Ports at which webhooks may call, beside those that --webhook-hosts names; 0: every port."`
 	WebhookBackoff       []time.Duration `name:"webhook-backoff" default:"5s,30s,2m,10m,30m,1h,2h,5h" min:"1ms" help:"Pauses between the attempts to deliver to a webhook. After the last one the delivery has failed."`
 	WebhookRetentionDays int             `name:"webhook-retention-days" default:"90" min:"0" max:"36500" help:"How many days the record of deliveries to webhooks is kept; 0: no limit."`
 
@@ -37,4 +39,14 @@ type Config struct {
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`
+}
+
+// Validate refuses names of hosts that mean nothing.
+func (c Config) Validate() error {
+	_, err := c.webhookHosts()
+	return err
+}
+
+func (c Config) webhookHosts() (*reach.Hosts, error) {
+	return reach.Parse("webhook", c.WebhookHosts, c.WebhookPorts)
 }

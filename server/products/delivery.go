@@ -131,17 +131,9 @@ func (h *Handler) note(d *productstore.Delivery, a deliveryAttempt, done bool) {
 	}
 }
 
-// webhookClient follows no redirect, because its target is on no list, and uses
-// no proxy.
-var webhookClient = &http.Client{
-	Timeout:       deliveryTimeout,
-	Transport:     &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
-
 func (h *Handler) send(ctx context.Context, w *productstore.Webhook, d *productstore.Delivery) (int, error) {
 	u, err := url.Parse(w.URL)
-	if err != nil || !h.allowed(u) { // the list may have changed
+	if err != nil || h.webhookHosts.Admit(u) != nil { // the list may have changed
 		return 0, errors.New("the host is not on the server's list any more")
 	}
 	e, err := h.store.Event(ctx, d.EventSeq)
@@ -166,13 +158,18 @@ func (h *Handler) send(ctx context.Context, w *productstore.Webhook, d *products
 	req.Header.Set("Webhook-Id", d.ID.String())
 	req.Header.Set("Webhook-Timestamp", at)
 	req.Header.Set("Webhook-Signature", signature(secret, d.ID.String(), at, body))
-	resp, err := webhookClient.Do(req)
+	resp, err := h.webhookClient.Do(req)
 	if err != nil {
-		return 0, plainError(err)
+		slog.WarnContext(ctx, "webhook not reached", "webhook_id", w.ID, "delivery_id", d.ID, "host", u.Host, "error", plainError(err))
+		return 0, errUnreached
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
 	return resp.StatusCode, resp.Body.Close()
 }
+
+// errUnreached is all that a tenant learns of a call that was not answered: why not
+// would tell what the server's network looks like.
+var errUnreached = errors.New("could not be reached")
 
 // plainError leaves out the URL, which may hold a secret of the receiver's.
 func plainError(err error) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/reach"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
 )
@@ -27,6 +28,9 @@ type Handler struct {
 	store  *productstore.Store
 	intake *intake.Intake
 	config Config
+
+	webhookHosts  *reach.Hosts
+	webhookClient *http.Client
 
 	resultPart *bodycheck.Checker // of the part result of a form
 }
@@ -41,7 +45,11 @@ func New(s *productstore.Store, doc *openapi3.T, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the schema of a result: %w", err)
 	}
-	h := &Handler{store: s, intake: in, resultPart: part, config: c}
+	hosts, err := c.webhookHosts()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{store: s, intake: in, resultPart: part, config: c, webhookHosts: hosts, webhookClient: hosts.Client(deliveryTimeout)}
 	if c.Metrics != nil {
 		c.Metrics.MustRegister(agentStates{h})
 	}

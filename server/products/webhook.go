@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/server/edge/reach"
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
@@ -88,23 +89,10 @@ func (h *Handler) checkURL(text string) error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return fault.InvalidBody("/url", "must be like https://ci.example.org/hooks, without a user")
 	}
-	if !h.allowed(u) {
-		return fault.InvalidBody("/url", "names a host that is not on the server's list (webhook-hosts)")
+	if refused := reach.Refused(h.webhookHosts.Admit(u)); refused != nil {
+		return fault.InvalidBody("/url", "%s", refused.Reason)
 	}
 	return nil
-}
-
-// allowed reports whether a host is listed: as it stands, with its port, or
-// below a name that begins with "*.".
-func (h *Handler) allowed(u *url.URL) bool {
-	name, host := strings.ToLower(u.Hostname()), strings.ToLower(u.Host)
-	return slices.ContainsFunc(h.config.WebhookHosts, func(entry string) bool {
-		entry = strings.ToLower(entry)
-		if below, wild := strings.CutPrefix(entry, "*."); wild {
-			return strings.HasSuffix(name, "."+below)
-		}
-		return entry == name || entry == host
-	})
 }
 
 // GetWebhook answers one webhook, without its secret.

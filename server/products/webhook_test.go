@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -179,4 +181,107 @@ func TestWebhook_SecretUnderAnIdempotencyKey(t *testing.T) {
 			t.Errorf("kept: %+v, %v; want it sealed", kept, err)
 		}
 	})
+}
+
+// unreached sets up a webhook whose call fails and returns what its tenant is told.
+func unreached(t *testing.T, address string, change func(*server.Config)) string {
+	t.Helper()
+	l := &lab{servertest.New(t, change), t}
+	path := "/v1/webhooks/" + field(l.call("POST", "/v1/webhooks", object{"url": address}, http.StatusCreated), "id")
+	l.image(l.product("p", "smoke"), "I1")
+	var told string
+	until(t, "a failed delivery", func() bool {
+		list := l.call("GET", path+"/deliveries?state=failed", nil, http.StatusOK)["deliveries"].([]any)
+		if len(list) == 0 {
+			return false
+		}
+		attempts := list[0].(object)["attempts"].([]any)
+		told = field(attempts[0].(object), "error")
+		return true
+	})
+	return told
+}
+
+// Behind a star there is nothing private, whatever a name resolves to, and a tenant
+// cannot tell what is refused from what does not answer.
+func TestWebhook_PrivateAddresses(t *testing.T) {
+	t.Parallel()
+	h := newHook(t)
+	u, _ := url.Parse(h.URL)
+	behindStar := func(c *server.Config) {
+		c.Products.WebhookHosts, c.Products.WebhookPorts, c.Products.WebhookBackoff = []string{"*", "localhost:1"}, []int{0}, nil
+	}
+	for name, address := range map[string]string{
+		"a loopback address":              h.URL,
+		"a name of a loopback address":    "http://localhost:" + u.Port(),
+		"a mapped loopback address":       "http://[::ffff:127.0.0.1]:" + u.Port(),
+		"a cloud's metadata":              "http://169.254.169.254/latest",
+		"a listed name where nobody is":   "http://localhost:1/",
+		"a name that nothing resolves to": "http://nowhere.invalid/",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if told := unreached(t, address, behindStar); told != "could not be reached" {
+				t.Errorf("%s: the tenant is told %q", address, told)
+			}
+			select {
+			case body := <-h.raw:
+				t.Errorf("%s was called: %s", address, body)
+			default:
+			}
+		})
+	}
+}
+
+// The log tells an operator what the tenant is not told. Not parallel: the log is
+// the process's.
+func TestWebhook_PrivateAddressInTheLog(t *testing.T) {
+	lines := &log{}
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(lines, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	unreached(t, "http://127.0.0.1:9/?key=hidden", func(c *server.Config) {
+		c.Products.WebhookHosts, c.Products.WebhookPorts, c.Products.WebhookBackoff = []string{"*"}, []int{0}, nil
+	})
+	got := lines.String()
+	if !strings.Contains(got, "webhook not reached") || !strings.Contains(got, "leads to a private address") || strings.Contains(got, "hidden") {
+		t.Errorf("the log: %s", got)
+	}
+}
+
+// log is a buffer that many may write to.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// A listed host is called at 80 and 443, at others only when a setting names them.
+func TestWebhook_Ports(t *testing.T) {
+	t.Parallel()
+	l := &lab{servertest.New(t, func(c *server.Config) {
+		c.Products.WebhookHosts = []string{"ci.example.org", "hooks.example.org:8443"}
+	}), t}
+	for address, want := range map[string]int{
+		"http://ci.example.org/": 201, "https://ci.example.org/": 201, "http://ci.example.org:443/": 201, "http://ci.example.org:22/": 400,
+		"https://hooks.example.org:8443/": 201, "https://hooks.example.org/": 400,
+	} {
+		l.call("POST", "/v1/webhooks", object{"url": address}, want)
+	}
+	more := &lab{servertest.New(t, func(c *server.Config) {
+		c.Products.WebhookHosts, c.Products.WebhookPorts = []string{"ci.example.org"}, []int{9000}
+	}), t}
+	more.call("POST", "/v1/webhooks", object{"url": "http://ci.example.org:9000/"}, http.StatusCreated)
+	more.call("POST", "/v1/webhooks", object{"url": "http://ci.example.org/"}, http.StatusBadRequest)
 }

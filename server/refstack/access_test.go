@@ -1,6 +1,7 @@
 package refstack_test
 
 import (
+	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
 	"math/big"
@@ -243,6 +244,28 @@ func webToken(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapCla
 	return text
 }
 
+// TestPublicKey_Weak: a key that could be broken is not registered any more.
+func TestPublicKey_Weak(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	for _, bits := range []int{1024, 1536, 2040} {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := json.Marshal(map[string]string{"raw_key": publicLine(t, key), "self_signature": sign(t, key, "signature")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := s.Do("POST", "/v1/profile/pubkeys", string(body), servertest.JSON(), servertest.As(owner(t, s, "me")))
+		if a.Status != 400 || !strings.Contains(string(a.Body), "2048") {
+			t.Errorf("a key of %d bits: %d %s, want 400 that says how many", bits, a.Status, a.Body)
+		}
+	}
+	register(t, s, owner(t, s, "me"), keys()[0])
+}
+
 // TestWebToken is the login by a token that the user has signed.
 func TestWebToken(t *testing.T) {
 	t.Parallel()
@@ -268,6 +291,10 @@ func TestWebToken(t *testing.T) {
 			{"the public key as a secret", webToken(t, jwt.SigningMethodHS256, []byte(publicLine(t, keys()[0])), jwt.MapClaims{"user_openid": "me", "exp": in(time.Hour)}), 401},
 			{"no signature", webToken(t, jwt.SigningMethodNone, none, jwt.MapClaims{"user_openid": "me", "exp": in(time.Hour)}), 401},
 			{"nonsense", "a.b.c", 401},
+			{"a whole day", webToken(t, jwt.SigningMethodRS256, keys()[0], jwt.MapClaims{"user_openid": "me", "iat": in(0), "exp": in(24 * time.Hour)}), 200},
+			{"two days", webToken(t, jwt.SigningMethodRS256, keys()[0], jwt.MapClaims{"user_openid": "me", "exp": in(48 * time.Hour)}), 401},
+			{"two days, as it says", webToken(t, jwt.SigningMethodRS256, keys()[0], jwt.MapClaims{"user_openid": "me", "iat": in(-47 * time.Hour), "exp": in(time.Hour)}), 401},
+			{"made in the future", webToken(t, jwt.SigningMethodRS256, keys()[0], jwt.MapClaims{"user_openid": "me", "iat": in(47 * time.Hour), "exp": in(48 * time.Hour)}), 401},
 		} {
 			if a := s.Do("GET", "/v1/results/"+id, "", servertest.As(tt.token)); a.Status != tt.want {
 				t.Errorf("%s: %d, want %d\n%s", tt.name, a.Status, tt.want, a.Body)

@@ -70,9 +70,20 @@ func (h *Handler) caller(ctx context.Context) (caller, error) {
 // (refstack/api/constants.py, JWT_VALIDATION_LEEWAY).
 const jwtLeeway = 42 * time.Second
 
+// jwtLife is how long a JSON web token may live: who finds one must not be able
+// to use it for years, since it cannot be revoked.
+const jwtLife = 24 * time.Hour
+
 type webClaims struct {
 	UserOpenID string `json:"user_openid"`
 	jwt.RegisteredClaims
+}
+
+// tooLong reports whether a token outlives jwtLife: as it says itself, or, when it
+// does not say when it was made, from now on.
+func (c *webClaims) tooLong(now time.Time) bool {
+	end := c.ExpiresAt.Time
+	return end.Sub(now) > jwtLife+jwtLeeway || c.IssuedAt != nil && end.Sub(c.IssuedAt.Time) > jwtLife
 }
 
 // webTokenOwner returns the owner that a JSON web token names when one of that
@@ -97,6 +108,8 @@ func (h *Handler) webTokenOwner(ctx context.Context, text string) (string, error
 		return "", unauthorized("Token does not contain user's openid").Because(err)
 	case err != nil:
 		return "", unauthorized("Token is not valid").Because(err)
+	case claims.tooLong(h.config.Now()):
+		return "", unauthorized("Token is not valid").Because(errors.New("it lives longer than a day"))
 	}
 	return claims.UserOpenID, nil
 }

@@ -90,8 +90,8 @@ func checkNewKey(body refstackapi.NewPublicKey) (*keyLine, error) {
 		return nil, refused(textMalformedSignature, bodyEntry("/self_signature", "must be hexadecimal digits")).Because(err)
 	}
 	line, err := parseKey(body.RawKey)
-	if err != nil || strings.ContainsRune(line.comment, 0) {
-		return nil, refused(textMalformedKey, bodyEntry("/raw_key", keyWanted)).Because(err)
+	if err != nil || strings.ContainsRune(line.comment, 0) || line.key.N.BitLen() < minNewKeyBits {
+		return nil, refused(textMalformedKey, bodyEntry("/raw_key", newKeyWanted)).Because(err)
 	}
 	digest := sha256.Sum256([]byte(selfSigned))
 	if !line.verify(digest[:], signature) {

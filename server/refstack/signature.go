@@ -34,12 +34,17 @@ const keyType = "ssh-rsa"
 // The sizes of keys: weaker ones are forged, and larger ones cost too much to
 // check for a stranger.
 const (
-	minKeyBits = 1024
-	maxKeyBits = 16384
+	minKeyBits    = 1024 // of a key that was registered before
+	minNewKeyBits = 2048 // of one that is registered now
+	maxKeyBits    = 16384
 )
 
-// keyWanted is what the errors say that a key must be.
-const keyWanted = "must be the OpenSSH line of an RSA key of 1024 to 16384 bits"
+// keyWanted is what the errors say that a key must be, newKeyWanted what one must
+// be that is registered.
+const (
+	keyWanted    = "must be the OpenSSH line of an RSA key of 1024 to 16384 bits"
+	newKeyWanted = "must be the OpenSSH line of an RSA key of 2048 to 16384 bits"
+)
 
 // keyLine is an OpenSSH public key line: type, base64, comment.
 type keyLine struct {

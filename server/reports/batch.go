@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	reportstore "github.com/slipway-lab/slipway/store/reports"
@@ -41,7 +43,7 @@ func (h *Handler) RunBatch(ctx context.Context, _ reportsapi.RunBatchRequestObje
 	if _, err := document.ParseBody(text, h.limits()); err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	entries, err := h.batchEntries(text)
+	entries, err := h.batchEntries(auth.From(ctx), text)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +57,9 @@ func (h *Handler) RunBatch(ctx context.Context, _ reportsapi.RunBatchRequestObje
 	return a, nil
 }
 
-// batchEntries reads the questions and refuses all of them when one is wrong.
-func (h *Handler) batchEntries(text []byte) ([]batchEntry, error) {
+// batchEntries reads the questions and refuses all of them when one is wrong, or
+// asks for what the caller may not GET.
+func (h *Handler) batchEntries(who auth.Identity, text []byte) ([]batchEntry, error) {
 	var in struct{ Batch []json.RawMessage }
 	if err := json.Unmarshal(text, &in); err != nil || len(in.Batch) == 0 {
 		return nil, fault.InvalidBody("/batch", "must be a list with at least one question")
@@ -68,6 +71,11 @@ func (h *Handler) batchEntries(text []byte) ([]batchEntry, error) {
 	for i, raw := range in.Batch {
 		if err := entries[i].read(raw); err != nil {
 			return nil, fault.InvalidBody(fmt.Sprintf("/batch/%d", i), "%s", err)
+		}
+		if need := entries[i].permission(); !who.May(need) {
+			return nil, fault.New(http.StatusForbidden, "role-required",
+				"Operation not permitted: provided token is not authorized to GET what /batch/%d asks for (%.80s)", i, entries[i].Resource).
+				Because(fmt.Errorf("roles %v lack %s", who.Roles, need))
 		}
 		if err := h.checkEntry(entries[i]); err != nil {
 			return nil, fault.InvalidBody(fmt.Sprintf("/batch/%d", i), "%s", fault.From(err).Detail)
@@ -97,6 +105,18 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 	}
 	e.Query = strings.TrimPrefix(e.Query, "?")
 	return nil
+}
+
+// permission is what the GET needs that an entry stands for. What is no resource is
+// asked for like a report, so that nobody learns what there is.
+func (e *batchEntry) permission() auth.Permission {
+	switch e.Resource {
+	case "lab":
+		return auth.ReadLabs
+	case "token":
+		return auth.ReadTokens
+	}
+	return auth.ReadReports
 }
 
 // checkEntry refuses what only the answer would find wrong, when the first

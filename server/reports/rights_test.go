@@ -66,7 +66,7 @@ func TestRights(t *testing.T) {
 		{"tokens write", "DELETE", "/token/000000000000000000000000", "", 404, "admin"},
 		{"tests write", "POST", "/test/group", `{"name":"g","lab_name":"x","job":"j","kernel":"k"}`, 201, "test_lab superuser admin"},
 		{"files write", "PUT", "/upload/a/b.txt", "hello", 0, "upload superuser admin"},
-		{"batch", "POST", "/batch", `{"batch":[{"resource":"boot"}]}`, 200, "get test_lab superuser admin post lab other"},
+		{"batch", "POST", "/batch", `{"batch":[{"resource":"boot"}]}`, 200, "get test_lab superuser admin"},
 	}
 	for _, r := range rights {
 		for who, token := range tokens {
@@ -265,5 +265,37 @@ func TestTokens_Tenants(t *testing.T) {
 	}
 	if n := get(t, s, "/token").Count; n < 3 {
 		t.Errorf("who belongs to no tenant sees %d tokens", n)
+	}
+}
+
+// TestBatch_Rights: a batch answers nothing that a GET would not, and says which
+// entry it is about.
+func TestBatch_Rights(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	posts, reads := newToken(t, s, `{"email":"e","post":1}`), newToken(t, s, `{"email":"e","get":true}`)
+	all := newToken(t, s, `{"email":"e","admin":true}`)
+	post(t, s, 202, "/job", `{"job":"hidden-job","kernel":"k"}`)
+	for name, tt := range map[string]struct {
+		token, batch string
+		want         int
+		names        string
+	}{
+		"a token that only posts":           {posts, `[{"resource":"job"}]`, 403, "/batch/0"},
+		"a count":                           {posts, `[{"resource":"count"}]`, 403, "/batch/0"},
+		"a resource that there is not":      {posts, `[{"resource":"nothing"}]`, 403, "/batch/0"},
+		"one that reads":                    {reads, `[{"resource":"job"},{"resource":"count","document":"job"}]`, 200, "hidden-job"},
+		"one that reads, labs in it":        {reads, `[{"resource":"job"},{"resource":"lab"}]`, 403, "/batch/1"},
+		"one that reads, tokens in it":      {reads, `[{"resource":"job"},{"resource":"boot"},{"resource":"token"}]`, 403, "/batch/2"},
+		"an administrator's, labs in it":    {all, `[{"resource":"lab"},{"resource":"token"},{"resource":"job"}]`, 200, "hidden-job"},
+		"the names of 2015":                 {posts, `[{"collection":"job","document_id":"000000000000000000000000"}]`, 403, "/batch/0"},
+		"the values of a field":             {posts, `[{"resource":"job","distinct":"job"}]`, 403, "/batch/0"},
+		"a question that is wrong besides":  {posts, `[{"resource":"job","distinct":"nothing"}]`, 403, "/batch/0"},
+		"a token that reads and wrong ones": {reads, `[{"resource":"job","distinct":"nothing"}]`, 400, "/batch/0"},
+	} {
+		a := s.Do("POST", "/batch", `{"batch":`+tt.batch+`}`, servertest.JSON(), raw(tt.token))
+		if a.Status != tt.want || !strings.Contains(string(a.Body), tt.names) || tt.want != 200 && strings.Contains(string(a.Body), "hidden-job") {
+			t.Errorf("%s: %d %s, want %d with %s", name, a.Status, a.Body, tt.want, tt.names)
+		}
 	}
 }

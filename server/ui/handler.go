@@ -33,15 +33,20 @@ var (
 // path counts as "". A name that the explorer does not have is left to missing,
 // and so is every other method.
 func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", missing)
-	mux.HandleFunc("GET /docs", pageHandler(prefix))
-	mux.HandleFunc("GET /docs/{$}", pageHandler(prefix))
-	mux.HandleFunc("GET /docs/index.html", pageHandler(prefix))
+	page := pageHandler(prefix)
+	files := map[string]http.Handler{"/docs": page, "/docs/": page, "/docs/index.html": page}
 	for _, a := range assets {
-		mux.Handle("GET /docs/"+a.name, a)
+		files["/docs/"+a.name] = a
 	}
-	return secured(mux)
+	// A path is taken as it is and never cleaned: http.ServeMux would redirect
+	// /docs/.. to wherever the dots lead.
+	return secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		file := files[r.URL.Path]
+		if file == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			file = missing
+		}
+		file.ServeHTTP(w, r)
+	}))
 }
 
 // pageHandler renders the page. It differs with the prefix only, so its tag is

@@ -60,6 +60,10 @@ func TestHandler_names(t *testing.T) {
 		{"/docs/swagger-ui-bundle.js.LICENSE.txt", 200, "text/plain; charset=utf-8", "MIT"},
 		{"/docs/swagger-ui-bundle.js.gz", http.StatusTeapot, "", ""},
 		{"/docs/page.html", http.StatusTeapot, "", ""},
+		{"/docs/..", http.StatusTeapot, "", ""},
+		{"/docs/../v1", http.StatusTeapot, "", ""},
+		{"/docs//example.org", http.StatusTeapot, "", ""},
+		{"/docs/./init.js", http.StatusTeapot, "", ""},
 		{"/docs/swagger/LICENSE", http.StatusTeapot, "", ""},
 	}
 	for _, tt := range tests {

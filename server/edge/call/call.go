@@ -20,6 +20,7 @@ type Info struct {
 	Query  string        // the raw query as the client sent it
 	Header http.Header   // as the client sent it; do not change it
 	Client netip.Addr    // the client's address, behind trusted proxies the one they name
+	Hidden bool          // Client is a proxy, and nobody can tell who is behind it
 	Origin Origin        // how the client reached the server
 	HTTP   *http.Request // for ranges and conditions of downloads only
 }
@@ -29,6 +30,16 @@ type key struct{}
 // With returns a context that carries info.
 func With(ctx context.Context, info *Info) context.Context {
 	return context.WithValue(ctx, key{}, info)
+}
+
+// Source is the address against which the request is held: limits, networks of
+// tokens, the privileges of this machine. It is the client's, or the zero address,
+// which is in no network, when that is hidden.
+func (i *Info) Source() netip.Addr {
+	if i.Hidden {
+		return netip.Addr{}
+	}
+	return i.Client
 }
 
 // From returns what is known of the request. Outside a request it is an empty

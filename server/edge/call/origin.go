@@ -30,7 +30,19 @@ type Resolver struct {
 	Public       *url.URL       // nil: not fixed
 	Trusted      []netip.Prefix // the proxies whose headers count
 	AllowedHosts []string       // empty: any host
+
+	// Header is the one that proxies write, HeaderForwarded or HeaderXForwarded;
+	// the other is then ignored, since a client may have written it. Empty: either,
+	// and where both say something different neither counts.
+	Header string
 }
+
+// The two ways in which proxies tell who asks. X-Forwarded-For stands for its
+// siblings too: X-Forwarded-Proto, -Host, -Port and -Prefix.
+const (
+	HeaderForwarded  = "Forwarded"
+	HeaderXForwarded = "X-Forwarded-For"
+)
 
 // ErrBadHost says that the Host header holds something that is no host name.
 var ErrBadHost = errors.New("the Host header must hold a host name or address and at most a port")
@@ -50,8 +62,9 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 	}
 	client := peer
 	if v.trusts(peer) {
-		o = forwarded(r.Header, o)
-		client = v.clientOf(r.Header, peer)
+		h := v.counted(r.Header)
+		o = forwarded(h, o)
+		client, _ = v.clientOf(h, peer)
 	}
 	if !v.allows(o.Host) {
 		return Origin{}, client, ErrUnknownHost
@@ -60,6 +73,34 @@ func (v Resolver) Resolve(r *http.Request) (Origin, netip.Addr, error) {
 		o = Origin{Scheme: v.Public.Scheme, Host: v.Public.Host, Prefix: strings.TrimRight(v.Public.Path, "/")}
 	}
 	return o, client, nil
+}
+
+// Hides reports whether the client that Resolve returns is a proxy and whom it
+// stands for cannot be told: a proxy on this machine that is not trusted, which
+// would lend the privileges of this machine to the whole world, or a trusted one
+// whose two headers contradict each other.
+func (v Resolver) Hides(r *http.Request) bool {
+	peer := peerOf(r)
+	if v.trusts(peer) {
+		_, agreed := v.clientOf(v.counted(r.Header), peer)
+		return !agreed
+	}
+	return peer.IsLoopback() && (len(r.Header[HeaderForwarded]) > 0 || len(r.Header[HeaderXForwarded]) > 0)
+}
+
+// Trusts reports whether the headers of a proxy at the address count.
+func (v Resolver) Trusts(a netip.Addr) bool { return v.trusts(a) }
+
+// counted are the headers without those that do not count.
+func (v Resolver) counted(h http.Header) http.Header {
+	switch v.Header {
+	case HeaderForwarded:
+		return http.Header{HeaderForwarded: h[HeaderForwarded]}
+	case HeaderXForwarded:
+		h = h.Clone()
+		h.Del(HeaderForwarded)
+	}
+	return h
 }
 
 // hostOf is the Host header or, where HTTP/1.0 has none, the address that the
@@ -79,7 +120,8 @@ func (v Resolver) Secure(r *http.Request) bool {
 	if r.TLS != nil || !v.trusts(peerOf(r)) {
 		return r.TLS != nil
 	}
-	old, standard := first(r.Header.Get("X-Forwarded-Proto")), forwardedPair(first(r.Header.Get("Forwarded")), "proto")
+	h := v.counted(r.Header)
+	old, standard := first(h.Get("X-Forwarded-Proto")), forwardedPair(first(h.Get(HeaderForwarded)), "proto")
 	return isHTTPS(cmp.Or(old, standard)) && isHTTPS(cmp.Or(standard, old))
 }
 
@@ -118,16 +160,33 @@ func peerOf(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap()
 }
 
-// clientOf walks X-Forwarded-For (or the for= of Forwarded) from the nearest
-// hop outwards and stops at the first address that is no trusted proxy: what
-// stands further left was written by somebody nobody vouches for.
-func (v Resolver) clientOf(h http.Header, peer netip.Addr) netip.Addr {
-	hops := splitList(h.Values("X-Forwarded-For"))
-	if len(hops) == 0 {
-		for _, element := range splitList(h.Values("Forwarded")) {
-			hops = append(hops, forwardedPair(element, "for"))
+// clientOf returns the client that the headers of a trusted peer name. Where both
+// name one, they must agree: the proxy may have written one and passed on what
+// the client wrote into the other. Else it is the peer, and false.
+func (v Resolver) clientOf(h http.Header, peer netip.Addr) (client netip.Addr, agreed bool) {
+	old := splitList(h.Values(HeaderXForwarded))
+	var standard []string
+	for _, element := range splitList(h.Values(HeaderForwarded)) {
+		if hop := forwardedPair(element, "for"); hop != "" {
+			standard = append(standard, hop)
 		}
 	}
+	client = v.nearest(old, peer)
+	switch {
+	case len(standard) == 0:
+		return client, true
+	case len(old) == 0:
+		return v.nearest(standard, peer), true
+	case client != v.nearest(standard, peer):
+		return peer, false
+	}
+	return client, true
+}
+
+// nearest walks from the nearest hop outwards and stops at the first address that
+// is no trusted proxy: what stands further left was written by somebody nobody
+// vouches for.
+func (v Resolver) nearest(hops []string, peer netip.Addr) netip.Addr {
 	client := peer
 	for i := len(hops) - 1; i >= 0; i-- {
 		a, err := parseHop(hops[i])
@@ -153,9 +212,9 @@ func parseHop(s string) (netip.Addr, error) {
 
 // forwarded applies a trusted proxy's headers to o; what is malformed is left out.
 func forwarded(h http.Header, o Origin) Origin {
-	element := first(h.Get("Forwarded")) // often has for= alone
-	proto := cmp.Or(forwardedPair(element, "proto"), first(h.Get("X-Forwarded-Proto")))
-	host := cmp.Or(forwardedPair(element, "host"), first(h.Get("X-Forwarded-Host")))
+	element := first(h.Get(HeaderForwarded)) // often has for= alone
+	proto := agreed(forwardedPair(element, "proto"), first(h.Get("X-Forwarded-Proto")))
+	host := agreed(forwardedPair(element, "host"), first(h.Get("X-Forwarded-Host")))
 	if p := strings.ToLower(proto); p == "http" || p == "https" {
 		o.Scheme = p
 	}
@@ -169,6 +228,14 @@ func forwarded(h http.Header, o Origin) Origin {
 		o.Prefix = p
 	}
 	return o
+}
+
+// agreed is what two headers say, "" when they contradict each other.
+func agreed(standard, old string) string {
+	if standard != "" && old != "" && !strings.EqualFold(standard, old) {
+		return ""
+	}
+	return cmp.Or(standard, old)
 }
 
 func withPort(scheme, host string, port uint64) string {

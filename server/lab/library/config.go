@@ -3,11 +3,14 @@ package library
 import (
 	"context"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/reach"
 )
 
 // Config says where designs may come from and how large they may be.
 type Config struct {
 	Hosts         []string      `name:"design-hosts" placeholder:"HOST" help:"Hosts from which site designs may be fetched: names, name:port, *.domain, addresses, networks or *. Default: none."`
+	Ports         []int         `name:"design-ports" default:"80,443" min:"0" max:"65535" help:"Ports at which these hosts may be called, beside those that --design-hosts names; 0: every port."`
 	Folder        string        `name:"design-folder" type:"path" placeholder:"DIR" help:"Folder to which file:// references to site designs are limited. Default: none, and such references are refused."`
 	DeckhandToken string        `name:"design-deckhand-token" placeholder:"TEXT" help:"Token for deckhand+http(s) and promenade+http(s) references where the server has no account at Keystone (--keystone-auth-url); better set as SLIPWAY_DESIGN_DECKHAND_TOKEN."`
 	Max           int64         `name:"design-max" default:"8388608" min:"1" max:"1073741824" help:"Limit of a site design in bytes."`
@@ -28,6 +31,8 @@ type Account interface {
 
 // Validate refuses names of hosts that mean nothing.
 func (c Config) Validate() error {
-	s := source{names: map[string]bool{}}
-	return s.listAll(c.Hosts)
+	_, err := c.hosts()
+	return err
 }
+
+func (c Config) hosts() (*reach.Hosts, error) { return reach.Parse("design", c.Hosts, c.Ports) }

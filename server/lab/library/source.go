@@ -5,29 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"path"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/reach"
 )
 
-// source fetches what design references and boot actions point to.
-//
-// The hosts that may be asked are listed: by name, by name and port, by
-// "*.example.org", by address or network, or "*" for any. A host that is listed
-// by its own name may have a private address; one that only a star admits may
-// not. The addresses where clouds serve their metadata must be listed as
-// addresses.
+// source fetches what design references and boot actions point to, from hosts that
+// are listed.
 type source struct {
-	names     map[string]bool
-	suffixes  []string
-	networks  []netip.Prefix
-	any       bool
+	hosts     *reach.Hosts
 	root      *os.Root // nil: no files
 	deckhand  string   // the configured token
 	account   Account  // nil: there is none
@@ -36,13 +28,18 @@ type source struct {
 	transport *http.Transport
 }
 
-// maxRedirects is how often a host may send us elsewhere.
+// maxRedirects is how often a host may send us elsewhere, to hosts that are listed
+// as well.
 const maxRedirects = 5
 
 func newSource(c Config) (*source, error) {
-	s := &source{names: map[string]bool{}, deckhand: c.DeckhandToken, account: c.Account, max: c.Max, timeout: c.Timeout}
-	if err := s.listAll(c.Hosts); err != nil {
+	hosts, err := c.hosts()
+	if err != nil {
 		return nil, err
+	}
+	s := &source{
+		hosts: hosts, deckhand: c.DeckhandToken, account: c.Account, max: c.Max, timeout: c.Timeout,
+		transport: hosts.Transport(c.Timeout),
 	}
 	if c.Folder != "" {
 		root, err := os.OpenRoot(c.Folder)
@@ -51,48 +48,7 @@ func newSource(c Config) (*source, error) {
 		}
 		s.root = root
 	}
-	s.transport = &http.Transport{
-		DialContext:            s.dial,
-		ResponseHeaderTimeout:  c.Timeout,
-		MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost:    2,
-		IdleConnTimeout:        30 * time.Second,
-		ForceAttemptHTTP2:      true,
-	}
 	return s, nil
-}
-
-func (s *source) listAll(hosts []string) error {
-	for _, entry := range hosts {
-		if err := s.list(strings.ToLower(strings.TrimSpace(entry))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *source) list(entry string) error {
-	if entry == "*" {
-		s.any = true
-		return nil
-	}
-	if suffix, ok := strings.CutPrefix(entry, "*."); ok && suffix != "" {
-		s.suffixes = append(s.suffixes, "."+suffix)
-		return nil
-	}
-	if p, err := netip.ParsePrefix(entry); err == nil {
-		s.networks = append(s.networks, p)
-		return nil
-	}
-	if a, err := netip.ParseAddr(entry); err == nil {
-		s.networks = append(s.networks, netip.PrefixFrom(a, a.BitLen()))
-		return nil
-	}
-	if entry == "" || strings.ContainsAny(entry, "/ *@") {
-		return fmt.Errorf("--design-hosts: %q must be a name, a name and port, *.domain, an address, a network or *", entry)
-	}
-	s.names[entry] = true
-	return nil
 }
 
 // RefError says why a reference cannot be used. Clients see its text, which
@@ -287,9 +243,12 @@ func (s *source) ask(ctx context.Context, u *url.URL, token string, limit int64)
 // the reference with its password.
 func fetchFailed(err error) error {
 	var ours *RefError
+	refused := reach.Refused(err)
 	switch {
 	case errors.As(err, &ours):
 		return ours
+	case refused != nil:
+		return badRef(err, "%s", refused.Reason)
 	case errors.Is(err, context.DeadlineExceeded):
 		return notNow(err, "was not answered in time")
 	}
@@ -298,71 +257,8 @@ func fetchFailed(err error) error {
 
 // admit tells whether the host may be asked at all.
 func (s *source) admit(u *url.URL) error {
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return badRef(nil, "leads to a scheme other than http and https")
+	if refused := reach.Refused(s.hosts.Admit(u)); refused != nil {
+		return badRef(nil, "%s", refused.Reason)
 	}
-	host := strings.ToLower(u.Hostname())
-	if host == "" {
-		return badRef(nil, "names no host")
-	}
-	if s.named(host, portOf(u)) || s.starred(host) {
-		return nil
-	}
-	if a, err := netip.ParseAddr(host); err == nil && s.addressed(a) {
-		return nil
-	}
-	return badRef(nil, "leads to a host that is not on the server's list of design hosts")
-}
-
-func portOf(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
-func (s *source) named(host, port string) bool {
-	return s.names[host] || s.names[net.JoinHostPort(host, port)]
-}
-
-func (s *source) starred(host string) bool {
-	if s.any {
-		return true
-	}
-	for _, suffix := range s.suffixes {
-		if strings.HasSuffix(host, suffix) {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *source) addressed(a netip.Addr) bool {
-	for _, p := range s.networks {
-		if p.Contains(a.Unmap()) {
-			return true
-		}
-	}
-	return false
-}
-
-// dial refuses addresses that the host may not have. It decides on the address
-// that is connected to, so that a name cannot change between check and use.
-func (s *source) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	named := s.named(strings.ToLower(host), port)
-	d := net.Dialer{Control: func(_, to string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(to)
-		if err != nil {
-			return err
-		}
-		return s.reach(at.Addr().WithZone("").Unmap(), named)
-	}}
-	return d.DialContext(ctx, network, address)
+	return nil
 }

@@ -1,20 +1,20 @@
-package library
+package reach
 
 import (
 	"net/netip"
 	"slices"
 )
 
-// reach tells whether an address may be connected to, for a host that is listed by
+// judge tells whether an address may be connected to, for a host that is listed by
 // its own name or not.
-func (s *source) reach(a netip.Addr, named bool) error {
+func (h *Hosts) judge(a netip.Addr, named bool) error {
 	inner := embedded(a)
 	switch {
-	case s.addressed(a):
+	case within(h.networks, a):
 	case isMetadata(a), isMetadata(inner):
-		return badRef(nil, "leads to an address that is link-local or serves a cloud's metadata, and it is not on the server's list of design hosts")
+		return refuse("leads to an address that is link-local or serves a cloud's metadata, and it is not on the server's list of %s hosts", h.kind)
 	case !named && (isPrivate(a) || isPrivate(inner)):
-		return badRef(nil, "leads to a private address, and neither it nor the host's own name is on the server's list of design hosts")
+		return refuse("leads to a private address, and neither it nor the host's own name is on the server's list of %s hosts", h.kind)
 	}
 	return nil
 }
