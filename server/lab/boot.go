@@ -69,12 +69,14 @@ func (h *Handler) archiveOf(ctx context.Context, node, kind string) (*call.Answe
 }
 
 // renderFault tells what is wrong with a boot action. A location that does not
-// answer may answer later.
+// answer may answer later; nothing is wrong with one that nobody waits for.
 func renderFault(err error) error {
 	var fetch *bootfiles.FetchError
 	var ref *library.RefError
 	var render *bootfiles.RenderError
 	switch {
+	case errors.Is(err, context.Canceled):
+		return err
 	case errors.As(err, &ref) && !ref.Passing:
 		return fault.Invalid("a boot action of the design cannot be rendered: a location %s", ref.Reason).Because(err)
 	case errors.As(err, &fetch), errors.Is(err, context.DeadlineExceeded):

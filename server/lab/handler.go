@@ -38,6 +38,7 @@ func New(s *labstore.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Boot.Done = c.Done
 	work, err := engine.New(s, designs, drivers, c.Engine)
 	if err != nil {
 		return nil, err

@@ -14,8 +14,16 @@ import (
 
 // Config says what machines that boot are given.
 type Config struct {
-	MaxData int64  `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of all files of a node's boot actions together, in bytes."`
-	Images  string `name:"netboot-images" placeholder:"URL" help:"Address below which machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names. GET /v1/netboot shows what to configure in DHCP."`
+	MaxData int64         `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of all files of a node's boot actions together, in bytes."`
+	MaxTime time.Duration `name:"lab-max-boot-time" default:"25s" min:"100ms" max:"10m" help:"How long rendering and packing all files of a node's boot actions may take together, fetching what they name included."`
+
+	TemplateTime   time.Duration `name:"lab-template-time" default:"2s" min:"10ms" max:"1m" help:"How long one template of a boot action may take."`
+	TemplateMemory int64         `name:"lab-template-memory" default:"33554432" min:"1048576" max:"1073741824" help:"Limit of all values that one template of a boot action makes, in bytes."`
+
+	Images string `name:"netboot-images" placeholder:"URL" help:"Address below which machines that boot from the network find <image>/<kernel>/vmlinuz and initrd. Default: the folder images of the server that DHCP names. GET /v1/netboot shows what to configure in DHCP."`
+
+	// Done ends what is being rendered; nil never does.
+	Done <-chan struct{} `kong:"-"`
 }
 
 // Server makes what machines fetch. It is safe for concurrent use.
@@ -31,29 +39,49 @@ type Server struct {
 // New returns a server whose keys come from the secret. Simulated tells that the
 // machines are not real.
 func New(s *labstore.Store, l *library.Library, c Config, secret []byte, simulated bool) *Server {
-	return &Server{store: s, library: l, config: c, secret: secret, simulated: simulated, renderer: bootfiles.Renderer{Fetch: l.Asset}}
+	return &Server{
+		store: s, library: l, config: c, secret: secret, simulated: simulated,
+		renderer: bootfiles.Renderer{
+			Fetch:  l.Asset,
+			Limits: bootfiles.Limits{Time: c.TemplateTime, Memory: int(c.TemplateMemory)},
+		},
+	}
 }
 
-// archiveTime is how long a node's archive may take, all templates and locations
-// together.
-const archiveTime = 25 * time.Second
+// bounded is a context that ends when the time for a node's boot actions is over,
+// all templates and locations together, or the server stops.
+func (s *Server) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.MaxTime)
+	if s.config.Done != nil {
+		go func() {
+			select {
+			case <-s.config.Done:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, cancel
+}
 
 // Archive renders the files (design.AssetFile) or units (design.AssetUnit) of a
 // deployment. The error is a *bootfiles.FetchError or *bootfiles.RenderError when
 // the design cannot be rendered, now or at all.
 func (s *Server) Archive(ctx context.Context, d *labstore.Deployment, kind string) ([]byte, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	files, err := s.render(ctx, d, kind)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = bootfiles.WriteArchive(&out, files)
-	return out.Bytes(), err
+	if err := bootfiles.WriteArchive(ctx, &out, files); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 func (s *Server) render(ctx context.Context, d *labstore.Deployment, kind string) ([]bootfiles.File, error) {
-	ctx, cancel := context.WithTimeout(ctx, archiveTime)
-	defer cancel()
 	var files []bootfiles.File
 	left := s.config.MaxData
 	err := s.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
@@ -72,7 +100,10 @@ func (s *Server) render(ctx context.Context, d *labstore.Deployment, kind string
 
 // Packages are what the boot actions of a deployment want installed.
 func (s *Server) Packages(ctx context.Context, d *labstore.Deployment) ([]bootfiles.Package, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	list := []bootfiles.Package{}
+	left := s.config.MaxData
 	err := s.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
 		if a.Type != design.AssetPackages {
 			return nil
@@ -84,6 +115,12 @@ func (s *Server) Packages(ctx context.Context, d *labstore.Deployment) ([]bootfi
 			return nil
 		}
 		more, err := s.renderer.Packages(ctx, assetOf(a), c)
+		for _, p := range more {
+			left -= int64(len(p.Name) + len(p.Version))
+		}
+		if err == nil && left < 0 {
+			err = &bootfiles.RenderError{Path: "pkg_list", Err: fmt.Errorf("the node's packages are longer than the limit of %d bytes together", s.config.MaxData)}
+		}
 		list = append(list, more...)
 		return err
 	})
@@ -109,6 +146,9 @@ func (s *Server) eachAsset(ctx context.Context, d *labstore.Deployment, visit fu
 			ID: row.ID, Key: s.Key(d.Task, d.Node), ReportURL: d.BaseURL + "/api/v1.0/bootactions", DesignRef: d.DesignRef,
 		}
 		for _, a := range action.Assets {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if err := visit(a, assetContext); err != nil {
 				return err
 			}

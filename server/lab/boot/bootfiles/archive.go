@@ -3,8 +3,10 @@ package bootfiles
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -17,8 +19,9 @@ type File struct {
 
 // WriteArchive packs the files, in their order, into a gzipped GNU tar: absolute
 // names (the consumer unpacks with tar -P), no directories, owner and group 0,
-// the time 0. Equal files give equal bytes. No files give an empty archive.
-func WriteArchive(w io.Writer, files []File) error {
+// the time 0. Equal files give equal bytes. No files give an empty archive. It
+// stops when ctx ends, also in the middle of a file.
+func WriteArchive(ctx context.Context, w io.Writer, files []File) error {
 	zip, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
 		return err
@@ -36,7 +39,7 @@ func WriteArchive(w io.Writer, files []File) error {
 		if err := archive.WriteHeader(header); err != nil {
 			return fmt.Errorf("pack %s: %w", f.Path, err)
 		}
-		if _, err := archive.Write(f.Data); err != nil {
+		if err := writePieces(ctx, archive, f.Data); err != nil {
 			return fmt.Errorf("pack %s: %w", f.Path, err)
 		}
 	}
@@ -44,6 +47,22 @@ func WriteArchive(w io.Writer, files []File) error {
 		return err
 	}
 	return zip.Close()
+}
+
+// pieceBytes is how much is compressed before the context is looked at again:
+// some milliseconds of work.
+const pieceBytes = 64 << 10
+
+func writePieces(ctx context.Context, w io.Writer, data []byte) error {
+	for piece := range slices.Chunk(data, pieceBytes) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // ArchiveName is the file name under which a node's archive is sent; kind is

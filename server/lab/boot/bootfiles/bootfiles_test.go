@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -273,7 +274,7 @@ func TestWriteArchive(t *testing.T) {
 		{long, 0o4755, []byte{0, 1, 2}},
 	}
 	var first, second bytes.Buffer
-	if err := errors.Join(WriteArchive(&first, files), WriteArchive(&second, files)); err != nil {
+	if err := errors.Join(WriteArchive(t.Context(), &first, files), WriteArchive(t.Context(), &second, files)); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(first.Bytes(), second.Bytes()) {
@@ -303,11 +304,31 @@ func TestWriteArchive(t *testing.T) {
 	}
 }
 
+// TestWriteArchive_gone: an archive that nobody waits for any more is not finished.
+func TestWriteArchive_gone(t *testing.T) {
+	t.Parallel()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	w := writerFunc(func(p []byte) (int, error) {
+		cancel()
+		return len(p), nil
+	})
+	noise := make([]byte, 8<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	if err := WriteArchive(ctx, w, []File{{"/f", 0o644, noise}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("WriteArchive: %v, want %v", err, context.Canceled)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 func TestWriteArchive_empty(t *testing.T) {
 	t.Parallel()
 
 	var buf bytes.Buffer
-	if err := WriteArchive(&buf, nil); err != nil {
+	if err := WriteArchive(t.Context(), &buf, nil); err != nil {
 		t.Fatal(err)
 	}
 	zip, err := gzip.NewReader(&buf)
@@ -334,7 +355,7 @@ func TestWriteArchive_unpacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var buf bytes.Buffer
-	if err := WriteArchive(&buf, []File{{target, 0o640, []byte("[Unit]\n")}}); err != nil {
+	if err := WriteArchive(t.Context(), &buf, []File{{target, 0o640, []byte("[Unit]\n")}}); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "-xzvPf", "-")
@@ -392,7 +413,7 @@ func TestWriteArchive_as_GNU_tar(t *testing.T) {
 		t.Fatal(err)
 	}
 	var buf bytes.Buffer
-	if err := WriteArchive(&buf, files); err != nil {
+	if err := WriteArchive(t.Context(), &buf, files); err != nil {
 		t.Fatal(err)
 	}
 	zip, err := gzip.NewReader(&buf)

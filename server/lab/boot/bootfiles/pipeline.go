@@ -36,7 +36,10 @@ func (d data) asText() (string, error) {
 func (r *Renderer) pipe(ctx context.Context, segments []string, d data, vars map[string]any) (data, error) {
 	lim := r.Limits.orDefault()
 	for i, segment := range segments {
-		var err error
+		err := ctx.Err()
+		if err != nil {
+			return data{}, err
+		}
 		if d, err = r.segment(ctx, lim, segment, d, vars); err != nil {
 			return data{}, fmt.Errorf("pipeline segment %d (%s): %w", i+1, segment, err)
 		}
