@@ -129,6 +129,24 @@ func TestBootData_limit(t *testing.T) {
 	}
 }
 
+// The settings reach the templates.
+func TestBootData_bounds(t *testing.T) {
+	t.Parallel()
+
+	for says, change := range map[string]func(*server.Config){
+		"its values grow too large together": func(c *server.Config) { c.Lab.Boot.TemplateMemory = 1 },
+		"it takes too long":                  func(c *server.Config) { c.Lab.Boot.TemplateTime = 1 },
+	} {
+		s := servertest.New(t, change)
+		s.Work()
+		_, manifest := deploying(t, s, storeDesign(t, s, site(t)), "cedar-n02")
+		a := s.Do("GET", "/v1/bootdata/cedar-n02/files", "", key(manifest["key"].(string)))
+		if a.Status != 400 || !strings.Contains(string(a.Body), says) {
+			t.Errorf("%d %s, want 400 with %q", a.Status, a.Body, says)
+		}
+	}
+}
+
 // What machines say in one task has a limit; the status itself always gets through.
 func TestSignal_limit(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,14 @@
 // keys that open them. It computes only; where data come from elsewhere, the
 // caller lends a function that fetches them.
 //
+// A template is weighed before it runs and while it runs. The engine asks nobody
+// before it evaluates an operator or a list, so a parsed template is rewritten
+// (operator.go): each operator, slice, filter, method and test first tells the
+// guard what it was given and what it could make of it (weight.go). All values of
+// a template have one budget of memory, which is never given back. At each such
+// place the guard looks at its deadline and at the context, so that a rendering
+// ends when nobody waits for it.
+//
 // Templates are Jinja2. They come with a site design, that is from outside, and
 // run in a sandbox: there is nothing to include or import, loops, text and time
 // are bounded, and a template that breaks a bound fails with a sentence instead

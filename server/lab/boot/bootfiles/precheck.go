@@ -12,6 +12,7 @@ import (
 const (
 	maxTagTokens  = 2000
 	maxTags       = 5000
+	maxTokens     = 20_000 // of all tags; each takes about a kilobyte while the template is rendered
 	maxRepetition = 1024
 )
 
@@ -32,6 +33,7 @@ func checkTokens(text string, lim Limits) error {
 type tagChecker struct {
 	lim   Limits
 	tags  int
+	all   int             // tokens of all tags
 	tag   []*tokens.Token // of the current tag, without its ends
 	depth int             // open brackets in it
 }
@@ -57,7 +59,10 @@ func (c *tagChecker) token(t *tokens.Token) error {
 		c.depth--
 	}
 	c.tag = append(c.tag, t)
+	c.all++
 	switch {
+	case c.all > maxTokens:
+		return fmt.Errorf("line %d: the tags of the template have more than %d tokens", t.Line, maxTokens)
 	case len(c.tag) > maxTagTokens:
 		return fmt.Errorf("line %d: a tag has more than %d tokens", t.Line, maxTagTokens)
 	case c.depth > c.lim.Depth:
