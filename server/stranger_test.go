@@ -111,7 +111,7 @@ func TestLogin_Reserves(t *testing.T) {
 // its body, which finish sends.
 func slowLogin(t *testing.T, s *servertest.Server, size int) (finish func(body string) int) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -60,7 +59,7 @@ func (l *limitedListener) begin(remote net.Addr) (end func(), ok bool) {
 	defer l.mu.Unlock()
 	if l.open[key] >= l.most {
 		l.warn.Do(func() {
-			slog.WarnContext(context.Background(), "too many connections from one address, further ones are closed", "client", from, "limit", l.most)
+			slog.Warn("too many connections from one address, further ones are closed", "client", from, "limit", l.most)
 		})
 		return nil, false
 	}
