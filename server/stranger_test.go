@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // from is the header in which a proxy names the client.
@@ -111,7 +111,7 @@ func TestLogin_Reserves(t *testing.T) {
 // its body, which finish sends.
 func slowLogin(t *testing.T, s *servertest.Server, size int) (finish func(body string) int) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func slowLogin(t *testing.T, s *servertest.Server, size int) (finish func(body s
 // TestProxyNotTrusted: a proxy on this machine that nobody trusts does not lend
 // the privileges of this machine to whoever stands behind it.
 func TestProxyNotTrusted(t *testing.T) { // not parallel: it reads the log
-	var log bytes.Buffer
+	var log await.Log
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	t.Cleanup(func() { slog.SetDefault(before) })

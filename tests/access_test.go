@@ -461,13 +461,14 @@ func TestKnownTokensPassALimitedAddress(t *testing.T) {
 		}
 	}
 	get(200, "a good token", servertest.As(known))
+	get(200, "the configured admin token", servertest.Admin())
 	for range 3 {
 		get(401, "a bad token", servertest.As("nonsense-nonsense"))
 	}
 	get(429, "a bad token", servertest.As("nonsense-nonsense"))
 	get(429, "a good token that was never seen", servertest.As(unknown))
 	get(200, "a good token that was seen", servertest.As(known))
-	get(200, "the configured admin token", servertest.Admin())
+	get(200, "the configured admin token, from where it was seen", servertest.Admin())
 	get(200, "a Keystone token that was seen", servertest.With("X-Auth-Token", "known"))
 	get(429, "a Keystone token that was not", servertest.With("X-Auth-Token", "unknown"))
 	get(401, "no credential", servertest.With("Accept", "*/*"))

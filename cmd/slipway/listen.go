@@ -10,12 +10,15 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/edge"
 )
 
 // listenFlags say where the server answers.
 type listenFlags struct {
 	Listen         string        `default:"127.0.0.1:8080" help:"Address and port to listen on."`
 	TLS            tlsFlags      `embed:"" prefix:"tls-"`
+	MaxConnections int           `name:"max-connections-per-address" default:"1000" min:"0" help:"Limit of the connections that are open from one address, but not from this machine or a trusted proxy; 0: no limit."`
 	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress."`
 }
 
@@ -45,18 +48,23 @@ const (
 )
 
 // serve answers requests until the context ends, then finishes what is in flight.
-func (c *listenFlags) serve(ctx context.Context, h http.Handler, maxHeader int) error {
+func (c *listenFlags) serve(ctx context.Context, h http.Handler, settings edge.Settings) error {
+	proxies, err := settings.Resolver()
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return err
 	}
+	l = edge.LimitConnections(l, c.MaxConnections, proxies.Trusts)
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		// Go answers what is over this itself, in plain text; the server has a
 		// better answer for what is a little over its own limit.
-		MaxHeaderBytes: 2*maxHeader + 4096,
+		MaxHeaderBytes: 2*settings.MaxHeader + 4096,
 		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 	scheme := "http://"

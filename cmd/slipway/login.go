@@ -19,6 +19,9 @@ func (c *serveCmd) authenticator(s *store.Store, secret []byte, tf *tokenFlags) 
 	if c.Auth.Mode == auth.ModeNone {
 		slog.Warn("logins are switched off: everybody on this machine is an administrator")
 	}
+	if n := len(c.Auth.AdminToken); n > 0 && n < minSecret {
+		slog.Warn("the admin token is short enough to be guessed; set one of 16 characters or more, or none and use the one of the first start", "characters", n)
+	}
 	config := c.Auth
 	config.Store, config.Now = s, time.Now
 	var err error

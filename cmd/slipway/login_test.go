@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 func TestServe_Check(t *testing.T) {
@@ -251,5 +253,25 @@ func TestServe_TLS(t *testing.T) {
 	list, err := s.ListAudit(context.Background(), store.AuditFilter{Event: "configuration"})
 	if err != nil || len(list.Items) != 1 || !strings.Contains(list.Items[0].Reason, "sha256:") {
 		t.Errorf("the policy file in the audit log: %+v, %v", list.Items, err)
+	}
+}
+
+// TestServe_ShortAdminToken: an admin token that could be guessed is warned about.
+func TestServe_ShortAdminToken(t *testing.T) { // not parallel: it reads the log
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for token, warns := range map[string]bool{"": false, "12345678": true, "123456789012345": true, "1234567890123456": false} {
+		var log await.Log
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		c := parse(t, "serve", "--admin-token="+token)
+		if _, err := c.Serve.authenticator(nil, []byte("the server secret"), &tokenFlags{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "admin token"); got != warns {
+			t.Errorf("an admin token of %d characters is warned about: %v, want %v\n%s", len(token), got, warns, log.String())
+		}
+		if token != "" && strings.Contains(log.String(), token) {
+			t.Errorf("the log holds the token: %s", log.String())
+		}
 	}
 }

@@ -73,7 +73,7 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		defer close(worked)
 		h.Background(ctx)
 	}()
-	err = c.Listen.serve(ctx, h, c.Server.Edge.MaxHeader)
+	err = c.Listen.serve(ctx, h, c.Server.Edge)
 	stop() // listening may have failed by itself
 	<-worked
 	return err

@@ -190,8 +190,11 @@ func (h *Handler) RevokeAccessToken(ctx context.Context, req accessapi.RevokeAcc
 		return nil, err
 	}
 	who := auth.From(ctx)
-	own := t.ID == who.TokenID || who.TokenID == "" && t.Owner == who.Owner
-	if !own && !who.May(auth.WriteTokens) {
+	switch {
+	case who.May(auth.WriteTokens):
+	case t.Owner != who.Owner:
+		return nil, fault.Forbidden("the token belongs to somebody else")
+	case who.TokenID != "" && who.TokenID != t.ID:
 		return nil, fault.Forbidden("a token may revoke itself only; an administrator may revoke all")
 	}
 	err = h.store.RevokeToken(ctx, t.ID)

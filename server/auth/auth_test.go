@@ -198,6 +198,12 @@ func TestAuthenticator_Limited(t *testing.T) {
 			t.Errorf("%.12s…: %v, want ErrNotTried", header, err)
 		}
 	}
+	if err := try("s3cret-admin"); !errors.Is(err, ErrNotTried) {
+		t.Errorf("the configured admin token from a network where it was never used: %v, want ErrNotTried", err)
+	}
+	if _, err := a.Identify(t.Context(), Attempt{Header: http.Header{"Authorization": {"s3cret-admin"}}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := try("s3cret-admin"); err != nil {
 		t.Errorf("the configured admin token: %v", err)
 	}

@@ -8,7 +8,7 @@ import (
 // Config holds the settings of logins, and what an Authenticator needs besides.
 type Config struct {
 	// AdminToken is no row of the store. Empty: there is none.
-	AdminToken string `placeholder:"TEXT" help:"A token that may do everything, 8 to 512 characters; better set as SLIPWAY_ADMIN_TOKEN. Default: the first start creates one and prints it once."`
+	AdminToken string `placeholder:"TEXT" help:"A token that may do everything, 8 to 512 characters (under 16 the start warns); better set as SLIPWAY_ADMIN_TOKEN. Default: the first start creates one and prints it once."`
 
 	Mode             Mode   `name:"auth-mode" enum:"auto,token,token+keystone,none" default:"auto" help:"Which credentials are accepted: token, token+keystone, or none (everybody is an administrator; on a loopback address only). auto is token+keystone when a Keystone is configured, else token."`
 	PolicyFile       string `name:"auth-policy-file" type:"path" placeholder:"FILE" help:"Rules in the style of Drydock's policy.yaml that replace rows of the permission table."`

@@ -20,6 +20,7 @@ type Config struct {
 	MaxFiles            int           `name:"products-max-files" default:"20" min:"1" max:"1000" help:"Limit of the files that come with one result of a test opportunity."`
 	OutputRetentionDays int           `name:"products-output-retention-days" default:"400" min:"0" max:"36500" help:"How many days the console output of a test opportunity is kept after its end; 0: no limit."`
 
+	EventMaxStreams    int `name:"event-max-streams" default:"100" min:"0" help:"Limit of event streams, those of console output too, that are open at once with one credential; 0: no limit."`
 	EventRetentionDays int `name:"event-retention-days" default:"400" min:"0" max:"36500" help:"How many days the event log is kept, except for test opportunities that have not ended; 0: no limit."`
 
 	WebhookHosts         []string        `name:"webhook-hosts" placeholder:"HOST" help:"The only hosts that webhooks may call: names, name:port, *.domain, addresses, networks or *. One that only a star admits may have no private address. Default: none."`

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
@@ -228,5 +230,52 @@ func TestEventLogs_Filters(t *testing.T) {
 		if _, has := stored["agent_id"]; has || posted["agent_id"] != "a1" {
 			t.Errorf("agent of %v and %v", posted, stored)
 		}
+	})
+}
+
+// TestEventStreams_Limit: one credential cannot take all the streams there are.
+func TestEventStreams_Limit(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Products.EventMaxStreams = 2 })
+	one, other := s.Token(auth.Reader), s.Token(auth.Reader)
+	open := func(token string) (status int, end func()) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		t.Cleanup(cancel)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		servertest.As(token)(r)
+		r.Header.Set("Accept", "text/event-stream")
+		resp, err := s.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode == http.StatusTooManyRequests && resp.Header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		return resp.StatusCode, func() {
+			cancel()
+			_ = resp.Body.Close()
+		}
+	}
+	_, end := open(one)
+	for i, tt := range []struct {
+		token string
+		want  int
+	}{{one, 200}, {one, 429}, {other, 200}, {other, 200}, {other, 429}} {
+		if got, _ := open(tt.token); got != tt.want {
+			t.Errorf("stream %d: %d, want %d", i, got, tt.want)
+		}
+	}
+	if a := s.Do("GET", "/v1/events", "", servertest.As(one)); a.Status != 200 {
+		t.Errorf("a page of the log beside the streams: %d, want 200", a.Status)
+	}
+	end()
+	await.That(t, "a place for another stream", func() bool {
+		got, _ := open(one)
+		return got == 200
 	})
 }

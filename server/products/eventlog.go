@@ -201,6 +201,11 @@ const (
 
 // WriteResponse sends events until the client goes.
 func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
+	end, err := s.h.beginStream(s.ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	wake, stop := s.h.store.Subscribe(store.EventsTopic)
 	defer stop()
 	out := newSSE(w)

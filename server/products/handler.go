@@ -31,6 +31,7 @@ type Handler struct {
 
 	webhookHosts  *reach.Hosts
 	webhookClient *http.Client
+	streams       streamCount
 
 	resultPart *bodycheck.Checker // of the part result of a form
 }

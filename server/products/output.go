@@ -134,6 +134,13 @@ type output struct {
 
 // WriteResponse writes what there is, or streams it.
 func (out *output) WriteResponse(w http.ResponseWriter) error {
+	if out.live {
+		end, err := out.h.beginStream(out.ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	if out.live {
