@@ -275,3 +275,50 @@ func TestServe_ShortAdminToken(t *testing.T) { // not parallel: it reads the log
 		}
 	}
 }
+
+// TestServe_Strangers: RefStack's calls need no credential only where nobody else's
+// machine can make them, or where a setting says so.
+func TestServe_Strangers(t *testing.T) {
+	t.Parallel()
+
+	for name, tt := range map[string]struct {
+		listen, flags string
+		open          bool
+	}{
+		"loopback":                    {"127.0.0.1", "", true},
+		"loopback, closed":            {"127.0.0.1", "--refstack-require-token", false},
+		"loopback behind a proxy":     {"127.0.0.1", "--trusted-proxies=127.0.0.1", false},
+		"behind a proxy, opened":      {"127.0.0.1", "--trusted-proxies=127.0.0.1 --refstack-anonymous", true},
+		"every address":               {"0.0.0.0", "", false},
+		"every address, opened":       {"0.0.0.0", "--refstack-anonymous", true},
+		"every address of the server": {"", "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			address := servertest.FreeAddress(t)
+			_, port, _ := strings.Cut(address, ":")
+			c := parse(t, append([]string{"serve", "--listen=" + tt.listen + ":" + port, "--admin-token=a-token-of-the-test", "--no-audit-stdout",
+				"--log-level=error"}, strings.Fields(tt.flags)...)...)
+			f := storeIn(t.TempDir())
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- c.Serve.Run(ctx, f, &c.tokenFlags) }()
+			defer func() { stop(); <-done }()
+			waitFor(t, address, done)
+			for _, path := range []string{"/get-testcases?test_id=1", "/v1/results"} {
+				resp, err := http.Get("http://" + address + path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if (resp.StatusCode != 401) != tt.open || resp.StatusCode >= 500 {
+					t.Errorf("GET %s without a credential: %d", path, resp.StatusCode)
+				}
+			}
+		})
+	}
+	if _, err := tryParse("serve", "--refstack-anonymous", "--refstack-require-token"); err == nil {
+		t.Error("open and closed at once is accepted")
+	}
+}

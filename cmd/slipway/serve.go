@@ -73,6 +73,7 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		defer close(worked)
 		h.Background(ctx)
 	}()
+	c.saysStrangers(ctx)
 	err = c.Listen.serve(ctx, h, c.Server.Edge)
 	stop() // listening may have failed by itself
 	<-worked
@@ -111,6 +112,7 @@ func (c *serveCmd) config(ctx context.Context, s *store.Store, secret []byte, a 
 	config.Edge = c.edge()
 	config.Store, config.Auth, config.Build = s, a, build()
 	config.Access.Life = life
+	config.Results.RequireToken = !c.takesStrangers()
 	config.Results.Pepper, config.Products.Secret, config.Lab.Secret = secret, secret, secret
 	config.Products.Done, config.Lab.Done = ctx.Done(), ctx.Done()
 	if config.Edge.Audit.Stdout {
@@ -119,6 +121,25 @@ func (c *serveCmd) config(ctx context.Context, s *store.Store, secret []byte, a 
 	config.Metrics = prometheus.NewRegistry()
 	config.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return config
+}
+
+// takesStrangers tells whether RefStack's calls need no credential: only this
+// machine can make them, or a setting opens them.
+func (c *serveCmd) takesStrangers() bool {
+	here := c.Listen.loopback() && len(c.Server.Edge.TrustedProxies) == 0
+	return !c.Server.Results.RequireToken && (here || c.Server.Results.Anonymous)
+}
+
+// saysStrangers tells in one line who may call as RefStack's runners and clients.
+func (c *serveCmd) saysStrangers(ctx context.Context) {
+	switch {
+	case !c.takesStrangers():
+		slog.InfoContext(ctx, "calls of RefStack's runners and clients need a credential; --refstack-anonymous opens them")
+	case c.Server.Results.Anonymous:
+		slog.WarnContext(ctx, "calls of RefStack's runners and clients need no credential, from whatever machine (--refstack-anonymous)")
+	default:
+		slog.InfoContext(ctx, "calls of RefStack's runners and clients need no credential, as only this machine reaches the server")
+	}
 }
 
 // edge answers only to this machine's own names where nobody logs in: a page

@@ -72,6 +72,20 @@ func (i Identity) Tenants() []string {
 	return []string{"", i.Tenant}
 }
 
+// Same reports whether two identities are the same caller with the same rights, in
+// whatever order these are listed.
+func (i Identity) Same(o Identity) bool {
+	return i.Kind == o.Kind && i.TokenID == o.TokenID && i.Name == o.Name && i.Owner == o.Owner && i.Tenant == o.Tenant &&
+		i.System == o.System && sameSet(i.Roles, o.Roles) && sameSet(i.Labs, o.Labs) && sameSet(i.Flags, o.Flags)
+}
+
+func sameSet[T cmp.Ordered](a, b []T) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
 type identityKey struct{}
 
 // With returns a context that carries who is calling.

@@ -47,12 +47,14 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 				return err
 			}
 			c.SetRequest(r.WithContext(auth.With(r.Context(), who)))
+			info := call.From(r.Context())
+			info.Watch(s.watched(op, who, info))
 			if err := v.check(c); err != nil {
 				return err
 			}
 			err = next(c)
 			noteRefusal(r.Context(), err)
-			guessed = guessedLogin(op, who, call.From(r.Context()).Header, err)
+			guessed = guessedLogin(op, who, info.Header, err)
 			return err
 		}
 	}
@@ -95,6 +97,7 @@ func (s *Stack) routed(c echo.Context, op *operation) {
 	if op.dialect == drydock {
 		setDrydockID(c.Response().Header(), call.From(ctx))
 	}
+	s.keepPrivate(c.Response().Header(), op, call.From(ctx), stateOf(ctx))
 	if !op.deprecated.IsZero() {
 		setDeprecated(c.Response().Header(), call.From(ctx), op.deprecated)
 	}
@@ -207,24 +210,26 @@ func inWordsOf(d dialect, f *fault.Fault) *fault.Fault {
 const kernelciRefusal = "Operation not permitted: provided token is not authorized"
 
 func (s *Stack) identify(ctx context.Context, op *operation) (auth.Identity, error) {
-	info := call.From(ctx)
-	try := auth.Attempt{
-		Header: info.Header, Client: info.Source(),
-		Method: info.Method, Paths: namesOf(info.Path),
-		Limited: s.limits.limited(info.Source()),
-	}
-	switch op.dialect {
-	case kernelci, spi:
-		try.Order = auth.AuthorizationFirst
-	case drydock:
-		try.Order = auth.ServiceTokenFirst
-	}
+	try := attempt(op, call.From(ctx))
+	try.Limited = s.limits.limited(try.Client)
 	who, err := s.config.Auth.Identify(ctx, try)
 	if try.Limited && op.optional && errors.Is(err, auth.ErrNoCredential) {
 		// Without one the secret of a run could still be guessed.
 		return who, auth.ErrNotTried
 	}
 	return who, err
+}
+
+// attempt is a login with what the request carries.
+func attempt(op *operation, info *call.Info) auth.Attempt {
+	try := auth.Attempt{Header: info.Header, Client: info.Source(), Method: info.Method, Paths: namesOf(info.Path)}
+	switch op.dialect {
+	case kernelci, spi:
+		try.Order = auth.AuthorizationFirst
+	case drydock:
+		try.Order = auth.ServiceTokenFirst
+	}
+	return try
 }
 
 // namesOf lists the names by which access rules may call a path: as it was sent
@@ -239,10 +244,8 @@ func namesOf(path string) []string {
 // openTo reports whether the operation may be called without a credential.
 func (s *Stack) openTo(op *operation) bool {
 	switch op.permission {
-	case auth.ReadVersion:
-		return s.config.V1Public
-	case auth.ReadDocument:
-		return !s.config.DocsClosed
+	case auth.ReadVersion, auth.ReadDocument:
+		return s.published(op)
 	}
 	return op.optional && !s.config.RunnersLogIn
 }

@@ -29,6 +29,7 @@ type state struct {
 	who     auth.Identity
 	refused error  // why the login failed
 	reason  string // why a client was refused that may not look at its answer
+	private bool   // the answer is for the caller alone
 }
 
 type stateKey struct{}
@@ -59,7 +60,8 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		defer s.metrics.inFlight.Dec()
 		slow := &pace{control: http.NewResponseController(w), stall: s.config.StallTimeout, now: time.Now}
 		defer slow.finish()
-		rec := &recorder{ResponseWriter: w, pace: slow}
+		st := &state{}
+		rec := &recorder{ResponseWriter: w, pace: slow, state: st}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = pacedBody{r.Body, slow}
 		}
@@ -70,7 +72,6 @@ func (s *Stack) front(next http.Handler) http.Handler {
 			Query:  r.URL.RawQuery,
 			Header: r.Header,
 		}
-		st := &state{}
 		ctx := context.WithValue(call.With(r.Context(), info), stateKey{}, st)
 		r = r.WithContext(ctx)
 		info.HTTP = r
@@ -154,21 +155,29 @@ func (s *Stack) recovered(rec *recorder, r *http.Request, cause any) {
 type recorder struct {
 	http.ResponseWriter
 	pace   *pace
+	state  *state
 	status int
 	bytes  int64
 }
 
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 {
-		r.status = status
+// begin comes before the header is sent.
+func (r *recorder) begin(status int) {
+	if r.status != 0 || status < 200 {
+		return
 	}
+	r.status = status
+	if r.state.private {
+		sayPrivate(r.Header())
+	}
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.begin(status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	r.pace.beforeWrite()
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += int64(n)
@@ -177,9 +186,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 // FlushError sends what was written.
 func (r *recorder) FlushError() error {
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.begin(http.StatusOK)
 	r.pace.beforeWrite()
 	return http.NewResponseController(r.ResponseWriter).Flush()
 }

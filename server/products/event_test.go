@@ -83,12 +83,17 @@ type frames struct {
 
 func (l *lab) listen(path string, options ...servertest.Option) *frames {
 	l.t.Helper()
+	return l.listenAs(servertest.AdminToken, path, options...)
+}
+
+func (l *lab) listenAs(token, path string, options ...servertest.Option) *frames {
+	l.t.Helper()
 	ctx, stop := context.WithCancel(l.t.Context())
 	r, err := http.NewRequestWithContext(ctx, "GET", l.URL+path, nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	for _, o := range append(options, servertest.Admin(), servertest.With("Accept", "text/event-stream")) {
+	for _, o := range append(options, servertest.As(token), servertest.With("Accept", "text/event-stream")) {
 		o(r)
 	}
 	resp, err := l.HTTP.Do(r) // returns when the headers are there: before any event

@@ -199,7 +199,7 @@ const (
 	slowReader = 30 * time.Second
 )
 
-// WriteResponse sends events until the client goes.
+// WriteResponse sends events until the client goes or its credential ends.
 func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
 	end, err := s.h.beginStream(s.ctx)
 	if err != nil {
@@ -210,7 +210,7 @@ func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
 	defer stop()
 	out := newSSE(w)
 	s.filter.Limit = streamSlice
-	for {
+	for call.From(s.ctx).Credential(s.ctx) == nil {
 		events, err := s.h.store.Events(s.ctx, s.filter)
 		if err != nil {
 			return nil // the answer has begun; the client comes again with its last id
@@ -227,6 +227,7 @@ func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
 			return nil
 		}
 	}
+	return nil
 }
 
 func (s *eventStream) send(out *sse, e *store.Event) error {

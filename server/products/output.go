@@ -154,11 +154,12 @@ func (out *output) WriteResponse(w http.ResponseWriter) error {
 	})
 }
 
-// stream ends when the opportunity is final and everything was sent.
+// stream ends when the opportunity is final and everything was sent, or when the
+// credential of the call ends.
 func (out *output) stream(s *sse) error {
 	wake, stop := out.h.store.Subscribe(outputTopic(out.o.ID))
 	defer stop()
-	for {
+	for call.From(out.ctx).Credential(out.ctx) == nil {
 		o, err := out.h.store.Opportunity(out.ctx, out.o.ProductID, out.o.ID) // before the output: nothing comes after a final state
 		if err != nil {
 			return nil
@@ -170,6 +171,7 @@ func (out *output) stream(s *sse) error {
 			return nil
 		}
 	}
+	return nil
 }
 
 // send cuts where no character is cut.

@@ -41,15 +41,22 @@ func (h *Handler) PickOpportunity(ctx context.Context, req productsapi.PickOppor
 	defer stop()
 	until := time.Now().Add(time.Duration(valueOr(in.WaitSeconds, 0)) * time.Second)
 	for first := true; ; first = false {
+		if err := call.From(ctx).Credential(ctx); errors.Is(err, call.ErrCredentialChanged) {
+			return nothingYet(), nil
+		} else if err != nil {
+			return nil, err
+		}
 		a, err := h.pick(ctx, req.AgentID, req.Params.IdempotencyKey, in, first)
 		if a != nil || err != nil {
 			return a, err
 		}
 		if !h.await(ctx, wake, time.Until(until)) {
-			return call.NoContent().With("Retry-After", "5"), nil
+			return nothingYet(), nil
 		}
 	}
 }
+
+func nothingYet() *call.Answer { return call.NoContent().With("Retry-After", "5") }
 
 // await waits until there is reason to look again. False: there is no time
 // left, nobody reads the answer, or the server stops.
@@ -57,7 +64,7 @@ func (h *Handler) await(ctx context.Context, wake <-chan struct{}, left time.Dur
 	if left <= 0 {
 		return false
 	}
-	timer := time.NewTimer(min(left, h.config.LookEvery))
+	timer := time.NewTimer(min(left, h.config.LookEvery, call.CredentialEvery))
 	defer timer.Stop()
 	select {
 	case <-wake:

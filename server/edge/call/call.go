@@ -7,9 +7,11 @@ package call
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Info is what is known of one request.
@@ -23,6 +25,32 @@ type Info struct {
 	Hidden bool          // Client is a proxy, and nobody can tell who is behind it
 	Origin Origin        // how the client reached the server
 	HTTP   *http.Request // for ranges and conditions of downloads only
+
+	credential func(context.Context) error // nil: it cannot end
+}
+
+// CredentialEvery is how often a call that lasts looks whether its credential is
+// still good. With what the login is believed it is well below the 15 seconds within
+// which a revoked credential ends its streams.
+const CredentialEvery = 5 * time.Second
+
+// ErrCredentialChanged says that a credential is good, but not for what it was when
+// the call came in: its next call will show what it is good for.
+var ErrCredentialChanged = errors.New("the credential was changed")
+
+// Watch sets what Credential asks. It is the admission's, before the handler begins.
+func (i *Info) Watch(good func(context.Context) error) { i.credential = good }
+
+// Credential returns why a call that streams or waits must end: its credential was
+// revoked, has expired (a fault) or was changed (ErrCredentialChanged) since it came
+// in. nil: go on. It is to be asked
+// at least every CredentialEvery, costs little, and is for the one goroutine that
+// answers.
+func (i *Info) Credential(ctx context.Context) error {
+	if i.credential == nil {
+		return nil
+	}
+	return i.credential(ctx)
 }
 
 type key struct{}
