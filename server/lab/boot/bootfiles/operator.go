@@ -243,7 +243,7 @@ func (g *guard) beforeOperator(operator tokens.Type, left, right *exec.Value) er
 			return g.stop(errValue)
 		}
 	default:
-		if err := g.comparable(left, right); err != nil {
+		if err := g.checkComparison(left, right); err != nil {
 			return err
 		}
 	}
@@ -253,10 +253,10 @@ func (g *guard) beforeOperator(operator tokens.Type, left, right *exec.Value) er
 	return nil
 }
 
-// comparable fails when comparing two values, or looking for one in the other, is
+// checkComparison fails when comparing two values, or looking for one in the other, is
 // too much work: the engine looks up each entry of a mapping by going through all
 // of the other.
-func (g *guard) comparable(left, right *exec.Value) error {
+func (g *guard) checkComparison(left, right *exec.Value) error {
 	if left.IsString() || right.IsString() || entriesOf(left) == 0 || entriesOf(right) == 0 {
 		return nil
 	}
