@@ -18,6 +18,10 @@ import (
 // still works cannot be taken away.
 const RoleAdmin = "admin"
 
+// FlagKernelCI marks tokens that were made through KernelCI's API. Their rights
+// end there, so none of them is an administrator of the server.
+const FlagKernelCI = "kernelci"
+
 // Token is an API token without its text: only a hash of that is kept, and
 // hashing is the business of server/auth.
 type Token struct {
@@ -35,7 +39,7 @@ type Token struct {
 	Flags     Strings // permissions beside the roles, such as upload
 	Labs      Strings // names of the labs that a lab token speaks for
 	AllowFrom Strings // CIDR; empty allows every address
-	Admin     bool    // set by the store: Roles has RoleAdmin
+	Admin     bool    // set by the store: Roles has RoleAdmin, and it was not made through KernelCI's API
 
 	CreatedAt  time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	CreatedBy  string
@@ -75,7 +79,7 @@ func (s *Store) CreateToken(ctx context.Context, t *Token) error {
 
 // normalize derives Admin and rounds the times as the database will.
 func (t *Token) normalize() {
-	t.Admin = slices.Contains(t.Roles, RoleAdmin)
+	t.Admin = slices.Contains(t.Roles, RoleAdmin) && !slices.Contains(t.Flags, FlagKernelCI)
 	for _, at := range []**time.Time{&t.ExpiresAt, &t.RevokedAt, &t.LastUsedAt} {
 		if *at != nil {
 			rounded := RoundTime(**at)

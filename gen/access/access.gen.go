@@ -20,6 +20,7 @@ import (
 const (
 	AccessRoleAdmin    AccessRole = "admin"
 	AccessRoleLab      AccessRole = "lab"
+	AccessRoleMachine  AccessRole = "machine"
 	AccessRoleOperator AccessRole = "operator"
 	AccessRoleReader   AccessRole = "reader"
 	AccessRoleRunner   AccessRole = "runner"
@@ -128,7 +129,7 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `machine` (registered, held, released, given a key), `manifest` and `boot-key` (read), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`

@@ -25,6 +25,7 @@ import (
 const (
 	AccessRoleAdmin    AccessRole = "admin"
 	AccessRoleLab      AccessRole = "lab"
+	AccessRoleMachine  AccessRole = "machine"
 	AccessRoleOperator AccessRole = "operator"
 	AccessRoleReader   AccessRole = "reader"
 	AccessRoleRunner   AccessRole = "runner"
@@ -653,7 +654,7 @@ type AuditEntry struct {
 	ID   int64     `json:"id"`
 	Time time.Time `json:"time"`
 
-	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
+	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `machine` (registered, held, released, given a key), `manifest` and `boot-key` (read), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
 	Event     string     `json:"event"`
 	RequestID string     `json:"request_id"`
 	Actor     AuditActor `json:"actor"`
@@ -2059,7 +2060,7 @@ type LabList struct {
 
 // LabMachine A registered machine.
 //
-// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","key_number":1,"last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"new_key_number":null,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
 type LabMachine struct {
 	// Address The address it booted with.
 	Address string `json:"address"`
@@ -2079,8 +2080,11 @@ type LabMachine struct {
 	// ID Its id, a ULID.
 	ID string `json:"id"`
 
-	// Key The key for its further calls, in the answer to its registration only.
+	// Key The key for its further calls, in the answers to its registration and to a replacement only.
 	Key *string `json:"key,omitempty"`
+
+	// KeyNumber The number of the key that opens.
+	KeyNumber int64 `json:"key_number"`
 
 	// LastSeen When it last made a call.
 	LastSeen time.Time `json:"last_seen"`
@@ -2090,6 +2094,9 @@ type LabMachine struct {
 
 	// Memory Its memory in MiB.
 	Memory int64 `json:"memory"`
+
+	// NewKeyNumber The number of the key that waits for an operator, null while there is none.
+	NewKeyNumber nullable.Nullable[int64] `json:"new_key_number"`
 
 	// Node The node that it is; null while none has its MAC address.
 	Node nullable.Nullable[string] `json:"node"`
@@ -2107,6 +2114,9 @@ type LabMachine struct {
 type LabMachineChange struct {
 	// Hold Whether to keep it out of automatic work.
 	Hold bool `json:"hold"`
+
+	// KeyNumber The number of the key that counts: the machine's `new_key_number` confirms its new key, its `key_number` refuses that one.
+	KeyNumber *int64 `json:"key_number,omitempty"`
 
 	// Reason Why.
 	Reason *string `json:"reason,omitempty"`
@@ -6855,6 +6865,12 @@ type ListMachinesParams struct {
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// RegisterMachineParams defines parameters for RegisterMachine.
+type RegisterMachineParams struct {
+	// XMachineKey The key of the machine, when it has registered before.
+	XMachineKey *string `json:"X-Machine-Key,omitempty"`
+}
+
 // PollMachineWorkParams defines parameters for PollMachineWork.
 type PollMachineWorkParams struct {
 	// Wait How many seconds to wait for work.
@@ -9931,22 +9947,28 @@ type ClientInterface interface {
 	// RegisterMachineWithBody Register a machine
 	//
 	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+	// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+	// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+	// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+	// It takes the role `machine` or an operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-	RegisterMachineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RegisterMachineWithBody(ctx context.Context, params *RegisterMachineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RegisterMachine Register a machine
 	//
 	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+	// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+	// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+	// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+	// It takes the role `machine` or an operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-	RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RegisterMachine(ctx context.Context, params *RegisterMachineParams, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteMachine Delete a machine
 	//
@@ -9965,7 +9987,8 @@ type ClientInterface interface {
 	// UpdateMachineWithBody Hold or release a machine
 	//
 	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-	// machine is held, with that reason.
+	// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+	// machine is not released before that is said (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -9975,12 +9998,21 @@ type ClientInterface interface {
 	// UpdateMachine Hold or release a machine
 	//
 	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-	// machine is held, with that reason.
+	// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+	// machine is not released before that is said (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
 	UpdateMachine(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateMachineKey Replace a machine's key
+	//
+	// Slipway: makes a new key for a machine, the only one that opens from now on. The answer shows it, for whoever brings it to the machine.
+	// Whether the machine is held stays as it is.
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/key (the `RotateMachineKey` operationId).
+	RotateMachineKey(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PollMachineWork Ask for work
 	//
@@ -13400,13 +13432,16 @@ func (c *Client) ListMachines(ctx context.Context, params *ListMachinesParams, r
 // RegisterMachineWithBody Register a machine
 //
 // Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+// It takes the role `machine` or an operator.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-func (c *Client) RegisterMachineWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRegisterMachineRequestWithBody(c.Server, contentType, body)
+func (c *Client) RegisterMachineWithBody(ctx context.Context, params *RegisterMachineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterMachineRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13420,13 +13455,16 @@ func (c *Client) RegisterMachineWithBody(ctx context.Context, contentType string
 // RegisterMachine Register a machine
 //
 // Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+// It takes the role `machine` or an operator.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-func (c *Client) RegisterMachine(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRegisterMachineRequest(c.Server, body)
+func (c *Client) RegisterMachine(ctx context.Context, params *RegisterMachineParams, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRegisterMachineRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13474,7 +13512,8 @@ func (c *Client) GetMachine(ctx context.Context, machineID LabMachineID, reqEdit
 // UpdateMachineWithBody Hold or release a machine
 //
 // Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-// machine is held, with that reason.
+// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+// machine is not released before that is said (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -13494,13 +13533,32 @@ func (c *Client) UpdateMachineWithBody(ctx context.Context, machineID LabMachine
 // UpdateMachine Hold or release a machine
 //
 // Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-// machine is held, with that reason.
+// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+// machine is not released before that is said (409).
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
 func (c *Client) UpdateMachine(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateMachineRequest(c.Server, machineID, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateMachineKey Replace a machine's key
+//
+// Slipway: makes a new key for a machine, the only one that opens from now on. The answer shows it, for whoever brings it to the machine.
+// Whether the machine is held stays as it is.
+//
+// Corresponds with POST /v1/machines/{machine_id}/key (the `RotateMachineKey` operationId).
+func (c *Client) RotateMachineKey(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateMachineKeyRequest(c.Server, machineID)
 	if err != nil {
 		return nil, err
 	}
@@ -23015,18 +23073,18 @@ func NewListMachinesRequest(server string, params *ListMachinesParams) (*http.Re
 }
 
 // NewRegisterMachineRequest calls the generic RegisterMachine builder with application/json body
-func NewRegisterMachineRequest(server string, body RegisterMachineJSONRequestBody) (*http.Request, error) {
+func NewRegisterMachineRequest(server string, params *RegisterMachineParams, body RegisterMachineJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRegisterMachineRequestWithBody(server, "application/json", bodyReader)
+	return NewRegisterMachineRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewRegisterMachineRequestWithBody constructs an http.Request for the RegisterMachine method, with any body, and a specified content type
-func NewRegisterMachineRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewRegisterMachineRequestWithBody(server string, params *RegisterMachineParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -23050,6 +23108,21 @@ func NewRegisterMachineRequestWithBody(server string, contentType string, body i
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.XMachineKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Machine-Key", *params.XMachineKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Machine-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -23165,6 +23238,40 @@ func NewUpdateMachineRequestWithBody(server string, machineID LabMachineID, cont
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateMachineKeyRequest constructs an http.Request for the RotateMachineKey method
+func NewRotateMachineKeyRequest(server string, machineID LabMachineID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "machine_id", machineID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/machines/%s/key", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -33474,22 +33581,28 @@ type ClientWithResponsesInterface interface {
 	// RegisterMachineWithBodyWithResponse Register a machine
 	//
 	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+	// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+	// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+	// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+	// It takes the role `machine` or an operator.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-	RegisterMachineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
+	RegisterMachineWithBodyWithResponse(ctx context.Context, params *RegisterMachineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
 
 	// RegisterMachineWithResponse Register a machine
 	//
 	// Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-	// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+	// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+	// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+	// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+	// It takes the role `machine` or an operator.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-	RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
+	RegisterMachineWithResponse(ctx context.Context, params *RegisterMachineParams, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error)
 
 	// DeleteMachineWithResponse Delete a machine
 	//
@@ -33512,7 +33625,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateMachineWithBodyWithResponse Hold or release a machine
 	//
 	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-	// machine is held, with that reason.
+	// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+	// machine is not released before that is said (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -33522,12 +33636,23 @@ type ClientWithResponsesInterface interface {
 	// UpdateMachineWithResponse Hold or release a machine
 	//
 	// Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-	// machine is held, with that reason.
+	// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+	// machine is not released before that is said (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/machines/{machine_id} (the `UpdateMachine` operationId).
 	UpdateMachineWithResponse(ctx context.Context, machineID LabMachineID, body UpdateMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMachineResp, error)
+
+	// RotateMachineKeyWithResponse Replace a machine's key
+	//
+	// Slipway: makes a new key for a machine, the only one that opens from now on. The answer shows it, for whoever brings it to the machine.
+	// Whether the machine is held stays as it is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/machines/{machine_id}/key (the `RotateMachineKey` operationId).
+	RotateMachineKeyWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*RotateMachineKeyResp, error)
 
 	// PollMachineWorkWithResponse Ask for work
 	//
@@ -37600,6 +37725,36 @@ func (r UpdateMachineResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r UpdateMachineResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// RotateMachineKeyResp200Headers the declared response headers of an HTTP 200 response for RotateMachineKey
+type RotateMachineKeyResp200Headers struct {
+	CacheControl *string
+}
+
+type RotateMachineKeyResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LabMachine
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RotateMachineKeyResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateMachineKeyResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateMachineKeyResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -42862,13 +43017,16 @@ func (c *ClientWithResponses) ListMachinesWithResponse(ctx context.Context, para
 // RegisterMachineWithBodyWithResponse Register a machine
 //
 // Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+// It takes the role `machine` or an operator.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
-	rsp, err := c.RegisterMachineWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Context, params *RegisterMachineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
+	rsp, err := c.RegisterMachineWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -42878,13 +43036,16 @@ func (c *ClientWithResponses) RegisterMachineWithBodyWithResponse(ctx context.Co
 // RegisterMachineWithResponse Register a machine
 //
 // Slipway: a booted machine identifies itself and gets the key for its further calls (`X-Machine-Key`). It is the node whose `boot_mac` is
-// one of its MAC addresses. A second registration with the same addresses is the same machine and gets the same key.
+// one of its MAC addresses. A second registration with one of the addresses is the same machine. With its key in `X-Machine-Key`, or by an
+// operator, it changes what is known of the machine and gets the same key. Without, nothing of the machine changes but that it is held, and
+// the answer has a new key, which opens nothing until an operator confirms it (`key_number` in a change of the machine).
+// It takes the role `machine` or an operator.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/machines (the `RegisterMachine` operationId).
-func (c *ClientWithResponses) RegisterMachineWithResponse(ctx context.Context, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
-	rsp, err := c.RegisterMachine(ctx, body, reqEditors...)
+func (c *ClientWithResponses) RegisterMachineWithResponse(ctx context.Context, params *RegisterMachineParams, body RegisterMachineJSONRequestBody, reqEditors ...RequestEditorFn) (*RegisterMachineResp, error) {
+	rsp, err := c.RegisterMachine(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -42924,7 +43085,8 @@ func (c *ClientWithResponses) GetMachineWithResponse(ctx context.Context, machin
 // UpdateMachineWithBodyWithResponse Hold or release a machine
 //
 // Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-// machine is held, with that reason.
+// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+// machine is not released before that is said (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42940,7 +43102,8 @@ func (c *ClientWithResponses) UpdateMachineWithBodyWithResponse(ctx context.Cont
 // UpdateMachineWithResponse Hold or release a machine
 //
 // Slipway: takes a machine out of automatic work, with a reason that others can read, or back into it. Tasks fail for a node whose
-// machine is held, with that reason.
+// machine is held, with that reason. `key_number` says which key counts when the machine registered again without its key; such a
+// machine is not released before that is said (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -42951,6 +43114,22 @@ func (c *ClientWithResponses) UpdateMachineWithResponse(ctx context.Context, mac
 		return nil, err
 	}
 	return ParseUpdateMachineResp(rsp)
+}
+
+// RotateMachineKeyWithResponse Replace a machine's key
+//
+// Slipway: makes a new key for a machine, the only one that opens from now on. The answer shows it, for whoever brings it to the machine.
+// Whether the machine is held stays as it is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/machines/{machine_id}/key (the `RotateMachineKey` operationId).
+func (c *ClientWithResponses) RotateMachineKeyWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*RotateMachineKeyResp, error) {
+	rsp, err := c.RotateMachineKey(ctx, machineID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateMachineKeyResp(rsp)
 }
 
 // PollMachineWorkWithResponse Ask for work
@@ -48946,6 +49125,45 @@ func ParseUpdateMachineResp(rsp *http.Response) (*UpdateMachineResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseRotateMachineKeyResp parses an HTTP response from a RotateMachineKeyWithResponse call
+func ParseRotateMachineKeyResp(rsp *http.Response) (*RotateMachineKeyResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateMachineKeyResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LabMachine
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RotateMachineKeyResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

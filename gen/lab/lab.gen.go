@@ -525,7 +525,7 @@ type LabLink struct {
 
 // LabMachine A registered machine.
 //
-// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
+// Example: {"address":"10.40.8.108","architecture":"x86_64","cpu_count":8,"hold":false,"hold_reason":"","id":"01JD3Z7Q8M4T0K9V6X2C5B1N7A","key_number":1,"last_seen":"2026-11-20T23:46:00Z","macs":["52:54:00:ce:da:08"],"memory":16384,"new_key_number":null,"node":"cedar-n08","registered":"2026-11-20T23:40:00Z","serial":"A1B2C3"}
 type LabMachine struct {
 	// Address The address it booted with.
 	Address string `json:"address"`
@@ -545,8 +545,11 @@ type LabMachine struct {
 	// ID Its id, a ULID.
 	ID string `json:"id"`
 
-	// Key The key for its further calls, in the answer to its registration only.
+	// Key The key for its further calls, in the answers to its registration and to a replacement only.
 	Key *string `json:"key,omitempty"`
+
+	// KeyNumber The number of the key that opens.
+	KeyNumber int64 `json:"key_number"`
 
 	// LastSeen When it last made a call.
 	LastSeen time.Time `json:"last_seen"`
@@ -556,6 +559,9 @@ type LabMachine struct {
 
 	// Memory Its memory in MiB.
 	Memory int64 `json:"memory"`
+
+	// NewKeyNumber The number of the key that waits for an operator, null while there is none.
+	NewKeyNumber nullable.Nullable[int64] `json:"new_key_number"`
 
 	// Node The node that it is; null while none has its MAC address.
 	Node nullable.Nullable[string] `json:"node"`
@@ -573,6 +579,9 @@ type LabMachine struct {
 type LabMachineChange struct {
 	// Hold Whether to keep it out of automatic work.
 	Hold bool `json:"hold"`
+
+	// KeyNumber The number of the key that counts: the machine's `new_key_number` confirms its new key, its `key_number` refuses that one.
+	KeyNumber *int64 `json:"key_number,omitempty"`
 
 	// Reason Why.
 	Reason *string `json:"reason,omitempty"`
@@ -1104,6 +1113,12 @@ type ListMachinesParams struct {
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// RegisterMachineParams defines parameters for RegisterMachine.
+type RegisterMachineParams struct {
+	// XMachineKey The key of the machine, when it has registered before.
+	XMachineKey *string `json:"X-Machine-Key,omitempty"`
+}
+
 // PollMachineWorkParams defines parameters for PollMachineWork.
 type PollMachineWorkParams struct {
 	// Wait How many seconds to wait for work.
@@ -1592,7 +1607,7 @@ type ServerInterface interface {
 	ListMachines(ctx echo.Context, params ListMachinesParams) error
 	// RegisterMachine Register a machine
 	// (POST /v1/machines)
-	RegisterMachine(ctx echo.Context) error
+	RegisterMachine(ctx echo.Context, params RegisterMachineParams) error
 	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
@@ -1602,6 +1617,9 @@ type ServerInterface interface {
 	// UpdateMachine Hold or release a machine
 	// (PATCH /v1/machines/{machine_id})
 	UpdateMachine(ctx echo.Context, machineID LabMachineID) error
+	// RotateMachineKey Replace a machine's key
+	// (POST /v1/machines/{machine_id}/key)
+	RotateMachineKey(ctx echo.Context, machineID LabMachineID) error
 	// PollMachineWork Ask for work
 	// (GET /v1/machines/{machine_id}/work)
 	PollMachineWork(ctx echo.Context, machineID LabMachineID, params PollMachineWorkParams) error
@@ -1878,8 +1896,28 @@ func (w *ServerInterfaceWrapper) ListMachines(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) RegisterMachine(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RegisterMachineParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "X-Machine-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Machine-Key")]; found {
+		var XMachineKey string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for X-Machine-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Machine-Key", valueList[0], &XMachineKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter X-Machine-Key: %s", err))
+		}
+
+		params.XMachineKey = &XMachineKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RegisterMachine(ctx)
+	err = w.Handler.RegisterMachine(ctx, params)
 	return err
 }
 
@@ -1928,6 +1966,22 @@ func (w *ServerInterfaceWrapper) UpdateMachine(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateMachine(ctx, machineID)
+	return err
+}
+
+// RotateMachineKey converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateMachineKey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "machine_id" -------------
+	var machineID LabMachineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "machine_id", ctx.Param("machine_id"), &machineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter machine_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateMachineKey(ctx, machineID)
 	return err
 }
 
@@ -2450,6 +2504,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/v1/machines/:machine_id", wrapper.DeleteMachine, options.OperationMiddlewares["deleteMachine"]...)
 	router.GET(options.BaseURL+"/v1/machines/:machine_id", wrapper.GetMachine, options.OperationMiddlewares["getMachine"]...)
 	router.PATCH(options.BaseURL+"/v1/machines/:machine_id", wrapper.UpdateMachine, options.OperationMiddlewares["updateMachine"]...)
+	router.POST(options.BaseURL+"/v1/machines/:machine_id/key", wrapper.RotateMachineKey, options.OperationMiddlewares["rotateMachineKey"]...)
 	router.GET(options.BaseURL+"/v1/machines/:machine_id/work", wrapper.PollMachineWork, options.OperationMiddlewares["pollMachineWork"]...)
 	router.POST(options.BaseURL+"/v1/machines/:machine_id/work/:task_id", wrapper.ReportMachineWork, options.OperationMiddlewares["reportMachineWork"]...)
 	router.GET(options.BaseURL+"/v1/netboot", wrapper.GetNetboot, options.OperationMiddlewares["getNetboot"]...)
@@ -2539,7 +2594,8 @@ type ListMachinesRequestObject struct {
 
 // RegisterMachineRequestObject is what a request of RegisterMachine says.
 type RegisterMachineRequestObject struct {
-	Body *RegisterMachineJSONRequestBody
+	Params RegisterMachineParams
+	Body   *RegisterMachineJSONRequestBody
 }
 
 // DeleteMachineRequestObject is what a request of DeleteMachine says.
@@ -2556,6 +2612,11 @@ type GetMachineRequestObject struct {
 type UpdateMachineRequestObject struct {
 	MachineID LabMachineID `json:"machine_id"`
 	Body      *UpdateMachineJSONRequestBody
+}
+
+// RotateMachineKeyRequestObject is what a request of RotateMachineKey says.
+type RotateMachineKeyRequestObject struct {
+	MachineID LabMachineID `json:"machine_id"`
 }
 
 // PollMachineWorkRequestObject is what a request of PollMachineWork says.
@@ -2732,6 +2793,9 @@ type StrictServerInterface interface {
 	// UpdateMachine Hold or release a machine
 	// (PATCH /v1/machines/{machine_id})
 	UpdateMachine(ctx context.Context, request UpdateMachineRequestObject) (Response, error)
+	// RotateMachineKey Replace a machine's key
+	// (POST /v1/machines/{machine_id}/key)
+	RotateMachineKey(ctx context.Context, request RotateMachineKeyRequestObject) (Response, error)
 	// PollMachineWork Ask for work
 	// (GET /v1/machines/{machine_id}/work)
 	PollMachineWork(ctx context.Context, request PollMachineWorkRequestObject) (Response, error)
@@ -2906,8 +2970,9 @@ func (sh *strictHandler) ListMachines(ctx echo.Context, params ListMachinesParam
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) RegisterMachine(ctx echo.Context) error {
+func (sh *strictHandler) RegisterMachine(ctx echo.Context, params RegisterMachineParams) error {
 	var request RegisterMachineRequestObject
+	request.Params = params
 
 	var body RegisterMachineJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {
@@ -2944,6 +3009,13 @@ func (sh *strictHandler) UpdateMachine(ctx echo.Context, machineID LabMachineID)
 	request.Body = &body
 
 	response, err := sh.ssi.UpdateMachine(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) RotateMachineKey(ctx echo.Context, machineID LabMachineID) error {
+	var request RotateMachineKeyRequestObject
+	request.MachineID = machineID
+	response, err := sh.ssi.RotateMachineKey(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

@@ -15,12 +15,16 @@ const (
 	Reader   Role = "reader"
 	Runner   Role = "runner"
 	Lab      Role = "lab"
+	Machine  Role = "machine" // registers machines, and does nothing else
 	Operator Role = "operator"
 	Admin    Role = "admin"
 )
 
+// roleSets is how many sets of roles there are.
+const roleSets = 1 << 6
+
 // Roles lists every role there is.
-func Roles() []Role { return []Role{Reader, Runner, Lab, Operator, Admin} }
+func Roles() []Role { return []Role{Reader, Runner, Lab, Machine, Operator, Admin} }
 
 // Identity is who is calling. The zero Identity is nobody.
 type Identity struct {

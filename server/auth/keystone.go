@@ -40,6 +40,7 @@ func DefaultRoleMap() map[string][]Role {
 		"admin":            {Admin},
 		"slipway_operator": {Operator},
 		"slipway_lab":      {Lab},
+		"slipway_machine":  {Machine},
 		"slipway_runner":   {Runner},
 		"reader":           {Reader},
 		"slipway_readonly": {Reader},

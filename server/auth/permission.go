@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/auth/policy"
+	"github.com/slipway-lab/slipway/store"
 )
 
 // Permission is a row of the permission table. The document names the row of
@@ -33,6 +34,7 @@ const (
 	CallAsRunner  Permission = "runner.call"
 	ReadTokens    Permission = "tokens.read"
 	WriteTokens   Permission = "tokens.write"
+	HoldMachines  Permission = "lab.machine"
 	ReadReports   Permission = "reports.read"
 	BatchReports  Permission = "reports.batch"
 	WriteReports  Permission = "reports.write"
@@ -43,29 +45,34 @@ const (
 	WriteFiles    Permission = "files.write"
 	ReadLabs      Permission = "labs.read"
 	WriteLabs     Permission = "labs.write"
+
+	ReadReportTokens  Permission = "reports.tokens.read"
+	WriteReportTokens Permission = "reports.tokens.write"
 )
 
 // KernelCI is the flag of tokens that were made the KernelCI way, by POST /token
 // or with a lab. Their other flags are the rights that kernelci-backend knows
-// (app/models/token.py), and where those say something they alone decide: the
-// token that a lab gets may report and delete, and not read.
-const KernelCI = "kernelci"
+// (app/models/token.py), and they alone decide: the token that a lab gets may
+// report and delete, and not read. Such a token has no right that kernelci-backend
+// does not know, whatever roles it shows: who makes tokens for labs gives nobody a
+// right over machines, designs, runs or other tokens.
+const KernelCI = store.FlagKernelCI
 
-// kernelCI says which flags of such a token give a permission. Of what is not
-// named here its roles decide.
+// kernelCI says which flags of such a token give a permission. What is not named
+// here it may not do.
 var kernelCI = map[Permission][]string{
-	ReadReports:   {"get"},
-	BatchReports:  {"get", "post"},
-	WriteReports:  {"post"},
-	DeleteReports: {"delete"}, // but not with lab
-	WriteBoots:    {"post"},   // and the lab's token
-	DeleteBoots:   {"delete"},
-	WriteTests:    {"test_lab", "superuser"},
-	WriteFiles:    {"upload"},
-	ReadLabs:      {"superuser"},
-	WriteLabs:     {"admin"},
-	ReadTokens:    {"superuser"},
-	WriteTokens:   {"admin"},
+	ReadReports:       {"get"},
+	BatchReports:      {"get", "post"},
+	WriteReports:      {"post"},
+	DeleteReports:     {"delete"}, // but not with lab
+	WriteBoots:        {"post"},   // and the lab's token
+	DeleteBoots:       {"delete"},
+	WriteTests:        {"test_lab", "superuser"},
+	WriteFiles:        {"upload"},
+	ReadLabs:          {"superuser"},
+	WriteLabs:         {"admin"},
+	ReadReportTokens:  {"superuser"},
+	WriteReportTokens: {"admin"},
 }
 
 // extra are permissions that a flag gives to runners and labs.
@@ -81,8 +88,7 @@ func (i Identity) May(p Permission) bool {
 		return !i.Anonymous()
 	}
 	flags, byFlags := kernelCI[p]
-	byFlags = byFlags && i.has(KernelCI)
-	if byFlags && !i.flagsAllow(p, flags) {
+	if i.has(KernelCI) && !(byFlags && i.flagsAllow(p, flags)) {
 		return false
 	}
 	if allowed, ok := i.policy[p]; ok {
@@ -91,7 +97,7 @@ func (i Identity) May(p Permission) bool {
 	if flag := extra[p]; flag != "" && i.has(flag) && (i.Is(Runner) || i.Is(Lab)) {
 		return true
 	}
-	return byFlags || slices.ContainsFunc(rows()[p].Roles, i.Is)
+	return i.has(KernelCI) || slices.ContainsFunc(rows()[p].Roles, i.Is)
 }
 
 func (i Identity) flagsAllow(p Permission, flags []string) bool {
@@ -103,7 +109,7 @@ func (i Identity) flagsAllow(p Permission, flags []string) bool {
 
 // Policy is what a policy file says of the rows of the permission table: for
 // each set of roles, whether it has the permission.
-type Policy map[Permission][1 << 5]bool
+type Policy map[Permission][roleSets]bool
 
 // roleSet numbers a set of roles.
 func roleSet(roles []Role) int {
@@ -133,7 +139,7 @@ func ReadPolicy(file []byte) (Policy, error) {
 		if !Permission(name).Known() {
 			continue // named by others
 		}
-		var allowed [1 << 5]bool
+		var allowed [roleSets]bool
 		for set := range allowed {
 			allowed[set] = rules.Allows(name, rolesOf(set))
 		}
@@ -178,7 +184,7 @@ func (p Policy) WithOperators(rows ...Permission) Policy {
 		if _, set := out[row]; set {
 			continue
 		}
-		var allowed [1 << 5]bool
+		var allowed [roleSets]bool
 		for i := range allowed {
 			allowed[i] = slices.Contains(rolesOf(i), string(Admin)) || slices.Contains(rolesOf(i), string(Operator))
 		}

@@ -19,9 +19,9 @@ type machine struct {
 	Node    *string
 }
 
-func register(t *testing.T, s *servertest.Server, body string, want int) machine {
+func register(t *testing.T, s *servertest.Server, body string, want int, as ...servertest.Option) machine {
 	t.Helper()
-	a := s.Do("POST", "/v1/machines", body, servertest.As(s.Token(auth.Lab)), servertest.JSON())
+	a := s.Do("POST", "/v1/machines", body, append([]servertest.Option{servertest.As(s.Token(auth.Machine)), servertest.JSON()}, as...)...)
 	if a.Status != want {
 		t.Fatalf("register %s: %d, want %d\n%s", body, a.Status, want, a.Body)
 	}
@@ -75,7 +75,7 @@ func TestAgent_walk(t *testing.T) {
 			t.Errorf("before any task the machine is node %s", *m.Node)
 		}
 		prepare := createTask(t, s, "prepare_nodes", ref, "cedar-n08").TaskID
-		if again := register(t, s, n08, 200); again.ID != m.ID || again.Key != m.Key || again.Node == nil || *again.Node != "cedar-n08" {
+		if again := register(t, s, n08, 200, m.key()); again.ID != m.ID || again.Key != m.Key || again.Node == nil || *again.Node != "cedar-n08" {
 			t.Errorf("registered again as %+v", again)
 		}
 

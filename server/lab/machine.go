@@ -8,13 +8,14 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	labapi "github.com/slipway-lab/slipway/gen/lab"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/engine"
 	"github.com/slipway-lab/slipway/server/lab/engine/taskplan"
@@ -24,11 +25,33 @@ import (
 
 const machineKeyHeader = "X-Machine-Key"
 
-// machineKey derives the key of a machine from its id.
-func (h *Handler) machineKey(id string) string {
+// machineKey derives a key of a machine from its id and the number of the key,
+// which all but the first show.
+func (h *Handler) machineKey(id string, number int64) string {
+	text, shown := "slipway machine\x00"+id, ""
+	if number != 1 {
+		shown = strconv.FormatInt(number, 10) + "."
+		text += "\x00" + shown
+	}
 	mac := hmac.New(sha256.New, h.config.Secret)
-	_, _ = mac.Write([]byte("slipway machine\x00" + id)) // a hash never fails
-	return hex.EncodeToString(mac.Sum(nil))
+	_, _ = mac.Write([]byte(text)) // a hash never fails
+	return shown + hex.EncodeToString(mac.Sum(nil))
+}
+
+// keyNumber returns the number of a key that was made for the machine of that id,
+// and 0 for any other text. Whether the number still counts only the store knows.
+func (h *Handler) keyNumber(id, key string) int64 {
+	number := int64(1)
+	if shown, _, numbered := strings.Cut(key, "."); numbered {
+		var err error
+		if number, err = strconv.ParseInt(shown, 10, 64); err != nil {
+			return 0
+		}
+	}
+	if !hmac.Equal([]byte(h.machineKey(id, number)), []byte(key)) {
+		return 0
+	}
+	return number
 }
 
 // machine returns the machine of that id, whose key the caller must have sent.
@@ -38,11 +61,23 @@ func (h *Handler) machine(ctx context.Context, id string) (*labstore.Machine, er
 	if sent == "" {
 		return nil, fault.Unauthorized("the key of the machine is required in %s", machineKeyHeader).With("WWW-Authenticate", "Machine-Key")
 	}
-	if !bootfiles.SameKey(h.machineKey(id), sent) {
-		return nil, fault.Forbidden("%s is not the key of this machine", machineKeyHeader)
+	number := h.keyNumber(id, sent)
+	if number == 0 {
+		return nil, notTheKey()
 	}
-	return h.storedMachine(ctx, id)
+	m, err := h.storedMachine(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case number == m.NewKey:
+		return nil, fault.Forbidden("this key of the machine counts when an operator has confirmed it: the machine was known, and registered without its key")
+	case number != m.KeyNumber:
+		return nil, notTheKey()
+	}
+	return m, nil
 }
+
+func notTheKey() error { return fault.Forbidden("%s is not the key of this machine", machineKeyHeader) }
 
 func (h *Handler) storedMachine(ctx context.Context, id string) (*labstore.Machine, error) {
 	m, err := h.store.Machine(ctx, strings.ToUpper(id))
@@ -76,10 +111,42 @@ func shared(mac string) bool {
 	return err != nil || parsed[0]&1 != 0 || !slices.ContainsFunc(parsed, func(b byte) bool { return b != 0 })
 }
 
-// RegisterMachine takes a machine in.
+// RegisterMachine takes a machine in. Whoever knows a MAC address could say to be
+// a machine that is known, so only operators and who has the machine's key get
+// that key; anybody else gets another one, which opens nothing until an operator
+// confirms it, and the machine is held.
 func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachineRequestObject) (labapi.Response, error) {
+	m, err := h.machineFromAPI(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	who, sent, trusted := auth.From(ctx), textOf(req.Params.XMachineKey), true
+	itself := func(old *labstore.Machine) bool {
+		trusted = who.May(auth.HoldMachines) || h.keyNumber(old.ID, sent) == old.KeyNumber
+		return trusted
+	}
+	reason := "registered again without its key, by " + who.Label() + "; confirm one of its keys"
+	known, err := h.store.RegisterMachine(ctx, m, itself, reason)
+	if errors.Is(err, store.ErrConflict) {
+		return nil, fault.Conflict("the MAC addresses belong to several machines; delete those that no longer exist")
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc := machineDocument(m)
+	doc["key"] = h.machineKey(m.ID, m.KeyNumber)
+	if !trusted {
+		doc["key"] = h.machineKey(m.ID, m.NewKey)
+	}
+	if known {
+		return call.OK(doc).Secret(), nil
+	}
+	return call.Created(location(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
+}
+
+func (h *Handler) machineFromAPI(in *labapi.LabNewMachine) (*labstore.Machine, error) {
 	m := &labstore.Machine{ID: labstore.NewULID(h.store.Now())}
-	for _, text := range req.Body.Macs {
+	for _, text := range in.Macs {
 		mac, good := design.CleanMAC(text)
 		if !good {
 			return nil, fault.InvalidBody("/macs", "must be MAC addresses such as 52:54:00:ce:da:08")
@@ -91,29 +158,17 @@ func (h *Handler) RegisterMachine(ctx context.Context, req labapi.RegisterMachin
 			m.MACs = append(m.MACs, mac)
 		}
 	}
-	m.Serial, m.Architecture, m.Address = textOf(req.Body.Serial), textOf(req.Body.Architecture), textOf(req.Body.Address)
+	m.Serial, m.Architecture, m.Address = textOf(in.Serial), textOf(in.Architecture), textOf(in.Address)
 	if strings.ContainsRune(m.Serial+m.Architecture+m.Address, 0) {
 		return nil, fault.InvalidBody("", "must not hold U+0000")
 	}
-	if req.Body.Memory != nil {
-		m.Memory = *req.Body.Memory
+	if in.Memory != nil {
+		m.Memory = *in.Memory
 	}
-	if req.Body.CPUCount != nil {
-		m.CPUCount = int64(*req.Body.CPUCount)
+	if in.CPUCount != nil {
+		m.CPUCount = int64(*in.CPUCount)
 	}
-	known, err := h.store.RegisterMachine(ctx, m)
-	if errors.Is(err, store.ErrConflict) {
-		return nil, fault.Conflict("the MAC addresses belong to several machines; delete those that no longer exist")
-	}
-	if err != nil {
-		return nil, err
-	}
-	doc := machineDocument(m)
-	doc["key"] = h.machineKey(m.ID)
-	if known {
-		return call.OK(doc).Secret(), nil
-	}
-	return call.Created(location(ctx, "/v1/machines/"+m.ID), doc).Secret(), nil
+	return m, nil
 }
 
 func textOf(s *string) string {
@@ -127,6 +182,7 @@ func machineDocument(m *labstore.Machine) map[string]any {
 	return map[string]any{
 		"id": m.ID, "macs": orEmpty(m.MACs), "serial": m.Serial, "architecture": m.Architecture, "memory": m.Memory,
 		"cpu_count": m.CPUCount, "address": m.Address, "node": orNull(m.Node), "hold": m.Hold, "hold_reason": m.HoldReason,
+		"key_number": m.KeyNumber, "new_key_number": numberOrNull(m.NewKey),
 		"registered": wireTime(m.RegisteredAt), "last_seen": wireTime(m.SeenAt),
 	}
 }
@@ -153,23 +209,47 @@ func (h *Handler) GetMachine(ctx context.Context, req labapi.GetMachineRequestOb
 	return call.OK(machineDocument(m)), nil
 }
 
-// UpdateMachine takes a machine out of automatic work, or back into it.
+// UpdateMachine takes a machine out of automatic work, or back into it, and says
+// which of its keys counts.
 func (h *Handler) UpdateMachine(ctx context.Context, req labapi.UpdateMachineRequestObject) (labapi.Response, error) {
 	m, err := h.storedMachine(ctx, req.MachineID)
 	if err != nil {
 		return nil, err
 	}
-	m.Hold, m.HoldReason = req.Body.Hold, textOf(req.Body.Reason)
-	if strings.ContainsRune(m.HoldReason, 0) {
+	reason, key := textOf(req.Body.Reason), int64(0)
+	if strings.ContainsRune(reason, 0) {
 		return nil, fault.InvalidBody("/reason", "must not hold U+0000")
 	}
-	if !m.Hold {
-		m.HoldReason = ""
+	if !req.Body.Hold {
+		reason = ""
 	}
-	if err := h.store.HoldMachine(ctx, m.ID, m.Hold, m.HoldReason); err != nil {
+	if req.Body.KeyNumber != nil {
+		key = *req.Body.KeyNumber
+	}
+	m, err = h.store.HoldMachine(ctx, m.ID, req.Body.Hold, reason, key)
+	switch {
+	case errors.Is(err, labstore.ErrKeyWaits):
+		return nil, fault.Conflict("the machine registered again without its key; say in key_number which key counts: its new_key_number confirms the new one, its key_number keeps the old one")
+	case errors.Is(err, labstore.ErrKeyNumber):
+		return nil, fault.Conflict("key_number is neither the number of the machine's key nor that of its new one; read the machine again")
+	case err != nil:
 		return nil, err
 	}
 	return call.OK(machineDocument(m)), nil
+}
+
+// RotateMachineKey makes a new key for a machine, whose others then open nothing.
+func (h *Handler) RotateMachineKey(ctx context.Context, req labapi.RotateMachineKeyRequestObject) (labapi.Response, error) {
+	m, err := h.storedMachine(ctx, req.MachineID)
+	if err != nil {
+		return nil, err
+	}
+	if m, err = h.store.RotateMachineKey(ctx, m.ID); err != nil {
+		return nil, err
+	}
+	doc := machineDocument(m)
+	doc["key"] = h.machineKey(m.ID, m.KeyNumber)
+	return call.OK(doc).Secret(), nil
 }
 
 // DeleteMachine forgets a machine.

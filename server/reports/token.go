@@ -38,8 +38,8 @@ func flagsOf(p document.Properties) store.Strings {
 	return flags
 }
 
-// rolesOf gives a token of KernelCI's the roles that come nearest, for what the
-// other systems offer.
+// rolesOf gives a token of KernelCI's the roles that come nearest, for people to
+// read and for the rules of tenants. What it may do its flags say.
 func rolesOf(p document.Properties) store.Strings {
 	switch {
 	case p.Has(document.Admin):
@@ -144,8 +144,14 @@ func isRevoked(t *store.Token) bool {
 }
 
 // sees reports whether the caller may know of a token: of those of the own tenant,
-// as at /v1/access-tokens.
-func sees(who auth.Identity, t *store.Token) bool { return t.Tenant == who.Tenant || who.SeesAll() }
+// as at /v1/access-tokens. Who comes with a token that was made here knows of no
+// token that was made elsewhere.
+func sees(who auth.Identity, t *store.Token) bool {
+	if slices.Contains(who.Flags, auth.KernelCI) && !slices.Contains(t.Flags, auth.KernelCI) {
+		return false
+	}
+	return t.Tenant == who.Tenant || who.SeesAll()
+}
 
 // allTokens reads every token that is not gone and that the caller may know of,
 // oldest first. They are few.
@@ -162,8 +168,8 @@ func allTokens(ctx context.Context, s *reportstore.Store) ([]*store.Token, error
 			return nil, err
 		}
 		for i := range list.Items {
-			if !isRevoked(&list.Items[i]) {
-				all = append(all, &list.Items[i])
+			if t := &list.Items[i]; !isRevoked(t) && sees(who, t) {
+				all = append(all, t)
 			}
 		}
 		if list.Next == "" {

@@ -25,6 +25,13 @@ type Machine struct {
 	RegisteredAt time.Time `gorm:"serializer:micros;type:bigint"`
 	SeenAt       time.Time `gorm:"serializer:micros;type:bigint"`
 
+	// Keys have numbers, none of which is used twice. KeyNumber is that of the
+	// key that opens; NewKey that of one which somebody got who could not show
+	// it, and which opens nothing until an operator confirms it; 0: there is none.
+	KeyNumber int64
+	NewKey    int64
+	KeysMade  int64
+
 	Node string `gorm:"-"` // the node that boots from one of its addresses; filled in on reading
 }
 
@@ -35,9 +42,11 @@ type MachineMAC struct {
 }
 
 // RegisterMachine adds the machine, or brings the one with one of its MAC
-// addresses up to date; known tells which. m becomes what is stored then.
-// ErrConflict: the addresses belong to several machines.
-func (s *Store) RegisterMachine(ctx context.Context, m *Machine) (known bool, err error) {
+// addresses up to date; known tells which. m becomes what is stored then. A known
+// machine is only changed when itself says that the caller is that machine or may
+// speak for it; else it is held for the reason and gets a NewKey, and what is
+// stored of it stays. ErrConflict: the addresses belong to several machines.
+func (s *Store) RegisterMachine(ctx context.Context, m *Machine, itself func(*Machine) bool, reason string) (known bool, err error) {
 	asked := *m
 	err = s.InTx(ctx, func(tx *Store) error {
 		*m, known = asked, false
@@ -52,13 +61,18 @@ func (s *Store) RegisterMachine(ctx context.Context, m *Machine) (known bool, er
 			return store.ErrConflict
 		}
 		m.RegisteredAt, m.SeenAt = tx.Now(), tx.Now()
+		m.KeyNumber, m.KeysMade = 1, 1
 		if len(ids) == 1 {
 			var old Machine
 			if err := tx.db.Tx.Take(&old, "id = ?", ids[0]).Error; err != nil {
 				return err
 			}
 			known = true
+			if !itself(&old) {
+				return tx.offerKey(ctx, m, old, reason)
+			}
 			m.ID, m.RegisteredAt, m.Hold, m.HoldReason = old.ID, old.RegisteredAt, old.Hold, old.HoldReason
+			m.KeyNumber, m.NewKey, m.KeysMade = old.KeyNumber, old.NewKey, old.KeysMade
 			if err := tx.db.Tx.Delete(&MachineMAC{}, "machine = ?", m.ID).Error; err != nil {
 				return err
 			}
@@ -83,6 +97,21 @@ func (s *Store) RegisterMachine(ctx context.Context, m *Machine) (known bool, er
 		return false, fmt.Errorf("register machine: %w", store.Translate(err))
 	}
 	return known, nil
+}
+
+// offerKey makes a key for somebody who says to be a machine and cannot show it,
+// and holds the machine. m becomes what is stored then.
+func (s *Store) offerKey(ctx context.Context, m *Machine, old Machine, reason string) error {
+	*m = old
+	m.KeysMade++
+	m.NewKey = m.KeysMade
+	if !m.Hold || m.HoldReason == "" {
+		m.Hold, m.HoldReason = true, reason
+	}
+	if err := s.db.Tx.Save(m).Error; err != nil {
+		return err
+	}
+	return s.whoseMachines(ctx, []*Machine{m})
 }
 
 // whoseMachines fills in the nodes.
@@ -195,9 +224,61 @@ func (s *Store) ListMachines(ctx context.Context, node string, p store.Page) (st
 	return list, nil
 }
 
-// HoldMachine takes a machine out of automatic work, or back into it.
-func (s *Store) HoldMachine(ctx context.Context, id string, hold bool, reason string) error {
-	return s.updateMachine(ctx, id, map[string]any{"hold": hold, "hold_reason": reason})
+// ErrKeyNumber says that a machine has no key of a number, or no longer.
+var ErrKeyNumber = errors.New("no key of this number")
+
+// ErrKeyWaits says that a machine cannot be released before somebody has said
+// which of its two keys counts.
+var ErrKeyWaits = errors.New("a new key waits to be confirmed or refused")
+
+// HoldMachine takes a machine out of automatic work, or back into it, and returns
+// it. key is the number of the key that counts from now on, 0 when nothing is
+// said about keys. ErrNotFound: there is no such machine. ErrKeyNumber: no such
+// key. ErrKeyWaits: it has a new key.
+func (s *Store) HoldMachine(ctx context.Context, id string, hold bool, reason string, key int64) (*Machine, error) {
+	return s.changeMachine(ctx, id, func(m *Machine) error {
+		switch {
+		case key == 0 && !hold && m.NewKey != 0:
+			return ErrKeyWaits
+		case key != 0 && key != m.KeyNumber && key != m.NewKey:
+			return ErrKeyNumber
+		case key != 0:
+			m.KeyNumber, m.NewKey = key, 0
+		}
+		m.Hold, m.HoldReason = hold, reason
+		return nil
+	})
+}
+
+// RotateMachineKey makes a key, the only one that opens from now on. ErrNotFound:
+// there is no such machine.
+func (s *Store) RotateMachineKey(ctx context.Context, id string) (*Machine, error) {
+	return s.changeMachine(ctx, id, func(m *Machine) error {
+		m.KeysMade++
+		m.KeyNumber, m.NewKey = m.KeysMade, 0
+		return nil
+	})
+}
+
+func (s *Store) changeMachine(ctx context.Context, id string, change func(*Machine) error) (*Machine, error) {
+	var m *Machine
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if err := tx.Lock(ctx, "lab machines"); err != nil {
+			return err
+		}
+		if m, err = tx.Machine(ctx, id); err != nil {
+			return err
+		}
+		if err := change(m); err != nil {
+			return err
+		}
+		columns := []string{"hold", "hold_reason", "key_number", "new_key", "keys_made"}
+		return tx.db.Tx.Model(&Machine{}).Where("id = ?", id).Select(columns).Updates(m).Error
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change machine: %w", store.Translate(err))
+	}
+	return m, nil
 }
 
 // SeeMachine notes that a machine was heard of.

@@ -316,7 +316,7 @@ func TestLabMachine(t *testing.T) {
 			woken(wake)
 		}
 		m := &labstore.Machine{ID: "M1", MACs: store.Strings{"52:54:00:00:00:01", "52:54:00:00:00:02"}}
-		if known, err := s.RegisterMachine(ctx, m); err != nil || known || m.Node != "n1" {
+		if known, err := s.RegisterMachine(ctx, m, nil, ""); err != nil || known || m.Node != "n1" {
 			t.Fatalf("RegisterMachine: %v, %v, %+v", known, err, m)
 		}
 		if !woken(wake) {
@@ -331,7 +331,7 @@ func TestLabMachine(t *testing.T) {
 			t.Errorf("an unknown address: %v", err)
 		}
 		again := &labstore.Machine{ID: "M2", MACs: store.Strings{"52:54:00:00:00:02"}}
-		if known, err := s.RegisterMachine(ctx, again); err != nil || !known || again.ID != "M1" {
+		if known, err := s.RegisterMachine(ctx, again, func(*labstore.Machine) bool { return true }, ""); err != nil || !known || again.ID != "M1" {
 			t.Errorf("registered again: %v, %v, %+v", known, err, again)
 		}
 		w := &labstore.Work{Task: "T", Node: "n1", Action: "deploy_node", Status: "running", Deadline: s.Now().Add(time.Hour)}

@@ -19,7 +19,7 @@ type Config struct {
 	CAFile                      string            `name:"cafile" type:"path" placeholder:"FILE" help:"File of certificate authorities for Keystone's certificate. Default: the system's."`
 	Timeout                     time.Duration     `default:"10s" min:"10ms" help:"How long one question to Keystone may take, of which 3s to connect."`
 	Ratelimit                   float64           `default:"50" min:"0" help:"Limit of questions to Keystone per second; 0: no limit."`
-	RoleMap                     map[string]string `placeholder:"ROLE=OURS" help:"Slipway's roles for each Keystone role, several joined by a plus sign. Default: admin=admin;slipway_operator=operator;slipway_lab=lab;slipway_runner=runner;reader=reader;slipway_readonly=reader."`
+	RoleMap                     map[string]string `placeholder:"ROLE=OURS" help:"Slipway's roles for each Keystone role, several joined by a plus sign. Default: admin=admin;slipway_operator=operator;slipway_lab=lab;slipway_machine=machine;slipway_runner=runner;reader=reader;slipway_readonly=reader."`
 
 	// Now is replaced by tests; nil is time.Now.
 	Now func() time.Time `kong:"-"`

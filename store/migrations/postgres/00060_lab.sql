@@ -129,7 +129,10 @@ CREATE TABLE lab_machines (
     hold          boolean NOT NULL,
     hold_reason   text COLLATE "C" NOT NULL,
     registered_at bigint  NOT NULL,
-    seen_at       bigint  NOT NULL
+    seen_at       bigint  NOT NULL,
+    key_number    bigint  NOT NULL,
+    new_key       bigint  NOT NULL,
+    keys_made     bigint  NOT NULL
 );
 
 CREATE TABLE lab_machine_macs (

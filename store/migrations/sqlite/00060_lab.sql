@@ -129,7 +129,10 @@ CREATE TABLE lab_machines (
     hold          INTEGER NOT NULL,
     hold_reason   TEXT    NOT NULL,
     registered_at INTEGER  NOT NULL,
-    seen_at       INTEGER  NOT NULL
+    seen_at       INTEGER  NOT NULL,
+    key_number    INTEGER  NOT NULL,
+    new_key       INTEGER  NOT NULL,
+    keys_made     INTEGER  NOT NULL
 ) STRICT;
 
 CREATE TABLE lab_machine_macs (
