@@ -43,15 +43,16 @@ type Store interface {
 
 // Authenticator turns credentials into identities. It is safe for concurrent use.
 type Authenticator struct {
-	store    Store
-	peppers  []pepper
-	now      func() time.Time
-	admin    [sha256.Size]byte // of the configured admin token
-	hasAdm   bool
-	open     bool
-	keystone Keystone
-	roles    map[string][]Role
-	policy   Policy
+	store      Store
+	peppers    []pepper
+	now        func() time.Time
+	admin      [sha256.Size]byte // of the configured admin token
+	hasAdm     bool
+	open       bool
+	keystone   Keystone
+	roles      map[string][]Role
+	policy     Policy
+	labTenants []string
 
 	defaultRoles bool // roles is DefaultRoleMap
 	touches      sync.WaitGroup
@@ -66,16 +67,17 @@ type Authenticator struct {
 // New returns an Authenticator.
 func New(c Config) *Authenticator {
 	a := &Authenticator{
-		store:    c.Store,
-		peppers:  []pepper{newPepper(c.Pepper)},
-		now:      c.Now,
-		admin:    sha256.Sum256([]byte(c.AdminToken)),
-		hasAdm:   c.AdminToken != "",
-		open:     c.Mode == ModeNone,
-		keystone: c.Keystone,
-		roles:    c.RoleMap,
-		policy:   c.Policy,
-		cache:    map[[sha256.Size]byte]cached{},
+		store:      c.Store,
+		peppers:    []pepper{newPepper(c.Pepper)},
+		now:        c.Now,
+		admin:      sha256.Sum256([]byte(c.AdminToken)),
+		hasAdm:     c.AdminToken != "",
+		open:       c.Mode == ModeNone,
+		keystone:   c.Keystone,
+		roles:      c.RoleMap,
+		policy:     c.Policy,
+		labTenants: c.LabTenants,
+		cache:      map[[sha256.Size]byte]cached{},
 	}
 	for _, old := range c.OldPeppers {
 		a.peppers = append(a.peppers, newPepper(old))
@@ -148,7 +150,7 @@ type Attempt struct {
 // for the log), or what went wrong with the store.
 func (a *Authenticator) Identify(ctx context.Context, try Attempt) (Identity, error) {
 	who, err := a.who(ctx, try)
-	who.policy = a.policy
+	who.policy, who.labTenants = a.policy, a.labTenants
 	return who, err
 }
 

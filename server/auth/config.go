@@ -14,6 +14,8 @@ type Config struct {
 	PolicyFile       string `name:"auth-policy-file" type:"path" placeholder:"FILE" help:"Rules in the style of Drydock's policy.yaml that replace rows of the permission table."`
 	OperatorDestroys bool   `name:"auth-operator-destroys" help:"Let operators destroy nodes and delete tasks; otherwise only administrators may."`
 
+	LabTenants []string `name:"lab-tenants" placeholder:"TENANT" help:"Tenants (of a Keystone: ids of projects) whose tokens have their roles' rights over nodes, tasks, designs, machines and network boot, too. Default: none, only tokens of no tenant have."`
+
 	Store  Store  `kong:"-"`
 	Pepper []byte `kong:"-"` // the secret under which tokens are hashed
 	// OldPeppers are secrets of earlier times. A token that is found under one

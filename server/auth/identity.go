@@ -41,6 +41,8 @@ type Identity struct {
 	Labs    []string
 	Flags   []string // what a token may do beside its roles, such as upload
 
+	labTenants []string // the tenants that may use the lab
+
 	policy Policy // what a policy file says instead of the table
 }
 

@@ -82,8 +82,21 @@ var extra = map[Permission]string{WriteFiles: "upload"}
 // that has a rule for it, else by the table. What the flags of one of KernelCI's
 // tokens do not allow, no policy file does. An identity without any role may do
 // nothing but read the version document, as a Keystone token without a mapped
-// role is somebody, but nobody with rights.
-func (i Identity) May(p Permission) bool {
+// role is somebody, but nobody with rights. The lab is for tenants that may use
+// it: see OutsideLab.
+func (i Identity) May(p Permission) bool { return i.allowed(p) && !i.outside(p) }
+
+// OutsideLab reports whether the identity would have the permission if its tenant
+// might use the lab. Nodes, tasks, designs, machines and network boot have no
+// tenants, so they are for tokens of no tenant and for tenants that a setting names.
+func (i Identity) OutsideLab(p Permission) bool { return i.allowed(p) && i.outside(p) }
+
+func (i Identity) outside(p Permission) bool {
+	ofLab := strings.HasPrefix(string(p), "physical_provisioner:") || strings.HasPrefix(string(p), "lab.")
+	return ofLab && i.Tenant != "" && !slices.Contains(i.labTenants, i.Tenant)
+}
+
+func (i Identity) allowed(p Permission) bool {
 	if p == ReadVersion || p == ReadDocument {
 		return !i.Anonymous()
 	}

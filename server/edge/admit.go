@@ -162,6 +162,12 @@ func (s *Stack) who(ctx context.Context, op *operation) (auth.Identity, error) {
 	switch {
 	case err != nil:
 		return auth.Identity{}, s.refused(ctx, op, err)
+	case who.OutsideLab(op.permission):
+		f := fault.New(http.StatusForbidden, "tenant-not-in-lab", "the lab is for tokens of no tenant and of the tenants in --lab-tenants, and the tenant %q is none of them", who.Tenant)
+		if st := stateOf(ctx); st != nil {
+			st.refused = errors.New(f.Detail)
+		}
+		return auth.Identity{}, f
 	case !who.May(op.permission):
 		if st := stateOf(ctx); st != nil {
 			st.refused = fmt.Errorf("roles %v lack %s", who.Roles, op.permission)

@@ -158,7 +158,7 @@ func (h *Handler) GetDesignDocuments(ctx context.Context, req labapi.GetDesignDo
 }
 
 // withoutCredentials writes the documents again: with stars for every member
-// called credential and for passwords inside addresses, and without comments,
+// called credential, for the bodies of boot actions' assets and for passwords inside addresses, and without comments,
 // where old credentials like to stay.
 func withoutCredentials(text []byte) ([]byte, error) {
 	var out bytes.Buffer
@@ -191,11 +191,35 @@ func hideCredentials(n *yaml.Node) {
 		n.Value = addressPassword.ReplaceAllString(n.Value, "${1}"+stars+"@")
 	}
 	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 1 && targetOf(n.Content[i-1]).Value == "assets" {
+			for _, asset := range targetOf(c).Content {
+				hideBody(targetOf(asset))
+			}
+		}
 		if n.Kind == yaml.MappingNode && i%2 == 1 && strings.EqualFold(targetOf(n.Content[i-1]).Value, "credential") {
 			*targetOf(c) = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: stars, Anchor: targetOf(c).Anchor}
 			continue
 		}
 		hideCredentials(c)
+	}
+}
+
+// hideBody puts stars in the place of what an asset of a boot action holds: its
+// data, which may come by a merge.
+func hideBody(asset *yaml.Node) {
+	for i := 1; asset.Kind == yaml.MappingNode && i < len(asset.Content); i += 2 {
+		value := targetOf(asset.Content[i])
+		switch targetOf(asset.Content[i-1]).Value {
+		case "data":
+			*value = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: stars, Anchor: value.Anchor}
+		case "<<":
+			hideBody(value)
+			for _, merged := range value.Content {
+				if value.Kind == yaml.SequenceNode {
+					hideBody(targetOf(merged))
+				}
+			}
+		}
 	}
 }
 
