@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
@@ -13,9 +12,7 @@ import (
 func TestLabTenants(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t, func(c *server.Config) {
-		c.Auth = servertest.Auth(auth.Config{Store: c.Store, Now: c.Store.Now, LabTenants: []string{"metal"}})
-	})
+	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) { c.LabTenants = []string{"metal"} }))
 	m := register(t, s, n08, 201)
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/v1/nodes", ""},

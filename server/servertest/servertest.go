@@ -151,13 +151,6 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }
 
-// Auth is the Authenticator that a server has when none is given, with further
-// settings.
-func Auth(c auth.Config) *auth.Authenticator {
-	c.Pepper, c.AdminToken = pepper, AdminToken
-	return auth.New(c)
-}
-
 // defaults are the settings that a server starts with when nobody says anything.
 func defaults() server.Config {
 	var c server.Config
