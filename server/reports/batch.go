@@ -114,7 +114,7 @@ func (e *batchEntry) permission() auth.Permission {
 	case "lab":
 		return auth.ReadLabs
 	case "token":
-		return auth.ReadTokens
+		return auth.ReadReportTokens
 	}
 	return auth.ReadReports
 }
