@@ -1,0 +1,5 @@
+//go:build !race
+
+package bootfiles
+
+const allocationFactor = 1
