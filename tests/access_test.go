@@ -358,6 +358,7 @@ func TestServiceToken(t *testing.T) {
 
 	end := time.Now().Add(time.Hour)
 	s := servertest.New(t, servertest.WithAuth(func(c *auth.Config) {
+		c.LabTenants = []string{"p"} // the project of the service
 		c.Keystone = fakeKeystone{
 			"reader":     {UserID: "u", ProjectID: "p", Roles: []string{"reader"}, ExpiresAt: end},
 			"shipyard":   {UserID: "s", UserName: "shipyard", ProjectID: "p", Roles: []string{"service", "admin"}, ExpiresAt: end},
