@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/slipway-lab/slipway/store"
 )
 
 // Role is what somebody is to the server. The permission table says what each
@@ -77,6 +79,9 @@ func (i Identity) Tenants() []string {
 	}
 	return []string{"", i.Tenant}
 }
+
+// Scope says whose rows the caller sees and changes.
+func (i Identity) Scope() store.Scope { return store.Scope{Tenant: i.Tenant, All: i.SeesAll()} }
 
 // Same reports whether two identities are the same caller with the same rights, in
 // whatever order these are listed.
