@@ -1,6 +1,10 @@
 package subunit
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
 
 // entry is a record that is still being built.
 type entry struct {
@@ -106,7 +110,7 @@ func (b *builder) attach(e *entry, name, mime []byte, offset int64) (*Attachment
 		e.Attachments = append(e.Attachments, Attachment{})
 	}
 	a := &e.Attachments[n]
-	*a = Attachment{Name: b.names.text(name), MIME: b.mime(mime), Spans: a.Spans}
+	*a = Attachment{Name: b.names.Text(name), MIME: b.mime(mime), Spans: a.Spans}
 	switch {
 	case e.byName != nil:
 		e.byName[a.Name] = n
@@ -130,7 +134,7 @@ func (b *builder) mime(raw []byte) string {
 		return known
 	}
 	text := headerText(string(raw))
-	if len(raw) <= internLength && len(b.mimes) < internEntries {
+	if len(raw) <= report.InternLength && len(b.mimes) < report.InternEntries {
 		b.mimes[string(raw)] = text
 	}
 	return text

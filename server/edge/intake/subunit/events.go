@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
 // eventTable turns v2 events into records. Its state is the records that are
@@ -143,10 +145,10 @@ func (t *eventTable) setTags(e *entry, ev *event, offset int64) error {
 		if was {
 			t.damagef(offset, KindContent, "a tag longer than %d bytes is cut", t.lim.IDBytes)
 		}
-		if len(tag) > internLength {
+		if len(tag) > report.InternLength {
 			long += len(short)
 		}
-		e.Tags = append(e.Tags, t.names.text(short))
+		e.Tags = append(e.Tags, t.names.Text(short))
 	}
 	if len(e.Tags) > 1 {
 		slices.Sort(e.Tags)

@@ -62,7 +62,7 @@ func checkInput(t *testing.T, data []byte, tight bool) {
 		}
 	}
 	got := parseAll(t, data, lim, windowStart)
-	lim = lim.withDefaults()
+	lim = lim.WithDefaults()
 	checkReport(t, data, lim, got)
 	for i := range got.records {
 		checkRecord(t, data, lim, &got.records[i])

@@ -33,7 +33,7 @@ func readUpload(t *testing.T, data []byte, lim Limits) read {
 	if IsGzip(data) {
 		var out bytes.Buffer
 		var err error
-		if _, layer, err = Gunzip(&out, bytes.NewReader(data), lim.withDefaults().DecompressedBytes); err != nil {
+		if _, layer, err = Gunzip(&out, bytes.NewReader(data), lim.WithDefaults().DecompressedBytes); err != nil {
 			t.Fatal(err)
 		}
 		data = out.Bytes()
@@ -85,7 +85,7 @@ func (r read) hasDamage(offset int64, kind Kind) bool {
 // hostileMust says what each case without an oracle must come to.
 var hostileMust = map[string]func(r read) bool{
 	"49_gzip_cut.bin": func(r read) bool {
-		return r.report.Damage[0] == Damage{53, KindGzip, "the gzip stream is cut short"} && len(r.records) > 0
+		return r.report.Damage[0] == Damage{Offset: 53, Kind: KindGzip, Reason: "the gzip stream is cut short"} && len(r.records) > 0
 	},
 	"50_gzip_bomb.bin":    func(r read) bool { return r.report.Format == FormatUnknown && r.outcome == OutcomeError },
 	"51_gzip_of_gzip.bin": func(r read) bool { return r.report.Format == FormatUnknown && r.outcome == OutcomeError },

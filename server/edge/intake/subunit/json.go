@@ -289,7 +289,7 @@ func (j *jsonReader) deliverRecord(word string, at int64) error {
 		j.words[word]++ // other words could be any number of different ones
 	}
 	j.entries++
-	j.red = j.red || j.rec.Status.failed()
+	j.red = j.red || j.rec.Status.Failed()
 	j.rec.Complete = j.rec.Status.Final()
 	err := j.deliver(&j.rec)
 	j.rec, j.named = Record{Tags: j.rec.Tags[:0]}, false

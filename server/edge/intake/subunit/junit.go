@@ -494,7 +494,7 @@ func (j *junitReader) finish(complete bool) error {
 	if !complete && j.rec.Status != Fail {
 		j.rec.Status = Unknown
 	}
-	j.red = j.red || j.rec.Status.failed()
+	j.red = j.red || j.rec.Status.Failed()
 	j.rec.Complete = complete
 	j.caseDepth = 0
 	return j.deliver(&j.rec)

@@ -40,6 +40,6 @@ func parse(s *sink, r io.ReaderAt, size int64, start int) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.warnDurations()
+	s.Finish()
 	return s.report, nil
 }

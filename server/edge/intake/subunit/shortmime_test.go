@@ -3,6 +3,7 @@ package subunit
 import (
 	"slices"
 	"strings"
+	"testing"
 )
 
 // shortMIME spells a media type as testtools prints it: parameters sorted,
@@ -52,4 +53,25 @@ func isToken(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+func TestShortMIME(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`text/plain; charset="utf8"`:                          "text/plain;charset=utf8",
+		`text/x-traceback; charset="utf8"; language="python"`: "text/x-traceback;charset=utf8,language=python",
+		`text/x-traceback;language=python;charset=utf8`:       "text/x-traceback;charset=utf8,language=python",
+		`text/x-traceback;charset=utf8,language=python`:       "text/x-traceback;charset=utf8",
+		"image/png":                     "image/png",
+		"image/png;":                    "image/png",
+		"not a mime":                    "not a mime",
+		"text/plain; charset":           "text/plain; charset",
+		`text/plain; a="b c"`:           `text/plain; a="b c"`,
+		"text/plain\r\nX: y":            "text/plain\r\nX: y",
+		"application/vnd.a+json; q=0.5": "application/vnd.a+json;q=0.5",
+	} {
+		if got := shortMIME(in); got != want {
+			t.Errorf("shortMIME(%q) = %q, want %q", in, got, want)
+		}
+	}
 }

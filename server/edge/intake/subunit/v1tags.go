@@ -152,7 +152,7 @@ func (r *v1reader) changeTags(l line, argument []byte) {
 
 // tag makes a tag of a word; damage is noted unless offset is negative.
 func (r *v1reader) tag(field []byte, offset int64) string {
-	text, bad := repair(r.names.text(field))
+	text, bad := repair(r.names.Text(field))
 	text, was := cut(text, r.lim.IDBytes)
 	if (bad || was) && offset >= 0 {
 		r.damage(offset, KindV1Label, "tag is not UTF-8 or too long")

@@ -1,4 +1,4 @@
-package subunit
+package report
 
 import "crypto/sha256"
 

@@ -1,4 +1,4 @@
-package subunit
+package report
 
 // Limits bounds what an upload may cost. A field that is zero or negative
 // means its default, so the zero Limits is DefaultLimits.
@@ -49,8 +49,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// withDefaults fills the fields that were left out.
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills the fields that were left out.
+func (l Limits) WithDefaults() Limits {
 	d := DefaultLimits()
 	orDefault(&l.UploadBytes, d.UploadBytes)
 	orDefault(&l.DecompressedBytes, d.DecompressedBytes)

@@ -1,4 +1,4 @@
-package subunit
+package report
 
 import (
 	"io"
@@ -34,6 +34,23 @@ type Record struct {
 
 	Tags        []string // the last set seen, sorted, each once
 	Attachments []Attachment
+	Properties  []Property // in the order of the file
+
+	// Suite and Host are what tells tests of one id apart when they stand in
+	// different suites: the intake puts the suite's name, else the host's,
+	// before the ids that would collide. See Collider.
+	Suite, Host string
+
+	// Flaky says that an attempt before the last one failed. Attempts is how
+	// many attempts the reader has folded into the record; 0 means 1.
+	Flaky    bool
+	Attempts int
+
+	// Attempt orders the attempts of one test that a file marks as retries and
+	// that come as records of their own: of the records of an id that have it,
+	// the one with the highest counts, and the test is flaky when another one
+	// failed. 0 is a bare repeat: then the worst record counts.
+	Attempt int64
 
 	// UUID is the "uuid" or "uid" that RefStack's pass lists carry beside the
 	// name, as sent.
@@ -53,9 +70,18 @@ type Attachment struct {
 	Spans []Span
 	Data  []byte
 
+	// Member names the file of the same post that holds the bytes, where a
+	// report only refers to it; there are no Spans and no Data then.
+	Member string
+
 	// Truncated says that Spans or Data hold only the beginning of it, because
 	// of Limits.AttachmentBytes, AttachmentSpans or InlineBytes.
 	Truncated bool
+}
+
+// Property is a value that a report gives a test beside its outcome.
+type Property struct {
+	Name, Value string
 }
 
 // Span is a piece of the parsed input.

@@ -1,4 +1,4 @@
-package subunit
+package report
 
 // Status is what is known about a test. The numbers of the first seven are
 // those in a v2 packet's flags, where 0 means that the packet says nothing.
@@ -46,7 +46,7 @@ func (s Status) Final() bool {
 	return s != Unknown && s != InProgress && s < statusCount
 }
 
-// failed reports whether a test with this status did not do what it should.
-func (s Status) failed() bool {
+// Failed reports whether a test with this status did not do what it should.
+func (s Status) Failed() bool {
 	return s == Fail || s == UXSuccess || s == InProgress || s == Unknown
 }

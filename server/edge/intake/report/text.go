@@ -1,13 +1,12 @@
-package subunit
+package report
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// cut shortens text to max bytes without splitting a character.
-func cut[T string | []byte](text T, max int) (T, bool) {
+// Cut shortens text to max bytes without splitting a character.
+func Cut[T string | []byte](text T, max int) (T, bool) {
 	if len(text) <= max {
 		return text, false
 	}
@@ -17,49 +16,49 @@ func cut[T string | []byte](text T, max int) (T, bool) {
 	return text[:max], true
 }
 
-// repair makes storable text of raw bytes: UTF-8 without U+0000, which
+// Repair makes storable text of raw bytes: UTF-8 without U+0000, which
 // PostgreSQL cannot hold. It reports whether anything had to be replaced.
-func repair(raw string) (string, bool) {
+func Repair(raw string) (string, bool) {
 	if utf8.ValidString(raw) && strings.IndexByte(raw, 0) < 0 {
 		return raw, false
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(raw, "\ufffd"), "\x00", "\ufffd"), true
 }
 
-// quote puts text into a reason, shortened.
-func quote(text string) string {
-	if short, was := cut(text, 80); was {
+// Quote puts text into a reason, shortened.
+func Quote(text string) string {
+	if short, was := Cut(text, 80); was {
 		return "'" + short + "…'"
 	}
 	return "'" + text + "'"
 }
 
-// interner returns the same string for the same bytes, so that tags and
+// Interner returns the same string for the same bytes, so that tags and
 // attachment names, which repeat with every test, are allocated once. What is
 // long, or comes after the table is full, is allocated anew.
-type interner map[string]string
+type Interner map[string]string
 
 const (
-	internLength  = 128
-	internEntries = 4096
+	InternLength  = 128
+	InternEntries = 4096
 )
 
-func (in interner) text(b []byte) string {
+func (in Interner) Text(b []byte) string {
 	if s, ok := in[string(b)]; ok {
 		return s
 	}
 	s := string(b)
-	if len(b) <= internLength && len(in) < internEntries {
+	if len(b) <= InternLength && len(in) < InternEntries {
 		in[s] = s
 	}
 	return s
 }
 
-// headerText makes a media type fit for a header: control characters, which a
+// HeaderText makes a media type fit for a header: control characters, which a
 // header cannot hold, become question marks. All else stays as it was sent,
 // because readers depend on odd spellings: python's clients find a charset only
 // if it stands where its writers put it.
-func headerText(text string) string {
+func HeaderText(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f {
 			return '?'
@@ -67,5 +66,3 @@ func headerText(text string) string {
 		return r
 	}, text)
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

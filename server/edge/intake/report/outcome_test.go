@@ -1,4 +1,4 @@
-package subunit
+package report
 
 import "testing"
 
@@ -74,32 +74,11 @@ func TestCounts_groups(t *testing.T) {
 func TestReport_AddDamage(t *testing.T) {
 	t.Parallel()
 	r := &Report{keep: 2}
-	r.add(Damage{Offset: 1})
-	r.add(Damage{Offset: 2})
-	r.add(Damage{Offset: 3})
+	r.Add(Damage{Offset: 1})
+	r.Add(Damage{Offset: 2})
+	r.Add(Damage{Offset: 3})
 	r.AddDamage(Damage{Kind: KindGzip})
 	if r.DamageCount != 4 || len(r.Damage) != 2 || r.Damage[0].Kind != KindGzip || r.Damage[1].Offset != 1 || r.Complete() {
 		t.Errorf("damage %v (%d)", r.Damage, r.DamageCount)
-	}
-}
-
-func TestShortMIME(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		`text/plain; charset="utf8"`:                          "text/plain;charset=utf8",
-		`text/x-traceback; charset="utf8"; language="python"`: "text/x-traceback;charset=utf8,language=python",
-		`text/x-traceback;language=python;charset=utf8`:       "text/x-traceback;charset=utf8,language=python",
-		`text/x-traceback;charset=utf8,language=python`:       "text/x-traceback;charset=utf8",
-		"image/png":                     "image/png",
-		"image/png;":                    "image/png",
-		"not a mime":                    "not a mime",
-		"text/plain; charset":           "text/plain; charset",
-		`text/plain; a="b c"`:           `text/plain; a="b c"`,
-		"text/plain\r\nX: y":            "text/plain\r\nX: y",
-		"application/vnd.a+json; q=0.5": "application/vnd.a+json;q=0.5",
-	} {
-		if got := shortMIME(in); got != want {
-			t.Errorf("shortMIME(%q) = %q, want %q", in, got, want)
-		}
 	}
 }
