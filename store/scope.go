@@ -1,5 +1,7 @@
 package store
 
+import "github.com/slipway-lab/slipway/store/internal/tables"
+
 // Scope says whose rows a caller sees and which he may change. A row belongs to
 // the tenant of the token that wrote it, or to none. Everybody sees what belongs
 // to no tenant and what belongs to his own; he changes what belongs to his own.
@@ -36,4 +38,52 @@ func (s Scope) Tenants() []string {
 		return []string{""}
 	}
 	return []string{"", s.Tenant}
+}
+
+// Check says why the caller may not change or delete a row of the tenant:
+// ErrNotFound when he does not see it, ErrOfNoTenant when he does.
+func (s Scope) Check(tenant string) error {
+	switch {
+	case s.Changes(tenant):
+		return nil
+	case s.Sees(tenant):
+		return ErrOfNoTenant
+	}
+	return ErrNotFound
+}
+
+// Seen are the conditions of a query for rows that the caller sees, whose column
+// holds the tenant. It is the one filter of all lists, counts and sets.
+func (s Scope) Seen(column string) []tables.Condition {
+	tenants := s.Tenants()
+	if tenants == nil {
+		return nil
+	}
+	c := tables.Condition{SQL: tables.InList(column, len(tenants))}
+	for _, t := range tenants {
+		c.Args = append(c.Args, t)
+	}
+	return []tables.Condition{c}
+}
+
+// Changeable are the conditions of a query for rows that the caller may change.
+func (s Scope) Changeable(column string) []tables.Condition {
+	if s.All {
+		return nil
+	}
+	return []tables.Condition{tables.If(column+" = ?", s.Tenant)}
+}
+
+// Unshadowed are the conditions of a query that leaves out rows of no tenant when
+// the caller's tenant has a row with the same key. The table has a column tenant;
+// key are the columns that make up the key, none of them null.
+func (s Scope) Unshadowed(table string, key ...string) []tables.Condition {
+	if s.All || s.Tenant == "" {
+		return nil
+	}
+	same := "own.tenant = ?"
+	for _, column := range key {
+		same += " AND own." + column + " = " + table + "." + column
+	}
+	return []tables.Condition{tables.If("NOT ("+table+".tenant = '' AND EXISTS (SELECT 1 FROM "+table+" own WHERE "+same+"))", s.Tenant)}
 }
