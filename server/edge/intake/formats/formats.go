@@ -4,12 +4,14 @@ package formats
 import (
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
+	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
 )
 
 // All returns a reader for each format. Of formats that are equally sure that a
 // file is theirs the earlier one gets it, so what is told by little comes last.
 func All() []report.Reader {
 	return []report.Reader{
+		teamcity.New(),
 		tap.NewKernel(),
 		tap.New(),
 	}
