@@ -58,6 +58,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_event ON audit (event, id);
+CREATE INDEX audit_tenant ON audit (tenant, id);
 CREATE INDEX audit_token ON audit (token_id, id);
 CREATE TABLE events (
     seq            INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
