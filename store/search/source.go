@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/reports"
 	"github.com/slipway-lab/slipway/store/results"
 )
 
@@ -60,6 +61,7 @@ func testSources(q Query) []*testSource {
 	cases := &testSource{
 		source: CaseSource, fields: caseTestFields, uploads: "test_cases", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
 		columns: `"created_on", seq, "_id", "name", "status", "time", "test_group_id", "job", "kernel", "lab_name"`, read: readCaseTest,
+		seen: reports.Cases.Seen(q.Viewer.Scope),
 	}
 	return []*testSource{runs, cases, files}
 }
