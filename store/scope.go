@@ -87,3 +87,30 @@ func (s Scope) Unshadowed(table string, key ...string) []tables.Condition {
 	}
 	return []tables.Condition{tables.If("NOT ("+table+".tenant = '' AND EXISTS (SELECT 1 FROM "+table+" own WHERE "+same+"))", s.Tenant)}
 }
+
+// Viewer is who looks at results, some of which are private to an owner. An owner
+// is one of his tenant: the same name elsewhere is somebody else.
+type Viewer struct {
+	Scope
+	Owner string // empty for nobody
+	Admin bool   // sees what is private in the tenants whose rows he changes
+}
+
+// SeesPrivate reports whether what the owner of a tenant keeps to himself is shown
+// to the viewer, who sees the tenant; an empty owner keeps nothing.
+func (v Viewer) SeesPrivate(tenant, owner string) bool {
+	return owner == "" || v.Admin && v.Changes(tenant) || v.owns(tenant, owner)
+}
+
+func (v Viewer) owns(tenant, owner string) bool { return owner == v.Owner && tenant == v.Tenant }
+
+// Private are the conditions of a query for rows that SeesPrivate allows.
+func (v Viewer) Private(tenant, owner string) []tables.Condition {
+	switch {
+	case v.Admin && v.All:
+		return nil
+	case v.Admin:
+		return []tables.Condition{tables.If("("+owner+" = '' OR "+tenant+" = ?)", v.Tenant)}
+	}
+	return []tables.Condition{tables.If("("+owner+" = '' OR "+owner+" = ? AND "+tenant+" = ?)", v.Owner, v.Tenant)}
+}
