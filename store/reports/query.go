@@ -130,6 +130,9 @@ func (s *Store) CountReports(ctx context.Context, c *Collection, conditions []Co
 }
 
 func (s *Store) countStatement(c *Collection, conditions []Condition) (string, []any) {
+	if len(conditions) == 0 {
+		return s.countAllStatement(c)
+	}
 	where, args := s.where(c, conditions)
 	return "SELECT COUNT(*) FROM " + c.table + where, args
 }

@@ -43,6 +43,27 @@ func (c *Collection) Seen(scope store.Scope) []tables.Condition {
 		" AND own.tenant = ? WHERE r.seq = "+c.table+".seq))", scope.Tenant))
 }
 
+// countAllStatement counts what Seen shows of a whole collection: all rows, without
+// those of other tenants, without those of no tenant that rows of the own tenant hide.
+// Most rows belong to no tenant. They are counted and not looked at.
+func (s *Store) countAllStatement(c *Collection) (string, []any) {
+	all, others := "SELECT COUNT(*) FROM "+c.table, "SELECT COUNT(*) FROM "+c.table+" WHERE tenant <> ''"
+	switch {
+	case s.scope.All:
+		return all, nil
+	case s.scope.Tenant == "":
+		return "SELECT (" + all + ") - (" + others + ")", nil
+	}
+	hidden := all + " own JOIN " + c.table + " r ON r.identity = own.identity AND r.tenant = '' WHERE own.tenant = ? AND own.tenant <> ''"
+	if c.group != "" {
+		hidden = all + " WHERE tenant = '' AND " + quoted(c.group) + ` IN (SELECT g."_id" FROM test_groups own` +
+			" JOIN test_groups around ON around.identity = own.identity" +
+			` JOIN test_groups g ON g."_id" = around."_id" OR g."root_id" = around."_id"` +
+			" WHERE own.tenant = ? AND own.tenant <> '')"
+	}
+	return "SELECT (" + all + ") - (" + others + " AND tenant <> ?) - (" + hidden + ")", []any{s.scope.Tenant, s.scope.Tenant}
+}
+
 // existing are the conditions of a question for one report that is named: nothing
 // hides it.
 func (s *Store) existing(c *Collection) []tables.Condition { return s.scope.Seen(c.table + ".tenant") }
