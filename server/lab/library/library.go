@@ -65,11 +65,7 @@ func (l *Library) Open(d *labstore.Design) ([]byte, error) { return l.vault.open
 func (l *Library) Fetch(ctx context.Context, ref string) ([]byte, error) {
 	name, ours := storedName(ref)
 	if !ours {
-		text, err := l.source.get(ctx, ref, l.config.Max)
-		if err != nil {
-			slog.InfoContext(ctx, "a design was not fetched", "reason", err.Error(), "error", errors.Unwrap(err))
-		}
-		return text, err
+		return l.fetch(ctx, ref, l.config.Max)
 	}
 	d, err := l.store.Design(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -79,6 +75,16 @@ func (l *Library) Fetch(ctx context.Context, ref string) ([]byte, error) {
 		return nil, err
 	}
 	return l.vault.open(d.ID, d.Sealed)
+}
+
+// fetch tells the log why something could not be fetched, which its caller hears
+// in part only.
+func (l *Library) fetch(ctx context.Context, ref string, most int64) ([]byte, error) {
+	text, err := l.source.get(ctx, ref, most)
+	if err != nil {
+		slog.InfoContext(ctx, "an address was not fetched", "reason", err.Error(), "error", errors.Unwrap(err))
+	}
+	return text, err
 }
 
 // storedName returns the id or name in slipway:/designs/<id or name>.
@@ -125,5 +131,5 @@ func (l *Library) Snapshot(ctx context.Context, digest string) (*Checked, error)
 // Asset fetches what a boot action of a design points to, in the ways in which
 // designs are fetched. Every error is a *RefError.
 func (l *Library) Asset(ctx context.Context, location string, most int) ([]byte, error) {
-	return l.source.get(ctx, location, int64(most))
+	return l.fetch(ctx, location, int64(most))
 }
