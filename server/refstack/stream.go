@@ -60,6 +60,11 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 
 // receiveStream stores the file and says whose upload it is.
 func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, string, error) {
+	if raw, ok := upload.FromContext(ctx); ok {
+		if err := h.refuseEarly(ctx, raw); err != nil {
+			return intake.File{}, nil, "", err
+		}
+	}
 	sum := sha256.New()
 	req, err := signedRequest(ctx, sum)
 	if err != nil {
@@ -88,10 +93,7 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 	if !ok {
 		return 0, nil
 	}
-	run, err := h.store.Run(ctx, id)
-	if who := auth.From(ctx); err == nil && !who.Anonymous() && !who.Sees(run.Tenant) {
-		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
-	}
+	run, err := h.reportable(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, fault.NotFound("run %d does not exist", id).Because(err)
 	}
@@ -102,7 +104,50 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 	if err != nil {
 		return 0, intake.Fault(err)
 	}
-	return id, auth.CheckRunToken(ctx, h.config.Pepper, id, run.TokenHash, given)
+	return id, auth.CheckRun(ctx, h.config.Pepper, run, given)
+}
+
+// reportable is a run to which the caller might report; whoever is not logged in
+// is then asked for its secret.
+func (h *Handler) reportable(ctx context.Context, id int64) (auth.Run, error) {
+	run, err := h.store.Run(ctx, id)
+	if err != nil {
+		return auth.Run{}, err
+	}
+	if who := auth.From(ctx); !who.Anonymous() && !who.Sees(run.Tenant) {
+		return auth.Run{}, fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	}
+	return auth.Run{ID: id, Tenant: run.Tenant, Secret: run.TokenHash}, nil
+}
+
+// refuseEarly refuses an upload whose address names a run that the caller may not
+// report to, before its body is read. What it cannot tell yet, runOf will.
+func (h *Handler) refuseEarly(ctx context.Context, raw *upload.Raw) error {
+	id, given, named := intake.AddressedRun(ctx, raw, nil)
+	if !named {
+		return nil
+	}
+	run, err := h.reportable(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return auth.CheckRunFirst(ctx, h.config.Pepper, run, given, raw.ContentType)
+}
+
+// mayLink keeps strangers from adding a stream to the run of a tenant: they could
+// not have reported to it either.
+func (h *Handler) mayLink(ctx context.Context, who caller, p *refstackstore.Published) error {
+	if who.known {
+		return nil
+	}
+	run, err := h.reportable(ctx, p.RunID)
+	if err == nil && run.Tenant != "" {
+		err = noCredential()
+	}
+	return err
 }
 
 // publishStream reads the stream, makes the list of its passes, and publishes
@@ -218,6 +263,9 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	}
 	if h.config.RequireToken && !who.known {
 		return nil, noCredential()
+	}
+	if err := h.mayLink(ctx, who, p); err != nil {
+		return nil, noResult(req.SubunitID, err)
 	}
 	raw, ok := upload.FromContext(ctx)
 	if !ok {
