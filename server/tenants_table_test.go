@@ -125,7 +125,7 @@ var visits = map[string]visit{
 	"appendOutput":        {kind: hidden, query: "offset=0", body: "seen", media: octets, lease: true},
 	"listAgents":          {kind: own, status: 200},
 	"getAgent":            {kind: hidden},
-	"registerAgent":       {kind: own, status: 200, body: `{"platform":"armhf"}`},
+	"registerAgent":       {kind: own, status: 200, body: agentBody},
 	"updateAgent":         {kind: hidden, body: `{"mode":"draining"}`},
 	"deleteAgent":         {kind: hidden},
 	"takeBackFromAgent":   {kind: hidden, body: `{"reason":"seen"}`},
@@ -228,6 +228,7 @@ const (
 	productBody    = `{"name":"board","release":"release of {tenant}","snaps":["test-snap.foo"]}`
 	specBody       = `{"name":"smoke","test_payload":{"of":"payload of {tenant}"}}`
 	imageBody      = `{"image_unique_id":"I1","extra_snaps":[],"channel":"edge","image_reference":"image of {tenant}"}`
+	agentBody      = `{"platform":"armhf","silence_seconds":0}` // never silent, however slow the test is
 	snapBody       = `{"name":"test-snap.foo","revision":2,"channel":"edge"}`
 	goldMasterBody = `{"snaps":[{"name":"test-snap.foo","revision":1}],"channel":"stable"}`
 	hookBody       = `{"url":"https://ci.example.com/hooks/{tenant}","enabled":false}`
