@@ -208,6 +208,27 @@ func (w *world) visit(other *world, op operation) {
 		}
 	case keyed:
 		other.checkUnsaid(op, op.call(w, w.as), "")
+	case logged:
+		w.checkAudit(op)
+	}
+}
+
+// checkAudit looks for callers of other tenants in the audit log. What the own ones
+// did may hold ids of another tenant, because they asked for them.
+func (w *world) checkAudit(op operation) {
+	w.t.Helper()
+	var page struct {
+		Entries []struct{ Actor struct{ Tenant string } }
+	}
+	a := op.call(w, w.as)
+	if err := json.Unmarshal(a.Body, &page); err != nil || a.Status != 200 || len(page.Entries) == 0 {
+		w.t.Errorf("%s: %d, %v, %d entries", op.id, a.Status, err, len(page.Entries))
+	}
+	for _, e := range page.Entries {
+		if e.Actor.Tenant != w.tenant {
+			w.t.Errorf("%s for %s tells of a caller of %q", op.id, w.tenant, e.Actor.Tenant)
+			return
+		}
 	}
 }
 
