@@ -2,8 +2,13 @@
 package formats
 
 import (
+	"github.com/slipway-lab/slipway/server/edge/intake/avocado"
+	"github.com/slipway-lab/slipway/server/edge/intake/checkbox"
+	"github.com/slipway-lab/slipway/server/edge/intake/ctrf"
 	"github.com/slipway-lab/slipway/server/edge/intake/gotest"
+	"github.com/slipway-lab/slipway/server/edge/intake/kirk"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/squad"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
 )
@@ -16,6 +21,11 @@ func All() []report.Reader {
 		tap.NewKernel(),
 		tap.New(),
 		gotest.New(),
+		checkbox.New(),
+		ctrf.New(),
+		kirk.New(),
+		avocado.New(),
+		squad.New(), // the last of all: no member is its own
 	}
 }
 

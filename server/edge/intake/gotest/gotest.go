@@ -52,10 +52,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	if err := f.Lines(st.line); err != nil {
 		return err
 	}
-	if err := st.finish(); err != nil && err != report.ErrStop { //nolint:errorlint // it is never wrapped
-		return err
-	}
-	return nil
+	return f.Stopped(st.finish())
 }
 
 // stream is the file with what is open in it.

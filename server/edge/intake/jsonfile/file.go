@@ -59,11 +59,17 @@ func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
 // Survey reads a document without noting damage or emitting tests, for what must
 // be known before the reading proper, such as a name that comes after a list.
 func Survey(ctx context.Context, in report.Input, lim report.Limits, read func(f *File) error) error {
-	f, err := Open(ctx, in, report.NewSink(lim, func(*report.Record) error { return nil }))
+	_, err := Read(ctx, in, report.NewSink(lim, func(*report.Record) error { return nil }), read)
+	return err
+}
+
+// Read reads a document whose value read takes.
+func Read(ctx context.Context, in report.Input, s *report.Sink, read func(f *File) error) (*File, error) {
+	f, err := Open(ctx, in, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.Document(func() error { return read(f) })
+	return f, f.Document(func() error { return read(f) })
 }
 
 // Document reads a file that is one JSON value. Bytes after it are damage. The
@@ -75,14 +81,14 @@ func (f *File) Document(read func() error) error {
 		err = f.end()
 	}
 	f.Whole = err == nil && f.DamageCount() == before
-	return f.stopped(err)
+	return f.Stopped(err)
 }
 
 // DamageCount is how much damage was noted so far.
 func (f *File) DamageCount() int { return f.Report.DamageCount }
 
-// stopped takes from an error what has been noted as damage.
-func (f *File) stopped(err error) error {
+// Stopped takes from an error what has been noted as damage.
+func (f *File) Stopped(err error) error {
 	if errors.Is(err, errBroken) || errors.Is(err, report.ErrStop) {
 		return nil
 	}

@@ -43,7 +43,7 @@ func (f *File) Lines(read func() error) error {
 			err = f.end()
 		}
 		if err != nil && !errors.Is(err, errBroken) {
-			return f.stopped(err)
+			return f.Stopped(err)
 		}
 	}
 	if f.Report.NoiseBytes > 0 {

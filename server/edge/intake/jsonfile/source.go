@@ -20,7 +20,7 @@ var errLong = errors.New("a value too long to read")
 // more than limit bytes, which the file raises with every value: a decoder holds
 // one value in memory, however long it is.
 type source struct {
-	ctx   context.Context //nolint:containedctx // it lives as long as one call of Read
+	ctx   context.Context
 	r     io.Reader
 	given int64
 	limit int64

@@ -188,12 +188,25 @@ func (t *Test) Attach(name string) error {
 	return err
 }
 
-func (t *Test) attachString(name string) error {
+// AttachUnless is Attach but for texts that stand for none.
+func (t *Test) AttachUnless(name string, none ...string) error {
+	if t.f.Is(jsontext.KindString) {
+		return t.attachString(name, none...)
+	}
+	return t.Attach(name)
+}
+
+func (t *Test) attachString(name string, none ...string) error {
 	v, err := t.f.raw()
 	if err != nil {
 		return err
 	}
 	inner := v[1 : len(v)-1]
+	for _, n := range none {
+		if string(inner) == n {
+			return nil
+		}
+	}
 	if !escaped(inner) {
 		t.place(name, typeOf(name), inner, t.f.Offset()-int64(len(v))+1)
 		return nil
