@@ -62,7 +62,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		})
 	})
 	if err == nil && red > 0 && f.Red == 0 {
-		f.Damage(f.Offset(), report.KindJSON, "the job counts %d errors, failures or interrupts, and no test in the list has one", red)
+		f.Damage(f.Offset(), report.KindVerdict, "the job counts %d errors, failures or interrupts, and no test in the list has one", red)
 	}
 	return err
 }

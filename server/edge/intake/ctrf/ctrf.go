@@ -70,7 +70,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		})
 	})
 	if err == nil && failed > int64(f.Red) {
-		f.Damage(f.Offset(), report.KindJSON, "the summary counts %d failed, the list has %d", failed, f.Red)
+		f.Damage(f.Offset(), report.KindVerdict, "the summary counts %d failed, the list has %d", failed, f.Red)
 	}
 	return err
 }
@@ -130,14 +130,13 @@ func (r *test) member(name string) error {
 		err = r.attempts()
 	case "labels", "parameters", "steps", "attachments", "extra":
 		if r.f.Kind() == jsontext.KindBeginObject || r.f.Kind() == jsontext.KindBeginArray {
-			err = r.t.Attach(name)
+			err = r.t.AttachJSON(name)
 		}
 	case "type", "filePath", "line", "browser", "device", "threadId", "ai":
 		err = r.t.ReadProperty(name)
 	}
-	r.t.ID = r.f.ID(strings.Join(append(r.suite, r.name), " > "))
-	if r.name == "" {
-		r.t.ID = ""
+	if (name == "name" || name == "suite") && r.name != "" {
+		r.t.ID = r.f.ID(strings.Join(append(r.suite, r.name), " > "))
 	}
 	return err
 }

@@ -5,8 +5,13 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/avocado"
 	"github.com/slipway-lab/slipway/server/edge/intake/checkbox"
 	"github.com/slipway-lab/slipway/server/edge/intake/ctrf"
+	"github.com/slipway-lab/slipway/server/edge/intake/cucumber"
 	"github.com/slipway-lab/slipway/server/edge/intake/gotest"
+	"github.com/slipway-lab/slipway/server/edge/intake/jest"
 	"github.com/slipway-lab/slipway/server/edge/intake/kirk"
+	"github.com/slipway-lab/slipway/server/edge/intake/mocha"
+	"github.com/slipway-lab/slipway/server/edge/intake/playwright"
+	"github.com/slipway-lab/slipway/server/edge/intake/pytest"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/squad"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
@@ -25,6 +30,11 @@ func All() []report.Reader {
 		ctrf.New(),
 		kirk.New(),
 		avocado.New(),
+		playwright.New(),
+		jest.New(),
+		mocha.New(),
+		cucumber.New(),
+		pytest.New(),
 		squad.New(), // the last of all: no member is its own
 	}
 }

@@ -53,17 +53,25 @@ func (f *File) Test(fill func(t *Test) error) error {
 	if err != nil {
 		return err
 	}
-	err = fill(t)
-	if errors.Is(err, errBroken) && t.ID != "" {
-		if t.Status != report.Fail {
-			t.Status = report.Unknown
-		}
-		return errors.Join(f.Emit(t), err)
-	}
-	if err != nil {
-		return err
+	if err := fill(t); err != nil {
+		return f.Broken(t, err)
 	}
 	return f.Emit(t)
+}
+
+// Broken emits a test in which the file broke off, if it has a name, and returns
+// err, or that of the sink.
+func (f *File) Broken(t *Test, err error) error {
+	if !errors.Is(err, errBroken) || t.ID == "" {
+		return err
+	}
+	if t.Status != report.Fail {
+		t.Status = report.Unknown
+	}
+	if emitted := f.Emit(t); emitted != nil {
+		return emitted
+	}
+	return err
 }
 
 // Drop gives a test up that turned out to be none.
@@ -106,12 +114,12 @@ func (t *Test) Worse(s report.Status) { t.Status = report.Worst(t.Status, s) }
 
 // Seconds sets how long the test took, when that can be.
 func (t *Test) Seconds(seconds float64) {
-	const most = 100 * 366 * 24 * 3600
-	if !(seconds >= 0 && seconds < most) {
+	d, ok := report.Duration(seconds, time.Second)
+	if !ok {
 		t.f.BadDuration()
 		return
 	}
-	t.Duration, t.HasDuration = time.Duration(seconds*float64(time.Second)+0.5), true
+	t.Duration, t.HasDuration = d, true
 }
 
 // Length reads a length of time in the unit. Null is none.
@@ -181,6 +189,11 @@ func (t *Test) Attach(name string) error {
 	case jsontext.KindString:
 		return t.attachString(name)
 	}
+	return t.AttachJSON(name)
+}
+
+// AttachJSON reads the next value as a file of the test in JSON.
+func (t *Test) AttachJSON(name string) error {
 	v, err := t.f.raw()
 	if err == nil {
 		t.place(name, typeJSON, v, t.f.Offset()-int64(len(v)))
@@ -306,6 +319,33 @@ func (t *Test) AttachData(name, mime string, b []byte, size int64) {
 	t.data(name, report.HeaderText(mime), b[:min(len(b), t.room())], size)
 }
 
+// AttachMember names a file of the same post that belongs to the test.
+func (t *Test) AttachMember(name, mime, member string) {
+	if a := t.attachment(name, report.HeaderText(mime), 1); a != nil {
+		a.Size, a.Member = 0, member
+	}
+}
+
+// Call gives the attachment with the number the name and type that the file has
+// for it; what is empty stays.
+func (t *Test) Call(number int, name, mime string) {
+	a := &t.Attachments[number]
+	if name != "" {
+		a.Name = name
+	}
+	if mime != "" {
+		a.MIME = report.HeaderText(mime)
+	}
+}
+
+// Rename gives the attachments from the one with the number first on the names of
+// those of an earlier attempt.
+func (t *Test) Rename(first, attempt int) {
+	for i := first; i < len(t.Attachments); i++ {
+		t.Attachments[i].Name = AttemptName(attempt, t.Attachments[i].Name)
+	}
+}
+
 // AttachBase64 reads the next value as a file in base64. What is not base64 is
 // attached as it stands.
 func (t *Test) AttachBase64(name, mime string) error {
@@ -333,6 +373,9 @@ func (t *Test) AttachBase64(name, mime string) error {
 	t.AttachData(name, mime, b, size)
 	return nil
 }
+
+// MediaType is a type as it may be kept.
+func MediaType(text string) string { return report.HeaderText(text) }
 
 // AttemptName is that of an attachment of an attempt before the last one.
 func AttemptName(attempt int, name string) string {

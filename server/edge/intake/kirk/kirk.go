@@ -57,7 +57,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		})
 	})
 	if err == nil && red > 0 && f.Red == 0 {
-		f.Damage(f.Offset(), report.KindJSON, "stats counts %d failed or broken, and no test in the list did fail", red)
+		f.Damage(f.Offset(), report.KindVerdict, "stats counts %d failed or broken, and no test in the list did fail", red)
 	}
 	return err
 }
