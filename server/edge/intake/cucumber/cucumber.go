@@ -103,13 +103,10 @@ func (r *reader) feature() error {
 
 // element reads a scenario, or a background.
 func (r *reader) element(feature string) error {
-	t, err := r.NewTest()
-	if err != nil {
-		return err
-	}
+	t := r.NewTest()
 	sc := scenario{File: r.File, t: t}
 	var kind, title, own string
-	err = r.Object(func(name string) error {
+	err := r.Object(func(name string) error {
 		var err error
 		switch name {
 		case "type":

@@ -203,10 +203,7 @@ func (s *stream) testEvent(p *suite, ev *event) error {
 		default:
 			return nil
 		}
-		t, err := s.NewTest()
-		if err != nil {
-			return err
-		}
+		t := s.NewTest()
 		o = &open{Test: t}
 		o.ID, o.Status = ev.test, report.InProgress
 		if p.name != "" {

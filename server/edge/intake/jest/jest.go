@@ -126,11 +126,8 @@ func (r *reader) file() error {
 	}
 	r.number++
 	red, status := r.Red, ""
-	own, err := r.NewTest()
-	if err != nil {
-		return err
-	}
-	err = r.Object(func(name string) error {
+	own := r.NewTest()
+	err := r.Object(func(name string) error {
 		var err error
 		switch name {
 		case "assertionResults":

@@ -28,31 +28,24 @@ type Test struct {
 	dropped bool
 }
 
-// NewTest begins a test. It returns report.ErrStop when there are too many.
-func (f *File) NewTest() (*Test, error) {
-	at := f.Offset()
-	if err := f.Begin(at); err != nil {
-		return nil, err
-	}
+// NewTest begins a test where the file stands.
+func (f *File) NewTest() *Test {
 	t := f.spare
 	f.spare = nil
 	if t == nil {
 		t = &Test{}
 	}
-	*t = Test{f: f, at: at, Record: report.Record{
+	*t = Test{f: f, at: f.Offset(), Record: report.Record{
 		Tags: t.Tags[:0], Properties: t.Properties[:0], Attachments: t.Attachments[:0],
 	}}
-	return t, nil
+	return t
 }
 
 // Test reads one test: fill reads the value and puts what it says into it. Where
 // the file breaks off inside, the test is emitted with what is known of it: it has
 // failed or is unknown.
 func (f *File) Test(fill func(t *Test) error) error {
-	t, err := f.NewTest()
-	if err != nil {
-		return err
-	}
+	t := f.NewTest()
 	if err := fill(t); err != nil {
 		return f.Broken(t, err)
 	}
@@ -78,12 +71,15 @@ func (f *File) Broken(t *Test, err error) error {
 func (f *File) Drop(t *Test) { f.spare = t }
 
 // Emit hands the test on; it must not be used any more. A test without a name is
-// damage.
+// damage. The error is report.ErrStop when there are too many.
 func (f *File) Emit(t *Test) error {
 	f.spare = t
 	if t.ID == "" {
 		f.Damage(t.at, report.KindJSON, "a test without a name")
 		return nil
+	}
+	if err := f.Begin(t.at); err != nil {
+		return err
 	}
 	f.Tests++
 	if t.Status.Failed() {
@@ -98,10 +94,7 @@ func (f *File) Emit(t *Test) error {
 // Failure emits a failed test for something that is no test, with what fill
 // attaches to it.
 func (f *File) Failure(id string, fill func(t *Test)) error {
-	t, err := f.NewTest()
-	if err != nil {
-		return err
-	}
+	t := f.NewTest()
 	t.ID, t.Status = id, report.Fail
 	if fill != nil {
 		fill(t)
@@ -360,22 +353,28 @@ func (t *Test) AttachBase64(name, mime string) error {
 	if escaped(inner) {
 		inner, _ = unescape(nil, inner, len(inner))
 	}
-	size := int64(base64.StdEncoding.DecodedLen(len(inner)))
-	most := min(len(inner), (t.room()/3+1)*4)
-	b, err := base64.StdEncoding.AppendDecode(nil, inner[:most])
-	if err != nil {
-		t.AttachText(name, string(inner))
-		return nil
-	}
-	if most == len(inner) {
-		size = int64(len(b))
-	}
-	t.AttachData(name, mime, b, size)
+	t.AttachDecoded(name, mime, inner, int64(len(inner)))
 	return nil
 }
 
-// MediaType is a type as it may be kept.
-func MediaType(text string) string { return report.HeaderText(text) }
+// AttachDecoded attaches what text is in base64; of a longer one text is the
+// beginning. What is not base64 is attached as it stands.
+func (t *Test) AttachDecoded(name, mime string, text []byte, size int64) {
+	most := min(len(text), (t.room()/3+1)*4)
+	whole := int64(most) == size
+	if !whole {
+		most -= most % 4
+	}
+	b, err := base64.StdEncoding.AppendDecode(nil, text[:most])
+	switch {
+	case err != nil:
+		t.AttachText(name, string(text))
+	case whole:
+		t.AttachData(name, mime, b, int64(len(b)))
+	default:
+		t.AttachData(name, mime, b, size/4*3)
+	}
+}
 
 // AttemptName is that of an attachment of an attempt before the last one.
 func AttemptName(attempt int, name string) string {

@@ -81,6 +81,12 @@ func (f *File) Append(dst []byte, most int) ([]byte, int64, error) {
 	return dst, size, nil
 }
 
+// Long reads a text that may be long, up to what may be copied of a test's.
+func (f *File) Long() (string, error) {
+	text, _, err := f.Append(nil, f.Limits.InlineBytes)
+	return string(text), err
+}
+
 // Bool reads a boolean; anything else is false.
 func (f *File) Bool() (bool, error) {
 	yes := f.Is(jsontext.KindTrue)

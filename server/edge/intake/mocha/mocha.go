@@ -108,12 +108,9 @@ func (l *lists) survey(f *jsonfile.File) error {
 
 // entry reads an entry of tests, or one of failures that is no test.
 func (l *lists) entry(f *jsonfile.File, list string) error {
-	t, err := f.NewTest()
-	if err != nil {
-		return err
-	}
+	t := f.NewTest()
 	title, failed, retry := "", false, int64(0)
-	err = f.Object(func(name string) error {
+	err := f.Object(func(name string) error {
 		var err error
 		switch name {
 		case "fullTitle":

@@ -1,0 +1,413 @@
+// Package allure reads the results that Allure's adapters write: a file for each
+// test, and one for each group of fixtures (allure-java-commons' model,
+// allure-python-commons' model2.py).
+package allure
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
+
+// Reader reads the format. The files of a post belong together: attempts of one
+// test are files of their own, and fixtures name the tests they are for.
+type Reader struct{}
+
+var _ report.Group = Reader{}
+
+// New returns a reader.
+func New() report.Reader { return Reader{} }
+
+// Info describes the format.
+func (Reader) Info() report.Info {
+	return report.Info{
+		Format:     "allure",
+		Title:      "Allure results",
+		Recognised: "objects with uuid and status, one a test; containers of fixtures, the executor and the categories beside them",
+		Naming:     "fullName, or name, with the parameters in brackets",
+		Example:    `{"uuid":"32-7e","historyId":"d87e","name":"test_turn","fullName":"a.test_arm#test_turn","status":"passed","start":1796002007480,"stop":1796002007490}`,
+	}
+}
+
+// Detect knows results and containers, and what Allure reads beside them.
+func (Reader) Detect(prefix []byte) report.Confidence {
+	s := jsonfile.Look(prefix)
+	switch {
+	case s.Has("uuid", "status") && s.Any("historyId", "fullName", "labels", "testCaseId", "stage", "statusDetails"):
+		return report.Certain
+	case s.Has("uuid") && s.Any("children", "befores", "afters"):
+		return report.Certain
+	case s.Has("uuid", "status", "name"), s.Has("uuid", "historyId"), s.Has("uuid", "fullName"):
+		return report.Likely
+	case s.Has("[].name", "[].matchedStatuses"), s.Has("name", "type") && s.Any("buildName", "buildOrder", "buildUrl", "reportUrl"):
+		return report.Likely // categories.json and executor.json
+	}
+	return report.No
+}
+
+// Read reads a single file.
+func (r Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	return r.ReadGroup(ctx, []report.Input{in}, s)
+}
+
+// ReadGroup reads the files twice: first for what they have to do with each other.
+func (Reader) ReadGroup(ctx context.Context, files []report.Input, s *report.Sink) error {
+	g := &group{copies: len(files) > 1}
+	for i, in := range files {
+		e := entry{file: i}
+		err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error { return e.survey(f) })
+		if err != nil {
+			return err
+		}
+		g.entries = append(g.entries, e)
+	}
+	g.relate()
+	for i, in := range files {
+		e := &g.entries[i]
+		f, err := jsonfile.Open(ctx, in, s)
+		if err != nil {
+			return err
+		}
+		if g.copies {
+			f.Copies()
+		}
+		if err := f.Document(func() error { return g.read(f, e) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group is a post of files.
+type group struct {
+	copies  bool
+	entries []entry // one a file
+}
+
+// entry is what a file says about others.
+type entry struct {
+	file    int
+	kind    kind
+	uuid    string
+	history string
+	id      string
+	name    string
+	status  report.Status
+	start   time.Time
+	attempt int64
+
+	children []string
+	broken   bool // a fixture is
+	tell     bool // its failure is nobody's else
+}
+
+type kind int
+
+const (
+	other kind = iota
+	result
+	container
+)
+
+var words = map[string]report.Status{
+	"passed": report.Success, "failed": report.Fail, "broken": report.Fail, "skipped": report.Skip, "unknown": report.Unknown,
+}
+
+// survey reads what relates a file to the others.
+func (e *entry) survey(f *jsonfile.File) error {
+	if !f.Is(jsontext.KindBeginObject) {
+		return f.Skip()
+	}
+	t := test{File: f}
+	err := f.Object(func(name string) error {
+		var err error
+		switch name {
+		case "uuid":
+			e.uuid, err = f.Str()
+		case "historyId":
+			e.history, err = f.Str()
+			e.kind = max(e.kind, result)
+		case "name":
+			t.name, err = f.Name("a test's name")
+		case "fullName":
+			t.fullName, err = f.Name("a test's name")
+			e.kind = max(e.kind, result)
+		case "parameters":
+			err = f.Objects(t.parameter)
+		case "status":
+			var word string
+			word, err = f.Str()
+			e.status = words[word]
+			e.kind = max(e.kind, result)
+		case "start":
+			e.start, err = f.Time(time.Millisecond)
+		case "children":
+			e.kind = container
+			err = f.Strings(func(uuid string) { e.children = append(e.children, uuid) })
+		case "befores", "afters":
+			e.kind = container
+			err = f.Objects(func() error { return e.fixture(f) })
+		}
+		return err
+	})
+	e.id, e.name = t.id(), cmp.Or(t.name, e.name)
+	return err
+}
+
+// fixture finds out whether one is broken, and what it is called.
+func (e *entry) fixture(f *jsonfile.File) error {
+	name, bad := "", false
+	err := f.Object(func(member string) error {
+		var err error
+		switch member {
+		case "name":
+			name, err = f.Name("a fixture's name")
+		case "status":
+			var word string
+			word, err = f.Str()
+			bad = words[word] == report.Fail
+		}
+		return err
+	})
+	if bad && !e.broken {
+		e.broken, e.name = true, name
+	}
+	return err
+}
+
+// relate orders the attempts of each test, and finds the containers whose failure
+// no test carries.
+func (g *group) relate() {
+	attempts := map[string][]*entry{}
+	failed := map[string]bool{}
+	for i := range g.entries {
+		e := &g.entries[i]
+		if e.kind != result {
+			continue
+		}
+		if e.history != "" {
+			attempts[e.history] = append(attempts[e.history], e)
+		}
+		failed[e.uuid] = failed[e.uuid] || e.status.Failed()
+	}
+	for _, same := range attempts {
+		order(same)
+	}
+	g.separate()
+	for i := range g.entries {
+		e := &g.entries[i]
+		e.tell = e.kind == container && e.broken && !slices.ContainsFunc(e.children, func(uuid string) bool { return failed[uuid] })
+	}
+}
+
+// order numbers the attempts of one test: the one that began last is the last. When
+// that cannot be told they stay bare repeats, of which the worst counts.
+func order(same []*entry) {
+	if len(same) < 2 {
+		return
+	}
+	slices.SortStableFunc(same, func(a, b *entry) int { return a.start.Compare(b.start) })
+	for i, e := range same {
+		if e.start.IsZero() || i > 0 && e.start.Equal(same[i-1].start) {
+			return
+		}
+	}
+	for i, e := range same {
+		e.attempt, e.id = int64(i+1), same[len(same)-1].id
+	}
+}
+
+// separate makes bare repeats of attempts that share their id with another test.
+func (g *group) separate() {
+	history, shared := map[string]string{}, map[string]bool{}
+	for i := range g.entries {
+		e := &g.entries[i]
+		if e.kind != result {
+			continue
+		}
+		if h, ok := history[e.id]; ok && (h != e.history || h == "") {
+			shared[e.id] = true
+		}
+		history[e.id] = e.history
+	}
+	for i := range g.entries {
+		if e := &g.entries[i]; shared[e.id] {
+			e.attempt = 0
+		}
+	}
+}
+
+// read reads a file for its tests.
+func (g *group) read(f *jsonfile.File, e *entry) error {
+	switch e.kind {
+	case result:
+		return f.Test(func(t *jsonfile.Test) error {
+			t.ID, t.Attempt = e.id, e.attempt
+			r := test{File: f, t: t}
+			err := f.Object(r.member)
+			t.Status = f.Status(words, r.word)
+			return err
+		})
+	case container:
+		if !e.tell {
+			return f.Skip()
+		}
+		return f.Test(func(t *jsonfile.Test) error {
+			t.ID, t.Status = f.ID(cmp.Or(e.name, "fixtures")), report.Fail
+			return f.Object(func(name string) error {
+				if name != "befores" && name != "afters" {
+					return nil
+				}
+				return f.Objects(func() error {
+					r := test{File: f, t: t}
+					return f.Object(r.fixture)
+				})
+			})
+		})
+	}
+	return f.Skip()
+}
+
+// test is a result that is being read; in the survey it has no t.
+type test struct {
+	*jsonfile.File
+	t              *jsonfile.Test
+	name, fullName string
+	parameters     []string
+	word           string
+}
+
+func (r *test) id() string {
+	id := cmp.Or(r.fullName, r.name)
+	if id != "" && len(r.parameters) > 0 {
+		id += " [" + strings.Join(r.parameters, ", ") + "]"
+	}
+	return r.ID(id)
+}
+
+func (r *test) parameter() error {
+	name, value, excluded := "", "", false
+	err := r.Object(func(member string) error {
+		var err error
+		switch member {
+		case "name":
+			name, err = r.Name("a parameter")
+		case "value":
+			value, err = r.Name("a parameter")
+		case "excluded":
+			excluded, err = r.Bool()
+		}
+		return err
+	})
+	if !excluded {
+		r.parameters = append(r.parameters, name+"="+value)
+	}
+	return err
+}
+
+func (r *test) member(name string) error {
+	switch name {
+	case "status":
+		var err error
+		r.word, err = r.Str()
+		return err
+	case "start":
+		start, err := r.Time(time.Millisecond)
+		r.t.Start = start
+		return err
+	case "stop":
+		stop, err := r.Time(time.Millisecond)
+		r.t.Stop = stop
+		return err
+	case "labels":
+		return r.Objects(r.label)
+	case "description":
+		return r.t.Attach(name)
+	case "statusDetails", "attachments", "steps":
+		return r.fixture(name)
+	}
+	return nil
+}
+
+func (r *test) label() error {
+	name, value := "", ""
+	err := r.Object(func(member string) error {
+		var err error
+		switch member {
+		case "name":
+			name, err = r.Name("a label")
+		case "value":
+			value, err = r.Name("a label")
+		}
+		return err
+	})
+	if name == "tag" {
+		r.t.Tag(value)
+	} else {
+		r.t.Property(name, value)
+	}
+	return err
+}
+
+// fixture reads the members that fixtures and steps have too.
+func (r *test) fixture(name string) error {
+	switch {
+	case r.Deep():
+	case name == "statusDetails" && r.Is(jsontext.KindBeginObject):
+		return r.Object(func(name string) error {
+			switch name {
+			case "message":
+				return r.t.Attach(name)
+			case "trace":
+				return r.t.Attach("traceback")
+			case "flaky":
+				marked, err := r.Bool()
+				if marked {
+					r.t.Tag("flaky")
+				}
+				return err
+			}
+			return nil
+		})
+	case name == "attachments":
+		return r.Objects(r.attachment)
+	case name == "steps":
+		return r.Objects(func() error {
+			return r.Object(func(name string) error {
+				if name == "statusDetails" { // the test's own repeat them
+					return nil
+				}
+				return r.fixture(name)
+			})
+		})
+	}
+	return nil
+}
+
+// attachment reads the name of a file of the same post.
+func (r *test) attachment() error {
+	var name, mime, source string
+	err := r.Object(func(member string) error {
+		var err error
+		switch member {
+		case "name":
+			name, err = r.Name("an attachment's name")
+		case "type":
+			mime, err = r.Name("a media type")
+		case "source":
+			source, err = r.Name("a file's name")
+		}
+		return err
+	})
+	if source != "" {
+		r.t.AttachMember(cmp.Or(name, source), mime, source)
+	}
+	return err
+}
