@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -240,16 +241,20 @@ func (f *File) object(member func(name string) error, once bool) error {
 	return f.token()
 }
 
-// fewMembers is how many names are compared one by one.
-const fewMembers = 24
+// fewMembers is how many names are compared one by one, and manyMembers how many
+// are compared at all.
+const (
+	fewMembers  = 24
+	manyMembers = 10_000
+)
 
-// note remembers a member's name and says so when it is the second of its name.
+// note remembers a member's name and says so when it is the second of its name. An
+// object with too many members to be sure is damage.
 func (f *File) note(name string, first int, seen map[string]bool) map[string]bool {
 	twice := false
-	if seen == nil {
-		for _, m := range f.members[first:] {
-			twice = twice || m == name
-		}
+	switch {
+	case seen == nil:
+		twice = slices.Contains(f.members[first:], name)
 		f.members = append(f.members, name)
 		if len(f.members)-first > fewMembers {
 			seen = map[string]bool{}
@@ -257,9 +262,12 @@ func (f *File) note(name string, first int, seen map[string]bool) map[string]boo
 				seen[m] = true
 			}
 		}
-	} else {
+	case len(seen) < manyMembers:
 		twice = seen[name]
 		seen[name] = true
+		if len(seen) == manyMembers && !twice {
+			f.Damage(f.Offset(), report.KindJSON, "an object with more than %d members", manyMembers)
+		}
 	}
 	if twice {
 		f.Damage(f.Offset(), report.KindJSON, "the member %s appears twice", report.Quote(name))

@@ -24,8 +24,9 @@ type Test struct {
 	report.Record
 	f       *File
 	at      int64
-	copied  int // bytes of attachments that are Data
-	dropped bool
+	copied  int  // bytes of attachments that are Data
+	noted   int  // bytes of tags and properties
+	dropped bool // it has been said that something was
 }
 
 // NewTest begins a test where the file stands.
@@ -136,19 +137,32 @@ func (t *Test) Length(unit time.Duration) error {
 func (t *Test) Tag(tag string) {
 	switch {
 	case tag == "":
-	case len(t.Tags) < t.f.Limits.TagsPerEvent:
+	case len(t.Tags) < t.f.Limits.TagsPerEvent && t.fits(len(tag)):
 		t.Tags = append(t.Tags, tag)
 	case !t.dropped:
 		t.dropped = true
-		t.f.Damage(t.at, report.KindJSON, "more than %d tags; the rest is dropped", t.f.Limits.TagsPerEvent)
+		t.f.Damage(t.at, report.KindJSON, "more than %d tags, or too long ones; the rest is dropped", t.f.Limits.TagsPerEvent)
 	}
 }
 
-// Property adds a property, as long as there are not as many as a test may have
-// tags.
+// fits counts what tags and properties take: as much as a test's attachments may.
+func (t *Test) fits(bytes int) bool {
+	if t.noted+bytes > t.f.Limits.InlineBytes {
+		return false
+	}
+	t.noted += bytes
+	return true
+}
+
+// Property adds a property. Those above the limit of tags are dropped.
 func (t *Test) Property(name, value string) {
-	if value != "" && len(t.Properties) < t.f.Limits.TagsPerEvent {
+	switch {
+	case value == "":
+	case len(t.Properties) < t.f.Limits.TagsPerEvent && t.fits(len(name)+len(value)):
 		t.Properties = append(t.Properties, report.Property{Name: name, Value: value})
+	case !t.dropped:
+		t.dropped = true
+		t.f.Warn("the test %s has more than %d properties, or too long ones; the rest is dropped", report.Quote(t.ID), t.f.Limits.TagsPerEvent)
 	}
 }
 
@@ -254,7 +268,7 @@ func (t *Test) attachment(name, mime string, size int64) *report.Attachment {
 		return nil
 	}
 	if len(t.Attachments) >= t.f.Limits.TestAttachments {
-		if len(t.Attachments) == t.f.Limits.TestAttachments && !t.dropped {
+		if !t.dropped {
 			t.dropped = true
 			t.f.Warn("the test %s has more than %d attachments; the rest is dropped", report.Quote(t.ID), t.f.Limits.TestAttachments)
 		}
