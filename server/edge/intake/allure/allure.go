@@ -46,6 +46,8 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 		return report.Certain
 	case s.Has("uuid", "status", "name"), s.Has("uuid", "historyId"), s.Has("uuid", "fullName"):
 		return report.Likely
+	case s.Has("name", "status") && s.Any("steps[].start", "attachments[].source", "statusDetails.trace"): // the uuid comes after long steps
+		return report.Likely
 	case s.Has("[].name", "[].matchedStatuses"), s.Has("name", "type") && s.Any("buildName", "buildOrder", "buildUrl", "reportUrl"):
 		return report.Likely // categories.json and executor.json
 	}

@@ -30,12 +30,12 @@ func (Reader) Info() report.Info {
 
 // Detect looks for the members of a result.
 func (Reader) Detect(prefix []byte) report.Confidence {
-	s := jsonfile.Look(prefix, `"results"`)
+	s := jsonfile.Look(prefix)
 	switch {
 	case s.Has("results[].outcome") && s.Any("results[].category_id", "results[].full_id"):
 		return report.Certain
-	case s.Has("results", "testplan_id", "origin"): // nothing was run
-		return report.Likely
+	case s.Has("origin.name", "testplan_id"): // the results come after a list of all packages
+		return report.Certain
 	}
 	return report.No
 }

@@ -35,7 +35,7 @@ func (Reader) Info() report.Info {
 func (Reader) Detect(prefix []byte) report.Confidence {
 	s := jsonfile.Look(prefix, `"results"`)
 	switch {
-	case s.Has("results.tool", "results.summary"), s.Has("results.tool", "results.tests"), s.Has("reportFormat", "results.tests"):
+	case s.Has("results.tool", "results.summary"), s.Has("results.tool", "results.tests"), s.Has("reportFormat", "results.tests"), s.Has("results.summary.passed", "results.tests"):
 		return report.Certain
 	case s.Kind("results") == jsontext.KindBeginObject && s.Has("results.tests[].name", "results.tests[].status"):
 		return report.Likely

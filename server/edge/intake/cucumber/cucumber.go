@@ -33,7 +33,7 @@ func (Reader) Info() report.Info {
 func (Reader) Detect(prefix []byte) report.Confidence {
 	s := jsonfile.Look(prefix, `"elements"`)
 	switch {
-	case s.Has("[].elements[].steps"), s.Has("[].elements", "[].keyword"), s.Has("[].elements", "[].uri"):
+	case s.Has("[].elements") && s.Any("[].elements[].steps", "[].elements[].type", "[].elements[].keyword", "[].keyword", "[].uri"):
 		return report.Certain
 	case s.Has("[].elements"):
 		return report.Possible

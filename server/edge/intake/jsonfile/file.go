@@ -35,7 +35,7 @@ type File struct {
 	longest  int64 // bytes that one value may take
 
 	depth   int
-	names   report.Interner
+	names   names
 	members []string // those that were seen in the objects that are open
 	words   map[string]bool
 	spare   *Test
@@ -50,7 +50,7 @@ func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
 	f := &File{
 		Sink: s, in: in, base: base, verbatim: verbatim,
 		longest: max(s.Limits.AttachmentBytes, int64(s.Limits.TokenBytes)),
-		names:   report.Interner{}, words: map[string]bool{},
+		names:   names{all: report.Interner{}}, words: map[string]bool{},
 	}
 	f.src = source{ctx: ctx, r: text}
 	f.dec = jsontext.NewDecoder(&f.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))

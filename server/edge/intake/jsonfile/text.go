@@ -5,7 +5,28 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
+
+// names returns the same string for the same bytes. Most names of members come
+// again and again, so the last ones are found without a map.
+type names struct {
+	last [256]string
+	all  report.Interner
+}
+
+// Text is that of the bytes.
+func (n *names) Text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	slot := &n.last[byte(len(b))*31^b[0]^b[len(b)-1]*7^b[len(b)/2]*3]
+	if *slot != string(b) {
+		*slot = n.all.Text(b)
+	}
+	return *slot
+}
 
 func escaped(inner []byte) bool { return bytes.IndexByte(inner, '\\') >= 0 }
 

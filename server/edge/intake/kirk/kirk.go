@@ -29,8 +29,12 @@ func (Reader) Info() report.Info {
 
 // Detect looks for the member that only this format has.
 func (Reader) Detect(prefix []byte) report.Confidence {
-	if jsonfile.Look(prefix, `"test_fqn"`).Has("results[].test_fqn") {
+	s := jsonfile.Look(prefix, `"results"`)
+	switch {
+	case s.Has("results[].test_fqn"):
 		return report.Certain
+	case s.Has("results[].status", "results[].test.command", "results[].test.arguments"): // the name comes after a long log
+		return report.Likely
 	}
 	return report.No
 }

@@ -36,7 +36,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 	switch {
 	case s.Kind("suite") != jsontext.KindBeginObject:
 		return report.No
-	case s.Any("generator", "rpa", "generated") && s.Any("suite.tests", "suite.suites"):
+	case s.Has("generator", "rpa"), s.Any("generator", "rpa", "generated") && s.Any("suite.tests", "suite.suites"):
 		return report.Certain
 	case s.Any("suite.tests[].elapsed_time", "suite.suites[].tests"):
 		return report.Likely
