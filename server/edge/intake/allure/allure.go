@@ -61,9 +61,9 @@ func (r Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error
 
 // ReadGroup reads the files twice: first for what they have to do with each other.
 func (Reader) ReadGroup(ctx context.Context, files []report.Input, s *report.Sink) error {
-	g := &group{copies: len(files) > 1}
-	for i, in := range files {
-		e := entry{file: i}
+	g := &group{}
+	for _, in := range files {
+		e := entry{}
 		err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error { return e.survey(f) })
 		if err != nil {
 			return err
@@ -73,12 +73,10 @@ func (Reader) ReadGroup(ctx context.Context, files []report.Input, s *report.Sin
 	g.relate()
 	for i, in := range files {
 		e := &g.entries[i]
+		s.In(i)
 		f, err := jsonfile.Open(ctx, in, s)
 		if err != nil {
 			return err
-		}
-		if g.copies {
-			f.Copies()
 		}
 		if err := f.Document(func() error { return g.read(f, e) }); err != nil {
 			return err
@@ -89,13 +87,11 @@ func (Reader) ReadGroup(ctx context.Context, files []report.Input, s *report.Sin
 
 // group is a post of files.
 type group struct {
-	copies  bool
 	entries []entry // one a file
 }
 
 // entry is what a file says about others.
 type entry struct {
-	file    int
 	kind    kind
 	uuid    string
 	history string
@@ -350,9 +346,12 @@ func (r *test) label() error {
 		}
 		return err
 	})
-	if name == "tag" {
+	switch name {
+	case "tag":
 		r.t.Tag(value)
-	} else {
+	case "framework":
+		r.Report.Writer = value
+	default:
 		r.t.Property(name, value)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/avocado"
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -28,6 +29,32 @@ func TestGood(t *testing.T) {
 		{`"interrupt": 0`, `"interrupt": true`},
 		{`"errors": 0`, `"errors": 2`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, avocado.New(), []jsontest.Story{
+		{
+			Name:  `older files have the number in the name, and other members`,
+			Text:  `{"job_id":"x","tests":[{"id":"1-a.py:A.b","status":"PASS","time":1.5,"start":1405000000.5,"fail_reason":"None"},{"name":"2-x","status":"WARN"}]}`,
+			Tests: `a.py:A.b=success; x=success`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `what was interrupted has failed`,
+			Text:  `{"job_id":"x","tests":[{"name":"a","status":"INTERRUPTED"},{"name":"b","status":"CANCEL"}]}`,
+			Tests: `a=fail; b=skip`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `an interrupted job without a red test is damage`,
+			Text:  `{"job_id":"x","interrupt":1,"tests":[{"name":"a","status":"PASS"}]}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `a name that only begins with a digit stays`,
+			Text:  `{"job_id":"x","tests":[{"name":"3d.py","status":"PASS"}]}`,
+			Tests: `3d.py=success`, Outcome: report.OutcomePass,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, avocado.New(), "../testdata/avocado_*.json") }

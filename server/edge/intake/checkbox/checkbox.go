@@ -78,8 +78,11 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 // tests.
 func results(f *jsonfile.File, each func() error) error {
 	return f.Object(func(name string) error {
-		if name == "results" {
+		switch name {
+		case "results":
 			return f.Objects(each)
+		case "origin":
+			return f.Writer()
 		}
 		return nil
 	})

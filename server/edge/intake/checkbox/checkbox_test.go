@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/checkbox"
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -37,6 +38,32 @@ func TestGood(t *testing.T) {
 		{`"outcome": "pass"`, `"outcome": "odd"`},
 		{`"status": "pass"`, `"status": "fail"`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, checkbox.New(), []jsontest.Story{
+		{
+			Name:  `an id that occurs twice gives way to the full one`,
+			Text:  `{"testplan_id":"p","origin":{"name":"Checkbox"},"results":[{"id":"a","full_id":"x::a","outcome":"pass"},{"id":"a","full_id":"y::a","outcome":"fail"},{"id":"b","full_id":"x::b","outcome":"pass"}]}`,
+			Tests: `x::a=success; y::a=fail; b=success`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `none is only listed`,
+			Text:  `{"testplan_id":"p","origin":{"name":"Checkbox"},"results":[{"id":"a","full_id":"x::a","outcome":"none"},{"id":"b","full_id":"x::b","outcome":null}]}`,
+			Tests: `a=exists; b=exists`, Outcome: report.OutcomeEmpty,
+		},
+		{
+			Name:  `what the exporter made of the outcome counts too`,
+			Text:  `{"testplan_id":"p","origin":{"name":"Checkbox"},"results":[{"id":"a","full_id":"x::a","outcome":"pass","status":"fail"}]}`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `a word that nobody knows`,
+			Text:  `{"testplan_id":"p","origin":{"name":"Checkbox"},"results":[{"id":"a","full_id":"x::a","outcome":"exploded"}]}`,
+			Tests: `a=unknown`, Outcome: report.OutcomeFail,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, checkbox.New(), "../testdata/checkbox_*.json") }

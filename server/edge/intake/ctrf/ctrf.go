@@ -53,6 +53,8 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 			}
 			return f.Object(func(name string) error {
 				switch name {
+				case "tool":
+					return f.Writer()
 				case "tests":
 					return f.Objects(func() error { return one(f) })
 				case "summary":

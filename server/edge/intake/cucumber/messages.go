@@ -86,6 +86,7 @@ type pickle struct {
 type attempt struct {
 	*jsonfile.Test
 	number  int64
+	again   bool // it is retried
 	steps   tally
 	seconds float64
 	held    int64 // what it takes of the memory, about
@@ -100,6 +101,13 @@ func (r *messages) message(name string) error {
 		return report.ErrStop
 	}
 	switch name {
+	case "meta":
+		return r.Object(func(name string) error {
+			if name == "implementation" {
+				return r.Writer()
+			}
+			return nil
+		})
 	case "gherkinDocument":
 		return r.document()
 	case "pickle":
@@ -314,7 +322,11 @@ func (r *messages) step() error {
 		case "testCaseStartedId":
 			id, err = r.Str()
 		case "testStepResult":
-			word, message, seconds, err = r.result()
+			var again bool
+			word, message, seconds, again, err = r.result()
+			if a := r.open[id]; a != nil {
+				a.again = a.again || again
+			}
 		}
 		return err
 	})
@@ -335,7 +347,9 @@ func (r *messages) hold(a *attempt, bytes int) {
 	r.held += int64(bytes)
 }
 
-func (r *messages) result() (word, message string, seconds float64, err error) {
+// result reads what became of a step. Until version 16 the last one of an attempt
+// said whether there is another.
+func (r *messages) result() (word, message string, seconds float64, again bool, err error) {
 	err = r.Object(func(name string) error {
 		var err error
 		switch name {
@@ -345,10 +359,12 @@ func (r *messages) result() (word, message string, seconds float64, err error) {
 			message, err = r.Long()
 		case "duration":
 			seconds, err = r.length()
+		case "willBeRetried":
+			again, err = r.Bool()
 		}
 		return err
 	})
-	return word, message, seconds, err
+	return word, message, seconds, again, err
 }
 
 func (r *messages) finished() error {
@@ -367,6 +383,7 @@ func (r *messages) finished() error {
 	if err != nil || a == nil {
 		return err
 	}
+	again = again || a.again
 	delete(r.open, id)
 	r.held -= a.held
 	a.Status = a.steps.verdict()
@@ -386,7 +403,7 @@ func (r *messages) hook() error {
 		if name != "result" {
 			return nil
 		}
-		word, message, _, err := r.result()
+		word, message, _, _, err := r.result()
 		if err != nil || words[strings.ToLower(word)] != report.Fail {
 			return err
 		}

@@ -74,6 +74,10 @@ func (s *scenario) step() error {
 			}
 		case "embeddings":
 			return s.Objects(s.embedding)
+		case "before", "after": // hooks around the step
+			if s.Is(jsontext.KindBeginArray) {
+				return s.Objects(s.step)
+			}
 		case "output":
 			return s.t.Attach("stdout")
 		}

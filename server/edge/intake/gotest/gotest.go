@@ -258,6 +258,7 @@ func (s *stream) packageEvent(p *suite, ev *event) error {
 	left := report.InProgress
 	if ev.action == "fail" {
 		left = report.Fail
+		p.tell()
 	}
 	if err := s.closeTests(p, left); err != nil {
 		return err
@@ -285,11 +286,25 @@ func (s *stream) packageEvent(p *suite, ev *event) error {
 	})
 }
 
+// tell gives what the package printed, such as why it panicked, to a test that it
+// did not end.
+func (p *suite) tell() {
+	for _, name := range slices.Sorted(maps.Keys(p.tests)) {
+		if !strings.HasPrefix(name, benchmark) {
+			p.tests[name].AttachData("package output", "", p.output.bytes, p.output.size)
+			return
+		}
+	}
+}
+
+// benchmark begins the names of benchmarks.
+const benchmark = "Benchmark"
+
 // closeTests ends the tests of a package that have no end of their own.
 // Benchmarks have none when they are fine, and are no tests.
 func (s *stream) closeTests(p *suite, status report.Status) error {
 	for _, name := range slices.Sorted(maps.Keys(p.tests)) {
-		if err := s.closeTest(p, name, p.tests[name], status, strings.HasPrefix(name, "Benchmark")); err != nil {
+		if err := s.closeTest(p, name, p.tests[name], status, strings.HasPrefix(name, benchmark)); err != nil {
 			return err
 		}
 	}

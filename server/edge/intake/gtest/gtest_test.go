@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/gtest"
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -26,6 +27,32 @@ func TestGood(t *testing.T) {
 		{`"classname": "Arm"`, `"failures": [{"failure": "x"}], "classname": "Arm"`},
 		{`"errors": 0`, `"errors": 1`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, gtest.New(), []jsontest.Story{
+		{
+			Name:  `disabled, skipped and filtered`,
+			Text:  `{"testsuites":[{"name":"S","testsuite":[{"name":"a","classname":"S","status":"NOTRUN","result":"SUPPRESSED"},{"name":"b","classname":"S","status":"RUN","result":"SKIPPED","skipped":[{"message":"no arm"}]}]}]}`,
+			Tests: `S.a=skip; S.b=skip`, Outcome: report.OutcomeSkip,
+		},
+		{
+			Name:  `a failure outside of tests`,
+			Text:  `{"testsuites":[{"name":"S","testsuite":[{"name":"","classname":"","status":"RUN","result":"COMPLETED","failures":[{"failure":"x"}]}]}]}`,
+			Tests: `S=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `counts that disagree`,
+			Text:  `{"testsuites":[{"name":"S","testsuite":[{"name":"a","classname":"S","status":"RUN","result":"COMPLETED"}]}],"failures":1}`,
+			Tests: `S.a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `older files have no result`,
+			Text:  `{"testsuites":[{"name":"S","testsuite":[{"name":"a","classname":"S","status":"RUN","time":"0s"}]}]}`,
+			Tests: `S.a=success`, Outcome: report.OutcomePass,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, gtest.New(), "../testdata/gtest_*.json") }

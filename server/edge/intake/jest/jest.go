@@ -44,7 +44,7 @@ func (Reader) Separator() string { return " > " }
 func (Reader) Detect(prefix []byte) report.Confidence {
 	s := jsonfile.Look(prefix)
 	switch {
-	case s.Has("testResults", "numTotalTests"), s.Has("testResults[].assertionResults"):
+	case s.Has("testResults", "numTotalTests"), s.Has("testResults[].assertionResults"), s.Has("testResults[].testResults"):
 		return report.Certain
 	case s.Has("numTotalTests", "numFailedTests"):
 		return report.Likely
@@ -64,7 +64,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 			return f.Objects(func() error {
 				files = append(files, "")
 				return f.Object(func(name string) error {
-					if name != "name" {
+					if name != "name" && name != "testFilePath" {
 						return nil
 					}
 					file, err := f.Name("a file's name")
@@ -130,12 +130,16 @@ func (r *reader) file() error {
 	err := r.Object(func(name string) error {
 		var err error
 		switch name {
-		case "assertionResults":
+		case "assertionResults", "testResults": // the latter in the results that jest gives its reporters
 			err = r.Objects(func() error { return r.test(base) })
 		case "status":
 			status, err = r.Str()
-		case "message":
-			err = own.Attach(name)
+		case "message", "failureMessage":
+			err = own.Attach("message")
+		case "testExecError":
+			if r.Is(jsontext.KindBeginObject) {
+				status = "failed"
+			}
 		}
 		return err
 	})

@@ -57,6 +57,42 @@ func TestRead_files(t *testing.T) {
 	}
 }
 
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, jest.New(), []jsontest.Story{
+		{
+			Name:  `retried until it passed`,
+			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed","invocations":3,"retryReasons":["x","y"]}],"status":"passed","message":"m","name":"/x/a.test.js"}]}`,
+			Tests: `a=success*`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `retried and failed`,
+			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"failed","invocations":3}],"status":"failed","message":"m","name":"/x/a.test.js"}]}`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `a file that failed by itself`,
+			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed"}],"status":"failed","message":"m","name":"/x/a.test.js"}]}`,
+			Tests: `a=success; a.test.js=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `a run that failed for no test`,
+			Text:  `{"numTotalTests":1,"success":false,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed"}],"status":"passed","message":"m","name":"/x/a.test.js"}]}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `without a full name`,
+			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"ancestorTitles":["x","y"],"title":"a","status":"todo"}],"status":"passed","message":"m","name":"/x/a.test.js"}]}`,
+			Tests: `x y a=skip`, Outcome: report.OutcomeSkip,
+		},
+		{
+			Name:  `the results of jest's own reporters`,
+			Text:  `{"numTotalTests":1,"numFailedTests":0,"testResults":[{"testFilePath":"/x/b.js","testResults":[{"fullName":"a","status":"pending"}],"testExecError":{"message":"x"}}]}`,
+			Tests: `a=skip; b.js=fail`, Outcome: report.OutcomeFail,
+		},
+	})
+}
+
 func FuzzRead(f *testing.F) {
 	jsontest.Fuzz(f, jest.New(), "../testdata/jest_arm.json", "../testdata/jest_flaky.json", "../testdata/jest_switch.json", "../testdata/vitest_all.json")
 }

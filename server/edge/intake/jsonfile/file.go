@@ -85,10 +85,6 @@ func (f *File) Document(read func() error) error {
 	return f.Stopped(err)
 }
 
-// Copies makes attachments hold their texts and not places of the file, for a
-// report that is made of several.
-func (f *File) Copies() { f.verbatim = false }
-
 // Deep reports whether little is left of the depth that is allowed, so that an
 // inner value that may be left out is better passed over.
 func (f *File) Deep() bool { return f.depth > f.Limits.Depth-6 }

@@ -87,6 +87,38 @@ func (f *File) Long() (string, error) {
 	return string(text), err
 }
 
+// Writer reads which program wrote the file: an object with name and version, or
+// a text.
+func (f *File) Writer() error {
+	if f.Kind() != jsontext.KindBeginObject {
+		text, err := f.Name("the writer")
+		f.wrote(text)
+		return err
+	}
+	var name, version string
+	err := f.Object(func(member string) error {
+		var err error
+		switch member {
+		case "name":
+			name, err = f.Name("the writer")
+		case "version":
+			version, err = f.Name("the writer")
+		}
+		return err
+	})
+	f.wrote(strings.TrimSpace(name + " " + version))
+	return err
+}
+
+func (f *File) wrote(text string) {
+	if text, _ = report.Cut(text, maxWriter); text != "" {
+		f.Report.Writer = text
+	}
+}
+
+// maxWriter is how long what a file calls its writer may be.
+const maxWriter = 200
+
 // Bool reads a boolean; anything else is false.
 func (f *File) Bool() (bool, error) {
 	yes := f.Is(jsontext.KindTrue)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
 	"github.com/slipway-lab/slipway/server/edge/intake/kirk"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -27,6 +28,27 @@ func TestGood(t *testing.T) {
 		{`"status": "pass"`, `"status": "odd"`},
 		{`"broken": 0}}`, `"broken": 1}}`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, kirk.New(), []jsontest.Story{
+		{
+			Name:  `broken, warned and not configured`,
+			Text:  `{"results":[{"test_fqn":"a","status":"brok"},{"test_fqn":"b","status":"warn"},{"test_fqn":"c","status":"conf"}]}`,
+			Tests: `a=fail; b=fail; c=skip`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `the result of the test counts where there is no status`,
+			Text:  `{"results":[{"test_fqn":"a","test":{"result":"fail"}}]}`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `stats that disagree are damage`,
+			Text:  `{"stats":{"failed":0,"broken":3},"results":[{"test_fqn":"a","status":"pass"}]}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, kirk.New(), "../testdata/kirk_*.json") }

@@ -98,8 +98,7 @@ func (s *stream) line() error {
 	}
 	switch ev.kind {
 	case "suite":
-		id := "suite"
-		t.ID = id
+		t.ID = "suite"
 		return s.suite(t, ev)
 	case "test":
 		return s.test(t, ev.event)

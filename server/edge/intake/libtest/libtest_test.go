@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
 	"github.com/slipway-lab/slipway/server/edge/intake/libtest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -27,6 +28,68 @@ func TestGood(t *testing.T) {
 		{`"failed": 0`, `"failed": 1`},
 		{`"event": "ok", "exec_time"`, `"event": "timeout", "exec_time"`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, libtest.New(), []jsontest.Story{
+		{
+			Name: `a test that takes long and ends`,
+			Text: `{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"timeout","name":"a"}
+{"type":"test","event":"ok","name":"a"}
+{"type":"suite","event":"ok","passed":1}
+`,
+			Tests: `a=success`, Outcome: report.OutcomePass,
+		},
+		{
+			Name: `a test that ran out of time`,
+			Text: `{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"started","name":"a"}
+{"type":"test","event":"timeout","name":"a"}
+{"type":"suite","event":"failed","passed":1}
+`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name: `a test that never ended`,
+			Text: `{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"started","name":"a"}
+{"type":"suite","event":"ok","passed":1}
+`,
+			Tests: `a=inprogress`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name: `a suite that failed for no test`,
+			Text: `{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"ok","name":"a"}
+{"type":"suite","event":"failed","passed":1}
+`,
+			Tests: `a=success; suite=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name: `two suites with what cargo prints`,
+			Text: `   Compiling arm v0.1.0
+{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"ok","name":"a"}
+{"type":"suite","event":"ok","passed":1}
+
+{"type":"suite","event":"started","test_count":1}
+{"type":"bench","name":"b","median":12,"deviation":1}
+{"type":"suite","event":"ok","passed":1}
+`,
+			Tests: `a=success; b=success`, Outcome: report.OutcomePass,
+		},
+		{
+			Name: `the second suite has no end`,
+			Text: `{"type":"suite","event":"started","test_count":1}
+{"type":"test","event":"ok","name":"a"}
+{"type":"suite","event":"ok","passed":1}
+{"type":"suite","event":"started","test_count":1}
+`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, libtest.New(), "../testdata/libtest_*.json") }

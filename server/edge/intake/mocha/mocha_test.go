@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
 	"github.com/slipway-lab/slipway/server/edge/intake/mocha"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -36,6 +37,37 @@ func TestGood(t *testing.T) {
 `},
 		{`"pending": [{"fullTitle": "arm sleeps"}]`, `"pending": []`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, mocha.New(), []jsontest.Story{
+		{
+			Name:  `a hook stands in failures only`,
+			Text:  `{"stats":{"passes":1,"failures":1},"tests":[{"fullTitle":"a","err":{}}],"pending":[],"failures":[{"fullTitle":"hook","err":{"message":"x"}}],"passes":[{"fullTitle":"a"}]}`,
+			Tests: `a=success; hook=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `retried until it passed`,
+			Text:  `{"stats":{"passes":1,"failures":0},"tests":[{"fullTitle":"a","currentRetry":1,"err":{}}],"pending":[],"failures":[],"passes":[{"fullTitle":"a"}]}`,
+			Tests: `a=success*`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `skipped`,
+			Text:  `{"stats":{"passes":1,"failures":0},"tests":[{"fullTitle":"a","err":{}}],"pending":[{"fullTitle":"a"}],"failures":[],"passes":[]}`,
+			Tests: `a=skip`, Outcome: report.OutcomeSkip,
+		},
+		{
+			Name:  `in none of the lists`,
+			Text:  `{"stats":{"passes":1,"failures":0},"tests":[{"fullTitle":"a","err":{}}],"pending":[],"failures":[],"passes":[{"fullTitle":"b"}]}`,
+			Tests: `a=unknown`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `counted as failed and not there`,
+			Text:  `{"stats":{"passes":1,"failures":1},"tests":[{"fullTitle":"a","err":{}}],"pending":[],"failures":[],"passes":[{"fullTitle":"a"}]}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, mocha.New(), "../testdata/mocha_*.json") }

@@ -83,8 +83,14 @@ func (r *reader) document() error {
 		case "config":
 			return r.Object(func(name string) error {
 				var err error
-				if name == "rootDir" {
+				switch name {
+				case "rootDir":
 					r.rootDir, err = r.Str()
+				case "version":
+					var version string
+					if version, err = r.Name("a version"); version != "" {
+						r.Report.Writer = "Playwright " + version
+					}
 				}
 				return err
 			})
@@ -279,8 +285,11 @@ type verdict struct {
 func (v verdict) decide(f *jsonfile.File) (status report.Status, flaky bool) {
 	lastPassed := v.last == "passed" || v.last == "skipped" || v.last == ""
 	switch v.status {
-	case "skipped":
-		if !lastPassed && v.last != v.expected && v.last != "interrupted" {
+	case "skipped": // also what was interrupted before it had a result
+		if v.last == "interrupted" {
+			return report.InProgress, false
+		}
+		if !lastPassed && v.last != v.expected {
 			return report.Fail, false
 		}
 		return report.Skip, false

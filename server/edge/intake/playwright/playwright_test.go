@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
 	"github.com/slipway-lab/slipway/server/edge/intake/playwright"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -40,6 +41,47 @@ func TestGood(t *testing.T) {
 		{`"unexpected": 0`, `"unexpected": 1`},
 		{`"errors": [], "stats"`, `"errors": [{"message": "x"}], "stats"`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, playwright.New(), []jsontest.Story{
+		{
+			Name:  `without a project`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"expected","expectedStatus":"passed","results":[{"status":"passed"}]}]}]}]}`,
+			Tests: `a.js › t=success`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `passed although failure was expected`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"unexpected","expectedStatus":"failed","projectName":"p","results":[{"status":"passed"}]}]}]}]}`,
+			Tests: `[p] a.js › t=uxsuccess`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `failed as expected`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"expected","expectedStatus":"failed","results":[{"status":"failed"}]}]}]}]}`,
+			Tests: `a.js › t=xfail`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `the last attempt passed`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"flaky","expectedStatus":"passed","results":[{"status":"failed","error":{"message":"x"}},{"status":"passed"}]}]}]}]}`,
+			Tests: `a.js › t=success*`, Outcome: report.OutcomePass,
+		},
+		{
+			Name:  `interrupted`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"skipped","expectedStatus":"passed","results":[{"status":"interrupted"}]}]}]}]}`,
+			Tests: `a.js › t=inprogress`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `an error of the run is a failed test of its file`,
+			Text:  `{"config":{"rootDir":"/lab"},"suites":[{"title":"a.js","file":"a.js","specs":[{"title":"t","ok":true,"tests":[{"status":"expected","expectedStatus":"passed","results":[{"status":"passed"}]}]}]}],"errors":[{"message":"x","location":{"file":"/lab/e2e/b.spec.js"}},{"message":"y"}]}`,
+			Tests: `a.js › t=success; e2e/b.spec.js=fail; errors=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `members in the order of the alphabet`,
+			Text:  `{"config":{"rootDir":"/lab"},"stats":{"unexpected":0},"suites":[{"specs":[{"tests":[{"projectName":"p","results":[{"status":"passed"}],"status":"expected"}],"title":"t"}],"suites":[{"specs":[{"tests":[{"status":"skipped"}],"title":"u"}],"title":"in"}],"title":"a.js"}]}`,
+			Tests: `[p] a.js › t=success; a.js › in › u=skip`, Outcome: report.OutcomePass,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, playwright.New(), "../testdata/playwright_*.json") }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
 	"github.com/slipway-lab/slipway/server/edge/intake/pytest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
@@ -27,6 +28,42 @@ func TestGood(t *testing.T) {
 		{`"exitcode": 0`, `"exitcode": 1`},
 		{`"exitcode": 0`, `"exitcode": 5`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, pytest.New(), []jsontest.Story{
+		{
+			Name:  `words`,
+			Text:  `{"exitcode":1,"tests":[{"nodeid":"a","outcome":"xpassed"},{"nodeid":"b","outcome":"xfailed"},{"nodeid":"c","outcome":"error"},{"nodeid":"d","outcome":"skipped"}]}`,
+			Tests: `a=success; b=xfail; c=fail; d=skip`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `run again`,
+			Text:  `{"exitcode":0,"tests":[{"nodeid":"a","outcome":"rerun","call":{"outcome":"passed"}},{"nodeid":"b","outcome":"rerun","call":{"outcome":"failed"}}]}`,
+			Tests: `a=success*; b=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `nothing was collected`,
+			Text:  `{"exitcode":5,"root":"/x","summary":{},"tests":[]}`,
+			Tests: ``, Outcome: report.OutcomeEmpty,
+		},
+		{
+			Name:  `the run was interrupted`,
+			Text:  `{"tests":[{"nodeid":"a","outcome":"passed"}],"exitcode":2}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `a file that cannot be loaded`,
+			Text:  `{"exitcode":2,"collectors":[{"nodeid":"","outcome":"passed"},{"nodeid":"x.py","outcome":"failed","longrepr":"ImportError"}]}`,
+			Tests: `x.py=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `a phase failed`,
+			Text:  `{"exitcode":0,"tests":[{"nodeid":"a","outcome":"passed","teardown":{"outcome":"failed"}}]}`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, pytest.New(), "../testdata/pytest_*.json") }

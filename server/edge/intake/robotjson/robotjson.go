@@ -83,6 +83,8 @@ type suite struct {
 
 func (r *reader) member(name string) error {
 	switch name {
+	case "generator":
+		return r.Writer()
 	case "suite":
 		return r.suite("", nil)
 	case "statistics":

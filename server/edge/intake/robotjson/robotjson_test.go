@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 	"github.com/slipway-lab/slipway/server/edge/intake/robotjson"
 )
@@ -30,6 +31,32 @@ func TestGood(t *testing.T) {
 		{`"name":"Arm", "status":"PASS"`, `"name":"Arm", "status":"FAIL"`},
 		{`"name":"Arm", "status":"PASS"`, `"name":"Arm", "status":"PASS","teardown":{"status":"FAIL","message":"x"}`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, robotjson.New(), []jsontest.Story{
+		{
+			Name:  `a suite's teardown fails what passed in it`,
+			Text:  `{"generator":"Robot 7.3","rpa":false,"suite":{"name":"S","status":"FAIL","tests":[{"name":"a","status":"PASS"},{"name":"b","status":"SKIP"}],"teardown":{"status":"FAIL","message":"x"}}}`,
+			Tests: `S.a=fail; S.b=skip`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `so does that of an outer suite`,
+			Text:  `{"generator":"Robot 7.3","rpa":false,"suite":{"suites":[{"name":"T","tests":[{"name":"a","status":"PASS"}]}],"name":"S","teardown":{"status":"FAIL"}}}`,
+			Tests: `S.T.a=fail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `not run`,
+			Text:  `{"generator":"Robot 7.3","rpa":false,"suite":{"name":"S","status":"PASS","tests":[{"name":"a","status":"NOT RUN"}]}}`,
+			Tests: `S.a=skip`, Outcome: report.OutcomeSkip,
+		},
+		{
+			Name:  `a suite that failed for no test`,
+			Text:  `{"generator":"Robot 7.3","rpa":false,"suite":{"name":"S","status":"FAIL","tests":[{"name":"a","status":"PASS"}]}}`,
+			Tests: `S.a=success`, Outcome: report.OutcomeIncomplete,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, robotjson.New(), "../testdata/robot_*.json") }

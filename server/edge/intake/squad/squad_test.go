@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile/jsontest"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 	"github.com/slipway-lab/slipway/server/edge/intake/squad"
 )
@@ -25,6 +26,27 @@ func TestGood(t *testing.T) {
 		{`"pass"`, `7`},
 		{`"xfail"`, `["xfail"]`},
 	}})
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	jsontest.Tell(t, squad.New(), []jsontest.Story{
+		{
+			Name:  `words and objects`,
+			Text:  `{"a":"pass","b":{"result":"fail"},"c":{"result":"xfail","log":"x"}}`,
+			Tests: `a=success; b=fail; c=xfail`, Outcome: report.OutcomeFail,
+		},
+		{
+			Name:  `one value that does not fit, late`,
+			Text:  `{"a":"pass","b":"pass","b":"pass","b":"pass","b":"pass","b":"pass","z":{"result":"maybe"}}`,
+			Tests: ``, Outcome: report.OutcomeError,
+		},
+		{
+			Name:  `a name that comes twice counts by the worst`,
+			Text:  `{"a":"fail","a":"pass"}`,
+			Tests: `a=fail`, Outcome: report.OutcomeFail,
+		},
+	})
 }
 
 func FuzzRead(f *testing.F) { jsontest.Fuzz(f, squad.New(), "../testdata/squad_*.json") }

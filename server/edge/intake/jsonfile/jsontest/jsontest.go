@@ -42,6 +42,38 @@ func Check(t *testing.T, reader report.Reader, g Good) {
 	hostile(t, reader, data)
 }
 
+// Story is a file and what it says: tests as "id=status", joined by "; ", a flaky
+// one with a "*" behind.
+type Story struct {
+	Name, Text, Tests string
+	Outcome           report.Outcome
+}
+
+// Tell reads each story.
+func Tell(t *testing.T, reader report.Reader, stories []Story) {
+	t.Helper()
+	for _, s := range stories {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			if reader.Detect([]byte(s.Text)) == report.No {
+				t.Error("the format is not recognised")
+			}
+			res := reporttest.Read(t, reader, "story.json", []byte(s.Text))
+			var tests []string
+			for _, test := range res.Tests {
+				text := test.ID + "=" + test.Status.String()
+				if test.Flaky {
+					text += "*"
+				}
+				tests = append(tests, text)
+			}
+			if got := strings.Join(tests, "; "); got != s.Tests || res.Outcome() != s.Outcome {
+				t.Errorf("tests %q, outcome %s; want %q, %s; damage %v, warnings %q", got, res.Outcome(), s.Tests, s.Outcome, res.Report.Damage, res.Report.Warnings)
+			}
+		})
+	}
+}
+
 func flip(t *testing.T, reader report.Reader, g Good) {
 	t.Helper()
 	for _, pair := range g.Flips {
