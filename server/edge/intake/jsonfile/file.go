@@ -24,9 +24,6 @@ type File struct {
 	// not do what they should.
 	Tests, Red int
 
-	// Whole is set when the file was read to its end.
-	Whole bool
-
 	in       report.Input
 	dec      *jsontext.Decoder
 	src      source
@@ -76,21 +73,16 @@ func Read(ctx context.Context, in report.Input, s *report.Sink, read func(f *Fil
 // Document reads a file that is one JSON value. Bytes after it are damage. The
 // error is never one of the file's content.
 func (f *File) Document(read func() error) error {
-	before := f.DamageCount()
 	err := read()
 	if err == nil {
 		err = f.end()
 	}
-	f.Whole = err == nil && f.DamageCount() == before
 	return f.Stopped(err)
 }
 
 // Deep reports whether little is left of the depth that is allowed, so that an
 // inner value that may be left out is better passed over.
 func (f *File) Deep() bool { return f.depth > f.Limits.Depth-6 }
-
-// DamageCount is how much damage was noted so far.
-func (f *File) DamageCount() int { return f.Report.DamageCount }
 
 // Stopped takes from an error what has been noted as damage.
 func (f *File) Stopped(err error) error {

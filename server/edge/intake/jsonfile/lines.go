@@ -15,7 +15,6 @@ import (
 // each. Other lines are noise, such as what a runner's build printed between. A
 // line that is broken is damage, and the next one is read.
 func (f *File) Lines(read func() error) error {
-	before := f.DamageCount()
 	l := liner{f: f, r: bufio.NewReaderSize(&f.src, 64<<10), pos: f.base}
 	var buf bytes.Buffer
 	for {
@@ -49,7 +48,6 @@ func (f *File) Lines(read func() error) error {
 	if f.Report.NoiseBytes > 0 {
 		f.Warn("%d bytes between the lines of the format are not read", f.Report.NoiseBytes)
 	}
-	f.Whole = f.DamageCount() == before
 	return nil
 }
 

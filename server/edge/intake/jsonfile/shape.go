@@ -19,6 +19,7 @@ type Shape struct {
 const (
 	shapeDepth = 7
 	shapePaths = 4000
+	shapeName  = 64
 )
 
 // Look finds the shape of a document. It finds none when one of the words does not
@@ -90,6 +91,9 @@ func (s Shape) walk(dec *jsontext.Decoder, path string, depth int) bool {
 				return false
 			}
 			name := tok.String()
+			if len(name) > shapeName {
+				name = "?" // nobody looks for it
+			}
 			if path != "" {
 				name = path + "." + name
 			}

@@ -156,6 +156,9 @@ func (t *Test) fits(bytes int) bool {
 
 // Property adds a property. Those above the limit of tags are dropped.
 func (t *Test) Property(name, value string) {
+	name, _ = report.Repair(name)
+	value, _ = report.Repair(value)
+	name, _ = report.Cut(name, t.f.Limits.IDBytes)
 	switch {
 	case value == "":
 	case len(t.Properties) < t.f.Limits.TagsPerEvent && t.fits(len(name)+len(value)):
