@@ -54,6 +54,14 @@ func TestRead(t *testing.T) {
 			text: `{"Action":"run","Package":` + "\n" + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p"}`, id: "p.TestA", status: report.Success, outcome: report.OutcomeIncomplete,
 		},
 		{
+			name: "an end that test2json missed stands in the output",
+			text: `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"output","Package":"p","Test":"TestA","Output":"no newline--- PASS: TestA (0.25s)\n"}` + "\n" + `{"Action":"pass","Package":"p"}`, id: "p.TestA", status: report.Success, outcome: report.OutcomePass,
+		},
+		{
+			name: "a test without an end in a package that passed is in progress",
+			text: `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p"}`, id: "p.TestA", status: report.InProgress, outcome: report.OutcomeFail,
+		},
+		{
 			name: "lines of a build between the events are noise",
 			text: `{"Action":"pass","Package":"p","Test":"TestA"}` + "\ngo: downloading x\n" + `{"Action":"pass","Package":"p"}`, id: "p.TestA", status: report.Success, outcome: report.OutcomePass,
 		},
