@@ -7,8 +7,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -30,7 +28,7 @@ func (Reader) Info() report.Info {
 	return report.Info{
 		Format:     "allure",
 		Title:      "Allure results",
-		Recognised: "objects with uuid and status, one a test; containers of fixtures, the executor and the categories beside them",
+		Recognised: "objects with uuid and status, one a test; containers of fixtures, globals, the executor and the categories beside them",
 		Naming:     "fullName, or name, with the parameters in brackets",
 		Example:    `{"uuid":"32-7e","historyId":"d87e","name":"test_turn","fullName":"a.test_arm#test_turn","status":"passed","start":1796002007480,"stop":1796002007490}`,
 	}
@@ -47,6 +45,8 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 	case s.Has("uuid", "status", "name"), s.Has("uuid", "historyId"), s.Has("uuid", "fullName"):
 		return report.Likely
 	case s.Has("name", "status") && s.Any("steps[].start", "attachments[].source", "statusDetails.trace"): // the uuid comes after long steps
+		return report.Likely
+	case s.Kind("attachments") == '[' && s.Kind("errors") == '[' && !s.Any("suites", "tests", "results", "config"): // *-globals.json
 		return report.Likely
 	case s.Has("[].name", "[].matchedStatuses"), s.Has("name", "type") && s.Any("buildName", "buildOrder", "buildUrl", "reportUrl"):
 		return report.Likely // categories.json and executor.json
@@ -98,11 +98,11 @@ type entry struct {
 	id      string
 	name    string
 	status  report.Status
-	start   time.Time
+	order   [3]int64 // start and stop in milliseconds, and the number of the retry
 	attempt int64
 
 	children []string
-	broken   bool // a fixture is
+	broken   bool // a fixture is, or there are errors of the run
 	tell     bool // its failure is nobody's else
 }
 
@@ -110,6 +110,7 @@ type kind int
 
 const (
 	other kind = iota
+	globals
 	result
 	container
 )
@@ -145,7 +146,15 @@ func (e *entry) survey(f *jsonfile.File) error {
 			e.status = words[word]
 			e.kind = max(e.kind, result)
 		case "start":
-			e.start, err = f.Time(time.Millisecond)
+			e.order[0], err = f.Count()
+		case "stop":
+			e.order[1], err = f.Count()
+		case "errors":
+			e.kind = max(e.kind, globals)
+			err = f.Objects(func() error {
+				e.broken = true
+				return nil
+			})
 		case "children":
 			e.kind = container
 			err = f.Strings(func(uuid string) { e.children = append(e.children, uuid) })
@@ -155,7 +164,7 @@ func (e *entry) survey(f *jsonfile.File) error {
 		}
 		return err
 	})
-	e.id, e.name = t.id(), cmp.Or(t.name, e.name)
+	e.id, e.name, e.order[2] = t.id(), cmp.Or(t.name, e.name), t.retry
 	return err
 }
 
@@ -199,26 +208,34 @@ func (g *group) relate() {
 		order(same)
 	}
 	g.separate()
+	red := slices.ContainsFunc(g.entries, func(e entry) bool { return e.kind == result && e.status.Failed() })
 	for i := range g.entries {
 		e := &g.entries[i]
 		e.tell = e.kind == container && e.broken && !slices.ContainsFunc(e.children, func(uuid string) bool { return failed[uuid] })
+		red = red || e.tell
+	}
+	for i := range g.entries {
+		e := &g.entries[i]
+		e.tell = e.tell || e.kind == globals && e.broken && !red
 	}
 }
 
 // order numbers the attempts of one test: the one that began last is the last. When
-// that cannot be told they stay bare repeats, of which the worst counts.
+// that cannot be told, and they differ, they stay bare repeats, of which the worst
+// counts.
 func order(same []*entry) {
 	if len(same) < 2 {
 		return
 	}
-	slices.SortStableFunc(same, func(a, b *entry) int { return a.start.Compare(b.start) })
-	for i, e := range same {
-		if e.start.IsZero() || i > 0 && e.start.Equal(same[i-1].start) {
+	slices.SortStableFunc(same, func(a, b *entry) int { return slices.Compare(a.order[:], b.order[:]) })
+	last := same[len(same)-1]
+	for _, e := range same {
+		if e.order[0] == 0 || e.order == last.order && e.status != last.status {
 			return
 		}
 	}
 	for i, e := range same {
-		e.attempt, e.id = int64(i+1), same[len(same)-1].id
+		e.attempt, e.id = int64(i+1), last.id
 	}
 }
 
@@ -253,162 +270,23 @@ func (g *group) read(f *jsonfile.File, e *entry) error {
 			t.Status = f.Status(words, r.word)
 			return err
 		})
-	case container:
+	case globals, container:
 		if !e.tell {
 			return f.Skip()
 		}
 		return f.Test(func(t *jsonfile.Test) error {
-			t.ID, t.Status = f.ID(cmp.Or(e.name, "fixtures")), report.Fail
+			t.ID, t.Status = f.ID(cmp.Or(e.name, "globals")), report.Fail
+			r := test{File: f, t: t}
 			return f.Object(func(name string) error {
-				if name != "befores" && name != "afters" {
-					return nil
+				switch name {
+				case "befores", "afters":
+					return f.Objects(func() error { return f.Object(r.fixture) })
+				case "errors":
+					return f.Objects(func() error { return f.Object(r.detail) })
 				}
-				return f.Objects(func() error {
-					r := test{File: f, t: t}
-					return f.Object(r.fixture)
-				})
+				return nil
 			})
 		})
 	}
 	return f.Skip()
-}
-
-// test is a result that is being read; in the survey it has no t.
-type test struct {
-	*jsonfile.File
-	t              *jsonfile.Test
-	name, fullName string
-	parameters     []string
-	word           string
-}
-
-func (r *test) id() string {
-	id := cmp.Or(r.fullName, r.name)
-	if id != "" && len(r.parameters) > 0 {
-		id += " [" + strings.Join(r.parameters, ", ") + "]"
-	}
-	return r.ID(id)
-}
-
-func (r *test) parameter() error {
-	name, value, excluded := "", "", false
-	err := r.Object(func(member string) error {
-		var err error
-		switch member {
-		case "name":
-			name, err = r.Name("a parameter")
-		case "value":
-			value, err = r.Name("a parameter")
-		case "excluded":
-			excluded, err = r.Bool()
-		}
-		return err
-	})
-	if !excluded {
-		r.parameters = append(r.parameters, name+"="+value)
-	}
-	return err
-}
-
-func (r *test) member(name string) error {
-	switch name {
-	case "status":
-		var err error
-		r.word, err = r.Str()
-		return err
-	case "start":
-		start, err := r.Time(time.Millisecond)
-		r.t.Start = start
-		return err
-	case "stop":
-		stop, err := r.Time(time.Millisecond)
-		r.t.Stop = stop
-		return err
-	case "labels":
-		return r.Objects(r.label)
-	case "description":
-		return r.t.Attach(name)
-	case "statusDetails", "attachments", "steps":
-		return r.fixture(name)
-	}
-	return nil
-}
-
-func (r *test) label() error {
-	name, value := "", ""
-	err := r.Object(func(member string) error {
-		var err error
-		switch member {
-		case "name":
-			name, err = r.Name("a label")
-		case "value":
-			value, err = r.Name("a label")
-		}
-		return err
-	})
-	switch name {
-	case "tag":
-		r.t.Tag(value)
-	case "framework":
-		r.Report.Writer = value
-	default:
-		r.t.Property(name, value)
-	}
-	return err
-}
-
-// fixture reads the members that fixtures and steps have too.
-func (r *test) fixture(name string) error {
-	switch {
-	case r.Deep():
-	case name == "statusDetails" && r.Is(jsontext.KindBeginObject):
-		return r.Object(func(name string) error {
-			switch name {
-			case "message":
-				return r.t.Attach(name)
-			case "trace":
-				return r.t.Attach("traceback")
-			case "flaky":
-				marked, err := r.Bool()
-				if marked {
-					r.t.Tag("flaky")
-				}
-				return err
-			}
-			return nil
-		})
-	case name == "attachments":
-		return r.Objects(r.attachment)
-	case name == "steps":
-		return r.Objects(func() error {
-			return r.Object(func(name string) error {
-				if name == "statusDetails" { // the test's own repeat them
-					return nil
-				}
-				return r.fixture(name)
-			})
-		})
-	}
-	return nil
-}
-
-// attachment reads the name of a file of the same post.
-func (r *test) attachment() error {
-	var name, mime, source string
-	err := r.Object(func(member string) error {
-		var err error
-		switch member {
-		case "name":
-			name, err = r.Name("an attachment's name")
-		case "type":
-			mime, err = r.Name("a media type")
-		case "source":
-			source, err = r.Name("a file's name")
-		}
-		return err
-	})
-	if source != "" {
-		r.t.AttachMember(cmp.Or(name, source), mime, source)
-	}
-	return err
 }

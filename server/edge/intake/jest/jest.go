@@ -202,6 +202,10 @@ func (r *reader) test(base string) error {
 		}
 		t.Status = r.File.Status(words, word)
 		t.Attempts = max(int(min(invocations, 1e6)), min(reasons, 1)+reasons)
+		if t.Status == report.Success && t.Attempts < 2 && len(t.Attachments) > 0 { // vitest says no more of an attempt that failed
+			t.Attempts = 2
+			t.Rename(0, 1)
+		}
 		t.Flaky = t.Status == report.Success && t.Attempts > 1
 		return err
 	})

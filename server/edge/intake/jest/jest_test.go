@@ -66,6 +66,11 @@ func TestRead(t *testing.T) {
 			Tests: `a=success*`, Outcome: report.OutcomePass,
 		},
 		{
+			Name:  `passed with a failure before, as vitest says it`,
+			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"passed","failureMessages":["x"]}],"status":"passed","name":"/x/a.test.js"}]}`,
+			Tests: `a=success*`, Outcome: report.OutcomePass,
+		},
+		{
 			Name:  `retried and failed`,
 			Text:  `{"numTotalTests":1,"testResults":[{"assertionResults":[{"fullName":"a","status":"failed","invocations":3}],"status":"failed","message":"m","name":"/x/a.test.js"}]}`,
 			Tests: `a=fail`, Outcome: report.OutcomeFail,
