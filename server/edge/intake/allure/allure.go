@@ -143,8 +143,10 @@ func (e *entry) survey(f *jsonfile.File) error {
 		case "status":
 			var word string
 			word, err = f.Str()
-			e.status = words[word]
+			t.word = word
 			e.kind = max(e.kind, result)
+		case "stage":
+			t.stage, err = f.Str()
 		case "start":
 			e.order[0], err = f.Count()
 		case "stop":
@@ -164,6 +166,7 @@ func (e *entry) survey(f *jsonfile.File) error {
 		}
 		return err
 	})
+	e.status = t.status()
 	e.id, e.name, e.order[2] = t.id(), cmp.Or(t.name, e.name), t.retry
 	return err
 }
@@ -208,15 +211,15 @@ func (g *group) relate() {
 		order(same)
 	}
 	g.separate()
-	red := slices.ContainsFunc(g.entries, func(e entry) bool { return e.kind == result && e.status.Failed() })
+	told := false
 	for i := range g.entries {
 		e := &g.entries[i]
 		e.tell = e.kind == container && e.broken && !slices.ContainsFunc(e.children, func(uuid string) bool { return failed[uuid] })
-		red = red || e.tell
+		told = told || e.tell
 	}
 	for i := range g.entries {
 		e := &g.entries[i]
-		e.tell = e.tell || e.kind == globals && e.broken && !red
+		e.tell = e.tell || e.kind == globals && e.broken && !told // they repeat what broke in a fixture
 	}
 }
 
@@ -267,7 +270,7 @@ func (g *group) read(f *jsonfile.File, e *entry) error {
 			t.ID, t.Attempt = e.id, e.attempt
 			r := test{File: f, t: t}
 			err := f.Object(r.member)
-			t.Status = f.Status(words, r.word)
+			t.Status = r.status()
 			return err
 		})
 	case globals, container:

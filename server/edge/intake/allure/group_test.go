@@ -76,7 +76,8 @@ func TestReadGroup(t *testing.T) {
 		{"a fixture whose failure a test carries is none", []string{result("1", "h", "a", "broken", 5), broken}, "a=fail", false, report.OutcomeFail},
 		{"what lies beside the results is no test", []string{result("1", "h", "a", "passed", 5), `[{"name":"x","matchedStatuses":["broken"]}]`, `{"name":"x","type":"jenkins","buildName":"b"}`}, "a=success", false, report.OutcomePass},
 		{"errors of the run that no test carries are a failed test", []string{result("1", "h", "a", "passed", 5), `{"attachments":[],"errors":[{"message":"x"}]}`}, "a=success; globals=fail", false, report.OutcomeFail},
-		{"and none when a test failed", []string{result("1", "h", "a", "failed", 5), `{"attachments":[],"errors":[{"message":"x"}]}`}, "a=fail", false, report.OutcomeFail},
+		{"and none when a fixture broke", []string{result("1", "h", "a", "passed", 5), broken, `{"attachments":[],"errors":[{"message":"x"}]}`}, "a=success; the lab=fail", false, report.OutcomeFail},
+		{"what was never started is skipped", []string{`{"uuid":"1","historyId":"h","name":"a","stage":"pending"}`}, "a=skip", false, report.OutcomeSkip},
 		{"an empty file is damage", []string{result("1", "h", "a", "passed", 5), ""}, "a=success", false, report.OutcomeIncomplete},
 		{"a file that is cut is damage", []string{result("1", "h", "a", "passed", 5), `{"uuid":"2","status":"passed","name":"b"`}, "a=success; b=unknown", false, report.OutcomeFail},
 	}

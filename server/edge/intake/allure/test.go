@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
 // test is a result that is being read; in the survey it has no t.
@@ -18,7 +19,7 @@ type test struct {
 	name, fullName string
 	parameters     []string
 	retry          int64
-	word           string
+	word, stage    string
 }
 
 func (r *test) id() string {
@@ -27,6 +28,18 @@ func (r *test) id() string {
 		id += " [" + strings.Join(r.parameters, ", ") + "]"
 	}
 	return r.ID(id)
+}
+
+// status is that of the word. A test that was never started has none, such as a
+// todo of vitest.
+func (r *test) status() report.Status {
+	switch {
+	case r.word == "" && r.stage == "pending":
+		return report.Skip
+	case r.word == "" && (r.stage == "running" || r.stage == "scheduled"):
+		return report.InProgress
+	}
+	return r.Status(words, r.word)
 }
 
 func (r *test) parameter() error {
@@ -57,6 +70,10 @@ func (r *test) member(name string) error {
 	case "status":
 		var err error
 		r.word, err = r.Str()
+		return err
+	case "stage":
+		var err error
+		r.stage, err = r.Str()
 		return err
 	case "start":
 		start, err := r.Time(time.Millisecond)
