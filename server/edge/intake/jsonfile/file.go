@@ -30,6 +30,7 @@ type File struct {
 	base     int64 // where the decoder began
 	verbatim bool  // the decoder reads the bytes of the file
 	longest  int64 // bytes that one value may take
+	moved    bool  // a value was read since value() began
 
 	depth   int
 	names   names
@@ -49,8 +50,9 @@ func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
 		longest: max(s.Limits.AttachmentBytes, int64(s.Limits.TokenBytes)),
 		names:   names{all: report.Interner{}}, words: map[string]bool{},
 	}
-	f.src = source{ctx: ctx, r: text}
+	f.src = source{ctx: ctx, r: text, longest: f.longest}
 	f.dec = jsontext.NewDecoder(&f.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	f.src.dec = f.dec
 	return f, nil
 }
 
@@ -93,7 +95,6 @@ func (f *File) Stopped(err error) error {
 }
 
 func (f *File) end() error {
-	f.allow()
 	_, err := f.dec.ReadToken()
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -109,14 +110,8 @@ func (f *File) end() error {
 // is not UTF-8.
 func (f *File) Offset() int64 { return f.base + f.dec.InputOffset() }
 
-// allow lets the decoder read one more value.
-func (f *File) allow() { f.src.limit = f.dec.InputOffset() + f.longest }
-
 // Kind is that of the value that comes next: '{', '[', '"', '0', 't', 'f', 'n'.
-func (f *File) Kind() jsontext.Kind {
-	f.allow()
-	return f.dec.PeekKind()
-}
+func (f *File) Kind() jsontext.Kind { return f.dec.PeekKind() }
 
 // broken turns an error of the decoder into damage.
 func (f *File) broken(err error) error {
@@ -139,7 +134,7 @@ func (f *File) broken(err error) error {
 
 // raw reads the next value; the bytes are good until the next call.
 func (f *File) raw() ([]byte, error) {
-	f.allow()
+	f.moved = true
 	v, err := f.dec.ReadValue()
 	if err != nil {
 		return nil, f.broken(err)
@@ -148,7 +143,7 @@ func (f *File) raw() ([]byte, error) {
 }
 
 func (f *File) token() error {
-	f.allow()
+	f.moved = true
 	if _, err := f.dec.ReadToken(); err != nil {
 		return f.broken(err)
 	}
@@ -157,15 +152,17 @@ func (f *File) token() error {
 
 // Skip passes over the next value.
 func (f *File) Skip() error {
+	f.moved = true
 	for depth := 0; ; {
-		switch f.Kind() {
+		tok, err := f.dec.ReadToken()
+		if err != nil {
+			return f.broken(err)
+		}
+		switch tok.Kind() {
 		case jsontext.KindBeginObject, jsontext.KindBeginArray:
 			depth++
 		case jsontext.KindEndObject, jsontext.KindEndArray:
 			depth--
-		}
-		if err := f.token(); err != nil {
-			return err
 		}
 		if depth <= 0 {
 			return nil
@@ -220,8 +217,14 @@ func (f *File) object(member func(name string) error, once bool) error {
 		if once {
 			seen = f.note(name, first, seen)
 		}
-		if err := f.value(func() error { return member(name) }); err != nil {
+		f.moved = false
+		if err := member(name); err != nil {
 			return err
+		}
+		if !f.moved {
+			if err := f.Skip(); err != nil {
+				return err
+			}
 		}
 	}
 	f.members = f.members[:first]
@@ -265,11 +268,11 @@ func (f *File) note(name string, first int, seen map[string]bool) map[string]boo
 
 // value lets read take the next value, and passes over it if it did not.
 func (f *File) value(read func() error) error {
-	before := f.dec.InputOffset()
+	f.moved = false
 	if err := read(); err != nil {
 		return err
 	}
-	if f.dec.InputOffset() == before {
+	if !f.moved {
 		return f.Skip()
 	}
 	return nil

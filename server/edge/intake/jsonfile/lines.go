@@ -16,9 +16,9 @@ import (
 // line that is broken is damage, and the next one is read.
 func (f *File) Lines(read func() error) error {
 	l := liner{f: f, r: bufio.NewReaderSize(&f.src, 64<<10), pos: f.base}
+	f.src.dec = nil
 	var buf bytes.Buffer
 	for {
-		f.src.limit = f.src.given + f.longest + 64<<10
 		line, at, err := l.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -78,7 +78,6 @@ func (l *liner) next() ([]byte, int64, error) {
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			l.f.src.limit = l.f.src.given + l.f.longest
 			continue
 		case err != nil && !errors.Is(err, io.EOF):
 			return nil, at, err

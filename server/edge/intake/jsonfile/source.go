@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
@@ -16,15 +17,16 @@ import (
 // errLong says that one value takes more memory than the limits allow.
 var errLong = errors.New("a value too long to read")
 
-// source is what a decoder reads from. It ends when the context does, and gives no
-// more than limit bytes, which the file raises with every value: a decoder holds
+// source is what a decoder reads from. It ends when the context does, and when the
+// decoder has been given more than longest bytes since its last value: it holds
 // one value in memory, however long it is.
 type source struct {
-	ctx   context.Context
-	r     io.Reader
-	given int64
-	limit int64
-	err   error // of the input; not for what the file holds
+	ctx     context.Context
+	r       io.Reader
+	dec     *jsontext.Decoder // nil when somebody else takes care of long values
+	given   int64
+	longest int64
+	err     error // of the input; not for what the file holds
 }
 
 func (s *source) Read(p []byte) (int, error) {
@@ -32,11 +34,10 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = err
 		return 0, err
 	}
-	room := s.limit - s.given
-	if room <= 0 {
+	if s.dec != nil && s.given-s.dec.InputOffset() > s.longest {
 		return 0, errLong
 	}
-	n, err := s.r.Read(p[:min(int64(len(p)), room)])
+	n, err := s.r.Read(p)
 	s.given += int64(n)
 	if err != nil && err != io.EOF {
 		s.err = err
@@ -55,7 +56,7 @@ func open(in report.Input) (text io.Reader, base int64, verbatim bool, err error
 		return nil, 0, false, err
 	}
 	head = head[:n]
-	raw := bufio.NewReaderSize(in.Reader(), 64<<10)
+	raw := bufio.NewReaderSize(in.Reader(), int(min(max(in.Size, 512), 64<<10)))
 	if order, ok := utf16Order(head); ok {
 		return transform.NewReader(raw, unicode.UTF16(order, unicode.UseBOM).NewDecoder()), 0, false, nil
 	}

@@ -325,8 +325,10 @@ func (t *Test) AttachText(name, text string) {
 func (t *Test) AttachData(name, mime string, b []byte, size int64) {
 	if mime == "" {
 		mime = typeText
+	} else {
+		mime = report.HeaderText(mime)
 	}
-	t.data(name, report.HeaderText(mime), b[:min(len(b), t.room())], size)
+	t.data(name, mime, b[:min(len(b), t.room())], size)
 }
 
 // AttachMember names a file of the same post that belongs to the test.

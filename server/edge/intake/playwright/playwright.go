@@ -119,8 +119,11 @@ func (r *reader) document() error {
 func (r *reader) named(list func(member string, n node) error) error {
 	number := r.nodes
 	r.nodes++
-	n, inLists := r.late[number], false
-	lateTitle := false
+	var n node
+	if len(r.late) > 0 {
+		n = r.late[number]
+	}
+	inLists, lateTitle := false, false
 	err := r.Object(func(name string) error {
 		var err error
 		switch name {
