@@ -2,6 +2,7 @@
 package formats
 
 import (
+	"github.com/slipway-lab/slipway/server/edge/intake/junit"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
@@ -14,6 +15,7 @@ func All() []report.Reader {
 		teamcity.New(),
 		tap.NewKernel(),
 		tap.New(),
+		junit.New(), // which takes any XML
 	}
 }
 

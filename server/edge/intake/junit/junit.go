@@ -1,0 +1,100 @@
+// Package junit reads JUnit's XML. There is no schema for it; what all writers
+// agree on is testcase elements with classname and name, at any depth, and a child
+// that says what went wrong. An error of a suite itself, such as a fixture's, is a
+// failed test of the suite's name.
+package junit
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/xmlfile"
+)
+
+const title = "JUnit report"
+
+// roots are the elements that may be the outermost one.
+var roots = []string{"testsuites", "testsuite", "testcase"}
+
+// New returns the reader.
+func New() report.Reader { return reader{} }
+
+type reader struct{}
+
+var _ report.Collider = reader{}
+
+func (reader) Info() report.Info {
+	return report.Info{
+		Format:     report.FormatJUnit,
+		Title:      "JUnit XML",
+		Recognised: "An outermost element testsuites, testsuite or testcase; what is XML and no other format is read as JUnit too.",
+		Naming: "classname, a dot and name; name alone when it says the classname already, and classname alone when there is no name. " +
+			"Tests of different suites that would have one id have the suite's name and a dot in front, or the host's name in brackets when only that differs.",
+		Example: `<testsuite name="arm"><testcase classname="arm.Joint" name="turns" time="0.5"/></testsuite>`,
+	}
+}
+
+// Detect is sure of the outermost element, and takes any other XML for a JUnit
+// report that is broken.
+func (reader) Detect(prefix []byte) report.Confidence {
+	if _, ok := xmlfile.HasRoot(prefix, roots...); ok {
+		return report.Certain
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(prefix, " \t\n\v\f\r"), []byte("<")) {
+		return report.Possible
+	}
+	return report.No
+}
+
+// Collides says that tests of different suites may have one id.
+func (reader) Collides() {}
+
+func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	p := &pass{sink: s}
+	p.run.Begin(s)
+	if err := xmlfile.Walk(ctx, in, s, title, roots, p); err != nil {
+		return err
+	}
+	for _, a := range p.run.Attachments[:min(len(p.run.Attachments), s.Limits.RunAttachments)] {
+		s.Report.Attachments = append(s.Report.Attachments, report.RunAttachment{Attachment: a})
+	}
+	return nil
+}
+
+// idOf makes the id of a test. jest-junit, ctest and Checkbox write the name as
+// classname too; mocha-junit-reporter writes the title as classname and the full
+// title, which ends with it, as name.
+func idOf(class, name string, mocha bool) string {
+	class, name = strings.TrimSpace(class), strings.TrimSpace(name)
+	switch {
+	case class == "" || class == name:
+		return name
+	case name == "":
+		return class
+	case mocha && strings.HasSuffix(name, " "+class):
+		return name
+	case strings.HasPrefix(name, class) && strings.IndexByte(".#:/", name[len(class)]) >= 0:
+		return name
+	}
+	return class + "." + name
+}
+
+// failWord reports whether a status attribute says that a test failed.
+func failWord(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "fail", "failed", "failure", "error", "errored", "broken", "crash", "crashed", "timeout", "timedout", "timed_out", "aborted":
+		return true
+	}
+	return false
+}
+
+// skipWord is failWord for a test that was not executed.
+func skipWord(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "notrun", "not_run", "disabled", "skip", "skipped", "ignored", "suppressed":
+		return true
+	}
+	return false
+}
