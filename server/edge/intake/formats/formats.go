@@ -2,6 +2,7 @@
 package formats
 
 import (
+	"github.com/slipway-lab/slipway/server/edge/intake/ctest"
 	"github.com/slipway-lab/slipway/server/edge/intake/junit"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
@@ -15,6 +16,7 @@ func All() []report.Reader {
 		teamcity.New(),
 		tap.NewKernel(),
 		tap.New(),
+		ctest.New(),
 		junit.New(), // which takes any XML
 	}
 }

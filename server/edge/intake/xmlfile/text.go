@@ -1,6 +1,9 @@
 package xmlfile
 
 import (
+	"bytes"
+	"io"
+
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
@@ -28,6 +31,14 @@ func (t *Text) Blank() bool { return !t.inked }
 
 // String returns the text, without its end if that is very long.
 func (t *Text) String() string { return string(t.data) }
+
+// Reader reads the text as far as it is kept. in is the file that it stands in.
+func (t *Text) Reader(in io.ReaderAt) io.Reader {
+	if t.copied {
+		return bytes.NewReader(t.data)
+	}
+	return report.NewSpanReader(in, t.spans)
+}
 
 func (t *Text) add(piece []byte, at int64, verbatim bool) {
 	t.size += int64(len(piece))
