@@ -42,5 +42,5 @@ func (reader) Detect(prefix []byte) report.Confidence {
 
 func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	p := &pass{sink: s, decoder: xmlfile.NewDecoder(in, s)}
-	return xmlfile.Walk(ctx, in, s, "CTest file", []string{"Site"}, p)
+	return xmlfile.Walk(ctx, in, s, xmlfile.Kind{Title: "CTest file", Roots: []string{"Site"}}, p)
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/ctest"
 	"github.com/slipway-lab/slipway/server/edge/intake/junit"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/robotxml"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
 )
@@ -17,6 +18,7 @@ func All() []report.Reader {
 		tap.NewKernel(),
 		tap.New(),
 		ctest.New(),
+		robotxml.New(),
 		junit.New(), // which takes any XML
 	}
 }

@@ -13,8 +13,6 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/xmlfile"
 )
 
-const title = "JUnit report"
-
 // roots are the elements that may be the outermost one.
 var roots = []string{"testsuites", "testsuite", "testcase"}
 
@@ -54,7 +52,7 @@ func (reader) Collides() {}
 func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	p := &pass{sink: s}
 	p.run.Begin(s)
-	if err := xmlfile.Walk(ctx, in, s, title, roots, p); err != nil {
+	if err := xmlfile.Walk(ctx, in, s, xmlfile.Kind{Title: "JUnit report", Roots: roots}, p); err != nil {
 		return err
 	}
 	for _, a := range p.run.Attachments[:min(len(p.run.Attachments), s.Limits.RunAttachments)] {

@@ -45,8 +45,7 @@ type walker struct {
 	scanner
 	sink    *report.Sink
 	h       Handler
-	title   string
-	roots   []string
+	kind    Kind
 	base    int64 // where the input begins in the file
 	size    int64 // of the file, which a place in another encoding could exceed
 	recoded bool  // what is read does not stand in the file as it is
@@ -70,17 +69,26 @@ type openElement struct {
 	text      *Text // that collects, nil without one
 }
 
-// Walk reads a file of the format that is called title and whose outermost
-// elements have one of the names in roots, and tells h what stands in it. What is
-// wrong with it goes to the sink. The error is that of reading the file, of the
-// context, or what h has returned.
-func Walk(ctx context.Context, in report.Input, s *report.Sink, title string, roots []string, h Handler) error {
+// Kind says what a file should be.
+type Kind struct {
+	Title string   // such as "JUnit report"
+	Roots []string // names that its outermost element may have
+
+	// Deep is how many times Limits.Depth elements may be nested, 0 for once. A
+	// level costs little here.
+	Deep int
+}
+
+// Walk reads a file and tells h what stands in it. What is wrong with it goes to
+// the sink. The error is that of reading the file, of the context, or what h has
+// returned.
+func Walk(ctx context.Context, in report.Input, s *report.Sink, kind Kind, h Handler) error {
 	head := make([]byte, DeclarationBytes)
 	n, err := in.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	w := &walker{sink: s, h: h, title: title, roots: roots, size: in.Size, names: report.Interner{}}
+	w := &walker{sink: s, h: h, kind: kind, size: in.Size, names: report.Interner{}}
 	head = head[:n]
 	if bytes.HasPrefix(head, utf8Mark) {
 		w.base, head = int64(len(utf8Mark)), head[len(utf8Mark):]
@@ -158,7 +166,7 @@ func (w *walker) noise() error {
 	}
 	for w.find('<') {
 		w.more(maxName)
-		if begins(w.buf[w.r:w.w], w.roots) {
+		if begins(w.buf[w.r:w.w], w.kind.Roots) {
 			w.sink.Noise(w.place())
 			return nil
 		}
@@ -168,7 +176,7 @@ func (w *walker) noise() error {
 		return w.err
 	}
 	w.sink.Noise(w.place())
-	return w.stop("no %s: there is no XML in it", w.title)
+	return w.stop("no %s: there is no XML in it", w.kind.Title)
 }
 
 // begins reports whether text begins with an XML declaration or one of the
@@ -202,8 +210,8 @@ func syntax(format string, args ...any) error {
 
 // started opens an element whose start tag was read.
 func (w *walker) started(raw string) error {
-	if len(w.open) >= w.sink.Limits.Depth {
-		return w.stop("nested deeper than %d", w.sink.Limits.Depth)
+	if most := w.sink.Limits.Depth * max(1, w.kind.Deep); len(w.open) >= most {
+		return w.stop("nested deeper than %d", most)
 	}
 	e := &w.el
 	e.Name, e.Depth = local(raw), len(w.open)+1
@@ -225,10 +233,10 @@ func (w *walker) started(raw string) error {
 
 // startRoot begins a document.
 func (w *walker) startRoot() error {
-	known := slices.Contains(w.roots, w.el.Name)
+	known := slices.Contains(w.kind.Roots, w.el.Name)
 	switch {
 	case !w.rooted && !known:
-		return w.stop("no %s: the outermost element is %s", w.title, report.Quote(w.el.Name))
+		return w.stop("no %s: the outermost element is %s", w.kind.Title, report.Quote(w.el.Name))
 	case w.rooted && known:
 		w.joined++
 	case w.rooted:
