@@ -8,6 +8,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/robotxml"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
+	"github.com/slipway-lab/slipway/server/edge/intake/trx"
 )
 
 // All returns a reader for each format. Of formats that are equally sure that a
@@ -19,6 +20,7 @@ func All() []report.Reader {
 		tap.New(),
 		ctest.New(),
 		robotxml.New(),
+		trx.New(),
 		junit.New(), // which takes any XML
 	}
 }

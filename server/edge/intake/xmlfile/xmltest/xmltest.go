@@ -75,7 +75,9 @@ type Story struct {
 }
 
 // Says is the story of a file.
-func Says(in string, damage int, want ...string) Story { return Story{In: in, Want: want, Damage: damage} }
+func Says(in string, damage int, want ...string) Story {
+	return Story{In: in, Want: want, Damage: damage}
+}
 
 // Stories reads files.
 func Stories(t *testing.T, reader report.Reader, stories map[string]Story) {
