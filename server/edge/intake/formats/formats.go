@@ -4,6 +4,7 @@ package formats
 import (
 	"github.com/slipway-lab/slipway/server/edge/intake/ctest"
 	"github.com/slipway-lab/slipway/server/edge/intake/junit"
+	"github.com/slipway-lab/slipway/server/edge/intake/nunit"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/robotxml"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
@@ -21,6 +22,7 @@ func All() []report.Reader {
 		ctest.New(),
 		robotxml.New(),
 		trx.New(),
+		nunit.New(),
 		junit.New(), // which takes any XML
 	}
 }

@@ -2,6 +2,8 @@ package xmlfile
 
 import (
 	"bytes"
+	"hash/maphash"
+	"slices"
 	"strconv"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -23,6 +25,7 @@ type Notes struct {
 	sink   *report.Sink
 	room   int            // bytes of text that may still be copied
 	names  map[string]int // of attachments; how often each came
+	said   []uint64       // hashes of what AddOnce has added
 	warned bool
 }
 
@@ -33,7 +36,7 @@ func (n *Notes) Begin(s *report.Sink) {
 	clear(n.names)
 	*n = Notes{
 		Attachments: n.Attachments[:0], Properties: n.Properties[:0],
-		sink: s, room: s.Limits.InlineBytes, names: n.names, warned: n.warned,
+		sink: s, room: s.Limits.InlineBytes, names: n.names, said: n.said[:0], warned: n.warned,
 	}
 }
 
@@ -155,3 +158,19 @@ func (n *Notes) unique(name string) string {
 		}
 	}
 }
+
+// AddOnce is Add for a text that may be there already under that name.
+func (n *Notes) AddOnce(name, mime string, t *Text) {
+	sum := maphash.Bytes(seed, t.data)
+	if slices.Contains(n.said, sum) {
+		return
+	}
+	if n.Add(name, mime, t) && len(n.said) < maxSaid {
+		n.said = append(n.said, sum)
+	}
+}
+
+// maxSaid is how many texts AddOnce compares with.
+const maxSaid = 32
+
+var seed = maphash.MakeSeed()
