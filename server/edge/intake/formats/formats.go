@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
 	"github.com/slipway-lab/slipway/server/edge/intake/trx"
+	"github.com/slipway-lab/slipway/server/edge/intake/xunitnet"
 )
 
 // All returns a reader for each format. Of formats that are equally sure that a
@@ -23,6 +24,7 @@ func All() []report.Reader {
 		robotxml.New(),
 		trx.New(),
 		nunit.New(),
+		xunitnet.New(),
 		junit.New(), // which takes any XML
 	}
 }

@@ -24,6 +24,9 @@ func (p *pass) finish(complete bool) error {
 		status = report.Fail
 	}
 	t.rec.Status, t.rec.Complete = status, complete
+	if t.rec.ID == "" && status.Failed() {
+		t.rec.ID = p.sink.Text(t.rec.Suite, t.place, report.KindXML, "test id") // googletest's failure outside of a test
+	}
 	if others := t.reruns + t.flakes; others > 0 {
 		t.rec.Attempts, t.rec.Flaky = others+1, true
 	}

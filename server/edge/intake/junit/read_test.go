@@ -37,7 +37,11 @@ func TestRead_ids(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.attributes, brief(records), tt.want)
 		}
 	}
-	_, records := read(t, `<testsuites name="Mocha Tests"><testsuite><testcase name="arm lifts" classname="lifts"/></testsuite></testsuites>`, report.Limits{})
+	_, records := read(t, `<testsuite name="Arm"><testcase name="" classname=""><failure/></testcase><testcase/></testsuite>`, report.Limits{})
+	if want := []string{"Arm fail", " success"}; !slices.Equal(brief(records), want) {
+		t.Errorf("googletest outside of a test: %q, want %q", brief(records), want)
+	}
+	_, records = read(t, `<testsuites name="Mocha Tests"><testsuite><testcase name="arm lifts" classname="lifts"/></testsuite></testsuites>`, report.Limits{})
 	if len(records) != 1 || records[0].ID != "arm lifts" {
 		t.Errorf("mocha: %q", brief(records))
 	}
@@ -226,7 +230,7 @@ func (l *lot) ReadAt(p []byte, off int64) (int, error) {
 // TestRead_memory reads a report of many tests, one of a long text and one of a
 // long line, and shows that memory does not grow with them.
 func TestRead_memory(t *testing.T) {
-	const size = 128 << 20
+	const size = 64 << 20
 	const one = `<testcase classname="lab.Arm" name="lifts" time="0.012"><failure message="too heavy">at Arm.java:42` + "\n" + `</failure><system-out>5 kg</system-out></testcase>`
 	for name, in := range map[string]*lot{
 		"tests":    newLot(one, size/int64(len(one))),

@@ -1,6 +1,7 @@
 package robotxml
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -17,7 +18,7 @@ func (p *pass) endTest(complete bool) error {
 		p.sink.Warn("a test has the status %s, which means nothing to us", report.Quote(t.status))
 	}
 	teardowns := p.teardowns()
-	if r.Status == report.Success && len(teardowns) > 0 {
+	if r.Status == report.Success && p.tornDown() {
 		r.Status = report.Fail
 		t.notes.AddString("message", xmlfile.PlainText, strings.Join(teardowns, "\n\nAlso "), 0)
 		teardowns = nil
@@ -49,11 +50,24 @@ func (p *pass) endTest(complete bool) error {
 // innermost first, in Robot's words (robot/result/suiteteardownfailed.py).
 func (p *pass) teardowns() (say []string) {
 	for i := len(p.suites) - 1; i >= 0; i-- {
-		if message, failed := p.failed[p.suites[i].number]; failed {
-			say = append(say, "Parent suite teardown failed:\n"+message)
+		message, failed := p.failed[p.suites[i].number]
+		if !failed {
+			continue
+		}
+		text := "Parent suite teardown failed:\n" + message
+		if !strings.Contains(p.test.message, text[1:]) { // Rebot's own files say it already, behind "Also"
+			say = append(say, text)
 		}
 	}
 	return say
+}
+
+// tornDown reports whether there is such a suite.
+func (p *pass) tornDown() bool {
+	return slices.ContainsFunc(p.suites, func(s suite) bool {
+		_, failed := p.failed[s.number]
+		return failed
+	})
 }
 
 // red notes that something has failed in all suites that are open.

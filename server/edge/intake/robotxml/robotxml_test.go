@@ -78,12 +78,15 @@ func TestRead_notes(t *testing.T) {
 		`<test name="b"><tags><tag>old</tag></tags><status status="PASS" starttime="20261130 01:13:28.456" endtime="20261130 01:13:29.000" critical="yes"/></test>`+
 		`<test name="c"><status status="SKIP" start="N/A" elapsed="NaN">no arm</status></test>`+
 		`<test name="d"><kw><msg level="FAIL">only</msg></kw><status status="FAIL">only</status></test>`+
+		`<test name="e"><status status="FAIL">parent suite teardown failed:
+cannot unplug</status></test>`+
 		`<kw type="teardown"><status status="FAIL"></status></kw><status status="FAIL">Suite teardown failed:
 cannot unplug</status></suite><errors><msg level="ERROR">no such file</msg></errors>`)))
 	for id, want := range map[string][]string{
 		"S.a": {"message: 7 != 5", "message-2: Parent suite teardown failed:\ncannot unplug", "log: WARN: hot\nFAIL: 7 != 5\n", "#arm", "#slow", "500ms", "2026-11-30T01:13:28.456333Z"},
 		"S.b": {"message: Parent suite teardown failed:\ncannot unplug", "#old", "544ms", "2026-11-30T01:13:28.456Z", "2026-11-30T01:13:29Z"},
 		"S.c": {"reason: no arm"},
+		"S.e": {"message: parent suite teardown failed:\ncannot unplug"},
 		"S.d": {"message: only", "message-2: Parent suite teardown failed:\ncannot unplug"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {

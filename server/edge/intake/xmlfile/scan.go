@@ -9,6 +9,7 @@ import (
 
 const (
 	bufferBytes = 64 << 10
+	minBuffer   = 4 << 10
 	maxName     = 1024 // bytes of the name of an element or of an attribute
 	maxEntity   = 40   // bytes; numbers may have leading zeros
 )

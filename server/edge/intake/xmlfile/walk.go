@@ -100,7 +100,7 @@ func Walk(ctx context.Context, in report.Input, s *report.Sink, kind Kind, h Han
 		return nil
 	}
 	w.recoded = text != io.Reader(raw)
-	w.scanner = scanner{ctx: ctx, src: text, buf: make([]byte, bufferBytes)}
+	w.scanner = scanner{ctx: ctx, src: text, buf: make([]byte, min(bufferBytes, max(minBuffer, in.Size+1)))}
 	w.el.w = w
 	if err := w.walk(); err != nil && !errors.Is(err, report.ErrStop) {
 		return err

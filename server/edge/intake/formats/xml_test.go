@@ -1,0 +1,50 @@
+package formats_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/formats"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
+	"github.com/slipway-lab/slipway/server/edge/intake/xmlfile/xmltest"
+)
+
+// TestDetect_xml shows that each sample in XML is taken for its own format, also
+// with a log in front of it, and other XML for a JUnit report that is broken.
+func TestDetect_xml(t *testing.T) {
+	t.Parallel()
+	readers := formats.All()
+	detect := func(data []byte) string {
+		if r := formats.Detect(readers, data[:min(len(data), report.PrefixBytes)]); r != nil {
+			return string(r.Info().Format)
+		}
+		return ""
+	}
+	for _, glob := range []string{"../testdata/*.xml", "../testdata/*.trx"} {
+		paths, err := filepath.Glob(glob)
+		if err != nil || len(paths) == 0 {
+			t.Fatal(paths, err)
+		}
+		for _, path := range paths {
+			want, _, _ := strings.Cut(reporttest.Expectation(t, path).Format, "/")
+			data := xmltest.File(t, path)
+			if got := detect(data); got != want {
+				t.Errorf("%s is taken for %q, want %s", filepath.Base(path), got, want)
+			}
+			logged := append([]byte("starting\n<?xml version='1.0'?>\n"), data...)
+			if i := strings.Index(string(data), "?>"); i >= 0 {
+				logged = append([]byte("starting\n<?xml version='1.0'?>\n"), data[i+2:]...)
+			}
+			if got := detect(logged); got != want {
+				t.Errorf("%s with a log in front is taken for %q, want %s", filepath.Base(path), got, want)
+			}
+		}
+	}
+	for _, text := range []string{"<html>", "<!DOCTYPE html><html>", "<coverage/>", "<"} {
+		if got := detect([]byte(text)); got != "junit" {
+			t.Errorf("%s is taken for %q", text, got)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+// Package xunitnet reads the result files of xUnit.net, version 2 and 3.
+package xunitnet
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/xmlfile"
+)
+
+// Format is the name of the format.
+const Format report.Format = "xunit.net"
+
+var roots = []string{"assemblies", "assembly"}
+
+// New returns the reader.
+func New() report.Reader { return reader{} }
+
+type reader struct{}
+
+func (reader) Info() report.Info {
+	return report.Info{
+		Format:     Format,
+		Title:      "xUnit.net v2+ XML",
+		Recognised: "An outermost element assemblies, or assembly with the number of its tests.",
+		Naming:     "The name of the test; an error of an assembly is a test of the error's name, or else of its type.",
+		Example:    `<assemblies><assembly name="arm.dll" total="1"><collection><test name="Lab.Arm.Turns" result="Pass" time="0.5"/></collection></assembly></assemblies>`,
+	}
+}
+
+// Detect is sure of the plural. .NET has other files whose outermost element is an
+// assembly, such as manifests.
+func (reader) Detect(prefix []byte) report.Confidence {
+	name, text := xmlfile.Root(prefix, roots)
+	switch {
+	case name == "assemblies":
+		return report.Certain
+	case name != "assembly":
+		return report.No
+	}
+	tag, _, _ := bytes.Cut(text, []byte(">"))
+	if bytes.Contains(tag, []byte("test-framework=")) || bytes.Contains(tag, []byte(" passed=")) {
+		return report.Certain
+	}
+	return report.No
+}
+
+func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	p := &pass{sink: s, decoder: xmlfile.NewDecoder(in, s)}
+	return xmlfile.Walk(ctx, in, s, xmlfile.Kind{Title: "xUnit.net file", Roots: roots}, p)
+}
