@@ -30,14 +30,11 @@ func (reader) Info() report.Info {
 // Detect is sure when it sees the tests. CTest writes other files of the same
 // outermost element, such as Build.xml, which hold none.
 func (reader) Detect(prefix []byte) report.Confidence {
-	text, ok := xmlfile.HasRoot(prefix, "Site")
-	switch {
-	case !ok:
-		return report.No
-	case bytes.Contains(text, []byte("<Testing")):
-		return report.Certain
+	text, sure := xmlfile.Detect(prefix, "Site")
+	if sure == report.Certain && !bytes.Contains(text, []byte("<Testing")) {
+		return report.Likely
 	}
-	return report.Likely
+	return sure
 }
 
 func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {

@@ -48,3 +48,26 @@ func TestDetect_xml(t *testing.T) {
 		}
 	}
 }
+
+// TestExamples_xml shows that the examples are what they are said to be.
+func TestExamples_xml(t *testing.T) {
+	t.Parallel()
+	readers := formats.All()
+	n := 0
+	for _, r := range readers {
+		example := r.Info().Example
+		if !strings.HasPrefix(example, "<") {
+			continue
+		}
+		n++
+		if got := formats.Detect(readers, []byte(example)); got == nil || got.Info().Format != r.Info().Format {
+			t.Errorf("the example of %s is taken for another format", r.Info().Format)
+		}
+		if got := reporttest.Read(t, r, "example.xml", []byte(example)); len(got.Tests) != 1 || got.Outcome() != report.OutcomePass {
+			t.Errorf("the example of %s has the outcome %s and %d tests", r.Info().Format, got.Outcome(), len(got.Tests))
+		}
+	}
+	if n < 6 {
+		t.Errorf("%d examples", n)
+	}
+}

@@ -37,8 +37,8 @@ func (reader) Info() report.Info {
 // Detect is sure of the outermost element, and takes any other XML for a JUnit
 // report that is broken.
 func (reader) Detect(prefix []byte) report.Confidence {
-	if _, ok := xmlfile.HasRoot(prefix, roots...); ok {
-		return report.Certain
+	if _, sure := xmlfile.Detect(prefix, roots...); sure > report.No {
+		return sure
 	}
 	if bytes.HasPrefix(bytes.TrimLeft(prefix, " \t\n\v\f\r"), []byte("<")) {
 		return report.Possible

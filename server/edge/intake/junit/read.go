@@ -67,6 +67,7 @@ const (
 
 var kinds = map[string]kind{
 	"failure": failed, "error": failed, "skipped": skipped,
+	"ignored": skipped, // TestNG
 	// Surefire's words, which others have taken over
 	"rerunFailure": rerun, "rerunError": rerun, "flakyFailure": flaky, "flakyError": flaky,
 }
@@ -213,7 +214,7 @@ func (p *pass) inTest(e *xmlfile.Element) {
 		switch {
 		case why:
 			p.explain(k, e)
-		case e.Name == "system-out" || e.Name == "system-err":
+		case e.Name == "system-out" || e.Name == "system-err" || e.Name == "warning":
 			p.startOutput(e)
 		}
 	case e.Depth == t.depth+2 && above == "properties" && e.Name == "property":
@@ -278,8 +279,11 @@ func (p *pass) explain(k kind, e *xmlfile.Element) {
 
 func (p *pass) startOutput(e *xmlfile.Element) {
 	name := "stdout"
-	if e.Name == "system-err" {
+	switch e.Name {
+	case "system-err":
 		name = "stderr"
+	case "warning": // PHPUnit before version 10
+		name = "warning"
 	}
 	p.output = output{depth: e.Depth, name: name, text: p.output.text}
 	e.Collect(&p.output.text)

@@ -80,6 +80,8 @@ func TestRead_statuses(t *testing.T) {
 			"a success stdout(text/plain;charset=utf8)=\"o\" message(text/plain;charset=utf8)=\"m\" traceback(text/x-traceback;charset=utf8)=\"s\"", 3, true},
 		{`<failure message="1">t</failure><rerunFailure message="2"><stackTrace>u</stackTrace></rerunFailure>`,
 			"a fail message(text/plain;charset=utf8)=\"1\" traceback(text/x-traceback;charset=utf8)=\"t\" message-2(text/plain;charset=utf8)=\"2\" traceback-2(text/x-traceback;charset=utf8)=\"u\"", 2, true},
+		{`<ignored/>`, "a skip", 0, false},
+		{`<warning>w</warning>`, "a success warning(text/plain;charset=utf8)=\"w\"", 0, false},
 		{`<rerunError/>`, "a fail", 2, true},
 		{`<failure type="T" message="same">same</failure>`, "a fail traceback(text/x-traceback;charset=utf8)=\"same\"", 0, false},
 		{`<failure type="T"/>`, "a fail message(text/plain;charset=utf8)=\"T\"", 0, false},
@@ -166,7 +168,8 @@ func TestDetect(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]report.Confidence{
 		"<testsuites/>": report.Certain, "\xef\xbb\xbf\n<?xml version='1.0'?><!-- a <b> -->\n<j:testsuite>": report.Certain, "<testcase ": report.Certain,
-		"log\n<?xml version='1.0'?>\n<testsuites>": report.Certain, "<robot>": report.Possible, "<": report.Possible, "<!DOCTYPE x><testsuite>": report.Possible,
+		"log\n<?xml version='1.0'?>\n<testsuites>": report.Possible + 20, "[INFO] x\n <testsuite>": report.Possible + 20, "log <testsuite>": report.Possible + 10,
+		`{"stdout":"<?xml version='1.0'?><testsuite/>"}`: report.No, `[1,"<testsuite/>"]`: report.No, "<robot>": report.Possible, "<": report.Possible, "<!DOCTYPE x><testsuite>": report.Possible,
 		"": report.No, "{}": report.No, "a < b": report.No,
 	} {
 		if got := junit.New().Detect([]byte(text)); got != want {

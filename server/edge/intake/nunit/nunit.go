@@ -27,10 +27,8 @@ func (reader) Info() report.Info {
 }
 
 func (reader) Detect(prefix []byte) report.Confidence {
-	if _, ok := xmlfile.HasRoot(prefix, "test-run"); ok {
-		return report.Certain
-	}
-	return report.No
+	_, sure := xmlfile.Detect(prefix, "test-run")
+	return sure
 }
 
 func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {

@@ -31,10 +31,8 @@ func (reader) Info() report.Info {
 }
 
 func (reader) Detect(prefix []byte) report.Confidence {
-	if _, ok := xmlfile.HasRoot(prefix, "robot"); ok {
-		return report.Certain
-	}
-	return report.No
+	_, sure := xmlfile.Detect(prefix, "robot")
+	return sure
 }
 
 // Read reads the file twice: that the teardown of a suite has failed, which fails

@@ -31,10 +31,8 @@ func (reader) Info() report.Info {
 }
 
 func (reader) Detect(prefix []byte) report.Confidence {
-	if _, ok := xmlfile.HasRoot(prefix, "TestRun"); ok {
-		return report.Certain
-	}
-	return report.No
+	_, sure := xmlfile.Detect(prefix, "TestRun")
+	return sure
 }
 
 // Read reads the file twice: the definitions of the tests, with their classes,

@@ -3,14 +3,15 @@ package xmlfile
 import (
 	"bytes"
 	"slices"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
-// Root looks in the beginning of a file for its outermost element, behind a
+// root looks in the beginning of a file for its outermost element, behind a
 // declaration, comments and lines of output that are no part of it. It returns
 // the name without its prefix, and the text from the element on; both are empty
 // when there is none.
-func Root(prefix []byte, roots []string) (name string, text []byte) {
-	rest := bytes.TrimLeft(prefix, " \t\n\v\f\r")
+func root(rest []byte, roots []string) (name string, text []byte) {
 	if len(rest) > 0 && rest[0] != '<' {
 		rest = pastNoise(rest, roots)
 	}
@@ -53,9 +54,31 @@ func pastNoise(text []byte, roots []string) []byte {
 	}
 }
 
-// HasRoot reports whether the outermost element of a file that begins with prefix
-// is one of roots, and returns the text from it on.
-func HasRoot(prefix []byte, roots ...string) ([]byte, bool) {
-	name, text := Root(prefix, roots)
-	return text, name != "" && slices.Contains(roots, name)
+// Confidences of a document that stands behind lines of output. Other formats may
+// hold such a document as the output of a test, so theirs is higher.
+const (
+	behindLines = report.Possible + 20
+	behindText  = report.Possible + 10
+)
+
+// Detect judges a file that begins with prefix by its outermost element, which
+// must be one of roots. It returns the text from that element on.
+func Detect(prefix []byte, roots ...string) ([]byte, report.Confidence) {
+	prefix = bytes.TrimLeft(bytes.TrimPrefix(prefix, utf8Mark), " \t\n\v\f\r")
+	name, text := root(prefix, roots)
+	if !slices.Contains(roots, name) {
+		return nil, report.No
+	}
+	if prefix[0] == '<' {
+		return text, report.Certain
+	}
+	before := prefix[:len(prefix)-len(pastNoise(prefix, roots))]
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
+	switch {
+	case len(bytes.TrimSpace(line)) == 0 && len(line) < len(before):
+		return text, behindLines
+	case before[0] == '{' || before[0] == '[':
+		return nil, report.No // JSON with a document in one of its texts
+	}
+	return text, behindText
 }

@@ -32,18 +32,11 @@ func (reader) Info() report.Info {
 // Detect is sure of the plural. .NET has other files whose outermost element is an
 // assembly, such as manifests.
 func (reader) Detect(prefix []byte) report.Confidence {
-	name, text := xmlfile.Root(prefix, roots)
-	switch {
-	case name == "assemblies":
-		return report.Certain
-	case name != "assembly":
+	text, sure := xmlfile.Detect(prefix, roots...)
+	if tag, _, _ := bytes.Cut(text, []byte(">")); bytes.HasPrefix(tag, []byte("<assembly")) && !bytes.Contains(tag, []byte("test-framework=")) && !bytes.Contains(tag, []byte(" passed=")) {
 		return report.No
 	}
-	tag, _, _ := bytes.Cut(text, []byte(">"))
-	if bytes.Contains(tag, []byte("test-framework=")) || bytes.Contains(tag, []byte(" passed=")) {
-		return report.Certain
-	}
-	return report.No
+	return sure
 }
 
 func (reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
