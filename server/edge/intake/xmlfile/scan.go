@@ -3,6 +3,7 @@ package xmlfile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"unicode/utf8"
 )
@@ -87,7 +88,7 @@ func (s *scanner) fill(n int) bool {
 		}
 		if err != nil {
 			s.eof = true
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				s.err, s.r, s.w = err, 0, 0
 			}
 		}

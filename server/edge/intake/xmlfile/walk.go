@@ -85,7 +85,7 @@ type Kind struct {
 func Walk(ctx context.Context, in report.Input, s *report.Sink, kind Kind, h Handler) error {
 	head := make([]byte, DeclarationBytes)
 	n, err := in.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	w := &walker{sink: s, h: h, kind: kind, size: in.Size, names: report.Interner{}}
