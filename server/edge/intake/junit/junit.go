@@ -7,6 +7,7 @@ package junit
 import (
 	"bytes"
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -77,6 +78,27 @@ func idOf(class, name string, mocha bool) string {
 		return name
 	}
 	return class + "." + name
+}
+
+// stamps are what writers put into the names of suites that is another one in the
+// next run: unittest-xml-reporting the time, Avocado the id of the job.
+var stamps = regexp.MustCompile(`-\d{14}$|^job-\d{4}-\d\d-\d\dT\d\d[.:]\d\d-[0-9a-f]+$`)
+
+// suiteName is the name of a suite as it may stand in an id: of a path the last
+// part, as PHPUnit writes the folder of its tests, and no time.
+func suiteName(name string) string {
+	name = strings.TrimSpace(name)
+	if xmlfile.IsPath(name) {
+		whole := strings.TrimRight(name, `/\`)
+		name = whole[strings.LastIndexAny(whole, `/\`)+1:]
+	}
+	if stamp := stamps.FindStringIndex(name); stamp != nil {
+		if stamp[0] == 0 {
+			return "job"
+		}
+		name = name[:stamp[0]]
+	}
+	return name
 }
 
 // failWord reports whether a status attribute says that a test failed.

@@ -114,7 +114,7 @@ func (p *pass) startRoot(e *xmlfile.Element) {
 }
 
 func (p *pass) startSuite(e *xmlfile.Element) {
-	s := suite{depth: e.Depth, name: strings.TrimSpace(e.Attr("name")), host: strings.TrimSpace(e.Attr("hostname"))}
+	s := suite{depth: e.Depth, name: suiteName(e.Attr("name")), host: strings.TrimSpace(e.Attr("hostname"))}
 	if n := len(p.suites); s.host == "" && n > 0 {
 		s.host = p.suites[n-1].host
 	}

@@ -59,6 +59,14 @@ func TestRead_suites(t *testing.T) {
 	if want := []string{"arm@bench", "knee@webkit", "leg@webkit", "all@bench"}; !slices.Equal(got, want) {
 		t.Errorf("suites %q, want %q", got, want)
 	}
+	for name, want := range map[string]string{
+		"unit_arm.Arm-20261130012224": "unit_arm.Arm", "job-2026-11-30T01.25-3bbce80": "job", "/home/ci/php/tests/": "tests", `C:\lab\tests`: "tests",
+		" arm-2 ": "arm-2", "//pkg:test": "//pkg:test", "/": "", "20261130012224": "20261130012224",
+	} {
+		if _, records := read(t, `<testsuite name="`+name+`"><testcase name="a"/></testsuite>`, report.Limits{}); records[0].Suite != want {
+			t.Errorf("suite %q is %q, want %q", name, records[0].Suite, want)
+		}
+	}
 }
 
 // TestRead_statuses checks what makes a status that the tables of faults do not.

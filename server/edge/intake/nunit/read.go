@@ -87,7 +87,7 @@ func (p *pass) open(e *xmlfile.Element, id string) details {
 
 func (p *pass) startSuite(e *xmlfile.Element) {
 	id := e.Attr("fullname")
-	if name := e.Attr("name"); id == "" || absolute(id) {
+	if name := e.Attr("name"); id == "" || xmlfile.IsPath(id) {
 		id = name // of an assembly the full name is a path
 	}
 	id, _ = report.Cut(id, 2*p.sink.Limits.IDBytes) // what is longer is cut with damage later
@@ -97,11 +97,6 @@ func (p *pass) startSuite(e *xmlfile.Element) {
 		s.tags = append(s.tags, p.suites[n-1].tags...)
 	}
 	p.suites = append(p.suites, s)
-}
-
-// absolute reports whether a name is the path of a file.
-func absolute(name string) bool {
-	return strings.HasPrefix(name, "/") || strings.HasPrefix(name, `\\`) || len(name) > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/')
 }
 
 func (p *pass) startTest(e *xmlfile.Element) error {

@@ -94,3 +94,11 @@ func Tags(tags []string, at int64, s *report.Sink) []string {
 	}
 	return kept
 }
+
+// IsPath reports whether a name is the absolute path of a file, which differs from
+// machine to machine and is no part of an id.
+func IsPath(name string) bool {
+	drive := len(name) > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/')
+	rooted := strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "//") // which is a target of Bazel's
+	return rooted || strings.HasPrefix(name, `\\`) || drive
+}
