@@ -52,6 +52,8 @@ type measurement struct {
 
 func (p *pass) Start(e *xmlfile.Element) error {
 	switch {
+	case e.Depth == 1:
+		xmlfile.Writer(p.sink, e.Attr("Generator"))
 	case e.Name == "Test" && e.Depth == testDepth && e.Above() == "Testing":
 		return p.startTest(e)
 	case e.Name == "Test" && e.Above() == "TestList":

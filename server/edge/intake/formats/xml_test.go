@@ -71,3 +71,20 @@ func TestExamples_xml(t *testing.T) {
 		t.Errorf("%d examples", n)
 	}
 }
+
+// TestWriter_xml shows that the program that wrote a file is told where it says so.
+func TestWriter_xml(t *testing.T) {
+	t.Parallel()
+	readers := formats.All()
+	for name, want := range map[string]string{
+		"ctest_Test.xml": "ctest-3.25.1", "robot_arm.xml": "Robot 7.5b2.dev1 (Python 3.11.2 on linux)", "nunit3_arm.xml": "NUnit engine 3.17.0.0",
+		"xunit_arm.xml": "xUnit.net 2.9.2.0", "mocha_arm.xml": "mocha-junit-reporter", "pytest_arm.xml": "pytest", "gtest_arm.xml": "googletest",
+		"vitest_all.xml": "vitest", "jest_arm.xml": "jest-junit", "junit5_switch.xml": "JUnit Platform", "nose2_arm.xml": "nose2", "bats_arm.xml": "",
+	} {
+		data := xmltest.File(t, "../testdata/"+name)
+		r := formats.Detect(readers, data[:min(len(data), report.PrefixBytes)])
+		if got := reporttest.Read(t, r, name, data).Report.Writer; got != want {
+			t.Errorf("%s was written by %q, want %q", name, got, want)
+		}
+	}
+}

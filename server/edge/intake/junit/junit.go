@@ -80,6 +80,12 @@ func idOf(class, name string, mocha bool) string {
 	return class + "." + name
 }
 
+// writers are known by the name that they give the whole report.
+var writers = map[string]string{
+	"Mocha Tests": "mocha-junit-reporter", "jest tests": "jest-junit", "vitest tests": "vitest", "pytest": "pytest", "nose2-junit": "nose2",
+	"AllTests": "googletest", "JUnit Jupiter": "JUnit Platform", "JUnit Vintage": "JUnit Platform", "nextest-run": "cargo-nextest",
+}
+
 // stamps are what writers put into the names of suites that is another one in the
 // next run: unittest-xml-reporting the time, Avocado the id of the job.
 var stamps = regexp.MustCompile(`-\d{14}$|^job-\d{4}-\d\d-\d\dT\d\d[.:]\d\d-[0-9a-f]+$`)

@@ -114,6 +114,10 @@ func (p *pass) startRoot(e *xmlfile.Element) {
 }
 
 func (p *pass) startSuite(e *xmlfile.Element) {
+	if strings.Contains(e.Attr("xsi:noNamespaceSchemaLocation"), "surefire") {
+		xmlfile.Writer(p.sink, "Maven Surefire")
+	}
+	xmlfile.Writer(p.sink, writers[e.Attr("name")])
 	s := suite{depth: e.Depth, name: suiteName(e.Attr("name")), host: strings.TrimSpace(e.Attr("hostname"))}
 	if n := len(p.suites); s.host == "" && n > 0 {
 		s.host = p.suites[n-1].host

@@ -50,6 +50,9 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	case "test-run":
 		if e.Depth == 1 {
 			p.result, p.rootAt, p.red = e.Attr("result"), e.Place, false
+			if version := e.Attr("engine-version"); version != "" {
+				xmlfile.Writer(p.sink, "NUnit engine "+version)
+			}
 		}
 	case "test-suite":
 		if p.test.depth == 0 {

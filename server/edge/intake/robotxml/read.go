@@ -64,6 +64,10 @@ type collected struct {
 func (p *pass) Start(e *xmlfile.Element) error {
 	above := e.Above()
 	switch e.Name {
+	case "robot":
+		if e.Depth == 1 {
+			xmlfile.Writer(p.sink, e.Attr("generator"))
+		}
 	case "suite":
 		if above == "suite" || above == "robot" {
 			p.startSuite(e)

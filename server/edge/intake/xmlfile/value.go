@@ -102,3 +102,12 @@ func IsPath(name string) bool {
 	rooted := strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "//") // which is a target of Bazel's
 	return rooted || strings.HasPrefix(name, `\\`) || drive
 }
+
+// Writer notes the program that has written a file, if it says so and none was
+// noted before.
+func Writer(s *report.Sink, name string) {
+	const most = 200 // bytes
+	if s.Report.Writer == "" {
+		s.Report.Writer, _ = report.Cut(strings.TrimSpace(name), most)
+	}
+}

@@ -61,6 +61,7 @@ func (p *pass) Start(e *xmlfile.Element) error {
 
 func (p *pass) startAssembly(e *xmlfile.Element) {
 	p.assembly = assembly{depth: e.Depth, place: e.Place}
+	xmlfile.Writer(p.sink, e.Attr("test-framework"))
 	for _, what := range []string{"failed", "errors"} {
 		if n, err := strconv.ParseInt(strings.TrimSpace(e.Attr(what)), 10, 32); err == nil && n > 0 {
 			p.assembly.counts += n
