@@ -77,12 +77,12 @@ func TestRead_notes(t *testing.T) {
 		`<NamedMeasurement type="file" name="a" filename="log.txt" encoding="base64" compression="tar/gzip"><Value>H4sI</Value></NamedMeasurement>`+
 		`<Measurement><Value encoding="base64" compression="gzip">`+packed("größer\n")+`====</Value></Measurement></Results><Labels><Label>slow</Label><Label>power</Label></Labels><Results>`) +
 		one("b", "notrun", completion("Disabled")+`<Measurement><Value>Disabled</Value></Measurement>`) +
-		one("c", "passed", `<Measurement><Value encoding="base64">!!</Value></Measurement>`))
+		strings.Replace(one("c", "passed", `<Measurement><Value encoding="base64">!!</Value></Measurement>`), "<Path>.<", "<Path>./sub<", 1))
 	got := reporttest.Read(t, ctest.New(), "Test.xml", []byte(in))
 	for id, want := range map[string][]string{
 		"a": {"plot: \x89PNG", "log.txt.tar.gz: \x1f\x8b\x08", "stdout: größer\n", "message: SEGFAULT", "Exit Code=SEGFAULT", "volts=11.9", "#power", "#slow", "1.5s"},
 		"b": {"reason: Disabled", "Completion Status=Disabled"},
-		"c": {"stdout: !!"},
+		"c": {"stdout: !!", "in ./sub"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {
 			t.Errorf("%s: %q, want %q", id, notes, want)

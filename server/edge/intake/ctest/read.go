@@ -219,6 +219,9 @@ func (p *pass) endTest(complete bool) error {
 	}
 	r.Complete = complete && r.Status.Final()
 	r.ID = p.sink.Text(t.name, t.place, report.KindXML, "test id")
+	if t.path != "." {
+		r.Suite, _ = report.Cut(t.path, p.sink.Limits.IDBytes)
+	}
 	r.Tags = xmlfile.Tags(t.tags, t.place, p.sink)
 	t.notes.Into(r)
 	p.list.seen(t.fullName, t.path)

@@ -73,9 +73,9 @@ func TestRead_notes(t *testing.T) {
 		`<test-case fullname="b" result="Skipped" duration="-1"><reason><message>no arm</message></reason></test-case>`+
 		`<test-case fullname="c" result="Warning"><reason><message>hot</message></reason></test-case></test-suite>`)))
 	for id, want := range map[string][]string{
-		"a": {"message: 5 < 7", "traceback: at Arm.cs", "stdout: größer", "message-2: second", "label=Error", "Board=b1", "file=plot.png", "#lab", "#slow", "110ms", "2026-11-30T01:00:01Z", "2026-11-30T01:00:01.11Z"},
-		"b": {"reason: no arm", "#lab"},
-		"c": {"message: hot", "#lab"},
+		"a": {"message: 5 < 7", "traceback: at Arm.cs", "stdout: größer", "message-2: second", "label=Error", "Board=b1", "file=plot.png", "#lab", "#slow", "110ms", "2026-11-30T01:00:01Z", "2026-11-30T01:00:01.11Z", "in S"},
+		"b": {"reason: no arm", "#lab", "in S"},
+		"c": {"message: hot", "#lab", "in S"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {
 			t.Errorf("%s: %q, want %q", id, notes, want)

@@ -117,6 +117,7 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	t.notes.Begin(p.sink)
 	if n := len(p.suites); n > 0 {
 		t.tags = append(t.tags, p.suites[n-1].tags...)
+		t.rec.Suite, _ = report.Cut(p.suites[n-1].id, p.sink.Limits.IDBytes)
 	}
 	r := &t.rec
 	r.ID = p.sink.Text(t.id, e.Place, report.KindXML, "test id")

@@ -119,6 +119,7 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	name := e.Attr("name")
 	if n := len(p.suites); n > 0 {
 		name = p.suites[n-1].name + "." + name
+		t.rec.Suite, _ = report.Cut(p.suites[n-1].name, p.sink.Limits.IDBytes)
 	}
 	t.rec.ID = p.sink.Text(strings.TrimSpace(name), e.Place, report.KindXML, "test id")
 	return nil

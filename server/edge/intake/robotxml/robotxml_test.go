@@ -83,11 +83,11 @@ cannot unplug</status></test>`+
 		`<kw type="teardown"><status status="FAIL"></status></kw><status status="FAIL">Suite teardown failed:
 cannot unplug</status></suite><errors><msg level="ERROR">no such file</msg></errors>`)))
 	for id, want := range map[string][]string{
-		"S.a": {"message: 7 != 5", "message-2: Parent suite teardown failed:\ncannot unplug", "log: WARN: hot\nFAIL: 7 != 5\n", "#arm", "#slow", "500ms", "2026-11-30T01:13:28.456333Z"},
-		"S.b": {"message: Parent suite teardown failed:\ncannot unplug", "#old", "544ms", "2026-11-30T01:13:28.456Z", "2026-11-30T01:13:29Z"},
-		"S.c": {"reason: no arm"},
-		"S.e": {"message: parent suite teardown failed:\ncannot unplug"},
-		"S.d": {"message: only", "message-2: Parent suite teardown failed:\ncannot unplug"},
+		"S.a": {"message: 7 != 5", "message-2: Parent suite teardown failed:\ncannot unplug", "log: WARN: hot\nFAIL: 7 != 5\n", "#arm", "#slow", "500ms", "2026-11-30T01:13:28.456333Z", "in S"},
+		"S.b": {"message: Parent suite teardown failed:\ncannot unplug", "#old", "544ms", "2026-11-30T01:13:28.456Z", "2026-11-30T01:13:29Z", "in S"},
+		"S.c": {"reason: no arm", "in S"},
+		"S.e": {"message: parent suite teardown failed:\ncannot unplug", "in S"},
+		"S.d": {"message: only", "message-2: Parent suite teardown failed:\ncannot unplug", "in S"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {
 			t.Errorf("%s: %q, want %q", id, notes, want)

@@ -89,6 +89,7 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 
 	definition := p.known.tests[idOf(e.Attr("testId"))]
 	t.rec.ID = p.sink.Text(name(definition.class, e.Attr("testName")), e.Place, report.KindXML, "test id")
+	t.rec.Suite, _ = report.Cut(definition.class, p.sink.Limits.IDBytes)
 	if definition.tags != "" {
 		t.rec.Tags = xmlfile.Tags(strings.Split(definition.tags, "\n"), e.Place, p.sink)
 	}

@@ -77,8 +77,8 @@ func TestRead_notes(t *testing.T) {
 			`<UnitTestResult testId="a2" testName="b" outcome="NotExecuted" duration="soon"><Output><ErrorInfo><Message>no arm</Message></ErrorInfo></Output></UnitTestResult>`,
 		`<ResultSummary outcome="Failed"><Output><StdOut>from all</StdOut></Output></ResultSummary>`)))
 	for id, want := range map[string][]string{
-		"Lab.Arm.a": {"stdout: 7 kg", "stderr: hot", "debug: d", "message: 5 < 7", "traceback: at Arm.cs", "message-2: m", `file=BENCH\plot.png`, "#arm", "#slow", "25h2m3.5s", "2026-11-30T00:00:00Z", "2026-11-30T00:00:05.5Z"},
-		"Lab.Leg.b": {"reason: no arm"},
+		"Lab.Arm.a": {"stdout: 7 kg", "stderr: hot", "debug: d", "message: 5 < 7", "traceback: at Arm.cs", "message-2: m", `file=BENCH\plot.png`, "#arm", "#slow", "25h2m3.5s", "2026-11-30T00:00:00Z", "2026-11-30T00:00:05.5Z", "in Lab.Arm"},
+		"Lab.Leg.b": {"reason: no arm", "in Lab.Leg"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {
 			t.Errorf("%s: %q, want %q", id, notes, want)

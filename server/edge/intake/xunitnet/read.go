@@ -85,6 +85,7 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 		return err
 	}
 	r := &p.test.rec
+	r.Suite, _ = report.Cut(strings.TrimSpace(e.Attr("type")), p.sink.Limits.IDBytes)
 	switch result := e.Attr("result"); result {
 	case "Pass":
 		r.Status = report.Success

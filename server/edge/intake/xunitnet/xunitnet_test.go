@@ -65,10 +65,10 @@ func TestRead_notes(t *testing.T) {
 			`<traits><trait name="Category" value="lab"/><trait name="Board" value="b1"/></traits><output><![CDATA[größer]]></output>`+
 			`<failure exception-type="Xunit.Sdk.EqualException"><message><![CDATA[5 < 7]]></message><stack-trace>at Arm.cs</stack-trace></failure>`+
 			`<warnings><warning>hot</warning></warnings><attachments><attachment name="note">plain</attachment><attachment name="plot" media-type="image/png">iVBORw==</attachment></attachments></test>`+
-			`<test name="b" result="Skip" time="NaN"><reason>no arm</reason></test>`))))
+			`<test name="b" type="Lab.Arm" result="Skip" time="NaN"><reason>no arm</reason></test>`))))
 	for id, want := range map[string][]string{
 		`a(x: "1")`: {"stdout: größer", "message: 5 < 7", "traceback: at Arm.cs", "warning: hot", "note: plain", "plot: \x89PNG", "exception-type=Xunit.Sdk.EqualException", "#Board=b1", "#lab", "110ms", "2026-11-30T01:00:00Z", "2026-11-30T01:00:00.11Z"},
-		"b":         {"reason: no arm"},
+		"b":         {"reason: no arm", "in Lab.Arm"},
 	} {
 		if notes := xmltest.Notes(got.ByID[id]); !slices.Equal(notes, want) {
 			t.Errorf("%s: %q, want %q", id, notes, want)

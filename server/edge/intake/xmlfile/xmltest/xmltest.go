@@ -64,6 +64,9 @@ func Notes(t *reporttest.Test) (out []string) {
 			out = append(out, at.Format(time.RFC3339Nano))
 		}
 	}
+	if r.Suite != "" {
+		out = append(out, "in "+r.Suite)
+	}
 	return out
 }
 
