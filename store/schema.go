@@ -19,7 +19,7 @@ type Schema struct {
 type BlobColumn struct{ Table, Column string }
 
 // own is the schema of this package: what every area writes.
-var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}}}
+var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}}}
 
 func blobColumns(areas []Schema) []BlobColumn {
 	var all []BlobColumn

@@ -87,6 +87,7 @@ const (
 // Defines values for EventArea.
 const (
 	EventAreaAccess   EventArea = "access"
+	EventAreaAnalysis EventArea = "analysis"
 	EventAreaLab      EventArea = "lab"
 	EventAreaProducts EventArea = "products"
 	EventAreaReports  EventArea = "reports"
@@ -3321,10 +3322,13 @@ type NewReportAnswer struct {
 
 // NewRun A run to be made.
 //
-// Example: {"cloud_id":3}
+// Example: {"cloud_id":3,"name":"tempest-full"}
 type NewRun struct {
 	// CloudID The cloud under test.
 	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// Name The suite that runs, such as `tempest-full`. Runs of one cloud and name are compared with each other, so that two suites on one cloud do not alternate. Null and empty are none.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// RunToken A secret that the runner's calls for this run shall need. It is stored hashed and never shown.
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
@@ -4370,7 +4374,7 @@ type ResultSavedScope string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -4396,9 +4400,12 @@ type Run struct {
 
 	// Protected Whether the runner's calls need the run's token.
 	Protected bool `json:"protected"`
+
+	// Name The suite that runs; null when the run has no name.
+	Name nullable.Nullable[string] `json:"name"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
+// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//

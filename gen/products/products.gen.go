@@ -45,6 +45,7 @@ const (
 // Defines values for EventArea.
 const (
 	EventAreaAccess   EventArea = "access"
+	EventAreaAnalysis EventArea = "analysis"
 	EventAreaLab      EventArea = "lab"
 	EventAreaProducts EventArea = "products"
 	EventAreaReports  EventArea = "reports"
