@@ -66,6 +66,7 @@ func (s *Store) AddAudit(ctx context.Context, entries []AuditEntry) error {
 
 // AuditFilter narrows the audit log; zero fields do not.
 type AuditFilter struct {
+	Tenants   []string // of the callers; nil is all of them
 	Event     string
 	Decision  string
 	Actor     string
@@ -94,6 +95,7 @@ func (s *Store) ListAudit(ctx context.Context, f AuditFilter) (List[AuditEntry],
 	} {
 		q = tables.WhereSet(q, column, value)
 	}
+	q = tables.WhereIn(q, "tenant", f.Tenants)
 	list, err := auditOrder.Page(within(q, f.From, f.To), f.Page)
 	if err != nil {
 		return list, fmt.Errorf("list audit entries: %w", err)

@@ -19,6 +19,7 @@ import (
 // What can go wrong; package storeerr says what each of them means.
 var (
 	ErrNotFound       = storeerr.ErrNotFound
+	ErrOfNoTenant     = storeerr.ErrOfNoTenant
 	ErrConflict       = storeerr.ErrConflict
 	ErrReference      = storeerr.ErrReference
 	ErrInvalid        = storeerr.ErrInvalid

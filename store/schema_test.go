@@ -320,7 +320,7 @@ func upgrade(t *testing.T, cfg store.Config, dir string) {
 	}
 
 	rows := results.New(s)
-	run, err := rows.Run(ctx, 1)
+	run, err := rows.Run(ctx, store.Everything, 1)
 	if err != nil || run.LastStatus == nil || run.LastStatus.Text != "test complete" || !run.Finished {
 		t.Errorf("run 1: %+v, %v", run, err)
 	}

@@ -9173,7 +9173,7 @@ type ClientInterface interface {
 	// ListAccessTokens List API tokens
 	//
 	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
-	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
+	// those of that tenant); everybody else sees those of the own owner.
 	//
 	// Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 	ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9362,7 +9362,7 @@ type ClientInterface interface {
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
 	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
-	// before its answer ends. The log never holds a credential or a request's body.
+	// before its answer ends. An administrator of a tenant sees the entries of that tenant's callers. The log never holds a credential or a request's body.
 	//
 	// Corresponds with GET /v1/audit (the `ListAudit` operationId).
 	ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9654,7 +9654,7 @@ type ClientInterface interface {
 
 	// DeleteCloud Delete a cloud
 	//
-	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did.
+	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
 	//
 	// Corresponds with DELETE /v1/clouds/{cloud_id} (the `DeleteCloud` operationId).
 	DeleteCloud(ctx context.Context, cloudID int64, params *DeleteCloudParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11810,7 +11810,7 @@ func (c *Client) GetVersion(ctx context.Context, reqEditors ...RequestEditorFn) 
 // ListAccessTokens List API tokens
 //
 // Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
-// those of that tenant and those without a tenant); everybody else sees those of the own owner.
+// those of that tenant); everybody else sees those of the own owner.
 //
 // Corresponds with GET /v1/access-tokens (the `ListAccessTokens` operationId).
 func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12199,7 +12199,7 @@ func (c *Client) TakeBackFromAgent(ctx context.Context, agentID AgentID, body Ta
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
 // network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
-// before its answer ends. The log never holds a credential or a request's body.
+// before its answer ends. An administrator of a tenant sees the entries of that tenant's callers. The log never holds a credential or a request's body.
 //
 // Corresponds with GET /v1/audit (the `ListAudit` operationId).
 func (c *Client) ListAudit(ctx context.Context, params *ListAuditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12781,7 +12781,7 @@ func (c *Client) CreateCloud(ctx context.Context, body CreateCloudJSONRequestBod
 
 // DeleteCloud Delete a cloud
 //
-// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did.
+// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
 //
 // Corresponds with DELETE /v1/clouds/{cloud_id} (the `DeleteCloud` operationId).
 func (c *Client) DeleteCloud(ctx context.Context, cloudID int64, params *DeleteCloudParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -32715,7 +32715,7 @@ type ClientWithResponsesInterface interface {
 	// ListAccessTokensWithResponse List API tokens
 	//
 	// Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
-	// those of that tenant and those without a tenant); everybody else sees those of the own owner.
+	// those of that tenant); everybody else sees those of the own owner.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -32916,7 +32916,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
 	// network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
-	// before its answer ends. The log never holds a credential or a request's body.
+	// before its answer ends. An administrator of a tenant sees the entries of that tenant's callers. The log never holds a credential or a request's body.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33238,7 +33238,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCloudWithResponse Delete a cloud
 	//
-	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did.
+	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -41641,7 +41641,7 @@ func (c *ClientWithResponses) GetVersionWithResponse(ctx context.Context, reqEdi
 // ListAccessTokensWithResponse List API tokens
 //
 // Slipway's own list of tokens, newest first, without their texts. Administrators and operators see those of every owner (inside a tenant:
-// those of that tenant and those without a tenant); everybody else sees those of the own owner.
+// those of that tenant); everybody else sees those of the own owner.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -41962,7 +41962,7 @@ func (c *ClientWithResponses) TakeBackFromAgentWithResponse(ctx context.Context,
 //
 // Slipway's own record of who did what and what was decided, newest first: changes of tokens, tasks, deletions, the first use of a token from another
 // network, refused requests, and the use of admin tokens. When many refusals and ordinary uses come at once, only a sample of them is recorded; every change is recorded,
-// before its answer ends. The log never holds a credential or a request's body.
+// before its answer ends. An administrator of a tenant sees the entries of that tenant's callers. The log never holds a credential or a request's body.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -42458,7 +42458,7 @@ func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, body 
 
 // DeleteCloudWithResponse Delete a cloud
 //
-// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did.
+// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
 //
 // Returns a wrapper object for the known response body format(s).
 //

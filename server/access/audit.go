@@ -4,15 +4,22 @@ import (
 	"context"
 
 	accessapi "github.com/slipway-lab/slipway/gen/access"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 )
 
-// ListAudit answers a page of the audit log, newest first.
+// ListAudit answers a page of the audit log, newest first. What callers of no tenant
+// did tells of objects of every tenant, so a tenant sees only what its own did.
 func (h *Handler) ListAudit(ctx context.Context, req accessapi.ListAuditRequestObject) (accessapi.Response, error) {
 	p := req.Params
+	var tenants []string
+	if who := auth.From(ctx); !who.SeesAll() {
+		tenants = []string{who.Tenant}
+	}
 	list, err := h.store.ListAudit(ctx, store.AuditFilter{
+		Tenants:   tenants,
 		Event:     deref(p.Event),
 		Decision:  string(deref(p.Decision)),
 		Actor:     deref(p.Actor),

@@ -61,27 +61,15 @@ func (i Identity) SeesAll() bool {
 	return i.System || i.Tenant == "" && (i.Is(Admin) || i.Is(Operator))
 }
 
-// Sees reports whether an object of a tenant is visible: everybody sees what
-// belongs to no tenant and what belongs to his own. To all others the object
-// does not exist, and the answer is 404.
-func (i Identity) Sees(tenant string) bool {
-	return tenant == "" || tenant == i.Tenant || i.SeesAll()
-}
-
-// Tenants are the tenants whose objects a list shows, nil for all of them. The
-// empty name stands for objects of no tenant.
-func (i Identity) Tenants() []string {
-	switch {
-	case i.SeesAll():
-		return nil
-	case i.Tenant == "":
-		return []string{""}
-	}
-	return []string{"", i.Tenant}
-}
-
-// Scope says whose rows the caller sees and changes.
+// Scope says whose rows the caller sees and changes. Everybody sees what belongs to
+// no tenant and what belongs to his own; to all others the object does not exist,
+// and the answer is 404.
 func (i Identity) Scope() store.Scope { return store.Scope{Tenant: i.Tenant, All: i.SeesAll()} }
+
+// Viewer is the caller as one who looks at results that may be private.
+func (i Identity) Viewer() store.Viewer {
+	return store.Viewer{Scope: i.Scope(), Owner: i.Owner, Admin: i.Is(Admin)}
+}
 
 // Same reports whether two identities are the same caller with the same rights, in
 // whatever order these are listed.

@@ -126,10 +126,10 @@ func TestIdentity_Sees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			listed := tt.who.Tenants()
+			listed := tt.who.Scope().Tenants()
 			for _, tenant := range []string{"", "a", "b"} {
 				want := slices.Contains(tt.want, tenant)
-				if got := tt.who.Sees(tenant); got != want {
+				if got := tt.who.Scope().Sees(tenant); got != want {
 					t.Errorf("Sees(%q): %v, want %v", tenant, got, want)
 				}
 				if got := listed == nil || slices.Contains(listed, tenant); got != want {

@@ -2,7 +2,9 @@ package refstack
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,7 +19,8 @@ import (
 
 // caller is who asks, as RefStack sees it.
 type caller struct {
-	owner string // empty when nobody is logged in, or a token names no owner
+	scope store.Scope
+	owner string // of the scope's tenant; empty when nobody is logged in, or a token names no owner
 	name  string // of the token
 	admin bool
 	known bool // logged in
@@ -39,9 +42,9 @@ func (r role) mayWrite() bool { return r == roleOwner || r == roleFoundation }
 
 func (c caller) roleFor(p *refstackstore.Published) role {
 	switch {
-	case c.admin:
+	case c.admin && c.scope.Changes(p.Tenant):
 		return roleFoundation
-	case c.owner != "" && c.owner == p.Owner:
+	case c.owner != "" && c.owner == p.Owner && c.scope.Tenant == p.Tenant:
 		return roleOwner
 	case p.Public:
 		return roleUser
@@ -53,7 +56,7 @@ func (c caller) roleFor(p *refstackstore.Published) role {
 // login, because a web token that is wrong must not pass for none.
 func (h *Handler) caller(ctx context.Context) (caller, error) {
 	if who := auth.From(ctx); !who.Anonymous() {
-		return caller{owner: who.Owner, name: who.Name, admin: who.Is(auth.Admin), known: true}, nil
+		return caller{scope: who.Scope(), owner: who.Owner, name: who.Name, admin: who.Is(auth.Admin), known: true}, nil
 	}
 	text := auth.WebToken(call.From(ctx).Header)
 	if text == "" {
@@ -63,7 +66,7 @@ func (h *Handler) caller(ctx context.Context) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	return caller{owner: owner, name: owner, known: true}, nil
+	return caller{scope: store.Scope{Tenant: owner.tenant}, owner: owner.name, name: owner.name, known: true}, nil
 }
 
 // jwtLeeway is how far the clocks of client and server may differ
@@ -86,44 +89,73 @@ func (c *webClaims) tooLong(now time.Time) bool {
 	return end.Sub(now) > jwtLife+jwtLeeway || c.IssuedAt != nil && end.Sub(c.IssuedAt.Time) > jwtLife
 }
 
+// keyOwner is whose key it is. The same name in another tenant is somebody else.
+type keyOwner struct{ tenant, name string }
+
 // webTokenOwner returns the owner that a JSON web token names when one of that
 // owner's keys has signed it.
-func (h *Handler) webTokenOwner(ctx context.Context, text string) (string, error) {
+func (h *Handler) webTokenOwner(ctx context.Context, text string) (keyOwner, error) {
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(jwtLeeway), jwt.WithTimeFunc(h.config.Now))
 	var claims webClaims
+	var owner keyOwner
 	var failed error // of the store, which is no fault of the token
-	_, err := parser.ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) {
+	_, err := parser.ParseWithClaims(text, &claims, func(t *jwt.Token) (any, error) {
 		if claims.UserOpenID == "" {
 			return nil, errNoOpenID
 		}
-		keys, err := h.store.PublicKeys(ctx, claims.UserOpenID)
-		failed = err
-		return keySet(keys), err
+		keys, err := h.store.PublicKeysNamed(ctx, claims.UserOpenID)
+		if failed = err; err != nil {
+			return nil, err
+		}
+		signed, key := signersOf(t, keys)
+		owner, err = soleOwner(signed)
+		return key, err
 	})
+	var f *fault.Fault
 	switch {
 	case failed != nil:
-		return "", failed
+		return owner, failed
+	case errors.As(err, &f):
+		return owner, f
 	case errors.Is(err, errNoOpenID):
-		return "", unauthorized("Token does not contain user's openid").Because(err)
+		return owner, unauthorized("Token does not contain user's openid").Because(err)
 	case err != nil:
-		return "", unauthorized("Token is not valid").Because(err)
+		return owner, unauthorized("Token is not valid").Because(err)
 	case claims.tooLong(h.config.Now()):
-		return "", unauthorized("Token is not valid").Because(errors.New("it lives longer than a day"))
+		return owner, unauthorized("Token is not valid").Because(errors.New("it lives longer than a day"))
 	}
-	return claims.UserOpenID, nil
+	return owner, nil
 }
 
 var errNoOpenID = errors.New("no user_openid")
 
-func keySet(keys []refstackstore.PublicKey) jwt.VerificationKeySet {
-	var set jwt.VerificationKeySet
+// signersOf returns those of the keys that have signed the token, which are one key
+// that several tenants may have registered, and the key itself.
+func signersOf(t *jwt.Token, keys []refstackstore.PublicKey) (signed []refstackstore.PublicKey, key *rsa.PublicKey) {
+	end := strings.LastIndexByte(t.Raw, '.') // the parser has found three parts
 	for _, k := range keys {
-		if line, err := parseKey(k.Format + " " + k.Key); err == nil {
-			set.Keys = append(set.Keys, line.key)
+		line, err := parseKey(k.Format + " " + k.Key)
+		if err == nil && t.Method.Verify(t.Raw[:end], t.Signature, line.key) == nil {
+			signed, key = append(signed, k), line.key
 		}
 	}
-	return set
+	return signed, key
+}
+
+var errUnknownKey = errors.New("nobody has registered the key")
+
+// soleOwner is the owner of a key when its caller sent no token that names a tenant:
+// whoever registered it for no tenant, else the only one who registered it. The keys
+// are those of one fingerprint, that of no tenant first.
+func soleOwner(keys []refstackstore.PublicKey) (keyOwner, error) {
+	switch {
+	case len(keys) == 0:
+		return keyOwner{}, errUnknownKey
+	case len(keys) > 1 && keys[0].Tenant != "":
+		return keyOwner{}, unauthorized("The key is registered in several tenants. Send a token of the one that is meant")
+	}
+	return keyOwner{keys[0].Tenant, keys[0].Owner}, nil
 }
 
 func unauthorized(format string, args ...any) *fault.Fault {
@@ -149,7 +181,7 @@ func (h *Handler) see(ctx context.Context, id string) (*refstackstore.Published,
 	if err != nil {
 		return nil, who, err
 	}
-	p, err := h.published(ctx, id)
+	p, err := h.published(ctx, who.scope, id)
 	if err != nil {
 		return nil, who, err
 	}
@@ -161,12 +193,12 @@ func (h *Handler) see(ctx context.Context, id string) (*refstackstore.Published,
 
 // published finds a result by the text of its id. A text that is no UUID names
 // no result.
-func (h *Handler) published(ctx context.Context, id string) (*refstackstore.Published, error) {
+func (h *Handler) published(ctx context.Context, scope store.Scope, id string) (*refstackstore.Published, error) {
 	u, err := uuid.Parse(id)
 	if err != nil {
 		return nil, noResult(id, errors.Join(store.ErrNotFound, err))
 	}
-	p, err := h.store.Published(ctx, u)
+	p, err := h.store.Published(ctx, scope, u)
 	if err != nil {
 		return nil, noResult(id, err)
 	}

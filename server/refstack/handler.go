@@ -24,23 +24,24 @@ type Store interface {
 	intake.Store
 	Publish(ctx context.Context, p *refstackstore.Published, passes, stream *resultstore.Result) (*refstackstore.Published, error)
 	LinkStream(ctx context.Context, id uuid.UUID, stream *resultstore.Result) (*refstackstore.Published, error)
-	Published(ctx context.Context, id uuid.UUID) (*refstackstore.Published, error)
-	PublishedByStream(ctx context.Context, id uuid.UUID) (*refstackstore.Published, error)
+	Published(ctx context.Context, scope store.Scope, id uuid.UUID) (*refstackstore.Published, error)
+	PublishedByStream(ctx context.Context, scope store.Scope, id uuid.UUID) (*refstackstore.Published, error)
 	ListPublished(ctx context.Context, f refstackstore.PublishedFilter) (store.List[refstackstore.Published], error)
 	UpdatePublished(ctx context.Context, id uuid.UUID, change func(*refstackstore.Published) error) (*refstackstore.Published, error)
 	DeletePublished(ctx context.Context, id uuid.UUID, check func(*refstackstore.Published) error) error
 	DeleteStream(ctx context.Context, id uuid.UUID, check func(*refstackstore.Published) error) error
 
-	Run(ctx context.Context, id int64) (*resultstore.Run, error)
+	Run(ctx context.Context, scope store.Scope, id int64) (*resultstore.Run, error)
 	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
 	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
 	Test(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.Test, error)
 	download.Attachments
 
 	CreatePublicKey(ctx context.Context, k *refstackstore.PublicKey) error
-	PublicKeyByFingerprint(ctx context.Context, fingerprint []byte) (*refstackstore.PublicKey, error)
-	PublicKeys(ctx context.Context, owner string) ([]refstackstore.PublicKey, error)
-	DeletePublicKey(ctx context.Context, owner, id string) error
+	PublicKeysByFingerprint(ctx context.Context, fingerprint []byte) ([]refstackstore.PublicKey, error)
+	PublicKeys(ctx context.Context, tenant, owner string) ([]refstackstore.PublicKey, error)
+	PublicKeysNamed(ctx context.Context, owner string) ([]refstackstore.PublicKey, error)
+	DeletePublicKey(ctx context.Context, tenant, owner, id string) error
 }
 
 // Handler answers the operations of the tag refstack.

@@ -51,7 +51,7 @@ func parseDate(name, text string, end bool) (time.Time, error) {
 
 // filterOf reads the parameters of a list in RefStack's order.
 func (h *Handler) filterOf(who caller, p refstackapi.ListPublishedResultsParams) (refstackstore.PublishedFilter, error) {
-	var f refstackstore.PublishedFilter
+	f := refstackstore.PublishedFilter{Scope: who.scope}
 	var err error
 	if p.StartDate != nil {
 		if f.From, err = parseDate("start_date", *p.StartDate, false); err != nil {

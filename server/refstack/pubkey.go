@@ -22,24 +22,24 @@ import (
 // selfSigned is what a key signs to show that its owner has it.
 const selfSigned = "signature"
 
-// keyOwner is the owner whose keys the caller may see and change.
-func (h *Handler) keyOwner(ctx context.Context) (string, error) {
+// keysOf is the owner whose keys the caller may see and change.
+func (h *Handler) keysOf(ctx context.Context) (keyOwner, error) {
 	who, err := h.caller(ctx)
 	if err != nil {
-		return "", err
+		return keyOwner{}, err
 	}
 	if !who.known {
-		return "", noCredential()
+		return keyOwner{}, noCredential()
 	}
 	if who.owner == "" {
-		return "", fault.Forbidden("keys belong to an owner, and the token names none")
+		return keyOwner{}, fault.Forbidden("keys belong to an owner, and the token names none")
 	}
-	return who.owner, nil
+	return keyOwner{who.scope.Tenant, who.owner}, nil
 }
 
 // CreatePublicKey registers a key under the owner that the token names.
 func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePublicKeyRequestObject) (refstackapi.Response, error) {
-	owner, err := h.keyOwner(ctx)
+	owner, err := h.keysOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,8 @@ func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePubli
 	}
 	id := uuid.New()
 	key := &refstackstore.PublicKey{
-		ID: hex.EncodeToString(id[:]), Owner: owner, Format: line.format, Key: line.base64, Comment: line.comment, Fingerprint: line.sum[:],
+		ID: hex.EncodeToString(id[:]), Tenant: owner.tenant, Owner: owner.name,
+		Format: line.format, Key: line.base64, Comment: line.comment, Fingerprint: line.sum[:],
 	}
 	err = h.store.CreatePublicKey(ctx, key)
 	if errors.Is(err, store.ErrConflict) {
@@ -71,8 +72,8 @@ func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePubli
 	return call.Created(location, key.ID), nil
 }
 
-func (h *Handler) roomForKey(ctx context.Context, owner string) error {
-	keys, err := h.store.PublicKeys(ctx, owner)
+func (h *Handler) roomForKey(ctx context.Context, owner keyOwner) error {
+	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name)
 	if err == nil && len(keys) >= h.config.MaxKeys {
 		err = fault.Conflict("an owner may register %d keys; delete one first", h.config.MaxKeys)
 	}
@@ -102,11 +103,11 @@ func checkNewKey(body refstackapi.NewPublicKey) (*keyLine, error) {
 
 // ListPublicKeys answers the keys of the owner that the token names.
 func (h *Handler) ListPublicKeys(ctx context.Context, _ refstackapi.ListPublicKeysRequestObject) (refstackapi.Response, error) {
-	owner, err := h.keyOwner(ctx)
+	owner, err := h.keysOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := h.store.PublicKeys(ctx, owner)
+	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name)
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +120,11 @@ func (h *Handler) ListPublicKeys(ctx context.Context, _ refstackapi.ListPublicKe
 
 // DeletePublicKey removes a key of the owner that the token names.
 func (h *Handler) DeletePublicKey(ctx context.Context, req refstackapi.DeletePublicKeyRequestObject) (refstackapi.Response, error) {
-	owner, err := h.keyOwner(ctx)
+	owner, err := h.keysOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.DeletePublicKey(ctx, owner, req.KeyID)
+	err = h.store.DeletePublicKey(ctx, owner.tenant, owner.name, req.KeyID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("there is no such key").Because(err)
 	}

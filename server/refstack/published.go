@@ -119,6 +119,9 @@ func (o *object) end() error {
 // not of a verified result.
 func (c caller) mayChange(verified string) func(*refstackstore.Published) error {
 	return func(p *refstackstore.Published) error {
+		if err := c.scope.Check(p.Tenant); err != nil {
+			return err
+		}
 		if !c.roleFor(p).mayWrite() {
 			return c.denied("only the owner of the result or an administrator may do this")
 		}
@@ -180,7 +183,7 @@ func update(p *refstackstore.Published, who caller, body *refstackapi.PublishedU
 	if body.VerificationStatus == nil {
 		return nil
 	}
-	if !who.admin {
+	if who.roleFor(p) != roleFoundation {
 		return fault.Forbidden("You do not have permission to change a verification status.")
 	}
 	status := *body.VerificationStatus

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -17,7 +18,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
-	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 )
 
 // RefStack's texts (refstack/api/validators.py).
@@ -117,22 +118,27 @@ func signatureOf(ctx context.Context, digest []byte) (*keyLine, error) {
 }
 
 // uploader returns the owner of an upload: whoever has registered the key that
-// signed it, nobody without a signature.
-func (h *Handler) uploader(ctx context.Context, who caller, key *keyLine) (string, error) {
+// signed it, in the tenant of a caller who is logged in; nobody of the caller's
+// tenant without a signature.
+func (h *Handler) uploader(ctx context.Context, who caller, key *keyLine) (keyOwner, error) {
 	if key == nil {
 		if h.config.RequireToken && !who.known {
-			return "", unauthorized("Anonymous result uploads are disabled. Sign the upload with a registered key, or send a token")
+			return keyOwner{}, unauthorized("Anonymous result uploads are disabled. Sign the upload with a registered key, or send a token")
 		}
-		return "", nil
+		return keyOwner{tenant: who.scope.Tenant}, nil
 	}
-	registered, err := h.store.PublicKeyByFingerprint(ctx, key.sum[:])
-	if errors.Is(err, store.ErrNotFound) {
-		return "", unauthorized("User with specified key not found. Please log into the RefStack server to upload your key.").Because(err)
-	}
+	keys, err := h.store.PublicKeysByFingerprint(ctx, key.sum[:])
 	if err != nil {
-		return "", err
+		return keyOwner{}, err
 	}
-	return registered.Owner, nil
+	if who.known {
+		keys = slices.DeleteFunc(keys, func(k refstackstore.PublicKey) bool { return k.Tenant != who.scope.Tenant })
+	}
+	owner, err := soleOwner(keys)
+	if errors.Is(err, errUnknownKey) {
+		return owner, unauthorized("User with specified key not found. Please log into the RefStack server to upload your key.").Because(err)
+	}
+	return owner, err
 }
 
 func entry(name, in, message string) fault.Entry {

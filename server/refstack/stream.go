@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -43,11 +42,11 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
-	stream := newResult(ctx, file)
-	if stream.RunID, err = h.runOf(ctx, form.Values); err != nil {
+	stream := newResult(ctx, owner.tenant, file)
+	if stream.RunID, err = h.runOf(ctx, form.Values, who, owner); err != nil {
 		return nil, err
 	}
-	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner})
+	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner.name})
 	if err != nil {
 		return nil, err
 	}
@@ -59,28 +58,29 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 }
 
 // receiveStream stores the file and says whose upload it is.
-func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, string, error) {
+func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, keyOwner, error) {
 	sum := sha256.New()
 	req, err := signedRequest(ctx, sum)
 	if err != nil {
-		return intake.File{}, nil, "", err
+		return intake.File{}, nil, keyOwner{}, err
 	}
 	options := upload.Options{Known: []string{"test_id", "run_token", "cpid"}, FileFields: streamFields, RawBody: true}
 	file, form, err := h.intake.Receive(ctx, req, options)
 	if err != nil {
-		return file, nil, "", err
+		return file, nil, keyOwner{}, err
 	}
 	key, err := signatureOf(ctx, sum.Sum(nil))
 	if err != nil {
-		return file, nil, "", err
+		return file, nil, keyOwner{}, err
 	}
 	owner, err := h.uploader(ctx, who, key)
 	return file, form, owner, err
 }
 
 // runOf returns the run that an upload names, 0 when it names none, and checks
-// the secret of the run.
-func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error) {
+// the secret of the run. What an owner has signed goes to a run of his tenant; whoever
+// is logged in, or has signed, needs the right to change the run.
+func (h *Handler) runOf(ctx context.Context, values upload.Values, who caller, owner keyOwner) (int64, error) {
 	id, ok, err := values.ID("test_id")
 	if err != nil {
 		return 0, intake.Fault(err)
@@ -88,9 +88,16 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (int64, error
 	if !ok {
 		return 0, nil
 	}
-	run, err := h.store.Run(ctx, id)
-	if who := auth.From(ctx); err == nil && !who.Anonymous() && !who.Sees(run.Tenant) {
-		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	scope := store.Everything
+	switch {
+	case owner.name != "":
+		scope = store.Scope{Tenant: owner.tenant}
+	case who.known:
+		scope = who.scope
+	}
+	run, err := h.store.Run(ctx, scope, id)
+	if err == nil {
+		err = scope.Check(run.Tenant)
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, fault.NotFound("run %d does not exist", id).Because(err)
@@ -128,7 +135,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result,
 	if err != nil {
 		return nil, err
 	}
-	passes := newResult(ctx, file)
+	passes := newResult(ctx, stream.Tenant, file)
 	passes.RunID = stream.RunID
 	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
 	err = h.takeList(ctx, passes, list, func() error {
@@ -219,6 +226,9 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	if h.config.RequireToken && !who.known {
 		return nil, noCredential()
 	}
+	if err := who.scope.Check(p.Tenant); err != nil {
+		return nil, err
+	}
 	raw, ok := upload.FromContext(ctx)
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
@@ -227,7 +237,7 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	if err != nil {
 		return nil, err
 	}
-	stream := newResult(ctx, file)
+	stream := newResult(ctx, p.Tenant, file)
 	stream.RunID = p.RunID
 	linked, err := h.link(ctx, p, stream)
 	if err != nil {
@@ -311,9 +321,9 @@ func (h *Handler) streamOf(ctx context.Context, text string) (*refstackstore.Pub
 	if err != nil {
 		return nil, who, fault.InvalidField("path", "subunit_id", "must be a UUID").Because(err)
 	}
-	p, err := h.store.PublishedByStream(ctx, id)
+	p, err := h.store.PublishedByStream(ctx, who.scope, id)
 	if errors.Is(err, store.ErrNotFound) {
-		p, err = h.store.Published(ctx, id)
+		p, err = h.store.Published(ctx, who.scope, id)
 	}
 	if err != nil {
 		return nil, who, noStream(text, err)

@@ -100,11 +100,11 @@ func (h *Handler) checkList(ctx context.Context, file intake.File) (*passList, e
 	return checkPassList(blob)
 }
 
-func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner string) (*refstackstore.Published, error) {
+func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner keyOwner) (*refstackstore.Published, error) {
 	var p *refstackstore.Published
-	passes := newResult(ctx, file)
+	passes := newResult(ctx, owner.tenant, file)
 	err := h.takeList(ctx, passes, list, func() (err error) {
-		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner}, passes, nil)
+		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil)
 		return err
 	})
 	return p, err
@@ -112,10 +112,10 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 
 // newResult is a result of the file with the ids that this API gives: random
 // ones, since a result may be private.
-func newResult(ctx context.Context, file intake.File) *resultstore.Result {
+func newResult(ctx context.Context, tenant string, file intake.File) *resultstore.Result {
 	r := file.Result()
 	r.ID = uuid.New()
-	r.Tenant, r.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
+	r.Tenant, r.Uploader = tenant, auth.From(ctx).TokenID
 	return r
 }
 

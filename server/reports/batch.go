@@ -49,7 +49,7 @@ func (h *Handler) RunBatch(ctx context.Context, _ reportsapi.RunBatchRequestObje
 	}
 	a := reading(ctx, func(b *body) error {
 		b.buf = append(b.buf, `{"code":200,"result":[`...)
-		return h.store.Snapshot(ctx, func(view *reportstore.Store) error {
+		return h.seen(ctx).Snapshot(ctx, func(view *reportstore.Store) error {
 			return h.appendBatch(ctx, b, view, entries)
 		})
 	})

@@ -29,7 +29,7 @@ func (h *Handler) CreateBoot(ctx context.Context, _ reportsapi.CreateBootRequest
 	if err != nil {
 		return nil, err
 	}
-	if err := h.saveBoot(ctx, h.store, boot); err != nil {
+	if err := h.saveBoot(ctx, h.writer(ctx), boot); err != nil {
 		return nil, err
 	}
 	return done(outcome{Code: http.StatusAccepted, Reason: accepted, Errors: append(warnings, more...)}), nil
@@ -81,14 +81,14 @@ func related(ctx context.Context, s *reportstore.Store, d *document.Document) (j
 // DeleteBoot removes one boot report; the token of a lab only its own.
 func (h *Handler) DeleteBoot(ctx context.Context, req reportsapi.DeleteBootRequestObject) (reportsapi.Response, error) {
 	id := req.BootID
-	d, err := h.one(ctx, boots, id)
+	s, d, err := h.changeable(ctx, boots, id)
 	if err != nil {
 		return nil, err
 	}
 	if own, limited := ownLabs(auth.From(ctx)); limited && !slices.Contains(own, d.Text("lab_name")) {
 		return nil, fault.Forbidden("the report is another lab's")
 	}
-	return h.remove(ctx, boots, id)
+	return remove(ctx, s, boots, d)
 }
 
 // DeleteBoots removes what a selection matches, for the token of a lab only the
@@ -102,7 +102,7 @@ func (h *Handler) DeleteBoots(ctx context.Context, _ reportsapi.DeleteBootsReque
 	if own, limited := ownLabs(auth.From(ctx)); limited {
 		what = append(what, reportstore.Condition{Field: "lab_name", Op: reportstore.In, Values: anys(own)})
 	}
-	n, err := h.store.DeleteReports(ctx, boots.table, what)
+	n, err := h.seen(ctx).DeleteReports(ctx, boots.table, what)
 	if err != nil {
 		return nil, err
 	}

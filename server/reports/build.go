@@ -2,11 +2,13 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
 	"github.com/slipway-lab/slipway/server/reports/document"
+	"github.com/slipway-lab/slipway/store"
 	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
@@ -20,7 +22,7 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	err = h.store.SaveReport(ctx, builds.table, build.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = h.writer(ctx).SaveReport(ctx, builds.table, build.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := builds.document(old)
 		if err != nil {
 			return nil, err
@@ -40,10 +42,17 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 	return done(outcome{Code: http.StatusAccepted, Reason: accepted, Errors: warnings}), nil
 }
 
-// jobOf returns the id of a build's job, which it makes when there is none.
+// jobOf returns the id of a build's job, its tenant's or that of nobody. It makes
+// one when there is neither.
 func (h *Handler) jobOf(ctx context.Context, tx *reportstore.Store, build *document.Document) (id any, err error) {
 	job := document.JobOfBuild(build)
-	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+		if old == nil && tx.Tenant() != "" {
+			old, err = tx.For(store.Scope{}).ReportByIdentity(ctx, jobs.table, job.Identity())
+			if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return nil, err
+			}
+		}
 		if old != nil {
 			id = old.Get(jobs.table, "_id")
 			return nil, nil
@@ -67,7 +76,11 @@ func (h *Handler) GetBuild(ctx context.Context, req reportsapi.GetBuildRequestOb
 
 // DeleteBuild deletes a build.
 func (h *Handler) DeleteBuild(ctx context.Context, req reportsapi.DeleteBuildRequestObject) (reportsapi.Response, error) {
-	return h.remove(ctx, builds, req.BuildID)
+	s, d, err := h.changeable(ctx, builds, req.BuildID)
+	if err != nil {
+		return nil, err
+	}
+	return remove(ctx, s, builds, d)
 }
 
 // ListBuildValues answers the different values of a field of all builds that meet the filters.

@@ -113,7 +113,7 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 	if err != nil {
 		return nil, err
 	}
-	return warnings, h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	return warnings, h.writer(ctx).InTx(ctx, func(tx *reportstore.Store) error {
 		for _, f := range files {
 			if _, err := tx.SaveFile(ctx, f); err != nil {
 				return err

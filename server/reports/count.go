@@ -28,7 +28,7 @@ var collections = []struct {
 // count answers how many documents of a collection meet the filters, or, for
 // none, of each. A collection does not know all filters: those it knows count.
 func (h *Handler) count(ctx context.Context, name string) (*answer, error) {
-	list, err := h.counts(ctx, h.store, name, call.From(ctx).Query)
+	list, err := h.counts(ctx, h.seen(ctx), name, call.From(ctx).Query)
 	if err != nil {
 		return nil, err
 	}

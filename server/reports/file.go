@@ -49,7 +49,7 @@ func (h *Handler) UploadFile(ctx context.Context, req reportsapi.UploadFileReque
 		return nil, err
 	}
 	f.Path = name
-	status, err := saveFile(ctx, h.store, f)
+	status, err := saveFile(ctx, h.writer(ctx), f)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (h *Handler) UploadFiles(ctx context.Context, _ reportsapi.UploadFilesReque
 		return nil, err
 	}
 	var result []uploaded
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error { // all of them, or none
+	err = h.writer(ctx).InTx(ctx, func(tx *reportstore.Store) error { // all of them, or none
 		result = nil
 		for i, f := range in.files {
 			status, err := saveFile(ctx, tx, f)
@@ -250,7 +250,7 @@ func (h *Handler) GetFile(ctx context.Context, req reportsapi.GetFileRequestObje
 	if err != nil {
 		return nil, fault.InvalidField("path", "file_path", "%s", err)
 	}
-	f, err := h.store.File(ctx, name)
+	f, err := h.seen(ctx).File(ctx, name)
 	if err != nil {
 		return nil, notFound(err, name)
 	}

@@ -29,7 +29,7 @@ func (h *Handler) CreateTestGroup(ctx context.Context, _ reportsapi.CreateTestGr
 	if err := mayTest(ctx, tree.Group.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	more, err := h.saveGroup(ctx, h.store, &tree, false)
+	more, err := h.saveGroup(ctx, h.writer(ctx), &tree, false)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 	if err != nil {
 		return nil, err
 	}
-	change := func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	change := func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		d, err := r.document(old)
 		if err == nil {
 			err = may(d)
@@ -101,16 +101,21 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		if err != nil {
 			return nil, err
 		}
-		before := d.Identity()
+		before, parent := d.Identity(), parentOf(d)
 		if !d.Apply(changes) {
 			return nil, nil
+		}
+		if parentOf(d) != parent {
+			if err := moveGroup(ctx, tx, d); err != nil {
+				return nil, err
+			}
 		}
 		if bytes.Equal(before, d.Identity()) {
 			return r.sameRow(d), may(d)
 		}
 		return r.row(d), may(d)
 	}
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	err = h.seen(ctx).InTx(ctx, func(tx *reportstore.Store) error {
 		if r == groups {
 			if err := lockTree(ctx, tx, good); err != nil {
 				return err
@@ -127,18 +132,26 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' updated", good), Errors: warnings}), nil
 }
 
+// parentOf is the id of the group around a test group, empty for other documents.
+func parentOf(d *document.Document) string {
+	if d.Schema() != groups.schema {
+		return ""
+	}
+	return d.Text("parent_id")
+}
+
 // DeleteTestGroup removes a group with its cases and the groups inside it, also
 // from the list of the group around it.
 func (h *Handler) DeleteTestGroup(ctx context.Context, req reportsapi.DeleteTestGroupRequestObject) (reportsapi.Response, error) {
 	id := req.TestGroupID
-	d, err := h.one(ctx, groups, id)
+	s, d, err := h.changeable(ctx, groups, id)
 	if err != nil {
 		return nil, err
 	}
 	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	err = s.InTx(ctx, func(tx *reportstore.Store) error {
 		if err := lockTree(ctx, tx, d.Text("_id")); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -31,7 +32,11 @@ func (h *Handler) saveGroup(ctx context.Context, s *reportstore.Store, tree *doc
 		if err != nil {
 			return err
 		}
-		w := treeWrite{h: h, tx: tx, job: job, build: build, whole: whole}
+		root, err := rootAround(ctx, tx, tree.Group.Text("parent_id"))
+		if err != nil {
+			return err
+		}
+		w := treeWrite{h: h, tx: tx, root: root, job: job, build: build, whole: whole}
 		id, err := w.save(ctx, tree, nil, above, 0)
 		tree.Group.Set("_id", id)
 		return err
@@ -96,11 +101,40 @@ func groupsAbove(ctx context.Context, tx *reportstore.Store, g *document.Documen
 	return names, nil
 }
 
+// rootAround returns the outermost group of the tenant that a group inside another
+// belongs to, empty when there is none.
+func rootAround(ctx context.Context, tx *reportstore.Store, parent string) (string, error) {
+	if parent == "" {
+		return "", nil
+	}
+	row, err := tx.ReportByID(ctx, groups.table, parent)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && row.Tenant != tx.Tenant():
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	root, _ := row.Get(groups.table, "root_id").(string)
+	return root, nil
+}
+
+// moveGroup gives a group that has another parent now, and what is inside it, the
+// outermost group around that one.
+func moveGroup(ctx context.Context, tx *reportstore.Store, g *document.Document) error {
+	root, err := rootAround(ctx, tx, g.Text("parent_id"))
+	if err != nil {
+		return err
+	}
+	g.Set("root_id", cmp.Or(root, g.Text("_id")))
+	return tx.MoveGroup(ctx, g.Text("_id"), g.Text("root_id"))
+}
+
 // treeWrite is one upload of a tree on its way into the store. Its transaction
 // has the tree's lock.
 type treeWrite struct {
 	h          *Handler
 	tx         *reportstore.Store
+	root       string // the outermost group; of a new tree known with its first id
 	job, build *document.Document
 	whole      bool
 }
@@ -118,6 +152,8 @@ func (w *treeWrite) save(ctx context.Context, tree *document.GroupTree, parent *
 			return nil, err
 		}
 		w.h.place(g, was)
+		w.root = cmp.Or(w.root, g.Text("_id"))
+		g.Set("root_id", w.root)
 		completeGroup(g, w.job, w.build)
 		if err := w.saveCases(ctx, tree.Cases, was, g, above); err != nil {
 			return nil, err

@@ -2,10 +2,12 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/reports/document"
 	"github.com/slipway-lab/slipway/server/reports/query"
 	"github.com/slipway-lab/slipway/store"
@@ -24,7 +26,7 @@ type Tokens interface {
 
 // Handler answers the operations of the tag reports.
 type Handler struct {
-	store  *reportstore.Store
+	store  *reportstore.Store // for what has no tenant; seen and writer are for reports
 	config Config
 	parser query.Parser
 	ids    document.IDSource
@@ -42,6 +44,14 @@ func New(s *reportstore.Store, c Config) *Handler {
 	return h
 }
 
+// seen is the store as the caller sees and changes it.
+func (h *Handler) seen(ctx context.Context) *reportstore.Store {
+	return h.store.For(auth.From(ctx).Scope())
+}
+
+// writer is the store as the caller adds to it.
+func (h *Handler) writer(ctx context.Context) *reportstore.Store { return h.seen(ctx).Writer() }
+
 // place gives a new document its id and the time of its creation, or those of
 // the one that it replaces.
 func (h *Handler) place(d, old *document.Document) {
@@ -55,16 +65,17 @@ func (h *Handler) place(d, old *document.Document) {
 	d.Set("created_on", created)
 }
 
-// find returns the newest document of the resource that meets the conditions,
-// nil when there is none.
+// find returns the newest document of the resource that meets the conditions, one
+// of the own tenant if there is any, nil when there is none at all.
 func find(ctx context.Context, s *reportstore.Store, r *resource, where []reportstore.Condition) (*document.Document, error) {
-	var found *document.Document
-	q := reportstore.Query{Where: where, Sort: []string{"created_on"}, Descending: true, Limit: 1}
-	_, err := s.FindReports(ctx, r.table, q, func(row *reportstore.Report) (err error) {
-		found, err = r.document(row)
-		return err
-	})
-	return found, err
+	row, err := s.NewestReport(ctx, r.table, where)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.document(row)
 }
 
 // hasValue is the condition that a field has a value, or none.

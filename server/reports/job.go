@@ -18,7 +18,7 @@ func (h *Handler) CreateJob(ctx context.Context, _ reportsapi.CreateJobRequestOb
 		return nil, err
 	}
 	o := outcome{Errors: warnings}
-	err = h.store.SaveReport(ctx, jobs.table, report.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = h.writer(ctx).SaveReport(ctx, jobs.table, report.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		o.Code, o.Reason = http.StatusAccepted, accepted
 		job := report.Clone()
 		was, err := jobs.document(old)
@@ -39,18 +39,17 @@ func (h *Handler) CreateJob(ctx context.Context, _ reportsapi.CreateJobRequestOb
 	return done(o), nil
 }
 
-// DeleteJob removes a job and its builds, the builds first: what fails in
+// DeleteJob removes a job and its tenant's builds of it, the builds first: what fails in
 // between can be asked for again.
 func (h *Handler) DeleteJob(ctx context.Context, req reportsapi.DeleteJobRequestObject) (reportsapi.Response, error) {
-	id := req.JobID
-	d, err := h.one(ctx, jobs, id)
+	s, d, err := h.changeable(ctx, jobs, req.JobID)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.store.DeleteReports(ctx, builds.table, []reportstore.Condition{hasValue("job_id", d.Get("_id"))}); err != nil {
+	if _, err := s.DeleteReports(ctx, builds.table, []reportstore.Condition{hasValue("job_id", d.Get("_id"))}); err != nil {
 		return nil, err
 	}
-	return h.remove(ctx, jobs, id)
+	return remove(ctx, s, jobs, d)
 }
 
 // ListJobs answers a search for jobs, or an aggregation of them.

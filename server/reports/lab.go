@@ -36,7 +36,7 @@ func (h *Handler) CreateLab(ctx context.Context, _ reportsapi.CreateLabRequestOb
 	}
 	shown := ""
 	var stored *document.Document
-	err = h.store.SaveReport(ctx, labs.table, lab.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = h.writer(ctx).SaveReport(ctx, labs.table, lab.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		if old != nil {
 			return nil, errNameTaken
 		}
@@ -73,7 +73,7 @@ func (h *Handler) labToken(ctx context.Context, tx *reportstore.Store, lab *docu
 	}
 	t := &store.Token{
 		Kind: string(auth.LabToken), Name: name, Owner: madeForLab + name, Email: document.ContactEmail(lab), Roles: store.Strings{string(auth.Lab)},
-		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, Tenant: auth.From(ctx).Tenant, CreatedBy: auth.From(ctx).Name,
+		Flags: flagsOf(document.LabProperties()), Labs: store.Strings{name}, Tenant: tx.Tenant(), CreatedBy: auth.From(ctx).Name,
 	}
 	text = h.config.Tokens.Issue(t)
 	if err := tx.CreateToken(ctx, t); err != nil {
@@ -85,7 +85,8 @@ func (h *Handler) labToken(ctx context.Context, tx *reportstore.Store, lab *docu
 // madeForLab begins the owner of a token that goes with its lab.
 const madeForLab = "lab/"
 
-// tokenGiven finds the token that a body names by text or by id.
+// tokenGiven finds the token that a body names by text or by id. It belongs to the
+// tenant of the lab.
 func (h *Handler) tokenGiven(ctx context.Context, s *reportstore.Store, given string) (*store.Token, error) {
 	var t *store.Token
 	var err error
@@ -96,6 +97,9 @@ func (h *Handler) tokenGiven(ctx context.Context, s *reportstore.Store, given st
 	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && (isRevoked(t) || !sees(auth.From(ctx), t)) {
 		return nil, fault.InvalidBody("/token", "is neither the text nor the id of a token that exists")
+	}
+	if err == nil && t.Tenant != s.Tenant() {
+		return nil, fault.InvalidBody("/token", "is a token of another tenant than the lab")
 	}
 	return t, err
 }
@@ -143,7 +147,7 @@ func (h *Handler) UpdateLab(ctx context.Context, req reportsapi.UpdateLabRequest
 		return nil, err
 	}
 	reason := "Nothing to update"
-	err = h.store.UpdateReport(ctx, labs.table, good, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = h.seen(ctx).UpdateReport(ctx, labs.table, good, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		lab, err := labs.document(old)
 		if err != nil {
 			return nil, err
@@ -212,12 +216,11 @@ func (h *Handler) changeLabToken(ctx context.Context, tx *reportstore.Store, lab
 
 // DeleteLab removes a lab. Its token goes with it when it was made for the lab.
 func (h *Handler) DeleteLab(ctx context.Context, req reportsapi.DeleteLabRequestObject) (reportsapi.Response, error) {
-	id := req.LabID
-	lab, err := h.one(ctx, labs, id)
+	s, lab, err := h.changeable(ctx, labs, req.LabID)
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	err = s.InTx(ctx, func(tx *reportstore.Store) error {
 		if err := releaseToken(ctx, tx, lab.Text("token"), lab.Text("name")); err != nil {
 			return err
 		}

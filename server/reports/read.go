@@ -26,7 +26,7 @@ func (h *Handler) list(ctx context.Context, r *resource) (*answer, error) {
 	}
 	return reading(ctx, func(b *body) error {
 		b.buf = append(b.buf, `{"code":200,`...)
-		if err := h.appendSearch(ctx, b, h.store, r, q); err != nil {
+		if err := h.appendSearch(ctx, b, h.seen(ctx), r, q); err != nil {
 			return err
 		}
 		b.buf = append(b.buf, '}')
@@ -98,15 +98,35 @@ func (h *Handler) get(ctx context.Context, r *resource, id string) (*answer, err
 
 // one reads the document with an id from a path.
 func (h *Handler) one(ctx context.Context, r *resource, id string) (*document.Document, error) {
+	row, err := h.row(ctx, r, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.document(row)
+}
+
+func (h *Handler) row(ctx context.Context, r *resource, id string) (*reportstore.Report, error) {
 	good, err := r.pathID(id)
 	if err != nil {
 		return nil, err
 	}
-	row, err := h.store.ReportByID(ctx, r.table, good)
+	row, err := h.seen(ctx).ReportByID(ctx, r.table, good)
+	return row, notFound(err, id)
+}
+
+// changeable reads a document that the caller is about to delete, and returns with it
+// the store for what goes along: whatever else the caller may delete, it is of the
+// document's tenant.
+func (h *Handler) changeable(ctx context.Context, r *resource, id string) (*reportstore.Store, *document.Document, error) {
+	row, err := h.row(ctx, r, id)
 	if err != nil {
-		return nil, notFound(err, id)
+		return nil, nil, err
 	}
-	return r.document(row)
+	if err := h.seen(ctx).Check(row); err != nil {
+		return nil, nil, err
+	}
+	d, err := r.document(row)
+	return h.seen(ctx).For(store.Scope{Tenant: row.Tenant}), d, err
 }
 
 // pathID reads an id of the resource out of a path.
@@ -149,7 +169,7 @@ func refusedQuery(err error) error {
 
 // values answers with the different values of a field.
 func (h *Handler) values(ctx context.Context, r *resource, field string) (*answer, error) {
-	list, err := h.distinct(ctx, h.store, r, field, call.From(ctx).Query)
+	list, err := h.distinct(ctx, h.seen(ctx), r, field, call.From(ctx).Query)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +183,7 @@ func (h *Handler) values(ctx context.Context, r *resource, field string) (*answe
 
 // valueCount answers with how many different values a field has.
 func (h *Handler) valueCount(ctx context.Context, r *resource, field string) (*answer, error) {
-	list, err := h.distinct(ctx, h.store, r, field, call.From(ctx).Query)
+	list, err := h.distinct(ctx, h.seen(ctx), r, field, call.From(ctx).Query)
 	if err != nil {
 		return nil, err
 	}
@@ -191,14 +211,10 @@ func (h *Handler) distinct(ctx context.Context, s *reportstore.Store, r *resourc
 }
 
 // remove deletes one document.
-func (h *Handler) remove(ctx context.Context, r *resource, id string) (*answer, error) {
-	d, err := h.one(ctx, r, id)
-	if err != nil {
-		return nil, err
-	}
-	n, err := h.store.DeleteReports(ctx, r.table, []reportstore.Condition{hasValue("_id", d.Get("_id"))})
+func remove(ctx context.Context, s *reportstore.Store, r *resource, d *document.Document) (*answer, error) {
+	n, err := s.DeleteReports(ctx, r.table, []reportstore.Condition{hasValue("_id", d.Get("_id"))})
 	if err == nil && n == 0 {
-		err = notFound(store.ErrNotFound, id)
+		err = notFound(store.ErrNotFound, d.Text("_id"))
 	}
 	if err != nil {
 		return nil, err

@@ -31,8 +31,8 @@ func newResource(s *document.Schema, c *reportstore.Collection) *resource {
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		_, ok := c.Place(f.Name)
-		asked := f.Flags&(document.Search|document.Range|document.Distinct) != 0 && f.Flags&document.Hidden == 0
-		if f.Of == "" && ok != asked {
+		asked := f.Flags&(document.Search|document.Range|document.Distinct) != 0
+		if f.Of == "" && f.Flags&document.Hidden == 0 && ok != asked {
 			panic(fmt.Sprintf("reports: the column of %s.%s is missing or superfluous", s.Name, f.Name))
 		}
 	}

@@ -29,7 +29,7 @@ func (h *Handler) mayReport(ctx context.Context, lab string) ([]string, error) {
 	who := auth.From(ctx)
 	every := everyLab(who)
 	if every || slices.Contains(who.Labs, lab) {
-		known, err := find(ctx, h.store, labs, conditionsOf("name", lab))
+		known, err := find(ctx, h.seen(ctx), labs, conditionsOf("name", lab))
 		if err != nil {
 			return nil, err
 		}

@@ -27,7 +27,7 @@ func (h *Handler) CreateTestCase(ctx context.Context, _ reportsapi.CreateTestCas
 	}
 	group := given.Text("test_group_id")
 	var id string
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	err = h.seen(ctx).InTx(ctx, func(tx *reportstore.Store) error {
 		if err := lockTree(ctx, tx, group); err != nil {
 			return err
 		}
@@ -86,14 +86,14 @@ func (h *Handler) UpdateTestCase(ctx context.Context, req reportsapi.UpdateTestC
 // DeleteTestCase removes a test case, also from its group's list.
 func (h *Handler) DeleteTestCase(ctx context.Context, req reportsapi.DeleteTestCaseRequestObject) (reportsapi.Response, error) {
 	id := req.TestCaseID
-	d, err := h.one(ctx, cases, id)
+	s, d, err := h.changeable(ctx, cases, id)
 	if err != nil {
 		return nil, err
 	}
 	if err := mayTest(ctx, d.Text("lab_name")); err != nil {
 		return nil, err
 	}
-	err = h.store.InTx(ctx, func(tx *reportstore.Store) error {
+	err = s.InTx(ctx, func(tx *reportstore.Store) error {
 		group := d.Text("test_group_id")
 		if err := lockTree(ctx, tx, group); err != nil {
 			return err

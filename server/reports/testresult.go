@@ -36,11 +36,7 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 	if err != nil {
 		return nil, err
 	}
-	who := auth.From(ctx)
-	search.Tenants, search.Tenant, search.Scan = who.Tenants(), who.Tenant, h.config.MaxScan
-	if !who.Is(auth.Admin) {
-		search.SeenBy = &who.Owner
-	}
+	search.Viewer, search.Scan = auth.From(ctx).Viewer(), h.config.MaxScan
 	var list store.List[searchstore.TestResult]
 	if !impossible {
 		if list, err = searchstore.New(h.store.Store).SearchTestResults(ctx, search); err != nil {

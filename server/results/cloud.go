@@ -11,6 +11,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
@@ -21,7 +22,7 @@ import (
 func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
 	list, err := h.store.ListClouds(ctx, resultstore.CloudFilter{
-		Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
+		Scope: auth.From(ctx).Scope(), Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
 	})
 	if err != nil {
 		return nil, err
@@ -39,9 +40,9 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 	return call.OK(body).Linked(link), nil
 }
 
-// CreateCloud registers a cloud.
+// CreateCloud registers a cloud of the caller's tenant.
 func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudRequestObject) (resultsapi.Response, error) {
-	var cloud resultstore.Cloud
+	cloud := resultstore.Cloud{Tenant: auth.From(ctx).Tenant}
 	if err := replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudReq
 
 // GetCloud answers one cloud.
 func (h *Handler) GetCloud(ctx context.Context, req resultsapi.GetCloudRequestObject) (resultsapi.Response, error) {
-	cloud, err := h.store.Cloud(ctx, req.CloudID)
+	cloud, err := h.store.Cloud(ctx, auth.From(ctx).Scope(), req.CloudID)
 	if err != nil {
 		return nil, noCloud(req.CloudID, err)
 	}
@@ -79,10 +80,11 @@ func (h *Handler) UpdateCloud(ctx context.Context, req resultsapi.UpdateCloudReq
 }
 
 func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) (resultsapi.Cloud, error) {
-	if err := h.store.UpdateCloud(ctx, id, change); err != nil {
+	scope := auth.From(ctx).Scope()
+	if err := h.store.UpdateCloud(ctx, scope, id, change); err != nil {
 		return resultsapi.Cloud{}, noCloud(id, err)
 	}
-	cloud, err := h.store.Cloud(ctx, id)
+	cloud, err := h.store.Cloud(ctx, scope, id)
 	if err != nil {
 		return resultsapi.Cloud{}, noCloud(id, err)
 	}
@@ -92,7 +94,10 @@ func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*result
 // DeleteCloud removes a cloud, and its runs when the caller says so.
 func (h *Handler) DeleteCloud(ctx context.Context, req resultsapi.DeleteCloudRequestObject) (resultsapi.Response, error) {
 	cascade := req.Params.Cascade != nil && *req.Params.Cascade
-	err := h.store.DeleteCloud(ctx, req.CloudID, cascade)
+	err := h.store.DeleteCloud(ctx, auth.From(ctx).Scope(), req.CloudID, cascade)
+	if errors.Is(err, store.ErrConflict) && cascade {
+		return nil, fault.Conflict("cloud %d has runs that you may not delete", req.CloudID).Because(err)
+	}
 	if errors.Is(err, store.ErrConflict) {
 		return nil, fault.Conflict("cloud %d has runs; cascade=true deletes them with it", req.CloudID).Because(err)
 	}

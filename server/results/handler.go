@@ -20,15 +20,15 @@ import (
 // Store is what the area reads and writes.
 type Store interface {
 	CreateCloud(ctx context.Context, c *resultstore.Cloud) error
-	Cloud(ctx context.Context, id int64) (*resultstore.Cloud, error)
+	Cloud(ctx context.Context, scope store.Scope, id int64) (*resultstore.Cloud, error)
 	ListClouds(ctx context.Context, f resultstore.CloudFilter) (store.List[resultstore.Cloud], error)
-	UpdateCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) error
-	DeleteCloud(ctx context.Context, id int64, cascade bool) error
+	UpdateCloud(ctx context.Context, scope store.Scope, id int64, change func(*resultstore.Cloud) error) error
+	DeleteCloud(ctx context.Context, scope store.Scope, id int64, cascade bool) error
 
 	CreateRun(ctx context.Context, r *resultstore.Run) error
-	Run(ctx context.Context, id int64) (*resultstore.Run, error)
+	Run(ctx context.Context, scope store.Scope, id int64) (*resultstore.Run, error)
 	ListRuns(ctx context.Context, f resultstore.RunFilter) (store.List[resultstore.Run], error)
-	DeleteRun(ctx context.Context, id int64) error
+	DeleteRun(ctx context.Context, scope store.Scope, id int64) error
 	AddStatus(ctx context.Context, runID int64, text string, finished *bool) (*resultstore.StatusMessage, *resultstore.Run, error)
 	ListStatuses(ctx context.Context, runID int64, p store.Page) (store.List[resultstore.StatusMessage], error)
 

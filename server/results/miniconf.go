@@ -8,6 +8,7 @@ import (
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -90,7 +91,8 @@ func (h *Handler) GetMiniconf(ctx context.Context, req resultsapi.GetMiniconfReq
 	}
 	var cloud *resultstore.Cloud
 	if run.CloudID != nil {
-		if cloud, err = h.store.Cloud(ctx, *run.CloudID); err != nil {
+		// Who sees the run sees its cloud: it is of the same tenant, or of none.
+		if cloud, err = h.store.Cloud(ctx, store.Everything, *run.CloudID); err != nil {
 			return nil, err
 		}
 	}

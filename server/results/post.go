@@ -30,7 +30,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if err != nil {
 		return nil, err
 	}
-	run, err := h.runOf(ctx, form.Values)
+	run, err := h.reportedRun(ctx, form.Values)
 	if err != nil {
 		return nil, err
 	}

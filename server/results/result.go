@@ -24,7 +24,8 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 		return nil, err
 	}
 	page := asked(req.Params.Page, req.Params.Limit)
-	list, err := h.store.ListResults(ctx, resultstore.ResultFilter{RunID: req.TestID, SeenBy: seenBy(ctx), Page: page})
+	who := auth.From(ctx).Viewer()
+	list, err := h.store.ListResults(ctx, resultstore.ResultFilter{RunID: req.TestID, SeenBy: &who, Page: page})
 	if err != nil {
 		return nil, err
 	}
@@ -75,20 +76,10 @@ func (h *Handler) result(ctx context.Context, testID int64, id string) (*results
 // mayRead keeps what somebody uploaded through RefStack's later API, signed and
 // not shared, from others on this side as well.
 func mayRead(ctx context.Context, r *resultstore.Result) error {
-	if owner := seenBy(ctx); owner != nil && r.PrivateTo != "" && r.PrivateTo != *owner {
+	if !auth.From(ctx).Viewer().SeesPrivate(r.Tenant, r.PrivateTo) {
 		return fault.Forbidden("the result is private")
 	}
 	return nil
-}
-
-// seenBy is the owner as whom the caller sees private results, nil for
-// administrators, who see all.
-func seenBy(ctx context.Context) *string {
-	who := auth.From(ctx)
-	if who.Is(auth.Admin) {
-		return nil
-	}
-	return &who.Owner
 }
 
 func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*resultstore.Result, error) {

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ import (
 // ListRuns answers a page of runs, newest first.
 func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit)
-	filter := resultstore.RunFilter{Finished: req.Params.Finished, Tenants: auth.From(ctx).Tenants(), Page: page}
+	filter := resultstore.RunFilter{Finished: req.Params.Finished, Scope: auth.From(ctx).Scope(), Page: page}
 	if req.Params.CloudID != nil {
 		filter.CloudID = *req.Params.CloudID
 	}
@@ -52,7 +53,9 @@ func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequest
 	run := &resultstore.Run{Tenant: auth.From(ctx).Tenant}
 	if req.Body != nil {
 		if id, err := req.Body.CloudID.Get(); err == nil {
-			run.CloudID = &id
+			if err := h.startOn(ctx, run, id); err != nil {
+				return nil, err
+			}
 		}
 		if name, err := req.Body.Name.Get(); err == nil {
 			if strings.ContainsRune(name, 0) {
@@ -65,8 +68,8 @@ func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequest
 		}
 	}
 	err := h.store.CreateRun(ctx, run)
-	if errors.Is(err, store.ErrReference) {
-		return nil, fault.InvalidBody("/cloud_id", "names a cloud that does not exist").Because(err)
+	if errors.Is(err, store.ErrReference) { // deleted meanwhile
+		return nil, unknownCloud(err)
 	}
 	if err != nil {
 		return nil, err
@@ -77,6 +80,24 @@ func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequest
 	}
 	location := fmt.Sprintf("/v1/runs/%d", run.ID)
 	return call.Created(location, body), nil
+}
+
+// startOn lets a run be one of a cloud that the caller sees. The run of a tenant's
+// cloud is the tenant's, whoever starts it, since it shows what the cloud is.
+func (h *Handler) startOn(ctx context.Context, run *resultstore.Run, cloudID int64) error {
+	cloud, err := h.store.Cloud(ctx, auth.From(ctx).Scope(), cloudID)
+	if errors.Is(err, store.ErrNotFound) {
+		return unknownCloud(err)
+	}
+	if err != nil {
+		return err
+	}
+	run.CloudID, run.Tenant = &cloudID, cmp.Or(cloud.Tenant, run.Tenant)
+	return nil
+}
+
+func unknownCloud(cause error) error {
+	return fault.InvalidBody("/cloud_id", "names a cloud that does not exist").Because(cause)
 }
 
 // GetRun answers one run.
@@ -92,19 +113,13 @@ func (h *Handler) GetRun(ctx context.Context, req resultsapi.GetRunRequestObject
 // run returns a run that the caller may see; the run of another tenant does not
 // exist for him.
 func (h *Handler) run(ctx context.Context, id int64) (*resultstore.Run, error) {
-	run, err := h.store.Run(ctx, id)
-	if err == nil && !auth.From(ctx).Sees(run.Tenant) {
-		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
-	}
+	run, err := h.store.Run(ctx, auth.From(ctx).Scope(), id)
 	return run, noRun(id, err)
 }
 
 // DeleteRun removes a run with its status messages and results.
 func (h *Handler) DeleteRun(ctx context.Context, req resultsapi.DeleteRunRequestObject) (resultsapi.Response, error) {
-	if _, err := h.run(ctx, req.TestID); err != nil {
-		return nil, err
-	}
-	if err := h.store.DeleteRun(ctx, req.TestID); err != nil {
+	if err := h.store.DeleteRun(ctx, auth.From(ctx).Scope(), req.TestID); err != nil {
 		return nil, noRun(req.TestID, verified(err))
 	}
 	return call.NoContent(), nil
@@ -200,10 +215,11 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore
 	if !ok {
 		return nil, refuseUnknownBearer(ctx)
 	}
-	run, err := h.store.Run(ctx, id)
-	if who := auth.From(ctx); err == nil && !who.Anonymous() && !who.Sees(run.Tenant) {
-		err = fmt.Errorf("run %d of another tenant: %w", id, store.ErrNotFound)
+	scope := auth.From(ctx).Scope()
+	if auth.From(ctx).Anonymous() {
+		scope = store.Everything
 	}
+	run, err := h.store.Run(ctx, scope, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.InvalidField(values.In("test_id"), "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}
@@ -218,6 +234,16 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore
 		return run, refuseUnknownBearer(ctx)
 	}
 	return run, auth.CheckRunToken(ctx, h.config.Pepper, run.ID, run.TokenHash, given)
+}
+
+// reportedRun is the run to which a runner reports, nil when its call names none.
+// To a run of no tenant a tenant's token reports nothing, although it may read it.
+func (h *Handler) reportedRun(ctx context.Context, values upload.Values) (*resultstore.Run, error) {
+	run, err := h.runOf(ctx, values)
+	if who := auth.From(ctx); err == nil && run != nil && !who.Anonymous() {
+		err = who.Scope().Check(run.Tenant)
+	}
+	return run, err
 }
 
 // refuseUnknownBearer is for calls where no run has a secret to compare: a

@@ -36,7 +36,7 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (*call
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
-	run, err := h.runOf(ctx, values)
+	run, err := h.reportedRun(ctx, values)
 	if err != nil {
 		return nil, err
 	}

@@ -11,16 +11,17 @@ import (
 // PublicKey is a key with which an owner signs uploads and web tokens.
 type PublicKey struct {
 	ID          string `gorm:"primaryKey"` // public; 32 hexadecimal digits
-	Owner       string // as a token names it
+	Tenant      string // of the token that registered it
+	Owner       string // as a token of the tenant names it
 	Format      string // ssh-rsa
 	Key         string // the base64 part of the OpenSSH line
 	Comment     string
-	Fingerprint []byte    // sha256 of the decoded key, unique
+	Fingerprint []byte    // sha256 of the decoded key, unique in the tenant
 	CreatedAt   time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 
-// CreatePublicKey adds a key and fills in CreatedAt. ErrConflict: somebody has
-// registered it.
+// CreatePublicKey adds a key and fills in CreatedAt. ErrConflict: somebody of the
+// tenant has registered it.
 func (s *Store) CreatePublicKey(ctx context.Context, k *PublicKey) error {
 	k.CreatedAt = s.Now()
 	return s.InTx(ctx, func(tx *Store) error {
@@ -31,29 +32,41 @@ func (s *Store) CreatePublicKey(ctx context.Context, k *PublicKey) error {
 	})
 }
 
-// PublicKeyByFingerprint returns the key with this sha256, or ErrNotFound.
-func (s *Store) PublicKeyByFingerprint(ctx context.Context, fingerprint []byte) (*PublicKey, error) {
-	var k PublicKey
-	if err := s.db.Read(ctx).Take(&k, "fingerprint = ?", fingerprint).Error; err != nil {
-		return nil, fmt.Errorf("public key: %w", store.Translate(err))
+// PublicKeysByFingerprint returns the keys with this sha256, at most one of each
+// tenant, that of no tenant first.
+func (s *Store) PublicKeysByFingerprint(ctx context.Context, fingerprint []byte) ([]PublicKey, error) {
+	var list []PublicKey
+	if err := s.db.Read(ctx).Order("tenant").Find(&list, "fingerprint = ?", fingerprint).Error; err != nil {
+		return nil, fmt.Errorf("public keys: %w", store.Translate(err))
 	}
-	return &k, nil
+	return list, nil
 }
 
-// PublicKeys returns the keys of an owner, the oldest first.
-func (s *Store) PublicKeys(ctx context.Context, owner string) ([]PublicKey, error) {
+// PublicKeys returns the keys of an owner of the tenant, the oldest first.
+func (s *Store) PublicKeys(ctx context.Context, tenant, owner string) ([]PublicKey, error) {
 	var list []PublicKey
-	if err := s.db.Read(ctx).Order("created_at, id").Find(&list, "owner = ?", owner).Error; err != nil {
+	err := s.db.Read(ctx).Order("created_at, id").Find(&list, "owner = ? AND tenant = ?", owner, tenant).Error
+	if err != nil {
 		return nil, fmt.Errorf("public keys of %s: %w", owner, store.Translate(err))
 	}
 	return list, nil
 }
 
-// DeletePublicKey removes a key of the owner. ErrNotFound: the owner has no
-// such key.
-func (s *Store) DeletePublicKey(ctx context.Context, owner, id string) error {
+// PublicKeysNamed returns the keys of everybody who is called so, in whatever
+// tenant, those of no tenant first and the oldest of each tenant first.
+func (s *Store) PublicKeysNamed(ctx context.Context, owner string) ([]PublicKey, error) {
+	var list []PublicKey
+	if err := s.db.Read(ctx).Order("tenant, created_at, id").Find(&list, "owner = ?", owner).Error; err != nil {
+		return nil, fmt.Errorf("public keys of %s: %w", owner, store.Translate(err))
+	}
+	return list, nil
+}
+
+// DeletePublicKey removes a key of the tenant's owner. ErrNotFound: the owner has
+// no such key.
+func (s *Store) DeletePublicKey(ctx context.Context, tenant, owner, id string) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		res := tx.db.Tx.Delete(&PublicKey{}, "owner = ? AND id = ?", owner, id)
+		res := tx.db.Tx.Delete(&PublicKey{}, "tenant = ? AND owner = ? AND id = ?", tenant, owner, id)
 		err := store.Translate(res.Error)
 		if err == nil && res.RowsAffected == 0 {
 			err = store.ErrNotFound

@@ -28,7 +28,8 @@ type Published struct {
 
 	CPID            string `gorm:"column:cpid"`
 	DurationSeconds int64
-	Owner           string // empty for an anonymous upload
+	Tenant          string // set by the store: that of the result
+	Owner           string // of the tenant; empty for an anonymous upload
 	Public          bool   // set by the store: no owner, or shared
 	Verification    int64  `gorm:"column:verification_status"`
 
@@ -59,7 +60,7 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *resul
 		if err != nil {
 			return err
 		}
-		published, err = tx.published(ctx, "result_key = ?", r.Key)
+		published, err = tx.published(ctx, tables.If("result_key = ?", r.Key))
 		if errors.Is(err, store.ErrNotFound) {
 			if err = p.mayTake(r, passes); err == nil {
 				published, err = tx.describe(p, r)
@@ -76,7 +77,7 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *resul
 // describe adds the row of a result that was published just now.
 func (s *Store) describe(p *Published, r *results.Result) (*Published, error) {
 	row := *p // a copy, in case this runs again
-	row.ResultKey, row.ID, row.RunID, row.CreatedAt = r.Key, r.ID, r.RunID, r.CreatedAt
+	row.ResultKey, row.ID, row.RunID, row.Tenant, row.CreatedAt = r.Key, r.ID, r.RunID, r.Tenant, r.CreatedAt
 	row.setPublic()
 	if err := s.db.Tx.Create(&row).Error; err != nil {
 		return nil, fmt.Errorf("publish result %s: %w", r.ID, store.Translate(err))
@@ -153,28 +154,29 @@ func (s *Store) linkStream(ctx context.Context, p *Published, stream *results.Re
 
 // Published returns what the later API says of the result with this id, or
 // ErrNotFound.
-func (s *Store) Published(ctx context.Context, id uuid.UUID) (*Published, error) {
-	return s.published(ctx, "id = ?", id.String())
+func (s *Store) Published(ctx context.Context, scope store.Scope, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, append(scope.Seen("tenant"), tables.If("id = ?", id.String()))...)
 }
 
 // PublishedByStream is Published by the id of the stream.
-func (s *Store) PublishedByStream(ctx context.Context, id uuid.UUID) (*Published, error) {
-	return s.published(ctx, "stream_id = ?", id.String())
+func (s *Store) PublishedByStream(ctx context.Context, scope store.Scope, id uuid.UUID) (*Published, error) {
+	return s.published(ctx, append(scope.Seen("tenant"), tables.If("stream_id = ?", id.String()))...)
 }
 
-func (s *Store) published(ctx context.Context, where string, args ...any) (*Published, error) {
+func (s *Store) published(ctx context.Context, where ...tables.Condition) (*Published, error) {
 	var p Published
-	if err := s.db.Read(ctx).Where(where, args...).Take(&p).Error; err != nil {
-		return nil, fmt.Errorf("published result %v: %w", args, store.Translate(err))
+	if err := tables.Narrow(s.db.Read(ctx), where).Take(&p).Error; err != nil {
+		return nil, fmt.Errorf("published result %v: %w", tables.Args(where), store.Translate(err))
 	}
 	return &p, nil
 }
 
-// PublishedFilter narrows a list of published results; zero fields do not,
-// except Owner.
+// PublishedFilter narrows a list of published results; zero fields do not, except
+// Scope and Owner.
 type PublishedFilter struct {
-	// Owner chooses the results of one owner. Empty: those that everybody may
-	// see.
+	Scope store.Scope
+	// Owner chooses the results of one owner of the scope's tenant. Empty: those
+	// that everybody may see.
 	Owner string
 
 	CPID         string
@@ -191,9 +193,9 @@ var publishedOrder = store.Order[Published]{
 
 // ListPublished returns published results, newest first.
 func (s *Store) ListPublished(ctx context.Context, f PublishedFilter) (store.List[Published], error) {
-	q := s.db.Read(ctx).Model(&Published{})
+	q := tables.Narrow(s.db.Read(ctx).Model(&Published{}), f.Scope.Seen("tenant"))
 	if f.Owner != "" {
-		q = q.Where("owner = ?", f.Owner)
+		q = q.Where("owner = ? AND tenant = ?", f.Owner, f.Scope.Tenant)
 	} else {
 		q = q.Where("public = ?", true)
 	}
@@ -228,7 +230,7 @@ func (s *Store) UpdatePublished(ctx context.Context, id uuid.UUID, change func(*
 		if err := change(p); err != nil {
 			return err
 		}
-		p.ResultKey, p.ID, p.RunID, p.CreatedAt = old.ResultKey, old.ID, old.RunID, old.CreatedAt
+		p.ResultKey, p.ID, p.RunID, p.Tenant, p.CreatedAt = old.ResultKey, old.ID, old.RunID, old.Tenant, old.CreatedAt
 		p.StreamKey, p.StreamID = old.StreamKey, old.StreamID
 		return tx.savePublished(p)
 	})

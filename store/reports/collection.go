@@ -27,8 +27,8 @@ type Column struct {
 }
 
 // Collection is a table of reports of one sort. All have one shape: seq, an
-// inner number in the order of arrival; the digest of the identity; a column for
-// each field that can be filtered, ranged or listed; and rest, a JSON object
+// inner number in the order of arrival; the tenant; the digest of the identity, of
+// which a tenant has one; a column for each field that can be filtered, ranged or listed; and rest, a JSON object
 // with the other fields that have a value. A field stands in one of the two
 // places only.
 type Collection struct {
@@ -37,6 +37,7 @@ type Collection struct {
 	table  string
 	places map[string]int
 	list   string // of the columns, for SELECT and INSERT
+	group  string // the column that names a row's test group, if it has one
 }
 
 // The collections. Their columns are those of the migrations; the area that
@@ -60,16 +61,16 @@ var (
 			bootloader bootloader_version chainloader filesystem kernel_image`),
 		ofKind(Int, `retries warnings kernel_image_size`),
 		ofKind(Time, `created_on time`), ofKind(ID, `_id job_id build_id`))
-	Groups = collection("test_groups",
+	Groups = groupCollection("test_groups", "_id",
 		ofKind(Text, `version name lab_name job kernel git_branch git_commit git_describe git_url defconfig
 			defconfig_full arch build_environment board board_instance device_type mach plan`),
 		ofKind(Int, `index`), ofKind(Time, `created_on time`),
-		ofKind(ID, `_id job_id build_id boot_id parent_id`))
-	Cases = collection("test_cases",
+		ofKind(ID, `_id job_id build_id boot_id parent_id root_id`))
+	Cases = groupCollection("test_cases", "test_group_id",
 		ofKind(Text, `name test_case_path status job kernel git_branch git_commit arch defconfig_full build_environment
 			lab_name device_type mach plan`),
 		ofKind(Int, `index`), ofKind(Time, `created_on time`),
-		ofKind(ID, `_id test_group_id regression_id`))
+		ofKind(ID, `_id test_group_id regression_id root_id`))
 	Labs = collection("labs",
 		ofKind(Text, `name`), ofKind(Bool, `private`),
 		ofKind(Time, `created_on updated_on`), ofKind(ID, `_id token`))
@@ -97,6 +98,14 @@ func collection(table string, lists ...[]Column) *Collection {
 	return c
 }
 
+// groupCollection is one of groups or of what belongs to them. Its column root_id holds
+// the id of the outermost group of the same tenant around.
+func groupCollection(table, group string, lists ...[]Column) *Collection {
+	c := collection(table, lists...)
+	c.group = group
+	return c
+}
+
 // quoted is a column's name as SQL. It comes from this file, never from outside.
 func quoted(name string) string { return `"` + name + `"` }
 
@@ -109,6 +118,7 @@ func (c *Collection) Place(name string) (int, bool) {
 
 // Report is one row of a collection.
 type Report struct {
+	Tenant   string // set by the store: to whom a report belongs never changes
 	Identity []byte // 16 bytes; nil where documents are never the same, and for the one there was
 	Values   []any  // in the order of the columns, nil where there is none
 	Rest     string // JSON object of the other fields
@@ -147,19 +157,22 @@ func fromColumn(kind Kind, v any) any {
 	return v
 }
 
-// scanner reads rows of which the first columns are seq, the collection's own
-// and rest.
+// selected are the columns that a scanner reads.
+func (c *Collection) selected() string { return "seq, tenant, " + c.list + ", rest" }
+
+// scanner reads rows that begin with the selected columns.
 type scanner struct {
-	c    *Collection
-	dest []any
-	vals []any
-	rest string
-	seq  int64
+	c      *Collection
+	dest   []any
+	vals   []any
+	tenant string
+	rest   string
+	seq    int64
 }
 
 func newScanner(c *Collection) *scanner {
 	s := &scanner{c: c, vals: make([]any, len(c.Columns))}
-	s.dest = append(s.dest, &s.seq)
+	s.dest = append(s.dest, &s.seq, &s.tenant)
 	for i := range s.vals {
 		s.dest = append(s.dest, &s.vals[i])
 	}
@@ -171,7 +184,7 @@ func (s *scanner) scan(rows interface{ Scan(...any) error }) (*Report, error) {
 	if err := rows.Scan(s.dest...); err != nil {
 		return nil, fmt.Errorf("read %s: %w", s.c.table, store.Translate(err))
 	}
-	r := &Report{Values: make([]any, len(s.vals)), Rest: s.rest, seq: s.seq}
+	r := &Report{Tenant: s.tenant, Values: make([]any, len(s.vals)), Rest: s.rest, seq: s.seq}
 	for i, v := range s.vals {
 		r.Values[i] = fromColumn(s.c.Columns[i].Kind, v)
 	}

@@ -36,9 +36,16 @@ var comparisons = map[Op]string{
 	Null: " IS NULL", NotNull: " IS NOT NULL",
 }
 
-// where turns conditions into SQL with a place for every value. A field that is
-// no column has no value in any report.
-func (c *Collection) where(conditions []Condition) (string, []any) {
+// where turns the conditions of a list, a count or a set into SQL with a place for
+// every value, and adds those of the scope.
+func (s *Store) where(c *Collection, conditions []Condition) (string, []any) {
+	parts := append(c.conditions(conditions), c.Seen(s.scope)...)
+	return tables.Where(parts), tables.Args(parts)
+}
+
+// conditions turns conditions into SQL. A field that is no column has no value in
+// any report.
+func (c *Collection) conditions(conditions []Condition) []tables.Condition {
 	var parts []tables.Condition
 	for _, cond := range conditions {
 		i, ok := c.places[cond.Field]
@@ -50,7 +57,7 @@ func (c *Collection) where(conditions []Condition) (string, []any) {
 		}
 		parts = append(parts, cond.On(quoted(cond.Field), c.Columns[i].Kind))
 	}
-	return tables.Where(parts), tables.Args(parts)
+	return parts
 }
 
 // On is the condition as SQL, for a column or an expression of some kind.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // Query asks for reports. The zero value asks for all of them, in the
@@ -55,7 +57,7 @@ func (s *Store) matching(ctx context.Context, c *Collection, q Query) (seqs []in
 }
 
 func (s *Store) matchingSeqs(ctx context.Context, c *Collection, q Query) ([]int64, error) {
-	where, args := c.where(q.Where)
+	where, args := s.where(c, q.Where)
 	order, orderArgs := s.orderBy(c, q.Sort, q.Descending && len(q.Sort) > 0)
 	limit := q.Limit
 	if limit == 0 {
@@ -95,7 +97,7 @@ func (s *Store) reportMap(ctx context.Context, c *Collection, seqs []int64) (map
 		}
 		in.WriteString(strconv.FormatInt(seq, 10))
 	}
-	rows, err := s.db.Read(ctx).Raw("SELECT seq, " + c.list + ", rest FROM " + c.table + " WHERE seq IN (" + in.String() + ")").Rows()
+	rows, err := s.db.Read(ctx).Raw("SELECT " + c.selected() + " FROM " + c.table + " WHERE seq IN (" + in.String() + ")").Rows()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", c.table, store.Translate(err))
 	}
@@ -114,7 +116,7 @@ func (s *Store) reportMap(ctx context.Context, c *Collection, seqs []int64) (map
 
 // CountReports returns how many reports meet the conditions.
 func (s *Store) CountReports(ctx context.Context, c *Collection, conditions []Condition) (int64, error) {
-	where, args := c.where(conditions)
+	where, args := s.where(c, conditions)
 	var n int64
 	if err := s.db.Read(ctx).Raw("SELECT COUNT(*) FROM "+c.table+where, args...).Scan(&n).Error; err != nil {
 		return 0, fmt.Errorf("count %s: %w", c.table, store.Translate(err))
@@ -131,14 +133,18 @@ func (s *Store) DistinctReports(ctx context.Context, c *Collection, field string
 		return nil, fmt.Errorf("%s has no column %.40q: %w", c.table, field, store.ErrInvalid)
 	}
 	column := quoted(field)
-	where, args := c.where(conditions)
+	where, args := s.where(c, conditions)
 	statement := "SELECT DISTINCT " + column + " AS v FROM " + c.table + where
-	if where == "" {
+	if len(conditions) == 0 {
+		seen := c.Seen(s.scope)
 		statement = fmt.Sprintf(`WITH RECURSIVE step(v) AS (
-			SELECT * FROM (SELECT MIN(%[1]s) FROM %[2]s) AS first
-			UNION ALL SELECT (SELECT MIN(%[1]s) FROM %[2]s WHERE %[1]s > step.v) FROM step WHERE step.v IS NOT NULL)
+			SELECT * FROM (SELECT MIN(%[1]s) FROM %[2]s%[3]s) AS first
+			UNION ALL SELECT (SELECT MIN(%[1]s) FROM %[2]s%[4]s) FROM step WHERE step.v IS NOT NULL)
 			SELECT v FROM step WHERE v IS NOT NULL
-			UNION ALL SELECT NULL WHERE EXISTS (SELECT 1 FROM %[2]s WHERE %[1]s IS NULL)`, column, c.table)
+			UNION ALL SELECT NULL WHERE EXISTS (SELECT 1 FROM %[2]s%[5]s)`, column, c.table, where,
+			tables.Where(append([]tables.Condition{tables.If(column + " > step.v")}, seen...)),
+			tables.Where(append([]tables.Condition{tables.If(column + " IS NULL")}, seen...)))
+		args = slices.Concat(args, args, args)
 	}
 	rows, err := s.db.Read(ctx).Raw("SELECT v FROM ("+statement+") AS all_values ORDER BY v"+s.direction(false), args...).Rows()
 	if err != nil {
@@ -226,8 +232,8 @@ func (s *Store) groupStatement(c *Collection, q Query, by []string) (string, []a
 		selected.WriteString(", " + name)
 	}
 	last := s.direction(q.Descending && len(q.Sort) > 0)
-	where, args := c.where(q.Where)
-	statement := "SELECT seq, " + c.list + ", rest" + selected.String() +
+	where, args := s.where(c, q.Where)
+	statement := "SELECT " + c.selected() + selected.String() +
 		" FROM (SELECT *, ROW_NUMBER()" + over + ` ORDER BY "created_on" DESC, seq DESC) AS place` + extreme.String() +
 		" FROM " + c.table + where + ") AS ranked WHERE place = 1 ORDER BY " + order.String() + `"created_on"` + last + ", seq" + last
 	if q.Limit > 0 {

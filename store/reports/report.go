@@ -12,26 +12,44 @@ import (
 	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
-// ReportByID returns one report, or ErrNotFound.
+// ReportByID returns one report that the scope sees, also when one of its tenant
+// hides it in lists, or ErrNotFound.
 func (s *Store) ReportByID(ctx context.Context, c *Collection, id string) (*Report, error) {
-	r, err := s.oneReport(ctx, c, `"_id" = ?`, id)
+	r, err := s.oneReport(ctx, c, append(s.existing(c), tables.If(`"_id" = ?`, id)), "")
 	if err != nil {
 		return nil, fmt.Errorf("%s %.30q: %w", c.table, id, err)
 	}
 	return r, nil
 }
 
-// ReportByIdentity returns the report with this identity, or ErrNotFound.
+// ReportByIdentity returns the report of the scope's own tenant with this identity,
+// or ErrNotFound.
 func (s *Store) ReportByIdentity(ctx context.Context, c *Collection, identity []byte) (*Report, error) {
-	r, err := s.oneReport(ctx, c, "identity = ?", tables.Bytes(identity))
+	r, err := s.oneReport(ctx, c, []tables.Condition{tables.If("identity = ?", tables.Bytes(identity)), s.own(c)}, "")
 	if err != nil {
 		return nil, fmt.Errorf("%s by identity: %w", c.table, err)
 	}
 	return r, nil
 }
 
-func (s *Store) oneReport(ctx context.Context, c *Collection, where string, arg any) (*Report, error) {
-	rows, err := s.db.Read(ctx).Raw("SELECT seq, "+c.list+", rest FROM "+c.table+" WHERE "+where, arg).Rows()
+// NewestReport returns the newest report that meets the conditions among those of
+// the scope's own tenant; when there is none, among all that the scope sees; then
+// ErrNotFound.
+func (s *Store) NewestReport(ctx context.Context, c *Collection, conditions []Condition) (*Report, error) {
+	order, _ := s.orderBy(c, []string{"created_on"}, true)
+	where := c.conditions(conditions)
+	r, err := s.oneReport(ctx, c, append(slices.Clone(where), s.own(c)), order+" LIMIT 1")
+	if errors.Is(err, store.ErrNotFound) && (s.scope.All || s.scope.Tenant != "") {
+		r, err = s.oneReport(ctx, c, append(where, s.existing(c)...), order+" LIMIT 1")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("newest of %s: %w", c.table, err)
+	}
+	return r, nil
+}
+
+func (s *Store) oneReport(ctx context.Context, c *Collection, where []tables.Condition, order string) (*Report, error) {
+	rows, err := s.db.Read(ctx).Raw("SELECT "+c.selected()+" FROM "+c.table+tables.Where(where)+order, tables.Args(where)...).Rows()
 	if err != nil {
 		return nil, store.Translate(err)
 	}
@@ -42,7 +60,7 @@ func (s *Store) oneReport(ctx context.Context, c *Collection, where string, arg 
 	return newScanner(c).scan(rows)
 }
 
-// SaveReport writes the report with this identity as change makes it. Old is
+// SaveReport writes the tenant's report with this identity as change makes it. Old is
 // nil when there is none yet; otherwise the new one takes its place. When change
 // returns nil, or an error, nothing is written. It may run again, and what it
 // reads through tx belongs to the same transaction. Of several that save one
@@ -56,10 +74,10 @@ func (s *Store) SaveReport(ctx context.Context, c *Collection, identity []byte, 
 	})
 }
 
-// LockIdentity keeps others from saving a report with this identity until the
-// transaction ends.
+// LockIdentity keeps others of the tenant from saving a report with this identity
+// until the transaction ends.
 func (s *Store) LockIdentity(ctx context.Context, c *Collection, identity []byte) error {
-	return s.Lock(ctx, c.table+"/"+hex.EncodeToString(identity))
+	return s.Lock(ctx, c.table+"/"+hex.EncodeToString(identity)+"/"+s.scope.Tenant)
 }
 
 // PutReport is SaveReport inside a transaction that keeps others away from the
@@ -81,8 +99,10 @@ func (s *Store) PutReport(ctx context.Context, c *Collection, identity []byte, c
 }
 
 // UpdateReport writes the report with this id as change makes it; without an
-// identity it keeps the one that it has. ErrNotFound: there is none. ErrConflict:
-// another one has the new identity. When change returns nil nothing is written.
+// identity it keeps the one that it has. ErrNotFound: there is none. ErrOfNoTenant:
+// only who belongs to no tenant may change it. ErrConflict: another one of its tenant
+// has the new identity. When change returns nil nothing is written. The tx that change
+// gets writes for the tenant of the report.
 func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, change func(tx *Store, old *Report) (*Report, error)) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		if err := tx.Lock(ctx, c.table+"/"+id); err != nil {
@@ -92,6 +112,10 @@ func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, chan
 		if err != nil {
 			return err
 		}
+		if err := tx.Check(old); err != nil {
+			return fmt.Errorf("%s %.30q: %w", c.table, id, err)
+		}
+		tx = tx.For(store.Scope{Tenant: old.Tenant})
 		r, err := change(tx, old)
 		if err != nil || r == nil {
 			return err
@@ -109,8 +133,8 @@ func (s *Store) UpdateReport(ctx context.Context, c *Collection, id string, chan
 // either database takes.
 const insertSlice = 64
 
-// InsertReports adds reports in one transaction. ErrConflict: an id or an
-// identity exists, and none was added.
+// InsertReports adds reports of the scope's tenant in one transaction. ErrConflict:
+// an id or an identity exists, and none was added.
 func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Report) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		for slice := range slices.Chunk(list, insertSlice) {
@@ -123,12 +147,12 @@ func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Repor
 }
 
 func (s *Store) insertReports(c *Collection, list []*Report) error {
-	marks := "(?" + strings.Repeat(", ?", len(c.Columns)+1) + ")"
-	args := make([]any, 0, len(list)*(len(c.Columns)+2))
+	marks := "(?" + strings.Repeat(", ?", len(c.Columns)+2) + ")"
+	args := make([]any, 0, len(list)*(len(c.Columns)+3))
 	for _, r := range list {
-		args = append(args, c.args(r)...)
+		args = append(append(args, s.scope.Tenant), c.args(r)...)
 	}
-	err := s.db.Tx.Exec("INSERT INTO "+c.table+" (identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...).Error
+	err := s.db.Tx.Exec("INSERT INTO "+c.table+" (tenant, identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...).Error
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", c.table, store.Translate(err))
 	}
@@ -148,7 +172,7 @@ func (s *Store) replaceReport(c *Collection, seq int64, r *Report) error {
 	return nil
 }
 
-// args are the values of a row: the identity, the columns, the rest.
+// args are the values of a row that may change: the identity, the columns, the rest.
 func (c *Collection) args(r *Report) []any {
 	args := make([]any, 0, len(c.Columns)+3)
 	args = append(args, tables.Bytes(r.Identity))
@@ -158,14 +182,30 @@ func (c *Collection) args(r *Report) []any {
 	return append(args, r.Rest)
 }
 
+// MoveGroup notes that a group, and all of its tenant that is inside it, is in
+// the tree of another outermost group from now on.
+func (s *Store) MoveGroup(ctx context.Context, id, root string) error {
+	for _, c := range []*Collection{Groups, Cases} {
+		err := s.db.Tx.WithContext(ctx).Exec(`WITH RECURSIVE inside(id) AS (SELECT "_id" FROM test_groups WHERE "_id" = ? UNION
+			SELECT g."_id" FROM inside JOIN test_groups g ON g.parent_id = inside.id WHERE g.tenant = ?)
+			UPDATE `+c.table+` SET "root_id" = ? WHERE tenant = ? AND `+quoted(c.group)+` IN (SELECT id FROM inside)`,
+			id, s.scope.Tenant, root, s.scope.Tenant).Error
+		if err != nil {
+			return fmt.Errorf("move test group %.30q: %w", id, store.Translate(err))
+		}
+	}
+	return nil
+}
+
 // deleteSlice is how many reports one transaction removes.
 const deleteSlice = 500
 
-// DeleteReports removes all reports that meet the conditions and returns how many
-// they were: some at a time, so that others can write in between, or in the
+// DeleteReports removes all reports that meet the conditions and that the scope may
+// change, and returns how many they were: some at a time, so that others can write in between, or in the
 // transaction that s is.
 func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []Condition) (int64, error) {
-	cond, args := c.where(where)
+	parts := append(c.conditions(where), s.scope.Changeable(c.table+".tenant")...)
+	cond, args := tables.Where(parts), tables.Args(parts)
 	var total int64
 	if s.db.Tx != nil {
 		res := s.db.Tx.Exec("DELETE FROM "+c.table+cond, args...)

@@ -16,21 +16,23 @@ var Schema = store.Schema{
 	Blobs:  []store.BlobColumn{{Table: "report_files", Column: "sha256"}},
 }
 
-// Store is the store with the rows of this area.
+// Store is the store with the rows of this area, as one scope sees and changes them.
 type Store struct {
 	*store.Store
-	db *tables.DB
+	db    *tables.DB
+	scope store.Scope
 }
 
-// New returns the area's side of a store, inside a transaction or outside.
-func New(s *store.Store) *Store { return &Store{s, s.DB(tables.Key{})} }
+// New returns the area's side of a store, inside a transaction or outside. It sees
+// and changes rows of no tenant; For says whose else.
+func New(s *store.Store) *Store { return &Store{Store: s, db: s.DB(tables.Key{})} }
 
 // InTx is that of store.Store, with the area's side of the transaction.
 func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
-	return s.Store.InTx(ctx, func(tx *store.Store) error { return change(New(tx)) })
+	return s.Store.InTx(ctx, func(tx *store.Store) error { return change(New(tx).For(s.scope)) })
 }
 
 // Snapshot is that of store.Store, with the area's side of the view.
 func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) error {
-	return s.Store.Snapshot(ctx, func(view *store.Store) error { return look(New(view)) })
+	return s.Store.Snapshot(ctx, func(view *store.Store) error { return look(New(view).For(s.scope)) })
 }

@@ -17,6 +17,7 @@ import (
 // record (refstack/models.py of June 2014); passwords were never part of it.
 type Cloud struct {
 	ID            int64 `gorm:"primaryKey"`
+	Tenant        string
 	Label         string
 	Endpoint      string // Keystone
 	EndpointV3    string `gorm:"column:endpoint_v3"`
@@ -48,16 +49,17 @@ func (s *Store) CreateCloud(ctx context.Context, c *Cloud) error {
 }
 
 // Cloud returns the cloud, or ErrNotFound.
-func (s *Store) Cloud(ctx context.Context, id int64) (*Cloud, error) {
+func (s *Store) Cloud(ctx context.Context, scope store.Scope, id int64) (*Cloud, error) {
 	var c Cloud
-	if err := s.db.Read(ctx).Take(&c, "id = ?", id).Error; err != nil {
+	if err := tables.Narrow(s.db.Read(ctx), scope.Seen("tenant")).Take(&c, "id = ?", id).Error; err != nil {
 		return nil, fmt.Errorf("cloud %d: %w", id, store.Translate(err))
 	}
 	return &c, nil
 }
 
-// CloudFilter narrows a list of clouds; zero fields do not.
+// CloudFilter narrows a list of clouds; zero fields but Scope do not.
 type CloudFilter struct {
+	Scope store.Scope
 	Label string
 	CPID  string
 	Page  store.Page
@@ -69,9 +71,11 @@ var cloudOrder = store.Order[Cloud]{
 	At:   func(c *Cloud) []any { return []any{c.ID} },
 }
 
-// ListClouds returns clouds, newest first.
+// ListClouds returns clouds, newest first. A cloud of a tenant hides those of no
+// tenant that have its label.
 func (s *Store) ListClouds(ctx context.Context, f CloudFilter) (store.List[Cloud], error) {
-	q := s.db.Read(ctx).Model(&Cloud{})
+	q := tables.Narrow(s.db.Read(ctx).Model(&Cloud{}), f.Scope.Seen("clouds.tenant"))
+	q = tables.Narrow(q, f.Scope.Unshadowed("clouds", "label"))
 	q = tables.WhereSet(q, "label", f.Label)
 	q = tables.WhereSet(q, "cpid", f.CPID)
 	list, err := cloudOrder.Page(q, f.Page)
@@ -82,24 +86,37 @@ func (s *Store) ListClouds(ctx context.Context, f CloudFilter) (store.List[Cloud
 }
 
 // UpdateCloud loads the cloud, lets change edit it and saves the result in one
-// transaction. It returns ErrNotFound, or the error of change without saving
-// anything. ID and CreatedAt stay.
-func (s *Store) UpdateCloud(ctx context.Context, id int64, change func(*Cloud) error) error {
+// transaction. It returns ErrNotFound, ErrOfNoTenant, or the error of change
+// without saving anything. ID, Tenant and CreatedAt stay.
+func (s *Store) UpdateCloud(ctx context.Context, scope store.Scope, id int64, change func(*Cloud) error) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		var c Cloud
-		if err := tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&c, "id = ?", id).Error; err != nil {
-			return fmt.Errorf("cloud %d: %w", id, store.Translate(err))
-		}
-		created := c.CreatedAt
-		if err := change(&c); err != nil {
+		c, err := tx.lockCloud(scope, id)
+		if err != nil {
 			return err
 		}
-		c.ID, c.CreatedAt, c.UpdatedAt = id, created, tx.Now()
-		if err := tx.db.Tx.Save(&c).Error; err != nil {
+		old := *c
+		if err := change(c); err != nil {
+			return err
+		}
+		c.ID, c.Tenant, c.CreatedAt, c.UpdatedAt = id, old.Tenant, old.CreatedAt, tx.Now()
+		if err := tx.db.Tx.Save(c).Error; err != nil {
 			return fmt.Errorf("update cloud %d: %w", id, store.Translate(err))
 		}
 		return nil
 	})
+}
+
+// lockCloud reads a cloud that may be changed and keeps others from changing it.
+func (s *Store) lockCloud(scope store.Scope, id int64) (*Cloud, error) {
+	var c Cloud
+	err := s.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&c, "id = ?", id).Error
+	if err = store.Translate(err); err == nil {
+		err = scope.Check(c.Tenant)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cloud %d: %w", id, err)
+	}
+	return &c, nil
 }
 
 // cascadeSlice is how many runs go in one transaction with their cloud.
@@ -107,16 +124,16 @@ const cascadeSlice = 50
 
 // DeleteCloud removes the cloud. While it has runs that is ErrConflict; with
 // cascade the runs go first, some at a time, so an error in between leaves the
-// cloud with fewer runs. ErrNotFound: no such cloud. ErrVerified is that of
-// DeleteRun.
-func (s *Store) DeleteCloud(ctx context.Context, id int64, cascade bool) error {
+// cloud with fewer runs. Runs that the scope may not change stay, and are
+// ErrConflict in any case. ErrNotFound: no such cloud. ErrOfNoTenant: only others
+// may change it. ErrVerified is that of DeleteRun.
+func (s *Store) DeleteCloud(ctx context.Context, scope store.Scope, id int64, cascade bool) error {
 	for {
 		done := false
 		err := s.InTx(ctx, func(tx *Store) error {
-			var runs []int64
-			q := tx.db.Tx.Model(&Run{}).Where("cloud_id = ?", id).Limit(cascadeSlice)
-			if err := q.Pluck("id", &runs).Error; err != nil {
-				return fmt.Errorf("runs of cloud %d: %w", id, store.Translate(err))
+			runs, err := tx.runsWithCloud(scope, id)
+			if err != nil {
+				return err
 			}
 			if len(runs) == 0 {
 				done = true
@@ -126,7 +143,7 @@ func (s *Store) DeleteCloud(ctx context.Context, id int64, cascade bool) error {
 				return fmt.Errorf("cloud %d has runs: %w", id, store.ErrConflict)
 			}
 			for _, run := range runs {
-				if err := tx.DeleteRun(ctx, run); err != nil && !errors.Is(err, store.ErrNotFound) {
+				if err := tx.DeleteRun(ctx, scope, run); err != nil && !errors.Is(err, store.ErrNotFound) {
 					return err
 				}
 			}
@@ -140,6 +157,28 @@ func (s *Store) DeleteCloud(ctx context.Context, id int64, cascade bool) error {
 			return err
 		}
 	}
+}
+
+// runsWithCloud returns some of the runs that go with a cloud, which it locks.
+// ErrConflict: one of the cloud's runs is not the scope's to delete.
+func (s *Store) runsWithCloud(scope store.Scope, id int64) (runs []int64, err error) {
+	if _, err := s.lockCloud(scope, id); err != nil {
+		return nil, err
+	}
+	of := func() *gorm.DB { return s.db.Tx.Model(&Run{}).Where("cloud_id = ?", id).Limit(cascadeSlice) }
+	if !scope.All {
+		var others []int64
+		if err := of().Where("tenant <> ?", scope.Tenant).Pluck("id", &others).Error; err != nil {
+			return nil, fmt.Errorf("runs of cloud %d: %w", id, store.Translate(err))
+		}
+		if len(others) > 0 {
+			return nil, fmt.Errorf("cloud %d has runs of others: %w", id, store.ErrConflict)
+		}
+	}
+	if err := of().Pluck("id", &runs).Error; err != nil {
+		return nil, fmt.Errorf("runs of cloud %d: %w", id, store.Translate(err))
+	}
+	return runs, nil
 }
 
 func (s *Store) deleteCloud(id int64) error {

@@ -54,7 +54,8 @@ func (s *Store) renewLease(key int64) error {
 // PublishResult makes the result visible with all its tests, as the next
 // attempt and the current result of its run, and finishes the run. final is
 // what BeginResult was given, with everything filled in that the upload has
-// shown; Key, ID, RunID, Tenant and Uploader are not changed any more.
+// shown; Key, ID, RunID and Uploader are not changed any more, and Tenant is that of
+// the run.
 //
 // When the run has a visible result with the same SHA256, that one is returned
 // and the new one is discarded: a retried upload is no second result. The
@@ -110,7 +111,11 @@ func (s *Store) loadIngesting(r *Result) error {
 
 func (s *Store) runToPublish(r *Result) (*Run, error) {
 	if r.RunID != 0 {
-		return s.lockRun(r.RunID)
+		run, err := s.lockRun(r.RunID)
+		if err == nil {
+			r.Tenant = run.Tenant
+		}
+		return run, err
 	}
 	run := &Run{Tenant: r.Tenant, CreatedAt: s.Now()}
 	if err := s.db.Tx.Create(run).Error; err != nil {

@@ -34,11 +34,11 @@ type Result struct {
 	State      resultState
 	LeaseUntil time.Time `gorm:"serializer:micros;type:bigint"`
 
-	Tenant    string    // empty when nobody was logged in
+	Tenant    string    // that of its run, else that of the uploader
 	Uploader  string    // id of the token, or empty
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // when it became visible
 
-	// PrivateTo is the owner who alone may see the result besides
+	// PrivateTo is the owner, of the tenant, who alone may see the result besides
 	// administrators, or empty. It is kept by what is said of the result in
 	// RefStack's later API; see Published.
 	PrivateTo string
@@ -159,9 +159,8 @@ type ResultFilter struct {
 	Tenant string
 	From   time.Time // inclusive, as is To
 	To     time.Time
-	// SeenBy leaves out what is private to others than this owner; nil is
-	// everything.
-	SeenBy *string
+	// SeenBy leaves out what is private to others; nil is everything.
+	SeenBy *store.Viewer
 	Page   store.Page
 }
 
@@ -179,7 +178,7 @@ func (s *Store) ListResults(ctx context.Context, f ResultFilter) (store.List[Res
 	q = tables.WhereSet(q, "cpid", f.CPID)
 	q = tables.WhereSet(q, "tenant", f.Tenant)
 	if f.SeenBy != nil {
-		q = q.Where("private_to IN ('', ?)", *f.SeenBy)
+		q = tables.Narrow(q, append(f.SeenBy.Seen("tenant"), f.SeenBy.Private("tenant", "private_to")...))
 	}
 	if !f.From.IsZero() {
 		q = q.Where("created_at >= ?", store.Micros(f.From))

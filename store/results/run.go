@@ -17,7 +17,7 @@ import (
 type Run struct {
 	ID        int64  `gorm:"primaryKey"`
 	CloudID   *int64 // nil for an anonymous run
-	Tenant    string // empty when nobody was logged in
+	Tenant    string // that of its cloud, if that has one
 	TokenHash []byte // of the run_token; nil when there is none
 	Name      string // of the suite; empty for none. Runs of one cloud and name are one line
 
@@ -56,9 +56,9 @@ func (s *Store) CreateRun(ctx context.Context, r *Run) error {
 }
 
 // Run returns the run with its last status and current result, or ErrNotFound.
-func (s *Store) Run(ctx context.Context, id int64) (*Run, error) {
+func (s *Store) Run(ctx context.Context, scope store.Scope, id int64) (*Run, error) {
 	var r Run
-	if err := s.db.Read(ctx).Take(&r, "id = ?", id).Error; err != nil {
+	if err := tables.Narrow(s.db.Read(ctx), scope.Seen("tenant")).Take(&r, "id = ?", id).Error; err != nil {
 		return nil, fmt.Errorf("run %d: %w", id, store.Translate(err))
 	}
 	runs := []Run{r}
@@ -68,16 +68,14 @@ func (s *Store) Run(ctx context.Context, id int64) (*Run, error) {
 	return &runs[0], nil
 }
 
-// RunFilter narrows a list of runs; zero fields do not.
+// RunFilter narrows a list of runs; zero fields but Scope do not.
 type RunFilter struct {
+	Scope    store.Scope
 	CloudID  int64
 	Finished *bool
 	Outcome  string
 	Tenant   string
-	// Tenants are those whose runs are seen, the empty name for runs of no
-	// tenant; nil is all of them.
-	Tenants []string
-	Page    store.Page
+	Page     store.Page
 }
 
 var runOrder = store.Order[Run]{
@@ -89,11 +87,10 @@ var runOrder = store.Order[Run]{
 // ListRuns returns runs, newest first, with their last status and current
 // result.
 func (s *Store) ListRuns(ctx context.Context, f RunFilter) (store.List[Run], error) {
-	q := s.db.Read(ctx).Model(&Run{})
+	q := tables.Narrow(s.db.Read(ctx).Model(&Run{}), f.Scope.Seen("tenant"))
 	q = tables.WhereSet(q, "cloud_id", f.CloudID)
 	q = tables.WhereSet(q, "outcome", f.Outcome)
 	q = tables.WhereSet(q, "tenant", f.Tenant)
-	q = tables.WhereIn(q, "tenant", f.Tenants)
 	if f.Finished != nil {
 		q = q.Where("finished = ?", *f.Finished)
 	}
@@ -135,7 +132,7 @@ func (s *Store) complete(ctx context.Context, runs []Run) error {
 
 // UpdateRun loads the run, lets change edit it and saves the result in one
 // transaction. It returns ErrNotFound, or the error of change without saving
-// anything. ID, CreatedAt and what the store keeps itself stay as they are.
+// anything. ID, Tenant, CreatedAt and what the store keeps itself stay as they are.
 func (s *Store) UpdateRun(ctx context.Context, id int64, change func(*Run) error) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		r, err := tx.lockRun(id)
@@ -146,7 +143,7 @@ func (s *Store) UpdateRun(ctx context.Context, id int64, change func(*Run) error
 		if err := change(r); err != nil {
 			return err
 		}
-		r.ID, r.CreatedAt = id, old.CreatedAt
+		r.ID, r.Tenant, r.CreatedAt = id, old.Tenant, old.CreatedAt
 		r.Attempts, r.Outcome, r.StatusID, r.ResultKey, r.Comparable = old.Attempts, old.Outcome, old.StatusID, old.ResultKey, old.Comparable
 		return tx.saveRun(r)
 	})
@@ -182,12 +179,17 @@ func (r *Run) finish(now time.Time) bool {
 // DeleteRun removes the run with its status messages and results. The single
 // tests go afterwards, some at a time: by this call when it is not part of a
 // larger transaction, else with the next SweepIngests. ErrNotFound: no such run.
-// ErrVerified: one of its results is verified.
-func (s *Store) DeleteRun(ctx context.Context, id int64) error {
+// ErrOfNoTenant: only others may change it. ErrVerified: one of its results is
+// verified.
+func (s *Store) DeleteRun(ctx context.Context, scope store.Scope, id int64) error {
 	var results []int64
 	err := s.InTx(ctx, func(tx *Store) error {
-		if _, err := tx.lockRun(id); err != nil {
+		run, err := tx.lockRun(id)
+		if err != nil {
 			return err
+		}
+		if err := scope.Check(run.Tenant); err != nil {
+			return fmt.Errorf("run %d: %w", id, err)
 		}
 		if err := tx.checkUnverified(id); err != nil {
 			return err

@@ -84,7 +84,7 @@ func (s *Store) productIDs(ctx context.Context, src *testSource, q Query) ([]rep
 		}
 		var ids []string
 		query := "SELECT id FROM products WHERE tenant = ? AND deleted_at IS NULL AND " + tables.InList("name", len(c.Values))
-		if err := s.db.Read(ctx).Raw(query, append([]any{q.Tenant}, c.Values...)...).Scan(&ids).Error; err != nil {
+		if err := s.db.Read(ctx).Raw(query, append([]any{q.Viewer.Tenant}, c.Values...)...).Scan(&ids).Error; err != nil {
 			return nil, store.Translate(err)
 		}
 		list[i] = reports.Condition{Field: "product_id", Op: reports.In}

@@ -60,12 +60,10 @@ type TestResult struct {
 type Query struct {
 	Sources []Source // none: all
 	Where   []reports.Condition
-	// Tenants are those whose runs are seen; nil is all of them. SeenBy leaves
-	// out results of runs that are private to others than this owner; nil is none.
-	Tenants []string
-	SeenBy  *string
-	// Tenant is the one whose products are seen.
-	Tenant string
+	// Viewer is who asks. He sees tests of his tenant and of none, and not what is
+	// private to others; of opportunities those of his own tenant, since products
+	// are seen by nobody else.
+	Viewer store.Viewer
 	Page   store.Page // no offset, no total
 	// Scan is how many uploads of each source are looked at for one page; 0 is
 	// DefaultScan.
@@ -75,22 +73,6 @@ type Query struct {
 // DefaultScan bounds what a search for something rare costs: so many results,
 // or ten times as many test cases, are looked at before the page ends as it is.
 const DefaultScan = 20_000
-
-// seen are the conditions of who asks, on results r of runs.
-func (q *Query) seen() []tables.Condition {
-	var list []tables.Condition
-	if q.SeenBy != nil {
-		list = append(list, tables.If("r.private_to IN ('', ?)", *q.SeenBy))
-	}
-	if q.Tenants != nil {
-		c := tables.Condition{SQL: tables.InList("runs.tenant", len(q.Tenants))}
-		for _, t := range q.Tenants {
-			c.Args = append(c.Args, t)
-		}
-		list = append(list, c)
-	}
-	return list
-}
 
 // testCursor is the last test of the page before.
 type testCursor struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/reports"
 	"github.com/slipway-lab/slipway/store/results"
 )
 
@@ -47,7 +48,7 @@ func testSources(q Query) []*testSource {
 		at:     "r.created_at", key: "r.key", n: "t.n", first: 64, scan: scan, read: readRunTest,
 		columns: "r.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, r.id, r.run_id, runs.cloud_id",
 		base:    []tables.Condition{tables.If("r.state = 1"), tables.If("r.run_id IS NOT NULL")},
-		seen:    q.seen(),
+		seen:    append(q.Viewer.Seen("runs.tenant"), q.Viewer.Private("r.tenant", "r.private_to")...),
 	}
 	files := &testSource{
 		source: OpportunitySource, fields: fileTestFields, uploads: fileUploads, tests: testsOfResult, on: "t.result_key = r.key",
@@ -55,11 +56,12 @@ func testSources(q Query) []*testSource {
 		at:     "o.created_at", key: "r.key", n: "t.n", first: 64, scan: scan, read: readFileTest,
 		columns: "o.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, o.id, o.opportunity_id, o.product_id, p.name",
 		base:    []tables.Condition{tables.If("o.file_id IS NOT NULL"), tables.If("r.state = 1")},
-		seen:    []tables.Condition{tables.If("p.deleted_at IS NULL"), tables.If("p.tenant = ?", q.Tenant)},
+		seen:    []tables.Condition{tables.If("p.deleted_at IS NULL"), tables.If("p.tenant = ?", q.Viewer.Tenant)},
 	}
 	cases := &testSource{
 		source: CaseSource, fields: caseTestFields, uploads: "test_cases", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
 		columns: `"created_on", seq, "_id", "name", "status", "time", "test_group_id", "job", "kernel", "lab_name"`, read: readCaseTest,
+		seen: reports.Cases.Seen(q.Viewer.Scope),
 	}
 	return []*testSource{runs, cases, files}
 }

@@ -14,6 +14,10 @@ var (
 	// ErrNotFound: there is no such row, or none that the caller may see.
 	ErrNotFound = errors.New("not found")
 
+	// ErrOfNoTenant: the row belongs to no tenant, so that the caller's tenant
+	// reads it and may not change it.
+	ErrOfNoTenant = errors.New("belongs to no tenant")
+
 	// ErrConflict: the change contradicts what is stored: a second row with
 	// the same identity, or a state that does not allow it.
 	ErrConflict = errors.New("conflict")

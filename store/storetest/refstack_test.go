@@ -42,12 +42,12 @@ func TestPublish(t *testing.T) {
 	EachOf(t, refstackstore.New, func(t *testing.T, s *refstackstore.Store) {
 		ctx := context.Background()
 		p := publishNew(t, s, refstackstore.Published{CPID: "c", DurationSeconds: -7, Owner: "me"}, beginBytes(t, s.Store, 0, "stream"))
-		got, err := s.Published(ctx, p.ID)
+		got, err := s.Published(ctx, store.Everything, p.ID)
 		if err != nil || *got != *p || got.Public || got.RunID == 0 || got.CreatedAt.IsZero() {
 			t.Errorf("Published: %+v, %v; want %+v", got, err, p)
 		}
 		streamID := uuid.MustParse(p.StreamID)
-		if byStream, err := s.PublishedByStream(ctx, streamID); err != nil || byStream.ID != p.ID {
+		if byStream, err := s.PublishedByStream(ctx, store.Everything, streamID); err != nil || byStream.ID != p.ID {
 			t.Errorf("PublishedByStream: %+v, %v", byStream, err)
 		}
 		passes, err1 := s.Result(ctx, p.ID)
@@ -77,8 +77,8 @@ func TestPublish(t *testing.T) {
 			t.Errorf("Publish of the same bytes: %+v, %v", again, err)
 		}
 		for name, err := range map[string]error{
-			"Published":         second(s.Published(ctx, uuid.New())),
-			"PublishedByStream": second(s.PublishedByStream(ctx, uuid.New())),
+			"Published":         second(s.Published(ctx, store.Everything, uuid.New())),
+			"PublishedByStream": second(s.PublishedByStream(ctx, store.Everything, uuid.New())),
 			"LinkStream":        second(s.LinkStream(ctx, uuid.New(), beginBytes(t, s.Store, 0, "x"))),
 			"UpdatePublished":   second(s.UpdatePublished(ctx, uuid.New(), nil)),
 			"DeletePublished":   s.DeletePublished(ctx, uuid.New(), nil),
@@ -101,7 +101,7 @@ func TestUpdatePublished(t *testing.T) {
 			p.Shared, p.Verification, p.RunID, p.StreamID = &yes, 1, 4711, "x"
 			return nil
 		})
-		got, err2 := s.Published(ctx, p.ID)
+		got, err2 := s.Published(ctx, store.Everything, p.ID)
 		if err != nil || err2 != nil || !got.Public || *got.Shared != yes || got.Verification != 1 || got.RunID != p.RunID || got.StreamID != "" || changed.RunID != p.RunID {
 			t.Errorf("after UpdatePublished: %+v, %v, %v", got, err, err2)
 		}
@@ -175,7 +175,7 @@ func TestDeletePublished(t *testing.T) {
 		if err := s.DeleteStream(ctx, p.ID, ok); err != nil {
 			t.Fatalf("DeleteStream: %v", err)
 		}
-		got, err := s.Published(ctx, p.ID)
+		got, err := s.Published(ctx, store.Everything, p.ID)
 		if err != nil || got.StreamKey != 0 || got.StreamID != "" {
 			t.Errorf("after DeleteStream: %+v, %v", got, err)
 		}
@@ -192,14 +192,14 @@ func TestDeletePublished(t *testing.T) {
 		if err := s.DeletePublished(ctx, p.ID, ok); err != nil {
 			t.Fatalf("DeletePublished: %v", err)
 		}
-		if run, err := s.Run(ctx, p.RunID); err != nil || run.CurrentResult != uuid.Nil {
+		if run, err := s.Run(ctx, store.Everything, p.RunID); err != nil || run.CurrentResult != uuid.Nil {
 			t.Errorf("the run after DeletePublished: %+v, %v", run, err)
 		}
 		for _, p := range []*refstackstore.Published{p, publishNew(t, s, refstackstore.Published{}, beginBytes(t, s.Store, 0, "three"))} {
-			if err := s.DeleteRun(ctx, p.RunID); err != nil {
+			if err := s.DeleteRun(ctx, store.Everything, p.RunID); err != nil {
 				t.Fatalf("DeleteRun: %v", err)
 			}
-			if _, err := s.Published(ctx, p.ID); !errors.Is(err, store.ErrNotFound) {
+			if _, err := s.Published(ctx, store.Everything, p.ID); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("after DeleteRun: %v, want ErrNotFound", err)
 			}
 		}
@@ -241,20 +241,32 @@ func TestPublicKeys(t *testing.T) {
 		if err := s.CreatePublicKey(ctx, &refstackstore.PublicKey{ID: "k9", Fingerprint: sum(1)}); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("CreatePublicKey of a known key: %v, want ErrConflict", err)
 		}
-		if k, err := s.PublicKeyByFingerprint(ctx, sum(1)); err != nil || k.ID != "k1" || k.Owner != "you" {
-			t.Errorf("PublicKeyByFingerprint: %+v, %v", k, err)
+		elsewhere := &refstackstore.PublicKey{ID: "k3", Tenant: "t", Owner: "me", Format: "ssh-rsa", Key: "AAAA", Fingerprint: sum(1)}
+		if err := s.CreatePublicKey(ctx, elsewhere); err != nil {
+			t.Errorf("CreatePublicKey of a key that another tenant knows: %v", err)
 		}
-		if list, err := s.PublicKeys(ctx, "me"); err != nil || len(list) != 2 || list[0].ID != "k0" {
+		if list, err := s.PublicKeysByFingerprint(ctx, sum(1)); err != nil || len(list) != 2 || list[0].ID != "k1" || list[0].Owner != "you" || list[1].ID != "k3" {
+			t.Errorf("PublicKeysByFingerprint: %+v, %v", list, err)
+		}
+		if list, err := s.PublicKeys(ctx, "", "me"); err != nil || len(list) != 2 || list[0].ID != "k0" {
 			t.Errorf("PublicKeys: %+v, %v", list, err)
 		}
-		if err := s.DeletePublicKey(ctx, "me", "k1"); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("DeletePublicKey of another owner: %v, want ErrNotFound", err)
+		if list, err := s.PublicKeys(ctx, "t", "me"); err != nil || len(list) != 1 || list[0].ID != "k3" {
+			t.Errorf("PublicKeys of a tenant: %+v, %v", list, err)
 		}
-		if err := s.DeletePublicKey(ctx, "you", "k1"); err != nil {
+		if list, err := s.PublicKeysNamed(ctx, "me"); err != nil || len(list) != 3 || list[0].ID != "k0" || list[2].ID != "k3" {
+			t.Errorf("PublicKeysNamed: %+v, %v", list, err)
+		}
+		for _, not := range [][3]string{{"", "me", "k1"}, {"t", "you", "k1"}, {"", "me", "k3"}, {"t", "me", "k0"}} {
+			if err := s.DeletePublicKey(ctx, not[0], not[1], not[2]); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("DeletePublicKey of another owner %q: %v, want ErrNotFound", not, err)
+			}
+		}
+		if err := s.DeletePublicKey(ctx, "", "you", "k1"); err != nil {
 			t.Errorf("DeletePublicKey: %v", err)
 		}
-		if _, err := s.PublicKeyByFingerprint(ctx, sum(1)); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("PublicKeyByFingerprint after delete: %v, want ErrNotFound", err)
+		if list, err := s.PublicKeysByFingerprint(ctx, sum(1)); err != nil || len(list) != 1 || list[0].ID != "k3" {
+			t.Errorf("PublicKeysByFingerprint after delete: %+v, %v", list, err)
 		}
 	})
 }
@@ -271,12 +283,14 @@ func checkPrivate(t *testing.T, s *resultstore.Store, p *refstackstore.Published
 	}
 	for _, tt := range []struct {
 		name string
-		as   *string
+		as   *store.Viewer
 		want int
 	}{
-		{"everything", nil, 2}, {"the owner's", new("me"), 2}, {"a stranger's", new(""), 2}, {"somebody else's", new("you"), 2},
+		{"everything", nil, 2}, {"the owner's", &store.Viewer{Owner: "me"}, 2}, {"a stranger's", &store.Viewer{}, 2}, {"somebody else's", &store.Viewer{Owner: "you"}, 2},
+		{"a tenant's administrator's", &store.Viewer{Scope: store.Scope{Tenant: "t"}, Owner: "me", Admin: true}, 2},
+		{"an administrator's", &store.Viewer{Scope: store.Everything, Admin: true}, 2},
 	} {
-		if owner != "" && tt.as != nil && *tt.as != owner {
+		if owner != "" && tt.as != nil && !tt.as.SeesPrivate("", owner) {
 			tt.want = 0
 		}
 		list, err := s.ListResults(ctx, resultstore.ResultFilter{RunID: p.RunID, SeenBy: tt.as, Page: store.Page{Total: true}})

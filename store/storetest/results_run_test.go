@@ -38,31 +38,31 @@ func TestCloud(t *testing.T) {
 	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		c := newCloud(t, s, "one")
-		got, err := s.Cloud(ctx, c.ID)
+		got, err := s.Cloud(ctx, store.Everything, c.ID)
 		if err != nil || !reflect.DeepEqual(got, c) {
 			t.Errorf("Cloud: %+v, %v\nwant %+v", got, err, c)
 		}
 
 		// Order, spaces, escapes and number formats must survive.
 		config := store.JSON("{ \"b\":{\"k\":\"\\u0000 <é>\"},\n\"a\" : {\"n\":\"1.0\"} }")
-		err = s.UpdateCloud(ctx, c.ID, func(c *resultstore.Cloud) error {
+		err = s.UpdateCloud(ctx, store.Everything, c.ID, func(c *resultstore.Cloud) error {
 			c.ExtraConfig, c.Label, c.ID = config, "renamed", 4711
 			return nil
 		})
 		if err != nil {
 			t.Fatalf("UpdateCloud: %v", err)
 		}
-		got, err = s.Cloud(ctx, c.ID)
+		got, err = s.Cloud(ctx, store.Everything, c.ID)
 		if err != nil || string(got.ExtraConfig) != string(config) || got.Label != "renamed" || !got.CreatedAt.Equal(c.CreatedAt) {
 			t.Errorf("after UpdateCloud: %+v, %v", got, err)
 		}
-		if err := s.UpdateCloud(ctx, c.ID, func(*resultstore.Cloud) error { return errRefused }); err != errRefused {
+		if err := s.UpdateCloud(ctx, store.Everything, c.ID, func(*resultstore.Cloud) error { return errRefused }); err != errRefused {
 			t.Errorf("UpdateCloud: %v, want the error of change", err)
 		}
 		for name, err := range map[string]error{
-			"Cloud":       second(s.Cloud(ctx, 99)),
-			"UpdateCloud": s.UpdateCloud(ctx, 99, func(*resultstore.Cloud) error { return nil }),
-			"DeleteCloud": s.DeleteCloud(ctx, 99, true),
+			"Cloud":       second(s.Cloud(ctx, store.Everything, 99)),
+			"UpdateCloud": s.UpdateCloud(ctx, store.Everything, 99, func(*resultstore.Cloud) error { return nil }),
+			"DeleteCloud": s.DeleteCloud(ctx, store.Everything, 99, true),
 		} {
 			if !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s of none: %v, want ErrNotFound", name, err)
@@ -84,12 +84,12 @@ func TestListClouds(t *testing.T) {
 			filter resultstore.CloudFilter
 			want   string
 		}{
-			{"all, newest first", resultstore.CloudFilter{}, "[4 3 2 1]"},
-			{"label, case matters", resultstore.CloudFilter{Label: "a"}, "[3 1]"},
-			{"cpid", resultstore.CloudFilter{CPID: "cp-b"}, "[2]"},
-			{"none", resultstore.CloudFilter{Label: "c"}, "[]"},
-			{"a page", resultstore.CloudFilter{Page: store.Page{Limit: 2, Offset: 1}}, "[3 2]"},
-			{"a page past the end", resultstore.CloudFilter{Page: store.Page{Offset: 9}}, "[]"},
+			{"all, newest first", resultstore.CloudFilter{Scope: store.Everything}, "[4 3 2 1]"},
+			{"label, case matters", resultstore.CloudFilter{Scope: store.Everything, Label: "a"}, "[3 1]"},
+			{"cpid", resultstore.CloudFilter{Scope: store.Everything, CPID: "cp-b"}, "[2]"},
+			{"none", resultstore.CloudFilter{Scope: store.Everything, Label: "c"}, "[]"},
+			{"a page", resultstore.CloudFilter{Scope: store.Everything, Page: store.Page{Limit: 2, Offset: 1}}, "[3 2]"},
+			{"a page past the end", resultstore.CloudFilter{Scope: store.Everything, Page: store.Page{Offset: 9}}, "[]"},
 		} {
 			list, err := s.ListClouds(context.Background(), tt.filter)
 			ids := []int64{}
@@ -117,22 +117,22 @@ func TestDeleteCloud(t *testing.T) {
 			runs = append(runs, r.ID)
 		}
 		other := newRun(t, s)
-		if err := s.DeleteCloud(ctx, empty.ID, false); err != nil {
+		if err := s.DeleteCloud(ctx, store.Everything, empty.ID, false); err != nil {
 			t.Errorf("DeleteCloud without runs: %v", err)
 		}
-		if err := s.DeleteCloud(ctx, full.ID, false); !errors.Is(err, store.ErrConflict) {
+		if err := s.DeleteCloud(ctx, store.Everything, full.ID, false); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("DeleteCloud with runs: %v, want ErrConflict", err)
 		}
-		if _, err := s.Run(ctx, runs[0]); err != nil {
+		if _, err := s.Run(ctx, store.Everything, runs[0]); err != nil {
 			t.Errorf("a run after the refusal: %v", err)
 		}
-		if err := s.DeleteCloud(ctx, full.ID, true); err != nil {
+		if err := s.DeleteCloud(ctx, store.Everything, full.ID, true); err != nil {
 			t.Errorf("DeleteCloud with cascade: %v", err)
 		}
-		if _, err := s.Run(ctx, runs[119]); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.Run(ctx, store.Everything, runs[119]); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("a run after its cloud: %v, want ErrNotFound", err)
 		}
-		if _, err := s.Run(ctx, other.ID); err != nil {
+		if _, err := s.Run(ctx, store.Everything, other.ID); err != nil {
 			t.Errorf("the run of nobody: %v", err)
 		}
 		// The number of a deleted cloud must not lead to another one.
@@ -151,7 +151,7 @@ func TestRun(t *testing.T) {
 		if err := s.CreateRun(ctx, r); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Run(ctx, r.ID)
+		got, err := s.Run(ctx, store.Everything, r.ID)
 		if err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("Run: %+v, %v\nwant %+v", got, err, r)
 		}
@@ -163,7 +163,7 @@ func TestRun(t *testing.T) {
 			r.CloudID, r.Attempts, r.Outcome = nil, 7, "pass"
 			return nil
 		})
-		got, _ = s.Run(ctx, r.ID)
+		got, _ = s.Run(ctx, store.Everything, r.ID)
 		if err != nil || got.CloudID != nil || got.Attempts != 0 || got.Outcome != "" {
 			t.Errorf("UpdateRun: %+v, %v; want no cloud and the store's own columns untouched", got, err)
 		}
@@ -192,7 +192,7 @@ func TestAddStatus(t *testing.T) {
 			if r.Finished && finishedAt.IsZero() {
 				finishedAt = *r.FinishedAt
 			}
-			stored, err := s.Run(ctx, id)
+			stored, err := s.Run(ctx, store.Everything, id)
 			if err != nil || !reflect.DeepEqual(stored, r) || !reflect.DeepEqual(stored.LastStatus, m) {
 				t.Errorf("Run: %+v, %v\nwant %+v", stored, err, r)
 			}
@@ -229,7 +229,7 @@ func TestAddStatus_AtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		list, err := s.ListStatuses(ctx, id, store.Page{})
-		r, _ := s.Run(ctx, id)
+		r, _ := s.Run(ctx, store.Everything, id)
 		if err != nil || len(list.Items) != 64 || r.LastStatus.ID != list.Items[63].ID {
 			t.Errorf("%d messages, %v, last %+v; want 64 and the newest", len(list.Items), err, r.LastStatus)
 		}
@@ -260,11 +260,11 @@ func TestListRuns(t *testing.T) {
 			filter resultstore.RunFilter
 			want   []int64
 		}{
-			{"all", resultstore.RunFilter{}, []int64{6, 5, 4, 3, 2, 1}},
-			{"cloud", resultstore.RunFilter{CloudID: c.ID}, []int64{5, 3, 1}},
-			{"finished", resultstore.RunFilter{Finished: &yes}, []int64{4, 2, 1}},
-			{"unfinished of a tenant", resultstore.RunFilter{Finished: &no, Tenant: "t"}, []int64{6}},
-			{"outcome", resultstore.RunFilter{Outcome: "fail"}, []int64{2}},
+			{"all", resultstore.RunFilter{Scope: store.Everything}, []int64{6, 5, 4, 3, 2, 1}},
+			{"cloud", resultstore.RunFilter{Scope: store.Everything, CloudID: c.ID}, []int64{5, 3, 1}},
+			{"finished", resultstore.RunFilter{Scope: store.Everything, Finished: &yes}, []int64{4, 2, 1}},
+			{"unfinished of a tenant", resultstore.RunFilter{Scope: store.Everything, Finished: &no, Tenant: "t"}, []int64{6}},
+			{"outcome", resultstore.RunFilter{Scope: store.Everything, Outcome: "fail"}, []int64{2}},
 		} {
 			list, err := s.ListRuns(ctx, tt.filter)
 			var ids []int64
@@ -275,7 +275,7 @@ func TestListRuns(t *testing.T) {
 				t.Errorf("%s: %v, %v; want %v", tt.name, ids, err, tt.want)
 			}
 		}
-		list, _ := s.ListRuns(ctx, resultstore.RunFilter{Finished: &yes})
+		list, _ := s.ListRuns(ctx, resultstore.RunFilter{Scope: store.Everything, Finished: &yes})
 		if got := list.Items[0].LastStatus; got == nil || got.Text != "status of 4" {
 			t.Errorf("last status of run 4: %+v", got)
 		}
@@ -293,10 +293,10 @@ func TestDeleteRun(t *testing.T) {
 		_, _, _ = s.AddStatus(ctx, id, "x", nil)
 		r := publish(t, s, upload{run: id, sha: "x", tests: 3000})
 		half := begin(t, s, upload{run: id, sha: "y", tests: 10})
-		if err := s.DeleteRun(ctx, id); err != nil {
+		if err := s.DeleteRun(ctx, store.Everything, id); err != nil {
 			t.Fatalf("DeleteRun: %v", err)
 		}
-		if err := s.DeleteRun(ctx, id); !errors.Is(err, store.ErrNotFound) {
+		if err := s.DeleteRun(ctx, store.Everything, id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("DeleteRun again: %v, want ErrNotFound", err)
 		}
 		if _, err := s.Result(ctx, r.ID); !errors.Is(err, store.ErrNotFound) {
@@ -310,6 +310,95 @@ func TestDeleteRun(t *testing.T) {
 		}
 		if next := newRun(t, s); next.ID <= id {
 			t.Errorf("the next run is %d, want a number above %d", next.ID, id)
+		}
+	})
+}
+
+// What a tenant sees and changes of clouds and runs: its own; what belongs to nobody
+// it reads, and a label of its own hides the same label of nobody.
+func TestClouds_Tenants(t *testing.T) {
+	t.Parallel()
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
+		ctx := context.Background()
+		var clouds []*resultstore.Cloud // 1 to 5
+		for _, c := range []resultstore.Cloud{{Label: "x"}, {Label: "y"}, {Label: "x", Tenant: "a"}, {Label: "x", Tenant: "b"}, {Label: "z", Tenant: "b"}} {
+			if err := s.CreateCloud(ctx, &c); err != nil {
+				t.Fatal(err)
+			}
+			run := &resultstore.Run{Tenant: c.Tenant, CloudID: &c.ID}
+			if err := s.CreateRun(ctx, run); err != nil {
+				t.Fatal(err)
+			}
+			clouds = append(clouds, &c)
+		}
+		for _, tt := range []struct {
+			name         string
+			scope        store.Scope
+			clouds, runs string
+		}{
+			{"no tenant", store.Scope{}, "[2 1]", "[2 1]"},
+			{"a", store.Scope{Tenant: "a"}, "[3 2]", "[3 2 1]"},
+			{"b", store.Scope{Tenant: "b"}, "[5 4 2]", "[5 4 2 1]"},
+			{"c", store.Scope{Tenant: "c"}, "[2 1]", "[2 1]"},
+			{"everything", store.Everything, "[5 4 3 2 1]", "[5 4 3 2 1]"},
+		} {
+			list, err := s.ListClouds(ctx, resultstore.CloudFilter{Scope: tt.scope, Page: store.Page{Total: true}})
+			ids := []int64{}
+			for _, c := range list.Items {
+				ids = append(ids, c.ID)
+			}
+			if err != nil || fmt.Sprint(ids) != tt.clouds || list.Total != int64(len(ids)) {
+				t.Errorf("%s: clouds %v of %d, %v, want %s", tt.name, ids, list.Total, err, tt.clouds)
+			}
+			runs, err := s.ListRuns(ctx, resultstore.RunFilter{Scope: tt.scope, Page: store.Page{Total: true}})
+			ids = ids[:0]
+			for _, r := range runs.Items {
+				ids = append(ids, r.ID)
+			}
+			if err != nil || fmt.Sprint(ids) != tt.runs || runs.Total != int64(len(ids)) {
+				t.Errorf("%s: runs %v of %d, %v, want %s", tt.name, ids, runs.Total, err, tt.runs)
+			}
+			for _, c := range clouds {
+				var read error
+				if !tt.scope.Sees(c.Tenant) {
+					read = store.ErrNotFound
+				}
+				if _, err := s.Cloud(ctx, tt.scope, c.ID); !errors.Is(err, read) {
+					t.Errorf("%s: Cloud %d: %v, want %v", tt.name, c.ID, err, read)
+				}
+				if _, err := s.Run(ctx, tt.scope, c.ID); !errors.Is(err, read) {
+					t.Errorf("%s: Run %d: %v, want %v", tt.name, c.ID, err, read)
+				}
+				write := tt.scope.Check(c.Tenant)
+				if err := s.UpdateCloud(ctx, tt.scope, c.ID, func(*resultstore.Cloud) error { return nil }); !errors.Is(err, write) {
+					t.Errorf("%s: UpdateCloud %d: %v, want %v", tt.name, c.ID, err, write)
+				}
+				if write == nil {
+					continue
+				}
+				if err := s.DeleteCloud(ctx, tt.scope, c.ID, true); !errors.Is(err, write) {
+					t.Errorf("%s: DeleteCloud %d: %v, want %v", tt.name, c.ID, err, write)
+				}
+				if err := s.DeleteRun(ctx, tt.scope, c.ID); !errors.Is(err, write) {
+					t.Errorf("%s: DeleteRun %d: %v, want %v", tt.name, c.ID, err, write)
+				}
+			}
+		}
+		// A cloud of no tenant on which a tenant has a run is deleted only with it.
+		of := &resultstore.Run{Tenant: "a", CloudID: &clouds[0].ID}
+		if err := s.CreateRun(ctx, of); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteCloud(ctx, store.Scope{}, clouds[0].ID, true); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("DeleteCloud with a tenant's run: %v, want ErrConflict", err)
+		}
+		for _, id := range []int64{of.ID, 1} {
+			if _, err := s.Run(ctx, store.Everything, id); err != nil {
+				t.Errorf("run %d after a delete that was refused: %v", id, err)
+			}
+		}
+		if err := s.DeleteCloud(ctx, store.Everything, clouds[0].ID, true); err != nil {
+			t.Errorf("DeleteCloud by one who sees all: %v", err)
 		}
 	})
 }

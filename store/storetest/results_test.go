@@ -120,7 +120,7 @@ func TestPublishResult_Attempts(t *testing.T) {
 		if !reflect.DeepEqual(again, first) {
 			t.Errorf("the same bytes: %+v\nwant %+v", again, first)
 		}
-		run, err := s.Run(ctx, id)
+		run, err := s.Run(ctx, store.Everything, id)
 		if err != nil || run.CurrentResult != second.ID || run.Attempts != 2 || run.Outcome != "pass" || !run.Finished || run.FinishedAt == nil {
 			t.Errorf("Run: %+v, %v; want the second attempt of two, finished", run, err)
 		}
@@ -146,14 +146,14 @@ func TestPublishResult_Anonymous(t *testing.T) {
 		if err := s.BeginResult(ctx, r); err != nil {
 			t.Fatal(err)
 		}
-		if list, _ := s.ListRuns(ctx, resultstore.RunFilter{}); len(list.Items) != 0 {
+		if list, _ := s.ListRuns(ctx, resultstore.RunFilter{Scope: store.Everything}); len(list.Items) != 0 {
 			t.Errorf("%d runs before the upload is complete, want none", len(list.Items))
 		}
 		published, err := s.PublishResult(ctx, r)
 		if err != nil || published.RunID == 0 {
 			t.Fatalf("PublishResult: %+v, %v; want a run", published, err)
 		}
-		run, err := s.Run(ctx, published.RunID)
+		run, err := s.Run(ctx, store.Everything, published.RunID)
 		if err != nil || run.CloudID != nil || run.Tenant != "t" || run.CurrentResult != r.ID || run.Attempts != 1 {
 			t.Errorf("Run: %+v, %v", run, err)
 		}
@@ -187,7 +187,7 @@ func TestPublishResult_AtOnce(t *testing.T) {
 		if !slices.Equal(attempts, []int64{1, 2, 3, 4, 5, 6, 7, 8}) {
 			t.Errorf("attempts %v, want 1 to 8", attempts)
 		}
-		run, err := s.Run(context.Background(), id)
+		run, err := s.Run(context.Background(), store.Everything, id)
 		if err != nil || run.Attempts != 8 || published[run.CurrentResult] != 8 {
 			t.Errorf("Run: %+v, %v; want the eighth attempt to be the current one", run, err)
 		}
@@ -207,7 +207,7 @@ func TestDeleteResult(t *testing.T) {
 		if err := s.DeleteResult(ctx, second.ID); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("DeleteResult again: %v, want ErrNotFound", err)
 		}
-		if run, err := s.Run(ctx, id); err != nil || run.CurrentResult != first.ID || run.Outcome != "fail" {
+		if run, err := s.Run(ctx, store.Everything, id); err != nil || run.CurrentResult != first.ID || run.Outcome != "fail" {
 			t.Errorf("Run: %+v, %v; want the first attempt", run, err)
 		}
 		if third := publish(t, s, upload{id, "b", "pass", 3}); third.Attempt != 3 {
@@ -219,7 +219,7 @@ func TestDeleteResult(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if run, err := s.Run(ctx, id); err != nil || run.CurrentResult != uuid.Nil || run.Outcome != "" {
+		if run, err := s.Run(ctx, store.Everything, id); err != nil || run.CurrentResult != uuid.Nil || run.Outcome != "" {
 			t.Errorf("Run: %+v, %v; want no result", run, err)
 		}
 	})

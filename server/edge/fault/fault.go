@@ -183,6 +183,8 @@ func From(err error) *Fault {
 		return TooLarge("the body is larger than the limit of %d bytes", tooLarge.Limit)
 	case errors.Is(err, storeerr.ErrNotFound):
 		return NotFound("this does not exist").Because(err)
+	case errors.Is(err, storeerr.ErrOfNoTenant):
+		return Forbidden("this belongs to no tenant: a tenant's token may read it, only a token of no tenant may change it").Because(err)
 	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
 	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

@@ -69,6 +69,7 @@ var Group = Schema{
 		{Name: "plan", Kind: Text, From: "plan", Flags: Search | Distinct},
 		{Name: "plan_variant", Kind: Text, From: "plan_variant"},
 		{Name: "metadata", Kind: Object, From: "metadata"},
+		{Name: "root_id", Kind: ID, Flags: Hidden}, // the outermost group of the same tenant around it, or itself
 	},
 	finish: finishGroup,
 }.prepare()

@@ -131,7 +131,7 @@ func (s Schema) prepare() *Schema {
 		if f.Of != "" {
 			f.place = s.at(f.Of)
 		}
-		if _, known := s.posted[f.Name]; !known && f.From == "" {
+		if _, known := s.posted[f.Name]; !known && f.From == "" && !f.has(Hidden) {
 			s.posted[f.Name] = -1
 		}
 	}

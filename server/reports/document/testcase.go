@@ -47,12 +47,13 @@ var Case = Schema{
 		{Name: "device_type", Kind: Text, Flags: Search | Distinct},
 		{Name: "mach", Kind: Text, Flags: Search | Distinct},
 		{Name: "plan", Kind: Text, Flags: Search | Distinct},
+		{Name: "root_id", Kind: ID, Flags: Hidden}, // of its group
 	},
 }.prepare()
 
 // fromGroup names what a test case repeats of its group.
 var fromGroup = []string{"job", "kernel", "git_branch", "git_commit", "arch", "defconfig_full",
-	"build_environment", "lab_name", "device_type", "mach", "plan"}
+	"build_environment", "lab_name", "device_type", "mach", "plan", "root_id"}
 
 // CompleteCase ties a test case to its group, which must have its id. above names
 // the groups around that one, the outermost first.

@@ -24,6 +24,14 @@ func WhereIn[T any](query *gorm.DB, column string, values []T) *gorm.DB {
 	return query.Where(column+" IN ?", values)
 }
 
+// Narrow narrows a list to the rows that meet all conditions.
+func Narrow(query *gorm.DB, list []Condition) *gorm.DB {
+	for _, c := range list {
+		query = query.Where(c.SQL, c.Args...)
+	}
+	return query
+}
+
 // Condition is one part of the WHERE of a query that is written as text.
 type Condition struct {
 	SQL  string

@@ -9,6 +9,7 @@ CREATE TABLE published_results (
     stream_id           text COLLATE "C" NOT NULL,
     cpid                text COLLATE "C" NOT NULL,
     duration_seconds    bigint NOT NULL,
+    tenant              text COLLATE "C" NOT NULL,
     owner               text COLLATE "C" NOT NULL,
     public              boolean NOT NULL,
     verification_status bigint NOT NULL,
@@ -26,15 +27,17 @@ CREATE UNIQUE INDEX published_results_stream ON published_results (stream_key);
 CREATE INDEX published_results_stream_id ON published_results (stream_id);
 
 -- fingerprint is the sha256 of the key as RFC 4253 writes it, so a key is
--- known again whatever comment stands behind it.
+-- known again whatever comment stands behind it. An owner is one of his tenant.
 CREATE TABLE public_keys (
     id          text COLLATE "C" NOT NULL PRIMARY KEY,
+    tenant      text COLLATE "C" NOT NULL,
     owner       text COLLATE "C" NOT NULL,
     format      text COLLATE "C" NOT NULL,
     key         text COLLATE "C" NOT NULL,
     comment     text COLLATE "C" NOT NULL,
-    fingerprint bytea   NOT NULL UNIQUE CHECK (length(fingerprint) = 32),
+    fingerprint bytea   NOT NULL CHECK (length(fingerprint) = 32),
     created_at  bigint NOT NULL
 );
 
+CREATE UNIQUE INDEX public_keys_fingerprint ON public_keys (fingerprint, tenant);
 CREATE INDEX public_keys_owner ON public_keys (owner, created_at, id);

@@ -58,6 +58,7 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_event ON audit (event, id);
+CREATE INDEX audit_tenant ON audit (tenant, id);
 CREATE INDEX audit_token ON audit (token_id, id);
 
 -- The event log of all areas.

@@ -3,6 +3,7 @@
 -- AUTOINCREMENT where a number is an address that must not come back.
 CREATE TABLE clouds (
     id             INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    tenant         TEXT    NOT NULL,
     label          TEXT    NOT NULL,
     endpoint       TEXT    NOT NULL,
     endpoint_v3    TEXT    NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE clouds (
     updated_at     INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX clouds_tenant ON clouds (tenant, id);
 CREATE INDEX clouds_label ON clouds (label, id);
 CREATE INDEX clouds_cpid ON clouds (cpid, id);
 

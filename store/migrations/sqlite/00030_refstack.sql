@@ -9,6 +9,7 @@ CREATE TABLE published_results (
     stream_id           TEXT    NOT NULL,
     cpid                TEXT    NOT NULL,
     duration_seconds    INTEGER NOT NULL,
+    tenant              TEXT    NOT NULL,
     owner               TEXT    NOT NULL,
     public              INTEGER NOT NULL,
     verification_status INTEGER NOT NULL,
@@ -26,15 +27,17 @@ CREATE UNIQUE INDEX published_results_stream ON published_results (stream_key);
 CREATE INDEX published_results_stream_id ON published_results (stream_id);
 
 -- fingerprint is the sha256 of the key as RFC 4253 writes it, so a key is
--- known again whatever comment stands behind it.
+-- known again whatever comment stands behind it. An owner is one of his tenant.
 CREATE TABLE public_keys (
     id          TEXT    NOT NULL PRIMARY KEY,
+    tenant      TEXT    NOT NULL,
     owner       TEXT    NOT NULL,
     format      TEXT    NOT NULL,
     key         TEXT    NOT NULL,
     comment     TEXT    NOT NULL,
-    fingerprint BLOB    NOT NULL UNIQUE CHECK (length(fingerprint) = 32),
+    fingerprint BLOB    NOT NULL CHECK (length(fingerprint) = 32),
     created_at  INTEGER NOT NULL
 ) STRICT;
 
+CREATE UNIQUE INDEX public_keys_fingerprint ON public_keys (fingerprint, tenant);
 CREATE INDEX public_keys_owner ON public_keys (owner, created_at, id);

@@ -58,6 +58,7 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_event ON audit (event, id);
+CREATE INDEX audit_tenant ON audit (tenant, id);
 CREATE INDEX audit_token ON audit (token_id, id);
 CREATE TABLE events (
     seq            INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -88,6 +89,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
 CREATE TABLE clouds (
     id             INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    tenant         TEXT    NOT NULL,
     label          TEXT    NOT NULL,
     endpoint       TEXT    NOT NULL,
     endpoint_v3    TEXT    NOT NULL,
@@ -103,6 +105,7 @@ CREATE TABLE clouds (
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX clouds_tenant ON clouds (tenant, id);
 CREATE INDEX clouds_label ON clouds (label, id);
 CREATE INDEX clouds_cpid ON clouds (cpid, id);
 CREATE TABLE runs (
@@ -219,7 +222,7 @@ INSERT INTO sqlite_sequence (name, seq) VALUES ('status_messages', 1);
 INSERT INTO sqlite_sequence (name, seq) VALUES ('results', 1);
 INSERT INTO settings (name, value, updated_at) VALUES ('secret_fingerprint', x'66696e6765727072696e74', 1767323045000006);
 INSERT INTO tokens (id, hash, key_id, kind, prefix, name, owner, email, tenant, roles, flags, labs, allow_from, admin, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_ip) VALUES ('tok_1', x'0000000000000000000000000000000000000000000000000000000000000000', '', 'u', '', '', '', '', '', '["admin"]', '[]', '[]', '["10.0.0.0/8"]', 1, 1767323045000006, '', NULL, NULL, NULL, '');
-INSERT INTO clouds (id, label, endpoint, endpoint_v3, admin_endpoint, test_user, admin_user, alt_user, version, tempest_sha, architecture, cpid, extra_config, created_at, updated_at) VALUES (1, 'c''1', 'http://198.51.100.7:5000/v2.0', '', '', '', '', '', '', '', '', '', x'7b2261223a7b2262223a2263227d7d', 1767323045000006, 1767323045000006);
+INSERT INTO clouds (id, tenant, label, endpoint, endpoint_v3, admin_endpoint, test_user, admin_user, alt_user, version, tempest_sha, architecture, cpid, extra_config, created_at, updated_at) VALUES (1, '', 'c''1', 'http://198.51.100.7:5000/v2.0', '', '', '', '', '', '', '', '', '', x'7b2261223a7b2262223a2263227d7d', 1767323045000006, 1767323045000006);
 INSERT INTO runs (id, cloud_id, tenant, token_hash, finished, finished_at, created_at, attempts, outcome, status_id, result_key) VALUES (1, 1, '', NULL, 1, 1767323045000006, 1767323045000006, 1, 'fail', 1, 1);
 INSERT INTO status_messages (id, run_id, text, finished, created_at) VALUES (1, 1, 'test complete', 1, 1767323045000006);
 INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
