@@ -96,6 +96,7 @@ const (
 
 // Defines values for FoundTestResultOutcome.
 const (
+	FoundTestResultOutcomeError   FoundTestResultOutcome = "error"
 	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
 	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
 	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
@@ -104,6 +105,7 @@ const (
 
 // Defines values for FoundTestResultSource.
 const (
+	FoundTestResultSourceBoot        FoundTestResultSource = "boot"
 	FoundTestResultSourceCase        FoundTestResultSource = "case"
 	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
 	FoundTestResultSourceRun         FoundTestResultSource = "run"
@@ -1113,7 +1115,9 @@ type FoundTestResult struct {
 	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 	Name    string                    `json:"name"`
-	Outcome FoundTestResultOutcome    `json:"outcome"`
+
+	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
+	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -1122,7 +1126,7 @@ type FoundTestResult struct {
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run, the test group or the test opportunity.
+	// Run The id of the run, the test group, the boot or the test opportunity.
 	Run    string                `json:"run"`
 	Source FoundTestResultSource `json:"source"`
 
@@ -1130,7 +1134,7 @@ type FoundTestResult struct {
 	Status string `json:"status"`
 }
 
-// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+// FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
 // FoundTestResultSource defines model for FoundTestResult.Source.
@@ -7355,10 +7359,10 @@ type SearchTestResultsParams struct {
 	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run, case or opportunity.
+	// Source Only tests from this source: run, case, boot or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
-	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	// Outcome Only tests with this outcome: pass, fail, error, skip or unknown, whatever words their source has for it. An error is never a failure: the lab, not the software, stood in the way.
 	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// CloudID Only tests on this cloud.
@@ -11208,7 +11212,7 @@ type ClientInterface interface {
 
 	// SearchTestResults Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -16051,7 +16055,7 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 
 // SearchTestResults Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 // Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -34982,7 +34986,7 @@ type ClientWithResponsesInterface interface {
 
 	// SearchTestResultsWithResponse Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -45234,7 +45238,7 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 
 // SearchTestResultsWithResponse Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 // Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.

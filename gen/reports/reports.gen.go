@@ -20,6 +20,7 @@ import (
 
 // Defines values for FoundTestResultOutcome.
 const (
+	FoundTestResultOutcomeError   FoundTestResultOutcome = "error"
 	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
 	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
 	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
@@ -28,6 +29,7 @@ const (
 
 // Defines values for FoundTestResultSource.
 const (
+	FoundTestResultSourceBoot        FoundTestResultSource = "boot"
 	FoundTestResultSourceCase        FoundTestResultSource = "case"
 	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
 	FoundTestResultSourceRun         FoundTestResultSource = "run"
@@ -206,7 +208,9 @@ type FoundTestResult struct {
 	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 	Name    string                    `json:"name"`
-	Outcome FoundTestResultOutcome    `json:"outcome"`
+
+	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
+	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -215,7 +219,7 @@ type FoundTestResult struct {
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run, the test group or the test opportunity.
+	// Run The id of the run, the test group, the boot or the test opportunity.
 	Run    string                `json:"run"`
 	Source FoundTestResultSource `json:"source"`
 
@@ -223,7 +227,7 @@ type FoundTestResult struct {
 	Status string `json:"status"`
 }
 
-// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+// FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
 // FoundTestResultSource defines model for FoundTestResult.Source.
@@ -2959,10 +2963,10 @@ type SearchTestResultsParams struct {
 	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run, case or opportunity.
+	// Source Only tests from this source: run, case, boot or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
-	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	// Outcome Only tests with this outcome: pass, fail, error, skip or unknown, whatever words their source has for it. An error is never a failure: the lab, not the software, stood in the way.
 	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// CloudID Only tests on this cloud.
