@@ -52,6 +52,13 @@ func (p *comparePlace) String() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
+// compared is the answer, with one of the two lists, which may be empty.
+type compared struct {
+	analysisapi.SetComparison
+	Items  *[]analysisapi.ComparedItem `json:"items,omitempty"`
+	Groups *[]analysisapi.MessageGroup `json:"groups,omitempty"`
+}
+
 // CompareSets answers what changed between two sets.
 func (h *Handler) CompareSets(ctx context.Context, req analysisapi.CompareSetsRequestObject) (analysisapi.Response, error) {
 	q, err := readComparing(ctx, &req.Params)
@@ -70,15 +77,17 @@ func (h *Handler) CompareSets(ctx context.Context, req analysisapi.CompareSetsRe
 	if err != nil {
 		return nil, err
 	}
-	out := analysisapi.SetComparison{
+	out := compared{SetComparison: analysisapi.SetComparison{
 		Head: setToAPI(head, &plan.Totals.Head), Base: setToAPI(base, &plan.Totals.Base),
 		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known, Next: null[string](),
-	}
+	}}
 	var next *comparePlace
 	if q.group {
-		out.Groups, next, err = c.groups(ctx, q, plan)
+		out.Groups = new([]analysisapi.MessageGroup)
+		*out.Groups, next, err = c.groups(ctx, q, plan)
 	} else {
-		out.Items, next, err = c.items(ctx, q, plan)
+		out.Items = new([]analysisapi.ComparedItem)
+		*out.Items, next, err = c.items(ctx, q, plan)
 	}
 	if err != nil {
 		return nil, err

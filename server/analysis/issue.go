@@ -239,4 +239,3 @@ func (h *Handler) issuesToAPI(ctx context.Context, rows []analysisstore.Issue) (
 	}
 	return list, nil
 }
-

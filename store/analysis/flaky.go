@@ -94,7 +94,7 @@ func (s *Store) productTests(ctx context.Context, v Viewer, product string, sets
 }
 
 func (s *Store) jobTests(ctx context.Context, v Viewer, job string, sets int) (Rows, error) {
-	kernels := append(v.seesReports(), tables.If("job = ?", job))
+	kernels := append(v.sees("tenant"), tables.If("job = ?", job))
 	rows, err := s.db.Read(ctx).Raw("SELECT git_branch, kernel FROM kernel_sets"+tables.Where(kernels)+
 		fmt.Sprintf(" ORDER BY first_at DESC, kernel DESC LIMIT %d", sets), tables.Args(kernels)...).Rows()
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) jobTests(ctx context.Context, v Viewer, job string, sets int) (R
 	for _, f := range reportContext {
 		fields = append(fields, s.bytewise("CASE WHEN "+f+" IS NULL THEN '' ELSE '=' || "+f+" END"))
 	}
-	where := append(v.seesReports(), tables.If("job = ?", job), tables.Condition{SQL: "(" + some.SQL + ")", Args: some.Args})
+	where := append(v.sees("tenant"), tables.If("job = ?", job), tables.Condition{SQL: "(" + some.SQL + ")", Args: some.Args})
 	found, err := s.db.Read(ctx).Raw("SELECT "+strings.Join(fields, ", ")+", name, source, status, duration_us, report_id, tenant, seq, stored_at, COALESCE(git_branch, ''), kernel"+
 		" FROM kernel_tests"+tables.Where(where)+" ORDER BY "+strings.Join(append(slices.Clone(fields), "name", "stored_at DESC", "seq DESC"), ", "), tables.Args(where)...).Rows()
 	if err != nil {

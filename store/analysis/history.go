@@ -326,7 +326,7 @@ func reportHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condit
 	if q.CloudIDs != nil || q.ProductIDs != nil || q.Products != nil {
 		return "", nil, false
 	}
-	where := append([]tables.Condition{tables.If("k.hash = ?", tables.Bytes(results.NameHash(q.Name)))}, v.seesReports()...)
+	where := append([]tables.Condition{tables.If("k.hash = ?", tables.Bytes(results.NameHash(q.Name)))}, v.sees("k.tenant")...)
 	where = slices.Concat(where, in("k.group_id", q.Runs))
 	for _, field := range slices.Concat([]string{"job", "kernel", "git_branch"}, reportContext) {
 		where = slices.Concat(where, in("k."+field, q.Reports[field]))

@@ -324,8 +324,8 @@ func (s *Store) findImage(ctx context.Context, v Viewer, parts []string) (*Set, 
 	switch {
 	case err != nil:
 		return nil, err
-	case at != nil:
-		set.Time = store.FromMicros(*at)
+	case at != 0:
+		set.Time = store.FromMicros(at)
 	case len(list) == 0:
 		return nil, store.ErrNotFound
 	default:
@@ -334,17 +334,17 @@ func (s *Store) findImage(ctx context.Context, v Viewer, parts []string) (*Set, 
 	return set, nil
 }
 
-// advertised is when an image was advertised first, nil for never.
-func (s *Store) advertised(ctx context.Context, product, image string) (*int64, error) {
-	var at *int64
-	err := s.db.Read(ctx).Raw("SELECT MIN(created_at) FROM advertisements WHERE product_id = ? AND kind = 'image' AND image_unique_id = ?", product, image).Row().Scan(&at)
+// advertised is when an image was advertised first, 0 for never.
+func (s *Store) advertised(ctx context.Context, product, image string) (int64, error) {
+	var at int64
+	err := s.db.Read(ctx).Raw("SELECT COALESCE(MIN(advertised_at), 0) FROM images WHERE product_id = ? AND image_unique_id = ?", product, image).Row().Scan(&at)
 	return at, store.Translate(err)
 }
 
 func (s *Store) findGroup(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	set := &Set{Counted: true, seen: v.seesReports()}
+	set := &Set{Counted: true, seen: v.sees("tenant")}
 	var at int64
-	where := append(v.seesReports(), tables.If(`"_id" = ?`, parts[0]))
+	where := []tables.Condition{tables.If(`"_id" = ?`, parts[0])}
 	query := `SELECT COALESCE("name", ''), "created_on", "job", "git_branch", "kernel" FROM test_groups` + tables.Where(where)
 	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&set.GroupName, &at, &set.Job, &set.Branch, &set.Kernel)
 	if err != nil {
@@ -358,11 +358,11 @@ func (s *Store) findGroup(ctx context.Context, v Viewer, parts []string) (*Set, 
 const maxGroupDepth = 64
 
 func (s *Store) findKernel(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	set := &Set{Job: &parts[0], Kernel: &parts[2], Counted: true, seen: v.seesReports()}
+	set := &Set{Job: &parts[0], Kernel: &parts[2], Counted: true, seen: v.sees("tenant")}
 	if parts[1] != "" {
 		set.Branch = &parts[1]
 	}
-	where := append(v.seesReports(), tables.If("job = ?", parts[0]), tables.If("git_branch = ?", parts[1]), tables.If("kernel = ?", parts[2]))
+	where := append(v.sees("tenant"), tables.If("job = ?", parts[0]), tables.If("git_branch = ?", parts[1]), tables.If("kernel = ?", parts[2]))
 	var at *int64
 	err := s.db.Read(ctx).Raw("SELECT MIN(first_at) FROM kernel_sets"+tables.Where(where), tables.Args(where)...).Row().Scan(&at)
 	if err == nil && at == nil {

@@ -57,9 +57,6 @@ func (v Viewer) open(column string) []tables.Condition {
 	return []tables.Condition{tables.If(column+" IN ('', ?)", *v.SeenBy)}
 }
 
-// seesReports is sees for the tables of reports.
-func (v Viewer) seesReports() []tables.Condition { return nil }
-
 // flag is the condition that a column of yes and no is one of them, written so that
 // an index of only such rows serves it.
 func (s *Store) flag(column string, set bool) tables.Condition {

@@ -55,7 +55,7 @@ var changing = regexp.MustCompile(strings.Join([]string{
 	`[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}`,
 	`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?`, `\d{1,2}:\d\d:\d\d([.,]\d+)?`,
 	`\d{1,3}(\.\d{1,3}){3}(:\d+)?`, `\b([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b`, `\[?\b[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}\b\]?(:\d+)?`,
-	`\b0[xX][0-9A-Fa-f]+`, `\b[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*\b`, `\b[0-9A-Fa-f]{8,}\b`, `[0-9]+([.,][0-9]+)*`,
+	`\b0[xX][0-9A-Fa-f]+`, `\b[0-9]+([.,][0-9]+)*\b`, `\b[0-9A-Fa-f]*[0-9][0-9A-Fa-f]*\b`, `\b[0-9A-Fa-f]{8,}\b`, `[0-9]+([.,][0-9]+)*`,
 }, "|"))
 
 // MessageKey is the same for messages that differ only in what changes from
