@@ -15,6 +15,7 @@ import (
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
@@ -94,7 +95,7 @@ func (h *Handler) CompareSets(ctx context.Context, req analysisapi.CompareSetsRe
 	}
 	a := call.OK(&out)
 	if next != nil {
-		next.Digest, next.Head, next.Base = q.digest, refOf(head).String(), refOf(base).String()
+		next.Digest, next.Head, next.Base = q.digest, sets.RefOf(head).String(), sets.RefOf(base).String()
 		out.Next.Set(next.String())
 		a.With("Link", call.Next(ctx, "after", next.String()))
 	}

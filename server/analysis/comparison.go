@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/analysis/engine"
 	"github.com/slipway-lab/slipway/server/analysis/known"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 )
@@ -22,7 +23,7 @@ type comparison struct {
 func (h *Handler) comparison(head, base *analysisstore.Set, wanted []string) *comparison {
 	return &comparison{
 		h: h, head: head, base: base, book: known.NewBook(h.store),
-		fields: engine.SharedFields(refOf(head).Kind, refOf(base).Kind, wanted),
+		fields: engine.SharedFields(sets.RefOf(head).Kind, sets.RefOf(base).Kind, wanted),
 	}
 }
 
@@ -107,7 +108,7 @@ func (b *batch) flush(ctx context.Context) (bool, error) {
 	var of []int
 	for n := range b.list {
 		if t := b.list[n].Head; t != nil && t.Outcome.Failed() {
-			failures = append(failures, known.Failure{Tenant: t.Tenant, Line: lineOf(b.c.head), Fields: b.c.fields, Test: t})
+			failures = append(failures, known.Failure{Tenant: t.Tenant, Line: sets.LineOf(b.c.head), Fields: b.c.fields, Test: t})
 			of = append(of, n)
 		}
 	}

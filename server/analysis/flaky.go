@@ -12,6 +12,7 @@ import (
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
 	"github.com/slipway-lab/slipway/server/analysis/known"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
@@ -204,7 +205,7 @@ func keepSince(e *engine.Entry) *engine.Entry {
 }
 
 func rowEntry(row *analysisstore.Row) engine.Entry {
-	return engine.Entry{Outcome: outcomeOf(row), Set: originRef(row.From), Version: row.From.Version, At: row.From.StoredAt}
+	return engine.Entry{Outcome: sets.OutcomeOf(row), Set: sets.OriginRef(row.From), Version: row.From.Version, At: row.From.StoredAt}
 }
 
 // filterKnown leaves of tests what the filter for known issues does.

@@ -7,6 +7,7 @@ import (
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
 	"github.com/slipway-lab/slipway/server/analysis/known"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
@@ -83,12 +84,7 @@ func pastFields(p *analysisstore.Past) []string { return engine.FieldsOf(engine.
 
 // pastEntry is what of a result counts for the verdict on its test.
 func pastEntry(p *analysisstore.Past) engine.Entry {
-	return engine.Entry{Outcome: outcomeOf(&p.Row), Set: originRef(&p.Origin), Version: p.Version, At: p.StoredAt}
-}
-
-// originRef is the reference of the set that holds a result.
-func originRef(o *analysisstore.Origin) string {
-	return engine.Ref{Kind: engine.Kind(o.Kind), Parts: o.Parts, Attempt: o.Attempt}.String()
+	return engine.Entry{Outcome: sets.OutcomeOf(&p.Row), Set: sets.OriginRef(&p.Origin), Version: p.Version, At: p.StoredAt}
 }
 
 // explainPast finds the issues that explain results of one test.
@@ -99,7 +95,7 @@ func (h *Handler) explainPast(ctx context.Context, book *known.Book, name string
 		failures = append(failures, known.Failure{
 			Tenant: p.Tenant, Line: engine.Line{CloudID: p.CloudID, Job: p.Job, ProductID: p.ProductID}, Fields: pastFields(p),
 			Test: &engine.Test{
-				Key: engine.Key{Context: p.Context, Name: name}, Outcome: outcomeOf(&p.Row), Source: engine.Source(p.Source),
+				Key: engine.Key{Context: p.Context, Name: name}, Outcome: sets.OutcomeOf(&p.Row), Source: engine.Source(p.Source),
 				Place: engine.Place{Upload: p.Upload, N: p.N, ID: p.ID},
 			},
 		})
@@ -110,8 +106,8 @@ func (h *Handler) explainPast(ctx context.Context, book *known.Book, name string
 func pastToAPI(p *analysisstore.Past, issue *engine.Issue) analysisapi.HistoryEntry {
 	key := engine.Key{Context: p.Context}
 	e := analysisapi.HistoryEntry{
-		Outcome: analysisapi.SetOutcome(outcomeOf(&p.Row).String()), Status: p.Status, CreatedOn: p.StoredAt, Duration: null[float64](),
-		Context: key.ContextMap(pastFields(p)), Version: textOrNull(p.Version), Set: originRef(&p.Origin), Href: textOrNull(pastHref(p)), KnownIssue: issueNote(issue),
+		Outcome: analysisapi.SetOutcome(sets.OutcomeOf(&p.Row).String()), Status: p.Status, CreatedOn: p.StoredAt, Duration: null[float64](),
+		Context: key.ContextMap(pastFields(p)), Version: textOrNull(p.Version), Set: sets.OriginRef(&p.Origin), Href: textOrNull(pastHref(p)), KnownIssue: issueNote(issue),
 	}
 	if p.Duration != nil {
 		e.Duration.Set(p.Duration.Seconds())

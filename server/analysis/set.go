@@ -9,6 +9,7 @@ import (
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
@@ -38,7 +39,7 @@ func (h *Handler) resolve(ctx context.Context, headText, baseText string) (head,
 	case engine.None:
 	case engine.Previous:
 		base, err = h.store.Previous(ctx, head)
-		err = notFound(err, "%s has no previous set: no complete one of its line came before it; base can be none or another reference", refOf(head))
+		err = notFound(err, "%s has no previous set: no complete one of its line came before it; base can be none or another reference", sets.RefOf(head))
 	default:
 		base, err = h.find(ctx, "base", baseRef)
 	}
@@ -52,19 +53,6 @@ func (h *Handler) find(ctx context.Context, parameter string, ref engine.Ref) (*
 		return nil, fault.NotFound("the %s %s does not exist, or has no result", parameter, ref).Because(err)
 	}
 	return set, err
-}
-
-// refOf is the reference of a set, nil being none.
-func refOf(set *analysisstore.Set) engine.Ref {
-	if set == nil {
-		return engine.Ref{Kind: engine.None}
-	}
-	return engine.Ref{Kind: engine.Kind(set.Kind), Parts: set.Parts, Attempt: set.Attempt}
-}
-
-// lineOf is what known issues may ask of a set.
-func lineOf(set *analysisstore.Set) engine.Line {
-	return engine.Line{CloudID: set.CloudID, Job: set.Job, ProductID: set.ProductID}
 }
 
 // title says in words what a set is.
@@ -126,7 +114,7 @@ func setHref(set *analysisstore.Set) string {
 // setToAPI is one side of a comparison.
 func setToAPI(set *analysisstore.Set, counts *engine.Counts) analysisapi.ComparedSet {
 	out := analysisapi.ComparedSet{
-		Ref: refOf(set).String(), Title: "nothing", Kind: analysisapi.SetKind(engine.None), CreatedOn: null[time.Time](), Href: null[string](),
+		Ref: sets.RefOf(set).String(), Title: "nothing", Kind: analysisapi.SetKind(engine.None), CreatedOn: null[time.Time](), Href: null[string](),
 		Complete: true, Tests: counts.Tests(), Counts: analysisapi.SetCounts{
 			Pass: counts.Of(engine.Pass), Fail: counts.Of(engine.Fail), Error: counts.Of(engine.Error),
 			Skip: counts.Of(engine.Skip), Unknown: counts.Of(engine.Unknown),
@@ -179,36 +167,5 @@ func (h *Handler) stream(ctx context.Context, set *analysisstore.Set, fields []s
 	if err != nil {
 		return nil, nil, err
 	}
-	return engine.Fold(&rowStream{rows: rows}), rows.Close, nil
-}
-
-// rowStream makes tests of rows.
-type rowStream struct {
-	rows analysisstore.Rows
-	test engine.Test
-}
-
-// Next returns the next test.
-func (s *rowStream) Next() (*engine.Test, error) {
-	row, err := s.rows.Next()
-	if row == nil || err != nil {
-		return nil, err
-	}
-	s.test = engine.Test{
-		Key: engine.Key{Context: row.Context, Name: row.Name}, Outcome: outcomeOf(row), Source: engine.Source(row.Source),
-		Tenant: row.Tenant, Status: row.Status, Duration: row.Duration, Place: engine.Place{Upload: row.Upload, N: row.N, ID: row.ID},
-	}
-	return &s.test, nil
-}
-
-func outcomeOf(row *analysisstore.Row) engine.Outcome {
-	switch {
-	case row.File:
-		return engine.OfFile(row.Status)
-	case row.Source == analysisstore.CaseSource:
-		return engine.OfCase(row.Status)
-	case row.Source == analysisstore.BootSource:
-		return engine.OfBoot(row.Status)
-	}
-	return engine.OfOpportunity(row.Status, row.Synthetic)
+	return sets.Stream(rows), rows.Close, nil
 }
