@@ -19,7 +19,7 @@ require (
 	github.com/oapi-codegen/nullable v1.1.0 // generated types tell absent from null
 	github.com/oapi-codegen/runtime v1.8.0 // binding of generated code
 	github.com/oklog/ulid/v2 v2.1.2 // token ids
-	github.com/pressly/goose/v3 v3.29.0 // migrations as SQL files, with a lock between replicas
+	github.com/pressly/goose/v3 v3.27.2 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, permissions, policy
@@ -67,10 +67,6 @@ require (
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
-	golang.org/x/exp v0.0.0-20261011100332-faecfb24eb49 // indirect
+	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
-
-// gonja uses x/exp/utf8string as it was in this version; goose asks for a newer
-// one but needs no package of it.
-replace golang.org/x/exp => golang.org/x/exp v0.0.0-20240719175910-8a7402abbf56

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
-	"net/http"
 	"time"
 
 	"github.com/oapi-codegen/nullable"
@@ -21,10 +20,7 @@ func Example_agent() {
 	url, token, stop := servertest.ForExample()
 	defer stop()
 	ctx := context.Background()
-	c, err := client.NewClientWithResponses(url, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+token)
-		return nil
-	}))
+	c, err := client.New(url, client.WithToken(token), client.WithUserAgent("foo-agent/197"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -34,83 +30,60 @@ func Example_agent() {
 		ImageUniqueID: "DEADBEEF_83451039", Channel: "edge", ExtraSnaps: json.RawMessage("[]"),
 		ImageReference: nullable.NewNullableWithValue(json.RawMessage(`"http://foo.com/bar"`)),
 	})
-	if err != nil || ids.JSON201 == nil {
-		log.Fatal(err, ids.StatusCode())
+	if err != nil {
+		log.Fatal(err)
 	}
 	fmt.Println("opportunities:", len(ids.JSON201.Ids))
 
-	o := pickOne(ctx, c, "foo-agent-id")
-	fmt.Println("picked:", o.SpecName, string(o.TestPayload.MustGet()))
-	beat, err := c.SendHeartbeatWithResponse(ctx, "foo-agent-id", client.SendHeartbeatJSONRequestBody{
-		Leases: []client.HeartbeatLease{{TestOpportunityID: o.TestOpportunityID.String(), Token: o.Lease.Token}},
-	})
-	if err != nil || beat.JSON200 == nil {
-		log.Fatal(err, beat.StatusCode())
+	agent := c.Agent("foo-agent-id", "")
+	if err := agent.Register(ctx, client.AgentRegistration{}); err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println("lease:", beat.JSON200.Leases[0].Status)
-
-	posted, err := c.PostTestResultWithResponse(ctx, product, nil, client.PostTestResultJSONRequestBody{
-		TestOpportunityID: o.TestOpportunityID.String(), TestStatus: "PASSED",
-		LeaseToken:    nullable.NewNullableWithValue(o.Lease.Token),
-		ResultPayload: nullable.NewNullableWithValue(json.RawMessage(`{"foo":"bar"}`)),
-	})
-	if err != nil || posted.JSON201 == nil {
-		log.Fatal(err, posted.StatusCode())
+	work, err := agent.Poll(ctx, 30*time.Second)
+	if err != nil || work == nil {
+		log.Fatal("no work: ", err)
 	}
-	follow(ctx, c, product, o.TestOpportunityID.String())
+	payload, _ := work.Opportunity.TestPayload.Get()
+	fmt.Println("picked:", work.Opportunity.SpecName, string(payload))
+	if err := work.Output(ctx, []byte("booting\n")); err != nil {
+		log.Fatal(err)
+	}
+	if err := work.Heartbeat(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := work.Result(ctx, "PASSED", json.RawMessage(`{"foo":"bar"}`)); err != nil {
+		log.Fatal(err)
+	}
+	for e, err := range c.Events(ctx, "0", client.ListEventsParams{TestOpportunityID: new(work.ID())}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.EventType)
+		if e.EventType == "RESULT_STORED" {
+			break
+		}
+	}
 
 	// Output:
 	// opportunities: 1
 	// picked: smoke {"test_cmds":["true"]}
-	// lease: ok
 	// QUEUED_FOR_AGENTS
 	// PICKED_BY_AGENT
 	// RESULT_POSTED
 	// RESULT_STORED
 }
 
-func defineProduct(ctx context.Context, c *client.ClientWithResponses) string {
-	p, err := c.CreateProductWithResponse(ctx, nil, client.CreateProductJSONRequestBody{Name: "test-product.foo", Release: "15.04-core"})
-	if err != nil || p.JSON201 == nil {
-		log.Fatal(err, p.StatusCode())
-	}
-	id := p.JSON201.ID.String()
-	t, err := c.CreateTestSpecWithResponse(ctx, id, nil, client.CreateTestSpecJSONRequestBody{
-		Name: "smoke", TestPayload: nullable.NewNullableWithValue(json.RawMessage(`{"test_cmds":["true"]}`)),
-	})
-	if err != nil || t.JSON201 == nil {
-		log.Fatal(err, t.StatusCode())
-	}
-	return id
-}
-
-func pickOne(ctx context.Context, c *client.ClientWithResponses, agent string) *client.PickedOpportunity {
-	if _, err := c.RegisterAgentWithResponse(ctx, agent, client.RegisterAgentJSONRequestBody{}); err != nil {
+func defineProduct(ctx context.Context, c *client.API) string {
+	p, err := c.CreateProductWithResponse(ctx, nil, client.NewProduct{Name: "test-product.foo", Release: "15.04-core"})
+	if err != nil {
 		log.Fatal(err)
 	}
-	wait := int32(30)
-	o, err := c.PickOpportunityWithResponse(ctx, agent, nil, client.PickOpportunityJSONRequestBody{WaitSeconds: &wait})
-	if err != nil || o.JSON200 == nil {
-		log.Fatal(err, o.StatusCode())
+	id := p.JSON201.ID.String()
+	_, err = c.CreateTestSpecWithResponse(ctx, id, nil, client.NewTestSpec{
+		Name: "smoke", TestPayload: nullable.NewNullableWithValue(json.RawMessage(`{"test_cmds":["true"]}`)),
+	})
+	if err != nil {
+		log.Fatal(err)
 	}
-	return o.JSON200
-}
-
-// follow looks at the log of an opportunity until its result is stored.
-func follow(ctx context.Context, c *client.ClientWithResponses, product, opportunity string) {
-	seen := 0
-	for {
-		logs, err := c.ListTestEventsWithResponse(ctx, product, &client.ListTestEventsParams{TestOpportunityID: &opportunity})
-		if err != nil || logs.JSON200 == nil {
-			log.Fatal(err, logs.StatusCode())
-		}
-		for _, e := range logs.JSON200.EventLogs[0].Events[seen:] {
-			seen++
-			fmt.Println(e.EventType)
-			if e.EventType == "RESULT_STORED" {
-				return
-			}
-		}
-		time.Sleep(time.Second)
-	}
+	return id
 }

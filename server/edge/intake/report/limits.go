@@ -10,8 +10,9 @@ type Limits struct {
 
 	Tests int // tests in one result; reading stops there, with damage
 
-	IDBytes      int // test ids, and likewise routes, tags and attachment names; longer ones are cut, with damage
-	TagsPerEvent int // further tags are dropped, with damage
+	IDBytes      int   // test ids, and likewise routes, tags and attachment names; longer ones are cut, with damage
+	IDTotal      int64 // all ids of one file together; reading stops there, with damage
+	TagsPerEvent int   // further tags are dropped, with damage
 
 	AttachmentBytes int64 // bytes of one attachment to keep the place of; the rest is only counted. Of one attribute in XML as well
 	AttachmentSpans int   // pieces of one attachment, likewise
@@ -36,6 +37,7 @@ func DefaultLimits() Limits {
 		DecompressedBytes: 512 << 20,
 		Tests:             2_000_000,
 		IDBytes:           64 << 10,
+		IDTotal:           1 << 30,
 		TagsPerEvent:      10_000,
 		AttachmentBytes:   32 << 20,
 		AttachmentSpans:   1 << 18,
@@ -56,6 +58,7 @@ func (l Limits) WithDefaults() Limits {
 	orDefault(&l.DecompressedBytes, d.DecompressedBytes)
 	orDefault(&l.Tests, d.Tests)
 	orDefault(&l.IDBytes, d.IDBytes)
+	orDefault(&l.IDTotal, d.IDTotal)
 	orDefault(&l.TagsPerEvent, d.TagsPerEvent)
 	orDefault(&l.AttachmentBytes, d.AttachmentBytes)
 	orDefault(&l.AttachmentSpans, d.AttachmentSpans)

@@ -6,13 +6,16 @@ type Format string
 // The formats. FormatGzip comes from Detect only; Parse takes no layer off and
 // calls such bytes FormatUnknown.
 const (
-	FormatV2      Format = "subunit-v2"
-	FormatV1      Format = "subunit-v1"
-	FormatJSON    Format = "json"
-	FormatJUnit   Format = "junit"
-	FormatGzip    Format = "gzip"
-	FormatEmpty   Format = "empty"
-	FormatUnknown Format = "unknown"
+	FormatV2       Format = "subunit-v2"
+	FormatV1       Format = "subunit-v1"
+	FormatJSON     Format = "json"
+	FormatJUnit    Format = "junit"
+	FormatTAP      Format = "tap"
+	FormatKTAP     Format = "ktap"
+	FormatTeamCity Format = "teamcity"
+	FormatGzip     Format = "gzip"
+	FormatEmpty    Format = "empty"
+	FormatUnknown  Format = "unknown"
 )
 
 // Scope says which of the run's tests the upload speaks about.
@@ -43,6 +46,11 @@ const (
 	KindGzip        Kind = "gzip"         // a gzip stream that is cut, broken, or over the limit
 	KindJSON        Kind = "json"
 	KindXML         Kind = "xml"
+	KindPlan        Kind = "plan"      // fewer, more or other tests than the file itself announces
+	KindAborted     Kind = "aborted"   // the runner says that it gave up
+	KindUnclosed    Kind = "unclosed"  // a suite or a subtest that never ended
+	KindVerdict     Kind = "verdict"   // the file calls itself failed, and no test of it did
+	KindMalformed   Kind = "malformed" // a line or message that breaks its own format
 )
 
 // Damage is one finding. Offset counts bytes of the parsed input; for KindGzip

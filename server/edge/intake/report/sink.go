@@ -17,6 +17,7 @@ type Sink struct {
 
 	begun, listed int   // records begun; those of them that turned out to be Exists
 	beganAt       int64 // where the last one began
+	idBytes       int64 // of all records: a short file can give every test a long path
 
 	badDurations int // of tests
 }
@@ -85,6 +86,10 @@ func (s *Sink) Test(r *Record) error {
 			return s.tooMany(s.beganAt)
 		}
 		s.listed++
+	}
+	if s.idBytes += int64(len(r.ID)); s.idBytes > s.Limits.IDTotal {
+		s.Damage(s.beganAt, KindTruncated, "the ids of the tests are longer than %d bytes together; the rest is not read", s.Limits.IDTotal)
+		return ErrStop
 	}
 	s.Report.Records++
 	if !r.Complete {

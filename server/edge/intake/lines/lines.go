@@ -1,0 +1,60 @@
+// Package lines reads text of lines for the formats that are made of them.
+package lines
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+)
+
+// MaxBytes is how much of one line is kept; what is longer is passed over up to
+// the end of the line.
+const MaxBytes = 128 << 10
+
+// Line is one line of a file. Text belongs to the scanner until the next one.
+type Line struct {
+	Text []byte // without the end of the line, "\n" or "\r\n"
+
+	// At and End are the places in the file where the line begins and where the
+	// next one does.
+	At, End int64
+
+	Ended bool // false for a last line without an end
+	Long  bool // Text is only the beginning of it
+}
+
+// Scanner reads one line after another. It takes memory for one of them.
+type Scanner struct {
+	r  *bufio.Reader
+	at int64
+}
+
+// New returns a scanner over r.
+func New(r io.Reader) *Scanner { return &Scanner{r: bufio.NewReaderSize(r, MaxBytes)} }
+
+// Next returns the next line, and io.EOF after the last one. Other errors are
+// those of reading.
+func (s *Scanner) Next() (Line, error) {
+	text, err := s.r.ReadSlice('\n')
+	l := Line{Text: text, At: s.at}
+	s.at += int64(len(text))
+	if errors.Is(err, bufio.ErrBufferFull) {
+		l.Long = true
+		l.Text = bytes.Clone(text)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			text, err = s.r.ReadSlice('\n')
+			s.at += int64(len(text))
+		}
+		l.Ended = len(text) > 0 && text[len(text)-1] == '\n'
+	}
+	l.End = s.at
+	if err != nil && (err != io.EOF || l.End == l.At) {
+		return Line{}, err
+	}
+	if n := len(l.Text); !l.Long && n > 0 && l.Text[n-1] == '\n' {
+		l.Text, l.Ended = l.Text[:n-1], true
+	}
+	l.Text = bytes.TrimSuffix(l.Text, []byte("\r"))
+	return l, nil
+}

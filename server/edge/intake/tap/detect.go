@@ -1,0 +1,53 @@
+package tap
+
+import (
+	"bytes"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
+
+// detect judges the beginning of a file.
+//
+// A file of TAP begins, after blank lines and comments, with its version, a plan,
+// or a point; a log that happens to begin with "ok" has no plan, neither at the
+// beginning nor at the end. KTAP may stand anywhere in the log of a kernel.
+func detect(prefix []byte, kernel bool) report.Confidence {
+	whole := len(prefix) < report.PrefixBytes
+	first, points, lines := other, 0, 0
+	planned := false
+	for text := range bytes.Lines(prefix) {
+		text = bytes.TrimRight(text, "\r\n")
+		if kernel {
+			if text = bytes.TrimLeft(withoutPrefix(text), " "); bytes.HasPrefix(text, []byte("KTAP version ")) || bytes.HasPrefix(text, []byte("# selftests: ")) {
+				return report.Certain
+			}
+			continue
+		}
+		p := parse(text, false)
+		if p.kind == blank || p.kind == comment || p.kind == subtest {
+			continue
+		}
+		if first == other {
+			if first = p.kind; first == version {
+				return report.Certain - 1 // kselftest begins so too
+			}
+			if first != plan && first != point {
+				return report.No
+			}
+		}
+		lines++
+		planned = planned || p.kind == plan && p.indent == 0
+		if p.kind == point {
+			points++
+		}
+	}
+	switch {
+	case kernel || first == other:
+		return report.No
+	case planned && (points > 0 || first == plan):
+		return report.Likely
+	case !whole && points*4 >= lines: // the plan may stand at the end
+		return report.Possible
+	}
+	return report.No
+}

@@ -1,0 +1,262 @@
+// Package teamcity reads the service messages that test runners print for
+// TeamCity, as its documentation describes them ("Service Messages"): PHPUnit,
+// vstest, jest, mocha, flutter and many more have a reporter for them.
+//
+// Messages stand at the beginning of lines, between whatever else a build prints.
+// What stands between the messages of a test is its output. Messages of several
+// processes that share one output are kept apart by their flowId.
+package teamcity
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/lines"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
+
+type format struct{}
+
+// New returns the reader of TeamCity's service messages.
+func New() report.Reader { return format{} }
+
+func (format) Info() report.Info {
+	return report.Info{
+		Format:     report.FormatTeamCity,
+		Title:      "TeamCity service messages",
+		Recognised: "A line begins with \"##teamcity[\" and the name of a message about tests.",
+		Naming:     "The names of the suites that are open, but those that are absolute paths, and of the test, joined by \" > \".",
+		Example: "##teamcity[testSuiteStarted name='ArmTest']\n##teamcity[testStarted name='testMoves']\n" +
+			"##teamcity[testFinished name='testMoves' duration='3']\n##teamcity[testSuiteFinished name='ArmTest']\n",
+	}
+}
+
+func (format) Detect(prefix []byte) report.Confidence {
+	for text := range bytes.Lines(prefix) {
+		rest, ok := bytes.CutPrefix(bytes.TrimLeft(text, " \t"), mark)
+		if ok && bytes.HasPrefix(rest, []byte("test")) {
+			return report.Certain
+		}
+	}
+	return report.No
+}
+
+func (format) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	r := &reader{sink: s, flows: map[string]*flow{}}
+	scan := lines.New(in.Reader())
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l, err := scan.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = r.line(l)
+		}
+		if errors.Is(err, report.ErrStop) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := r.end(in.Size); err != nil && !errors.Is(err, report.ErrStop) {
+		return err
+	}
+	return nil
+}
+
+// reader is one file being read.
+type reader struct {
+	sink  *report.Sink
+	flows map[string]*flow
+	order []*flow
+	open  int64 // bytes of open tests and suites
+
+	latest   *test // whose output stands between the messages
+	retries  bool  // a test that comes again is another attempt
+	attempts map[string]int64
+	expected int64 // tests that the runner announced
+	begun    int64
+	red      bool
+	problem  string // what the build says went wrong
+	at       int64  // where it says so
+}
+
+// flow is one stream of messages.
+type flow struct {
+	parent *flow
+	suites []suite
+	stack  []*test            // open ones in the order of their starts; those below the top may be done
+	named  map[string][]*test // open ones by name
+}
+
+type suite struct {
+	name string
+	at   int64
+}
+
+// maxFlows bounds how many streams a file may have.
+const maxFlows = 10_000
+
+func (r *reader) line(l lines.Line) error {
+	body := bytes.TrimLeft(l.Text, " \t")
+	rest, ok := bytes.CutPrefix(body, mark)
+	if !ok {
+		r.output(l)
+		return nil
+	}
+	m, whole := parseMessage(rest)
+	if !whole {
+		what := "a service message breaks its form"
+		if l.Long {
+			what = "a service message is too long to be read"
+		}
+		r.sink.Damage(l.At, report.KindMalformed, "%s: %s", what, report.Quote(string(body[:min(len(body), 100)])))
+		return nil
+	}
+	return r.message(l.At, m)
+}
+
+// output takes a line that is no message.
+func (r *reader) output(l lines.Line) {
+	t := r.latest
+	if t == nil || len(bytes.TrimSpace(l.Text)) == 0 && t.stdout.Size == 0 {
+		if len(l.Text) > 0 {
+			r.sink.Noise(l.End - l.At)
+		}
+		return
+	}
+	t.stdout.add(l.At, l.End, r.sink.Limits)
+}
+
+func (r *reader) flow(id string) (*flow, bool) {
+	if f := r.flows[id]; f != nil {
+		return f, true
+	}
+	if len(r.flows) >= maxFlows {
+		return nil, false
+	}
+	f := &flow{named: map[string][]*test{}}
+	r.flows[id] = f
+	r.order = append(r.order, f)
+	return f, true
+}
+
+func (r *reader) message(at int64, m message) error {
+	f, ok := r.flow(m.attrs["flowId"])
+	if !ok {
+		r.sink.Damage(at, report.KindTruncated, "more than %d flows; the rest is not read", maxFlows)
+		return errors.Join(r.end(at), report.ErrStop)
+	}
+	switch m.name {
+	case "flowStarted":
+		if id := m.attrs["parent"]; id != "" && id != m.attrs["flowId"] {
+			if parent, ok := r.flow(id); ok && !parent.descends(f) {
+				f.parent = parent
+			}
+		}
+	case "testSuiteStarted":
+		return r.suiteStarted(at, f, m)
+	case "testSuiteFinished":
+		return r.suiteFinished(at, f, m)
+	case "testStarted":
+		return r.started(at, f, m)
+	case "testFinished":
+		return r.finished(at, f, m)
+	case "testFailed":
+		return r.failed(at, f, m)
+	case "testIgnored":
+		return r.ignored(at, f, m)
+	case "testStdOut", "testStdErr", "testMetadata":
+		r.detail(f, m)
+	case "testCount":
+		r.expect(m.attrs["count"])
+	case "testRetrySupport":
+		r.retries = m.attrs["enabled"] == "true"
+	case "buildProblem":
+		r.verdict(at, m.attrs["description"])
+	case "buildStatus":
+		if status := m.attrs["status"]; status == "FAILURE" || status == "ERROR" {
+			r.verdict(at, m.attrs["text"])
+		}
+	}
+	return nil
+}
+
+func (r *reader) verdict(at int64, text string) {
+	if r.problem == "" {
+		r.at = at
+		if r.problem = text; text == "" {
+			r.problem = "a build problem"
+		}
+	}
+}
+
+func (r *reader) suiteStarted(at int64, f *flow, m message) error {
+	if len(f.suites) >= r.sink.Limits.Depth {
+		r.sink.Damage(at, report.KindMalformed, "suites nested deeper than %d", r.sink.Limits.Depth)
+		return errors.Join(r.end(at), report.ErrStop)
+	}
+	f.suites = append(f.suites, suite{m.attrs["name"], at})
+	return nil
+}
+
+// suiteFinished closes a suite, and with it those inside it that were never
+// closed.
+func (r *reader) suiteFinished(at int64, f *flow, m message) error {
+	name := m.attrs["name"]
+	for i := len(f.suites) - 1; i >= 0; i-- {
+		if f.suites[i].name != name {
+			continue
+		}
+		for _, open := range f.suites[i+1:] {
+			r.unclosed(open)
+		}
+		f.suites = f.suites[:i]
+		return nil
+	}
+	r.sink.Damage(at, report.KindMalformed, "the suite %s ends and never began", report.Quote(name))
+	return nil
+}
+
+func (r *reader) unclosed(s suite) {
+	r.sink.Damage(s.at, report.KindUnclosed, "the suite %s never finished", report.Quote(s.name))
+}
+
+// path joins the suites that are open and a test's name.
+func (f *flow) path(name string) string {
+	var parts []string
+	for g := f; g != nil; g = g.parent {
+		var own []string
+		for _, s := range g.suites {
+			if s.name != "" && !absolute(s.name) {
+				own = append(own, strings.TrimSpace(s.name))
+			}
+		}
+		parts = append(own, parts...)
+	}
+	return strings.Join(append(parts, strings.TrimSpace(name)), " > ")
+}
+
+// descends reports whether f is other or stands below it.
+func (f *flow) descends(other *flow) bool {
+	for g := f; g != nil; g = g.parent {
+		if g == other {
+			return true
+		}
+	}
+	return false
+}
+
+// absolute reports whether a suite is named by a place on the runner's machine, as
+// PHPUnit names its outermost one by its configuration file.
+func absolute(name string) bool {
+	return path.IsAbs(name) || len(name) > 2 && name[1] == ':' && (name[2] == '\\' || name[2] == '/')
+}
