@@ -45,12 +45,22 @@
 //
 // The other way, an address that came in a body is called through edge/reach only.
 //
+// # Whose rows
+//
+// A row belongs to the tenant of the token that wrote it, or to none. store/scope.go
+// is the rule: a handler hands auth.From(ctx).Scope() to the store, whose queries
+// take their condition from it, and what the caller does not see is
+// store.ErrNotFound. Products, agents, events and webhooks are their tenant's
+// alone; machines, nodes, tasks and designs have no tenant. tenants_test.go walks
+// every operation with two of them.
+//
 // # Where to add what
 //
 //   - An operation touches five files by hand: the fragment in openapi, the
 //     handler and its test in server/<area>, the method and its test in
 //     store/<area> and store/storetest. make generate does the rest. A new
-//     permission is a row in openapi/05-permissions.yaml.
+//     permission is a row in openapi/05-permissions.yaml. What a tenant sees of
+//     another's there is a row in tenants_table_test.go.
 //   - A setting is one field of the area's Config. Its tags hold flag, default,
 //     bounds and sentence; make generate prints it in README.
 //   - A table is a migration for each database, a type in store/<area> and its

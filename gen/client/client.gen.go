@@ -10485,7 +10485,7 @@ type ClientInterface interface {
 
 	// GetFile Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download: that of the caller's tenant, else that of no tenant. Byte ranges can be requested.
 	//
 	// Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 	GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10586,7 +10586,7 @@ type ClientInterface interface {
 
 	// DeleteJob Delete a job
 	//
-	// KernelCI: deletes a job and its builds. Boots and tests stay.
+	// KernelCI: deletes a job and the builds of its tenant that belong to it. Boots and tests stay.
 	//
 	// Corresponds with DELETE /v1/job/{job_id} (the `DeleteJob` operationId).
 	DeleteJob(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10671,8 +10671,8 @@ type ClientInterface interface {
 
 	// CreateLabWithBody Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-	// is shown only here. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+	// tenant. The text of the token is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10681,8 +10681,8 @@ type ClientInterface interface {
 
 	// CreateLab Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-	// is shown only here. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+	// tenant. The text of the token is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -13866,7 +13866,7 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 
 // GetFile Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download: that of the caller's tenant, else that of no tenant. Byte ranges can be requested.
 //
 // Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14085,7 +14085,7 @@ func (c *Client) ListJobLogs(ctx context.Context, reqEditors ...RequestEditorFn)
 
 // DeleteJob Delete a job
 //
-// KernelCI: deletes a job and its builds. Boots and tests stay.
+// KernelCI: deletes a job and the builds of its tenant that belong to it. Boots and tests stay.
 //
 // Corresponds with DELETE /v1/job/{job_id} (the `DeleteJob` operationId).
 func (c *Client) DeleteJob(ctx context.Context, jobID JobID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -14270,8 +14270,8 @@ func (c *Client) ListLabs(ctx context.Context, params *ListLabsParams, reqEditor
 
 // CreateLabWithBody Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-// is shown only here. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+// tenant. The text of the token is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type.
 //
@@ -14290,8 +14290,8 @@ func (c *Client) CreateLabWithBody(ctx context.Context, contentType string, body
 
 // CreateLab Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-// is shown only here. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+// tenant. The text of the token is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -35237,7 +35237,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Read an uploaded file
 	//
-	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
+	// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download: that of the caller's tenant, else that of no tenant. Byte ranges can be requested.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -35358,7 +35358,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteJobWithResponse Delete a job
 	//
-	// KernelCI: deletes a job and its builds. Boots and tests stay.
+	// KernelCI: deletes a job and the builds of its tenant that belong to it. Boots and tests stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -35455,8 +35455,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithBodyWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-	// is shown only here. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+	// tenant. The text of the token is shown only here. The token may report and delete, not read.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35465,8 +35465,8 @@ type ClientWithResponsesInterface interface {
 
 	// CreateLabWithResponse Register a lab
 	//
-	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-	// is shown only here. The token may report and delete, not read.
+	// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+	// tenant. The text of the token is shown only here. The token may report and delete, not read.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -44876,7 +44876,7 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 
 // GetFileWithResponse Read an uploaded file
 //
-// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download. Byte ranges can be requested.
+// Slipway: the bytes of a file that was uploaded the KernelCI way, always as a download: that of the caller's tenant, else that of no tenant. Byte ranges can be requested.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -45069,7 +45069,7 @@ func (c *ClientWithResponses) ListJobLogsWithResponse(ctx context.Context, reqEd
 
 // DeleteJobWithResponse Delete a job
 //
-// KernelCI: deletes a job and its builds. Boots and tests stay.
+// KernelCI: deletes a job and the builds of its tenant that belong to it. Boots and tests stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -45226,8 +45226,8 @@ func (c *ClientWithResponses) ListLabsWithResponse(ctx context.Context, params *
 
 // CreateLabWithBodyWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-// is shown only here. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+// tenant. The text of the token is shown only here. The token may report and delete, not read.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45242,8 +45242,8 @@ func (c *ClientWithResponses) CreateLabWithBodyWithResponse(ctx context.Context,
 
 // CreateLabWithResponse Register a lab
 //
-// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists. The text of the token
-// is shown only here. The token may report and delete, not read.
+// KernelCI: registers a lab, and makes the token with which it reports unless `token` names one that exists and belongs to the same
+// tenant. The text of the token is shown only here. The token may report and delete, not read.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

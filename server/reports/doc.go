@@ -30,5 +30,11 @@
 // that server/auth knows: its _id is a digest of the public id, its text is shown
 // when it is made and never again.
 //
+// Tenants. The store of the area has the scope of whoever asks: Handler.seen for
+// reading, changing and deleting, Handler.writer for what is added, which sees less
+// where the caller sees everything, so that nothing of a tenant gets into a report that
+// everybody reads. What goes along with a deletion is of the same tenant. The identity
+// of a report is one for each tenant; Collection.Seen in the store says what hides what.
+//
 // What the original has and this server does not answers 501 (absent.go).
 package reports

@@ -57,6 +57,15 @@ func (s *Store) matching(ctx context.Context, c *Collection, q Query) (seqs []in
 }
 
 func (s *Store) matchingSeqs(ctx context.Context, c *Collection, q Query) ([]int64, error) {
+	statement, args := s.searchStatement(c, q)
+	var seqs []int64
+	if err := s.db.Read(ctx).Raw(statement, args...).Scan(&seqs).Error; err != nil {
+		return nil, fmt.Errorf("search %s: %w", c.table, store.Translate(err))
+	}
+	return seqs, nil
+}
+
+func (s *Store) searchStatement(c *Collection, q Query) (string, []any) {
 	where, args := s.where(c, q.Where)
 	order, orderArgs := s.orderBy(c, q.Sort, q.Descending && len(q.Sort) > 0)
 	limit := q.Limit
@@ -65,11 +74,7 @@ func (s *Store) matchingSeqs(ctx context.Context, c *Collection, q Query) ([]int
 	}
 	statement := "SELECT seq FROM " + c.table + where + order +
 		" LIMIT " + strconv.FormatInt(limit, 10) + " OFFSET " + strconv.FormatInt(q.Skip, 10)
-	var seqs []int64
-	if err := s.db.Read(ctx).Raw(statement, append(args, orderArgs...)...).Scan(&seqs).Error; err != nil {
-		return nil, fmt.Errorf("search %s: %w", c.table, store.Translate(err))
-	}
-	return seqs, nil
+	return statement, append(args, orderArgs...)
 }
 
 // reportsBySeq reads rows by their numbers and hands them out in that order. Rows
@@ -116,12 +121,20 @@ func (s *Store) reportMap(ctx context.Context, c *Collection, seqs []int64) (map
 
 // CountReports returns how many reports meet the conditions.
 func (s *Store) CountReports(ctx context.Context, c *Collection, conditions []Condition) (int64, error) {
-	where, args := s.where(c, conditions)
+	statement, args := s.countStatement(c, conditions)
 	var n int64
-	if err := s.db.Read(ctx).Raw("SELECT COUNT(*) FROM "+c.table+where, args...).Scan(&n).Error; err != nil {
+	if err := s.db.Read(ctx).Raw(statement, args...).Scan(&n).Error; err != nil {
 		return 0, fmt.Errorf("count %s: %w", c.table, store.Translate(err))
 	}
 	return n, nil
+}
+
+func (s *Store) countStatement(c *Collection, conditions []Condition) (string, []any) {
+	if len(conditions) == 0 {
+		return s.countAllStatement(c)
+	}
+	where, args := s.where(c, conditions)
+	return "SELECT COUNT(*) FROM " + c.table + where, args
 }
 
 // DistinctReports returns the different values of a text column among the
@@ -132,6 +145,24 @@ func (s *Store) DistinctReports(ctx context.Context, c *Collection, field string
 	if _, ok := c.places[field]; !ok {
 		return nil, fmt.Errorf("%s has no column %.40q: %w", c.table, field, store.ErrInvalid)
 	}
+	statement, args := s.distinctStatement(c, field, conditions)
+	rows, err := s.db.Read(ctx).Raw(statement, args...).Rows()
+	if err != nil {
+		return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, store.Translate(err))
+	}
+	defer rows.Close()
+	var values []*string
+	for rows.Next() {
+		var v *string
+		if err := rows.Scan(&v); err != nil {
+			return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, store.Translate(err))
+		}
+		values = append(values, v)
+	}
+	return values, store.Translate(rows.Err())
+}
+
+func (s *Store) distinctStatement(c *Collection, field string, conditions []Condition) (string, []any) {
 	column := quoted(field)
 	where, args := s.where(c, conditions)
 	statement := "SELECT DISTINCT " + column + " AS v FROM " + c.table + where
@@ -146,20 +177,7 @@ func (s *Store) DistinctReports(ctx context.Context, c *Collection, field string
 			tables.Where(append([]tables.Condition{tables.If(column + " IS NULL")}, seen...)))
 		args = slices.Concat(args, args, args)
 	}
-	rows, err := s.db.Read(ctx).Raw("SELECT v FROM ("+statement+") AS all_values ORDER BY v"+s.direction(false), args...).Rows()
-	if err != nil {
-		return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, store.Translate(err))
-	}
-	defer rows.Close()
-	var values []*string
-	for rows.Next() {
-		var v *string
-		if err := rows.Scan(&v); err != nil {
-			return nil, fmt.Errorf("values of %s.%s: %w", c.table, field, store.Translate(err))
-		}
-		values = append(values, v)
-	}
-	return values, store.Translate(rows.Err())
+	return "SELECT v FROM (" + statement + ") AS all_values ORDER BY v" + s.direction(false), args
 }
 
 // Group is the reports that have the same values in some columns.

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -153,7 +154,7 @@ func (s *Store) testsOf(ctx context.Context, src *testSource, w *walk, uploads [
 	var tests string
 	var args []any
 	if len(uploads) == 1 {
-		tests, args = w.lastOf(src, uploads[0].key, cursor, limit)
+		tests, args = s.lastOf(w, src, uploads[0].key, cursor, limit)
 	} else {
 		tests, args = s.allOf(w, uploads)
 	}
@@ -168,23 +169,29 @@ func (s *Store) testsOf(ctx context.Context, src *testSource, w *walk, uploads [
 
 const walkedFields = "SELECT result_key, n, name_id, status, start_us, stop_us FROM tests"
 
-// lastOf is a query for the last tests of one upload, each status from its index.
-func (w *walk) lastOf(src *testSource, key int64, cursor *testCursor, limit int) (string, []any) {
-	where, args := " WHERE result_key = ?", []any{key}
+// lastOf is a query for the last tests of one upload, each status from its index: the
+// comparisons of rows keep the databases from reading all tests of the upload backwards.
+func (s *Store) lastOf(w *walk, src *testSource, key int64, cursor *testCursor, limit int) (string, []any) {
+	before := int64(math.MaxInt64)
 	if cursor != nil && cursor.source == src.source && cursor.key == key && cursor.n >= 0 {
-		where, args = where+" AND n < ?", append(args, cursor.n)
+		before = cursor.n
 	}
-	order := fmt.Sprintf(" ORDER BY n DESC LIMIT %d", limit)
+	last := fmt.Sprintf(" LIMIT %d", limit)
 	if w.statuses == nil {
-		return walkedFields + where + order, args
+		return walkedFields + " WHERE result_key = ? AND n < ? ORDER BY n DESC" + last, []any{key, before}
+	}
+	from := walkedFields
+	if !s.db.Postgres {
+		from += " INDEXED BY tests_status"
 	}
 	var parts []string
-	var all []any
+	var args []any
 	for i, status := range w.statuses {
-		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s%s AND status = %d%s) AS s%d", walkedFields, where, status, order, i))
-		all = append(all, args...)
+		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s WHERE (result_key, status, n) < (?, ?, ?) AND (result_key, status) >= (?, ?)"+
+			" ORDER BY result_key DESC, status DESC, n DESC%s) AS s%d", from, last, i))
+		args = append(args, key, int64(status), before, key, int64(status))
 	}
-	return strings.Join(parts, " UNION ALL "), all
+	return strings.Join(parts, " UNION ALL "), args
 }
 
 // allOf is a query for all tests that are wanted of small uploads.

@@ -60,7 +60,11 @@ func TestResult_RoundTrip(t *testing.T) {
 	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
 		ctx := context.Background()
 		us := int64(1_500_000)
-		final := &resultstore.Result{RunID: newRun(t, s).ID, Tenant: "t", Uploader: "tok_x", SHA256: "aa", CPID: "cp"}
+		run := &resultstore.Run{Tenant: "t"}
+		if err := s.CreateRun(ctx, run); err != nil {
+			t.Fatal(err)
+		}
+		final := &resultstore.Result{RunID: run.ID, Tenant: "t", Uploader: "tok_x", SHA256: "aa", CPID: "cp"}
 		if err := s.BeginResult(ctx, final); err != nil {
 			t.Fatal(err)
 		}

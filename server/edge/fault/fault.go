@@ -184,7 +184,7 @@ func From(err error) *Fault {
 	case errors.Is(err, storeerr.ErrNotFound):
 		return NotFound("this does not exist").Because(err)
 	case errors.Is(err, storeerr.ErrOfNoTenant):
-		return Forbidden("this belongs to no tenant: a tenant's token may read it, only a token of no tenant may change it").Because(err)
+		return New(http.StatusForbidden, "belongs-to-no-tenant", "this belongs to no tenant: a tenant's token may read it, only a token of no tenant may change it").Because(err)
 	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
 	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

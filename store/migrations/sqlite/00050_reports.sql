@@ -2,6 +2,7 @@
 -- Every row has a tenant, empty for none. It stands last in the indexes that serve
 -- lists and counts, so that neither needs the row itself to see whose it is; where
 -- the other columns fill an entry already (long addresses, four texts) it is left out.
+-- What belongs to a tenant has an index of its own: everything is counted with it.
 -- root_id names the outermost group of the same tenant around a group or a case.
 CREATE TABLE kernel_jobs (
     seq INTEGER PRIMARY KEY,
@@ -28,6 +29,7 @@ CREATE TABLE kernel_jobs (
 ) STRICT;
 CREATE UNIQUE INDEX kernel_jobs_identity ON kernel_jobs (identity, tenant);
 CREATE UNIQUE INDEX kernel_jobs_id ON kernel_jobs ("_id");
+CREATE INDEX kernel_jobs_of_tenants ON kernel_jobs (tenant) WHERE tenant <> '';
 CREATE INDEX kernel_jobs_job_at ON kernel_jobs ("job", "created_on", seq, tenant);
 CREATE INDEX kernel_jobs_kernel_at ON kernel_jobs ("kernel", "created_on", seq, tenant);
 CREATE INDEX kernel_jobs_kernel_version_at ON kernel_jobs ("kernel_version", "created_on", seq, tenant);
@@ -94,6 +96,7 @@ CREATE TABLE kernel_builds (
 ) STRICT;
 CREATE UNIQUE INDEX kernel_builds_identity ON kernel_builds (identity, tenant);
 CREATE UNIQUE INDEX kernel_builds_id ON kernel_builds ("_id");
+CREATE INDEX kernel_builds_of_tenants ON kernel_builds (tenant) WHERE tenant <> '';
 CREATE INDEX kernel_builds_job_at ON kernel_builds ("job", "created_on", seq, tenant);
 CREATE INDEX kernel_builds_kernel_at ON kernel_builds ("kernel", "created_on", seq, tenant);
 CREATE INDEX kernel_builds_kernel_version_at ON kernel_builds ("kernel_version", "created_on", seq, tenant);
@@ -157,6 +160,7 @@ CREATE TABLE kernel_boots (
 ) STRICT;
 CREATE UNIQUE INDEX kernel_boots_identity ON kernel_boots (identity, tenant);
 CREATE UNIQUE INDEX kernel_boots_id ON kernel_boots ("_id");
+CREATE INDEX kernel_boots_of_tenants ON kernel_boots (tenant) WHERE tenant <> '';
 CREATE INDEX kernel_boots_job_at ON kernel_boots ("job", "created_on", seq, tenant);
 CREATE INDEX kernel_boots_git_branch_at ON kernel_boots ("git_branch", "created_on", seq, tenant);
 CREATE INDEX kernel_boots_git_commit_at ON kernel_boots ("git_commit", "created_on", seq, tenant);
@@ -216,6 +220,7 @@ CREATE TABLE test_groups (
 ) STRICT;
 CREATE UNIQUE INDEX test_groups_identity ON test_groups (identity, tenant);
 CREATE UNIQUE INDEX test_groups_id ON test_groups ("_id");
+CREATE INDEX test_groups_of_tenants ON test_groups (tenant) WHERE tenant <> '';
 CREATE INDEX test_groups_name_at ON test_groups ("name", "created_on", seq, tenant);
 CREATE INDEX test_groups_lab_name_at ON test_groups ("lab_name", "created_on", seq, tenant);
 CREATE INDEX test_groups_job_at ON test_groups ("job", "created_on", seq, tenant);
@@ -237,6 +242,7 @@ CREATE INDEX test_groups_job_id ON test_groups ("job_id");
 CREATE INDEX test_groups_build_id ON test_groups ("build_id");
 CREATE INDEX test_groups_boot_id ON test_groups ("boot_id");
 CREATE INDEX test_groups_parent_id ON test_groups ("parent_id");
+CREATE INDEX test_groups_root_id ON test_groups ("root_id");
 CREATE INDEX test_groups_job_kernel_at ON test_groups ("job", "kernel", "created_on", seq, tenant);
 
 CREATE TABLE test_cases (
@@ -267,6 +273,7 @@ CREATE TABLE test_cases (
     rest TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX test_cases_id ON test_cases ("_id");
+CREATE INDEX test_cases_of_tenants ON test_cases (tenant) WHERE tenant <> '';
 CREATE INDEX test_cases_job_at ON test_cases ("job", "created_on", seq, tenant);
 CREATE INDEX test_cases_kernel_at ON test_cases ("kernel", "created_on", seq, tenant);
 CREATE INDEX test_cases_git_branch_at ON test_cases ("git_branch", "created_on", seq, tenant);
@@ -298,6 +305,7 @@ CREATE TABLE labs (
 ) STRICT;
 CREATE UNIQUE INDEX labs_identity ON labs (identity, tenant);
 CREATE UNIQUE INDEX labs_id ON labs ("_id");
+CREATE INDEX labs_of_tenants ON labs (tenant) WHERE tenant <> '';
 CREATE INDEX labs_created ON labs ("created_on", seq, tenant);
 CREATE INDEX labs_token ON labs ("token");
 
