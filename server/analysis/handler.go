@@ -32,14 +32,7 @@ func New(s *analysisstore.Store, c Config) *Handler {
 }
 
 // viewer is the caller as the store knows him.
-func viewer(ctx context.Context) analysisstore.Viewer {
-	who := auth.From(ctx)
-	v := analysisstore.Viewer{Scope: who.Scope()}
-	if !who.Is(auth.Admin) {
-		v.SeenBy = &who.Owner
-	}
-	return v
-}
+func viewer(ctx context.Context) store.Viewer { return auth.From(ctx).Viewer() }
 
 // The permissions beside analysis.read that reading a kind of set needs.
 var reading = map[engine.Kind]auth.Permission{

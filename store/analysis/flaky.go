@@ -24,7 +24,7 @@ type Line struct {
 // LineTests returns every result that the newest sets of a line have, by context,
 // name and, of one test, the newest first. All fields of the line's tests count.
 // ErrNotFound: the viewer sees no such cloud or product.
-func (s *Store) LineTests(ctx context.Context, v Viewer, line Line, sets int) (Rows, error) {
+func (s *Store) LineTests(ctx context.Context, v store.Viewer, line Line, sets int) (Rows, error) {
 	switch {
 	case line.CloudID != nil:
 		return s.cloudTests(ctx, v, *line.CloudID, sets)
@@ -34,17 +34,17 @@ func (s *Store) LineTests(ctx context.Context, v Viewer, line Line, sets int) (R
 	return s.jobTests(ctx, v, *line.Job, sets)
 }
 
-func (s *Store) cloudTests(ctx context.Context, v Viewer, cloud int64, sets int) (Rows, error) {
+func (s *Store) cloudTests(ctx context.Context, v store.Viewer, cloud int64, sets int) (Rows, error) {
 	var tenant string
-	where := append(v.sees("tenant"), tables.If("id = ?", cloud))
+	where := append(v.Seen("clouds.tenant"), tables.If("id = ?", cloud))
 	if err := s.db.Read(ctx).Raw("SELECT tenant FROM clouds"+tables.Where(where), tables.Args(where)...).Row().Scan(&tenant); err != nil {
 		return nil, fmt.Errorf("cloud %d: %w", cloud, found(err))
 	}
-	newest := append(v.sees("runs.tenant"), tables.If("runs.cloud_id = ?", cloud), tables.If("runs.result_key IS NOT NULL"))
+	newest := append(v.Seen("runs.tenant"), tables.If("runs.cloud_id = ?", cloud), tables.If("runs.result_key IS NOT NULL"))
 	runs := "SELECT runs.id FROM runs" + tables.Where(newest) + fmt.Sprintf(" ORDER BY runs.created_at DESC, runs.id DESC LIMIT %d", sets)
 	var list []results.Result
 	q := s.db.Read(ctx).Where("state = 1 AND run_id IN (SELECT id FROM ("+runs+") AS newest)", tables.Args(newest)...)
-	for _, c := range v.open("private_to") {
+	for _, c := range v.Private("tenant", "private_to") {
 		q = q.Where(c.SQL, c.Args...)
 	}
 	if err := q.Find(&list).Error; err != nil {
@@ -61,7 +61,7 @@ func (s *Store) cloudTests(ctx context.Context, v Viewer, cloud int64, sets int)
 	return s.uploadRows(ctx, set, nil, nil), nil
 }
 
-func (s *Store) productTests(ctx context.Context, v Viewer, product string, sets int) (Rows, error) {
+func (s *Store) productTests(ctx context.Context, v store.Viewer, product string, sets int) (Rows, error) {
 	set := &Set{Kind: ImageSet}
 	if err := s.product(ctx, v, set, product); err != nil {
 		return nil, fmt.Errorf("product %s: %w", product, err)
@@ -93,8 +93,8 @@ func (s *Store) productTests(ctx context.Context, v Viewer, product string, sets
 	return s.uploadRows(ctx, set, opportunityContext, nil), nil
 }
 
-func (s *Store) jobTests(ctx context.Context, v Viewer, job string, sets int) (Rows, error) {
-	kernels := append(v.sees("tenant"), tables.If("job = ?", job))
+func (s *Store) jobTests(ctx context.Context, v store.Viewer, job string, sets int) (Rows, error) {
+	kernels := append(v.Seen("tenant"), tables.If("job = ?", job))
 	rows, err := s.db.Read(ctx).Raw("SELECT git_branch, kernel FROM kernel_sets"+tables.Where(kernels)+
 		fmt.Sprintf(" ORDER BY first_at DESC, kernel DESC LIMIT %d", sets), tables.Args(kernels)...).Rows()
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) jobTests(ctx context.Context, v Viewer, job string, sets int) (R
 	for _, f := range reportContext {
 		fields = append(fields, s.bytewise("CASE WHEN "+f+" IS NULL THEN '' ELSE '=' || "+f+" END"))
 	}
-	where := append(v.sees("tenant"), tables.If("job = ?", job), tables.Condition{SQL: "(" + some.SQL + ")", Args: some.Args})
+	where := append(seesReports(v), tables.If("job = ?", job), tables.Condition{SQL: "(" + some.SQL + ")", Args: some.Args})
 	found, err := s.db.Read(ctx).Raw("SELECT "+strings.Join(fields, ", ")+", name, source, status, duration_us, report_id, tenant, seq, stored_at, COALESCE(git_branch, ''), kernel"+
 		" FROM kernel_tests"+tables.Where(where)+" ORDER BY "+strings.Join(append(slices.Clone(fields), "name", "stored_at DESC", "seq DESC"), ", "), tables.Args(where)...).Rows()
 	if err != nil {

@@ -75,7 +75,7 @@ var (
 // comes first.
 type historySource struct {
 	names []string // of sources that it may hold
-	query func(s *Store, v Viewer, q *HistoryQuery) (columns string, where []tables.Condition, possible bool)
+	query func(s *Store, v store.Viewer, q *HistoryQuery) (columns string, where []tables.Condition, possible bool)
 	at    string
 	key   string
 	read  func(rows *sql.Rows) (*Past, error)
@@ -83,7 +83,7 @@ type historySource struct {
 
 var historySources = []historySource{
 	{names: []string{RunSet, PublishedSet}, query: runHistory, at: "r.created_at", key: "r.key", read: readRunPast},
-	{names: []string{CaseSource, BootSource}, query: reportHistory, at: "k.stored_at", key: "k.seq", read: readReportPast},
+	{names: []string{CaseSource, BootSource}, query: reportHistory, at: "kernel_tests.stored_at", key: "kernel_tests.seq", read: readReportPast},
 	{names: []string{OpportunitySet}, query: fileHistory, at: "o.created_at", key: "r.key", read: readFilePast},
 	{names: []string{OpportunitySet}, query: ownHistory, at: "o.created_at", key: "0", read: readOwnPast},
 }
@@ -122,7 +122,7 @@ func parsePlace(after string) (*pastPlace, error) {
 
 // History returns the results of one test, the newest first. ErrBadCursor: After is
 // none of this list.
-func (s *Store) History(ctx context.Context, v Viewer, q HistoryQuery) (store.List[Past], error) {
+func (s *Store) History(ctx context.Context, v store.Viewer, q HistoryQuery) (store.List[Past], error) {
 	var list store.List[Past]
 	after, err := parsePlace(q.After)
 	if err != nil {
@@ -287,12 +287,12 @@ func numbersOf(texts []string) []int64 {
 	return numbers
 }
 
-func runHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
+func runHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
 	if q.ProductIDs != nil || q.Products != nil || len(q.Reports) > 0 {
 		return "", nil, false
 	}
-	where := append([]tables.Condition{named(q.Name), tables.If("r.state = 1"), tables.If("r.run_id IS NOT NULL")}, v.open("r.private_to")...)
-	where = slices.Concat(where, v.sees("runs.tenant"), in("runs.cloud_id", q.CloudIDs), in("r.run_id", numbersOf(q.Runs)), ofFileOutcomes(q.Outcomes))
+	where := append([]tables.Condition{named(q.Name), tables.If("r.state = 1"), tables.If("r.run_id IS NOT NULL")}, v.Private("r.tenant", "r.private_to")...)
+	where = slices.Concat(where, v.Seen("runs.tenant"), in("runs.cloud_id", q.CloudIDs), in("r.run_id", numbersOf(q.Runs)), ofFileOutcomes(q.Outcomes))
 	switch run, published := slices.Contains(q.Sources, RunSet), slices.Contains(q.Sources, PublishedSet); {
 	case run && !published:
 		where = append(where, tables.If("p.id IS NULL"))
@@ -322,20 +322,20 @@ func readRunPast(rows *sql.Rows) (*Past, error) {
 	return p, nil
 }
 
-func reportHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
+func reportHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
 	if q.CloudIDs != nil || q.ProductIDs != nil || q.Products != nil {
 		return "", nil, false
 	}
-	where := append([]tables.Condition{tables.If("k.hash = ?", tables.Bytes(results.NameHash(q.Name)))}, v.sees("k.tenant")...)
-	where = slices.Concat(where, in("k.group_id", q.Runs))
+	where := append([]tables.Condition{tables.If("kernel_tests.hash = ?", tables.Bytes(results.NameHash(q.Name)))}, seesReports(v)...)
+	where = slices.Concat(where, in("kernel_tests.group_id", q.Runs))
 	for _, field := range slices.Concat([]string{"job", "kernel", "git_branch"}, reportContext) {
-		where = slices.Concat(where, in("k."+field, q.Reports[field]))
+		where = slices.Concat(where, in("kernel_tests."+field, q.Reports[field]))
 	}
 	var sources []tables.Condition
 	for number, words := range map[int]map[string]string{1: caseWords, 2: bootWords} {
 		if slices.Contains(q.Sources, reportSources[number]) {
-			sources = append(sources, tables.If("k.source = ?", number))
-			if c := ofWords("k.status", words, q.Outcomes); c != nil {
+			sources = append(sources, tables.If("kernel_tests.source = ?", number))
+			if c := ofWords("kernel_tests.status", words, q.Outcomes); c != nil {
 				last := &sources[len(sources)-1]
 				*last = tables.Condition{SQL: "(" + last.SQL + " AND " + c[0].SQL + ")", Args: append(last.Args, c[0].Args...)}
 			}
@@ -344,8 +344,8 @@ func reportHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condit
 	if len(sources) == 2 {
 		sources = []tables.Condition{{SQL: "(" + sources[0].SQL + " OR " + sources[1].SQL + ")", Args: tables.Args(sources)}}
 	}
-	return "SELECT k.stored_at, k.seq, k.source, k.status, k.duration_us, k.report_id, k.replaced, k.tenant, k.job, k.git_branch, k.kernel," +
-		" k.arch, k.board, k.build_environment, k.defconfig_full, k.device_type, k.lab_name FROM kernel_tests k", append(where, sources...), true
+	return "SELECT kernel_tests.stored_at, kernel_tests.seq, kernel_tests.source, kernel_tests.status, kernel_tests.duration_us, kernel_tests.report_id, kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel," +
+		" kernel_tests.arch, kernel_tests.board, kernel_tests.build_environment, kernel_tests.defconfig_full, kernel_tests.device_type, kernel_tests.lab_name FROM kernel_tests", append(where, sources...), true
 }
 
 func readReportPast(rows *sql.Rows) (*Past, error) {
@@ -386,12 +386,12 @@ const (
 	opportunityJoins   = " JOIN opportunities opp ON opp.id = o.opportunity_id JOIN spec_versions v ON v.id = opp.version_id JOIN products prod ON prod.id = o.product_id"
 )
 
-func opportunityWhere(v Viewer, q *HistoryQuery) []tables.Condition {
-	where := append(v.sees("prod.tenant"), tables.If("prod.deleted_at IS NULL"))
+func opportunityWhere(v store.Viewer, q *HistoryQuery) []tables.Condition {
+	where := append(v.Seen("prod.tenant"), tables.If("prod.deleted_at IS NULL"))
 	return slices.Concat(where, in("o.product_id", q.ProductIDs), in("prod.name", q.Products), in("o.opportunity_id", q.Runs))
 }
 
-func fileHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
+func fileHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
 	if q.CloudIDs != nil || len(q.Reports) > 0 {
 		return "", nil, false
 	}
@@ -403,7 +403,7 @@ func fileHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Conditio
 // failedNothing is hasOwnTest for a file.
 const failedNothing = "r.count_fail + r.count_uxsuccess + r.count_inprogress + r.count_unknown = 0"
 
-func ownHistory(_ *Store, v Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
+func ownHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
 	if q.CloudIDs != nil || len(q.Reports) > 0 {
 		return "", nil, false
 	}

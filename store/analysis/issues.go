@@ -151,7 +151,7 @@ var issueOrder = store.Order[Issue]{
 // state is every state.
 func (s *Store) ListIssues(ctx context.Context, scope store.Scope, state string, p store.Page) (store.List[Issue], error) {
 	q := s.db.Read(ctx).Model(&Issue{})
-	for _, c := range (Viewer{Scope: scope}).sees("tenant") {
+	for _, c := range scope.Seen("tenant") {
 		q = q.Where(c.SQL, c.Args...)
 	}
 	list, err := issueOrder.Page(tables.WhereSet(q, "state", state), p)

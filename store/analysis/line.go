@@ -33,8 +33,7 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 	if query == "" {
 		return nil, nil
 	}
-	nobody := ""
-	viewer := Viewer{Scope: store.Scope{Tenant: set.Tenant}, SeenBy: &nobody}
+	viewer := store.Viewer{Scope: store.Scope{Tenant: set.Tenant, All: set.viewer.All}}
 	var list []*Set
 	for offset := 0; ; offset += lineAtOnce {
 		found, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", lineAtOnce, offset), args)
@@ -137,13 +136,13 @@ func (s *Store) lineQuery(set *Set) (string, []any) {
 			tables.If("(created_at, id) < (?, ?)", at, id)}
 		columns, order = "id FROM runs", "created_at DESC, id DESC"
 	case PublishedSet:
-		where = []tables.Condition{s.flag("public", true), tables.If("cpid = ?", set.CPID), tables.If("(created_at, id) < (?, ?)", at, set.Parts[0])}
+		where = []tables.Condition{s.flag("public", true), tables.If("tenant = ?", set.Tenant), tables.If("cpid = ?", set.CPID), tables.If("(created_at, id) < (?, ?)", at, set.Parts[0])}
 		columns, order = "id FROM published_results", "created_at DESC, id DESC"
 	case KernelSet:
-		where = []tables.Condition{tables.If("job = ?", set.Parts[0]), tables.If("git_branch = ?", set.Parts[1]), tables.If("(first_at, kernel) < (?, ?)", at, set.Parts[2])}
+		where = []tables.Condition{tables.If("tenant = ?", set.Tenant), tables.If("job = ?", set.Parts[0]), tables.If("git_branch = ?", set.Parts[1]), tables.If("(first_at, kernel) < (?, ?)", at, set.Parts[2])}
 		columns, order = "job, git_branch, kernel FROM kernel_sets", "first_at DESC, kernel DESC"
 	case GroupSet:
-		where = []tables.Condition{optional("job", set.Job), optional("git_branch", set.Branch), tables.If("(created_on, \"_id\") < (?, ?)", at, set.Parts[0])}
+		where = []tables.Condition{tables.If("tenant = ?", set.Tenant), optional("job", set.Job), optional("git_branch", set.Branch), tables.If("(created_on, \"_id\") < (?, ?)", at, set.Parts[0])}
 		if set.Kernel != nil {
 			where = append(where, tables.If("kernel IS DISTINCT FROM ?", *set.Kernel))
 		}

@@ -55,7 +55,7 @@ type Set struct {
 	CPID      string
 
 	uploads []*Upload
-	seen    []tables.Condition // of the reports that the viewer sees
+	viewer  store.Viewer // of reports
 }
 
 // Upload is one result of a set: a file, the status of an opportunity, or both.
@@ -107,7 +107,7 @@ func (s *Set) ID() string {
 // Find returns the set that a reference names, as the viewer sees it. parts are
 // those of the reference; the attempt is that of a run, 0 for its current result.
 // ErrNotFound: there is none, or he may not see it.
-func (s *Store) Find(ctx context.Context, v Viewer, kind string, parts []string, attempt int64) (set *Set, err error) {
+func (s *Store) Find(ctx context.Context, v store.Viewer, kind string, parts []string, attempt int64) (set *Set, err error) {
 	switch kind {
 	case RunSet:
 		set, err = s.findRun(ctx, v, parts, attempt)
@@ -134,12 +134,12 @@ func (s *Store) Find(ctx context.Context, v Viewer, kind string, parts []string,
 // found turns a query without a row into ErrNotFound.
 func found(err error) error { return store.Translate(err) }
 
-func (s *Store) findRun(ctx context.Context, v Viewer, parts []string, attempt int64) (*Set, error) {
+func (s *Store) findRun(ctx context.Context, v store.Viewer, parts []string, attempt int64) (*Set, error) {
 	id, err := strconv.ParseInt(parts[0], 10, 64)
 	if err != nil {
 		return nil, store.ErrNotFound
 	}
-	where := append(v.sees("runs.tenant"), v.open("r.private_to")...)
+	where := append(v.Seen("runs.tenant"), v.Private("r.tenant", "r.private_to")...)
 	where = append(where, tables.If("runs.id = ?", id), tables.If("r.state = 1"))
 	if attempt > 0 {
 		where = append(where, tables.If("r.run_id = runs.id AND r.attempt = ?", attempt))
@@ -177,8 +177,8 @@ func (s *Store) resultByKey(ctx context.Context, key int64) (*results.Result, er
 	return &r, found(err)
 }
 
-func (s *Store) findPublished(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	where := append(v.sees("r.tenant"), v.open("r.private_to")...)
+func (s *Store) findPublished(ctx context.Context, v store.Viewer, parts []string) (*Set, error) {
+	where := append(v.Seen("r.tenant"), v.Private("r.tenant", "r.private_to")...)
 	where = append(where, tables.If("p.id = ?", parts[0]), tables.If("r.state = 1"))
 	query := "SELECT r.key, p.stream_key, p.cpid, p.created_at FROM published_results p JOIN results r ON r.key = p.result_key" + tables.Where(where)
 	var set Set
@@ -263,8 +263,8 @@ func (s *Store) withFiles(ctx context.Context, list []opportunityRow) ([]*Upload
 	return uploads, nil
 }
 
-func (s *Store) findOpportunity(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	where := append(v.sees("opp.tenant"), tables.If("o.opportunity_id = ?", parts[0]))
+func (s *Store) findOpportunity(ctx context.Context, v store.Viewer, parts []string) (*Set, error) {
+	where := append(v.Seen("opp.tenant"), tables.If("o.opportunity_id = ?", parts[0]))
 	list, err := s.opportunityRows(ctx, where, "")
 	if err == nil && len(list) == 0 {
 		err = store.ErrNotFound
@@ -284,8 +284,8 @@ func (s *Store) findOpportunity(ctx context.Context, v Viewer, parts []string) (
 
 // product fills in what the product of a set says of it. ErrNotFound: the viewer
 // sees no such product.
-func (s *Store) product(ctx context.Context, v Viewer, set *Set, id string) error {
-	where := append(v.sees("tenant"), tables.If("id = ?", id), tables.If("deleted_at IS NULL"))
+func (s *Store) product(ctx context.Context, v store.Viewer, set *Set, id string) error {
+	where := append(v.Seen("tenant"), tables.If("id = ?", id), tables.If("deleted_at IS NULL"))
 	var release string
 	query := "SELECT tenant, name, release FROM products" + tables.Where(where)
 	if err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&set.Tenant, &set.Product, &release); err != nil {
@@ -298,7 +298,7 @@ func (s *Store) product(ctx context.Context, v Viewer, set *Set, id string) erro
 	return nil
 }
 
-func (s *Store) findImage(ctx context.Context, v Viewer, parts []string) (*Set, error) {
+func (s *Store) findImage(ctx context.Context, v store.Viewer, parts []string) (*Set, error) {
 	set := &Set{ImageID: parts[1], Counted: true}
 	if err := s.product(ctx, v, set, parts[0]); err != nil {
 		return nil, err
@@ -341,12 +341,12 @@ func (s *Store) advertised(ctx context.Context, product, image string) (int64, e
 	return at, store.Translate(err)
 }
 
-func (s *Store) findGroup(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	set := &Set{Counted: true, seen: v.sees("tenant")}
+func (s *Store) findGroup(ctx context.Context, v store.Viewer, parts []string) (*Set, error) {
+	set := &Set{Counted: true, viewer: v}
 	var at int64
-	where := []tables.Condition{tables.If(`"_id" = ?`, parts[0])}
-	query := `SELECT COALESCE("name", ''), "created_on", "job", "git_branch", "kernel" FROM test_groups` + tables.Where(where)
-	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&set.GroupName, &at, &set.Job, &set.Branch, &set.Kernel)
+	where := append(v.Seen("tenant"), tables.If(`"_id" = ?`, parts[0])) // nothing hides what is named
+	query := `SELECT tenant, COALESCE("name", ''), "created_on", "job", "git_branch", "kernel" FROM test_groups` + tables.Where(where)
+	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&set.Tenant, &set.GroupName, &at, &set.Job, &set.Branch, &set.Kernel)
 	if err != nil {
 		return nil, found(err)
 	}
@@ -357,20 +357,22 @@ func (s *Store) findGroup(ctx context.Context, v Viewer, parts []string) (*Set, 
 // maxGroupDepth is how many groups may stand above one another.
 const maxGroupDepth = 64
 
-func (s *Store) findKernel(ctx context.Context, v Viewer, parts []string) (*Set, error) {
-	set := &Set{Job: &parts[0], Kernel: &parts[2], Counted: true, seen: v.sees("tenant")}
+func (s *Store) findKernel(ctx context.Context, v store.Viewer, parts []string) (*Set, error) {
+	set := &Set{Job: &parts[0], Kernel: &parts[2], Counted: true, viewer: v}
 	if parts[1] != "" {
 		set.Branch = &parts[1]
 	}
-	where := append(v.sees("tenant"), tables.If("job = ?", parts[0]), tables.If("git_branch = ?", parts[1]), tables.If("kernel = ?", parts[2]))
+	where := append(v.Seen("tenant"), tables.If("job = ?", parts[0]), tables.If("git_branch = ?", parts[1]), tables.If("kernel = ?", parts[2]))
 	var at *int64
-	err := s.db.Read(ctx).Raw("SELECT MIN(first_at) FROM kernel_sets"+tables.Where(where), tables.Args(where)...).Row().Scan(&at)
+	var own *string
+	err := s.db.Read(ctx).Raw("SELECT MIN(first_at), MAX(tenant) FROM kernel_sets"+tables.Where(where), tables.Args(where)...).Row().Scan(&at, &own)
 	if err == nil && at == nil {
 		err = store.ErrNotFound
 	}
 	if err != nil {
 		return nil, found(err)
 	}
+	set.Tenant = *own
 	set.Time = store.FromMicros(*at)
 	return set, nil
 }

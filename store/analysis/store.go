@@ -29,32 +29,17 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	return s.Store.InTx(ctx, func(tx *store.Store) error { return change(New(tx)) })
 }
 
-// Viewer is who asks. Rows of other tenants, and results that are private to
-// others, do not exist for him.
-type Viewer struct {
-	Scope  store.Scope
-	SeenBy *string // the owner as whom private results are seen; nil sees all
-}
-
-// sees is the condition that a viewer's scope sees a row of the tenant in column.
-func (v Viewer) sees(column string) []tables.Condition {
-	names := v.Scope.Tenants()
-	if names == nil {
-		return nil
+// seesReports are the conditions of tests of reports that the viewer sees: those of
+// none only where his tenant has no report with the same key, as in lists of reports.
+func seesReports(v store.Viewer) []tables.Condition {
+	list := v.Seen("kernel_tests.tenant")
+	if v.All || v.Tenant == "" {
+		return list
 	}
-	c := tables.Condition{SQL: tables.InList(column, len(names))}
-	for _, name := range names {
-		c.Args = append(c.Args, name)
-	}
-	return []tables.Condition{c}
-}
-
-// open is the condition that a result is not private to somebody else.
-func (v Viewer) open(column string) []tables.Condition {
-	if v.SeenBy == nil {
-		return nil
-	}
-	return []tables.Condition{tables.If(column+" IN ('', ?)", *v.SeenBy)}
+	return append(list, tables.If(`NOT (kernel_tests.tenant = '' AND (`+
+		`EXISTS (SELECT 1 FROM kernel_boots b JOIN kernel_boots own ON own.identity = b.identity AND own.tenant = ? WHERE b."_id" = kernel_tests.report_id)`+
+		` OR EXISTS (SELECT 1 FROM test_groups g JOIN test_groups around ON around."_id" IN (g."_id", g.root_id)`+
+		` JOIN test_groups own ON own.identity = around.identity AND own.tenant = ? WHERE g."_id" = kernel_tests.group_id)))`, v.Tenant, v.Tenant))
 }
 
 // flag is the condition that a column of yes and no is one of them, written so that

@@ -291,11 +291,11 @@ func (s *Store) reportRows(ctx context.Context, set *Set, fields []string, from 
 
 // reportWhere are the conditions of the tests of a set of reports.
 func (s *Store) reportWhere(set *Set) []tables.Condition {
-	list := append([]tables.Condition{tables.If("replaced = 0")}, set.seen...)
+	list := []tables.Condition{tables.If("replaced = 0")}
 	if set.Kind == GroupSet {
 		return append(list, tables.If("group_id IN (SELECT id FROM below)"))
 	}
-	return append(list, set.kernelWhere()...)
+	return append(append(list, set.kernelWhere()...), seesReports(set.viewer)...)
 }
 
 // reportRows reads the rows of a query on kernel_tests.
