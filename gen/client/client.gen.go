@@ -1319,7 +1319,7 @@ type FlakyVerdict string
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -1328,11 +1328,14 @@ type FoundTestResult struct {
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
 
 	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
+	Href   string                    `json:"href"`
+	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KnownIssue The known issue that explains its failure.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
+	Name       string                            `json:"name"`
 
 	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
 	Outcome FoundTestResultOutcome `json:"outcome"`
@@ -5172,6 +5175,18 @@ type Test struct {
 
 	// RecordList The records, in the order in which they ended; as many as `records` says.
 	RecordList []TestRecord `json:"record_list"`
+
+	// KnownIssue The known issue that explains its failure; only of tests of runs.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+
+	// History Its last outcomes in the line of the run, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
 // TestCase One test and its result.
@@ -7875,6 +7890,9 @@ type ListTestsParams struct {
 
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
+	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
 
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
@@ -29265,6 +29283,18 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 		if params.Q != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.History != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "history", *params.History, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -26,7 +26,7 @@ func (h *Handler) GetTestHistory(ctx context.Context, req analysisapi.GetTestHis
 	if err != nil {
 		return nil, fault.Cursor("after", err)
 	}
-	issues, err := h.explainPast(ctx, known.NewBook(h.store), p.Name, list.Items)
+	issues, err := known.NewBook(h.store).ExplainPast(ctx, list.Items)
 	if err != nil {
 		return nil, err
 	}
@@ -79,35 +79,16 @@ var kindOf = map[engine.Source]engine.Kind{
 	engine.FromBoot: engine.Kernel, engine.FromOpportunity: engine.Opportunity,
 }
 
-// pastFields are the fields in which the context of a result stands.
-func pastFields(p *analysisstore.Past) []string { return engine.FieldsOf(engine.Kind(p.Kind)) }
-
 // pastEntry is what of a result counts for the verdict on its test.
 func pastEntry(p *analysisstore.Past) engine.Entry {
 	return engine.Entry{Outcome: sets.OutcomeOf(&p.Row), Set: sets.OriginRef(&p.Origin), Version: p.Version, At: p.StoredAt}
-}
-
-// explainPast finds the issues that explain results of one test.
-func (h *Handler) explainPast(ctx context.Context, book *known.Book, name string, list []analysisstore.Past) ([]*engine.Issue, error) {
-	failures := make([]known.Failure, 0, len(list))
-	for i := range list {
-		p := &list[i]
-		failures = append(failures, known.Failure{
-			Tenant: p.Tenant, Line: engine.Line{CloudID: p.CloudID, Job: p.Job, ProductID: p.ProductID}, Fields: pastFields(p),
-			Test: &engine.Test{
-				Key: engine.Key{Context: p.Context, Name: name}, Outcome: sets.OutcomeOf(&p.Row), Source: engine.Source(p.Source),
-				Place: engine.Place{Upload: p.Upload, N: p.N, ID: p.ID},
-			},
-		})
-	}
-	return book.Explain(ctx, failures)
 }
 
 func pastToAPI(p *analysisstore.Past, issue *engine.Issue) analysisapi.HistoryEntry {
 	key := engine.Key{Context: p.Context}
 	e := analysisapi.HistoryEntry{
 		Outcome: analysisapi.SetOutcome(sets.OutcomeOf(&p.Row).String()), Status: p.Status, CreatedOn: p.StoredAt, Duration: null[float64](),
-		Context: key.ContextMap(pastFields(p)), Version: textOrNull(p.Version), Set: sets.OriginRef(&p.Origin), Href: textOrNull(pastHref(p)), KnownIssue: issueNote(issue),
+		Context: key.ContextMap(known.FieldsOf(p)), Version: textOrNull(p.Version), Set: sets.OriginRef(&p.Origin), Href: textOrNull(pastHref(p)), KnownIssue: issueNote(issue),
 	}
 	if p.Duration != nil {
 		e.Duration.Set(p.Duration.Seconds())

@@ -157,6 +157,7 @@ func (s *Store) History(ctx context.Context, v store.Viewer, q HistoryQuery) (st
 		list.Next = store.EncodeCursor(historyCursor, []any{store.Micros(last.StoredAt), last.source, last.key, last.ID})
 	}
 	for i := range all {
+		all[i].Name = q.Name
 		list.Items = append(list.Items, all[i].Past)
 	}
 	return list, nil
@@ -344,9 +345,13 @@ func reportHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.
 	if len(sources) == 2 {
 		sources = []tables.Condition{{SQL: "(" + sources[0].SQL + " OR " + sources[1].SQL + ")", Args: tables.Args(sources)}}
 	}
-	return "SELECT kernel_tests.stored_at, kernel_tests.seq, kernel_tests.source, kernel_tests.status, kernel_tests.duration_us, kernel_tests.report_id, kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel," +
-		" kernel_tests.arch, kernel_tests.board, kernel_tests.build_environment, kernel_tests.defconfig_full, kernel_tests.device_type, kernel_tests.lab_name FROM kernel_tests", append(where, sources...), true
+	return reportPasts, append(where, sources...), true
 }
+
+// reportPasts is what readReportPast reads.
+const reportPasts = "SELECT kernel_tests.stored_at, kernel_tests.seq, kernel_tests.source, kernel_tests.status, kernel_tests.duration_us, kernel_tests.report_id," +
+	" kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel, kernel_tests.arch, kernel_tests.board," +
+	" kernel_tests.build_environment, kernel_tests.defconfig_full, kernel_tests.device_type, kernel_tests.lab_name FROM kernel_tests"
 
 func readReportPast(rows *sql.Rows) (*Past, error) {
 	p := &Past{Origin: Origin{Kind: KernelSet}}

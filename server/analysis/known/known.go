@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/slipway-lab/slipway/server/analysis/engine"
+	"github.com/slipway-lab/slipway/server/analysis/sets"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 )
 
@@ -113,4 +114,23 @@ func (b *Book) Explain(ctx context.Context, list []Failure) ([]*engine.Issue, er
 
 func placeOf(t *engine.Test) analysisstore.Place {
 	return analysisstore.Place{Upload: t.Place.Upload, N: t.Place.N}
+}
+
+// FieldsOf are the fields in which the context of a stored result stands.
+func FieldsOf(p *analysisstore.Past) []string { return engine.FieldsOf(engine.Kind(p.Kind)) }
+
+// ExplainPast is Explain for results as they were stored.
+func (b *Book) ExplainPast(ctx context.Context, list []analysisstore.Past) ([]*engine.Issue, error) {
+	failures := make([]Failure, 0, len(list))
+	for i := range list {
+		p := &list[i]
+		failures = append(failures, Failure{
+			Tenant: p.Tenant, Line: engine.Line{CloudID: p.CloudID, Job: p.Job, ProductID: p.ProductID}, Fields: FieldsOf(p),
+			Test: &engine.Test{
+				Key: engine.Key{Context: p.Context, Name: p.Name}, Outcome: sets.OutcomeOf(&p.Row), Source: engine.Source(p.Source),
+				Place: engine.Place{Upload: p.Upload, N: p.N, ID: p.ID},
+			},
+		})
+	}
+	return b.Explain(ctx, failures)
 }
