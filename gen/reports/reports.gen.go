@@ -194,7 +194,7 @@ type FileAnswer struct {
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -203,11 +203,14 @@ type FoundTestResult struct {
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
 
 	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
+	Href   string                    `json:"href"`
+	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KnownIssue The known issue that explains its failure.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
+	Name       string                            `json:"name"`
 
 	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
 	Outcome FoundTestResultOutcome `json:"outcome"`
@@ -513,6 +516,15 @@ type KernelTokenList struct {
 	Messages []string      `json:"messages,omitempty"`
 	Result   []KernelToken `json:"result"`
 	Skip     *int64        `json:"skip,omitempty"`
+}
+
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
 }
 
 // Lab A lab that sends reports.

@@ -44,8 +44,14 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 		}
 	}
 	page := reportsapi.FoundTestResultPage{TestResults: []reportsapi.FoundTestResult{}}
+	issues, err := h.explained(ctx, list.Items)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list.Items {
-		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
+		found := testResultToAPI(&list.Items[i])
+		found.KnownIssue = issueNote(issues[i])
+		page.TestResults = append(page.TestResults, found)
 	}
 	a := call.OK(&page)
 	page.Next.SetNull()

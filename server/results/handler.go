@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/store"
+	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -36,6 +37,7 @@ type Store interface {
 	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
 	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
 	CurrentResult(ctx context.Context, runID int64) (*resultstore.Result, error)
+	ResultByAttempt(ctx context.Context, runID, attempt int64) (*resultstore.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*resultstore.Result, error)
 	ListResults(ctx context.Context, f resultstore.ResultFilter) (store.List[resultstore.Result], error)
 	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
@@ -49,6 +51,8 @@ type Handler struct {
 	blobs  store.Blobs
 	intake *intake.Intake
 	config Config
+
+	analysis *analysisstore.Store // for what is said beside tests
 }
 
 var _ resultsapi.StrictServerInterface = (*Handler)(nil)
@@ -59,7 +63,7 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 		return nil, err
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
-	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c}, nil
+	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, analysis: analysisstore.New(s.Store)}, nil
 }
 
 // asked turns the document's page and limit, which are checked and filled in

@@ -136,6 +136,11 @@ func (s *Store) CurrentResult(ctx context.Context, runID int64) (*Result, error)
 	return s.result(ctx, "key = (SELECT result_key FROM runs WHERE id = ?)", runID)
 }
 
+// ResultByAttempt returns an attempt of a run by its number, or ErrNotFound.
+func (s *Store) ResultByAttempt(ctx context.Context, runID, attempt int64) (*Result, error) {
+	return s.result(ctx, "run_id = ? AND attempt = ?", runID, attempt)
+}
+
 // ResultByUpload returns the attempt of the run that was uploaded with these
 // bytes, or ErrNotFound. A retried upload can stop there, before it is parsed.
 func (s *Store) ResultByUpload(ctx context.Context, runID int64, sha256 string) (*Result, error) {
