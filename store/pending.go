@@ -52,12 +52,31 @@ func (s *Store) QueueSet(p PendingSet) error {
 	return nil
 }
 
+// queueSlack is how long a set that waits is not queued anew, so that many who report
+// to one set at once do not wait for each other.
+const queueSlack = time.Second
+
+// QueueSetSoon is QueueSet for sets that many report to at once. They have to rest a
+// little longer than RestingKind says.
+func (s *Store) QueueSetSoon(ctx context.Context, p PendingSet) error {
+	var some []PendingSet
+	err := s.db.Read(ctx).Where("tenant = ? AND ref = ? AND changed_at > ? AND tries = 0", p.Tenant, p.Ref, Micros(s.Now().Add(-queueSlack))).Limit(1).Find(&some).Error
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", p.Ref, Translate(err))
+	}
+	if len(some) > 0 {
+		return nil
+	}
+	return s.QueueSet(p)
+}
+
 // RestingKind says how long sets of some kind have to rest after a change before
 // they are compared.
 type RestingKind struct {
 	Kind  string
 	Parts bool
 	Rest  time.Duration
+	Many  bool // queued by QueueSetSoon
 }
 
 // DueSet returns the set that has waited longest of those that have rested long
@@ -65,6 +84,9 @@ type RestingKind struct {
 func (s *Store) DueSet(ctx context.Context, kinds []RestingKind, maxTries int64) (*PendingSet, error) {
 	var oldest *PendingSet
 	for _, k := range kinds {
+		if k.Many {
+			k.Rest += 2 * queueSlack
+		}
 		var list []PendingSet
 		err := s.db.Read(ctx).Where("kind = ? AND parts = ? AND changed_at <= ? AND tries < ?", k.Kind, k.Parts, Micros(s.Now().Add(-k.Rest)), maxTries).
 			Order("changed_at, id").Limit(1).Find(&list).Error

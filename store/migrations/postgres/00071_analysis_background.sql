@@ -98,15 +98,14 @@ CREATE INDEX kernel_tests_history ON kernel_tests (hash, stored_at, seq);
 CREATE INDEX kernel_tests_set ON kernel_tests (job NULLS FIRST, kernel NULLS FIRST, git_branch NULLS FIRST);
 CREATE INDEX kernel_tests_group ON kernel_tests (group_id NULLS FIRST) WHERE replaced = 0;
 
--- A kernel of a job and branch, with the time of its first test and the last
--- arrival. verdicts: a test of it has passed or failed at some time.
+-- A kernel of a job and branch, with the time of its first test.
+-- verdicts: a test of it has passed or failed at some time.
 CREATE TABLE kernel_sets (
     tenant     text COLLATE "C" NOT NULL,
     job        text COLLATE "C" NOT NULL,
     git_branch text COLLATE "C" NOT NULL,
     kernel     text COLLATE "C" NOT NULL,
     first_at   bigint NOT NULL,
-    last_at    bigint NOT NULL,
     verdicts   bigint NOT NULL,
     PRIMARY KEY (tenant, job, git_branch, kernel)
 );

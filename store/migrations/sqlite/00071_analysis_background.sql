@@ -94,15 +94,14 @@ CREATE INDEX kernel_tests_history ON kernel_tests (hash, stored_at, seq);
 CREATE INDEX kernel_tests_set ON kernel_tests (job, kernel, git_branch);
 CREATE INDEX kernel_tests_group ON kernel_tests (group_id) WHERE replaced = 0;
 
--- A kernel of a job and branch, with the time of its first test and the last
--- arrival. verdicts: a test of it has passed or failed at some time.
+-- A kernel of a job and branch, with the time of its first test.
+-- verdicts: a test of it has passed or failed at some time.
 CREATE TABLE kernel_sets (
     tenant     TEXT    NOT NULL,
     job        TEXT    NOT NULL,
     git_branch TEXT    NOT NULL,
     kernel     TEXT    NOT NULL,
     first_at   INTEGER NOT NULL,
-    last_at    INTEGER NOT NULL,
     verdicts   INTEGER NOT NULL,
     PRIMARY KEY (tenant, job, git_branch, kernel)
 ) STRICT, WITHOUT ROWID;
