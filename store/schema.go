@@ -26,7 +26,7 @@ type BlobKind struct{ Kind, Table, Bytes, Where string }
 type BlobColumn struct{ Table, Column string }
 
 // own is the schema of this package: what every area writes.
-var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}}}
+var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}}}
 
 func blobColumns(areas []Schema) []BlobColumn {
 	var all []BlobColumn

@@ -185,6 +185,15 @@ type Damage struct {
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
 
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
+}
+
 // NewCloud A cloud to register.
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"correct-horse"},"network":{"public_network_id":"4d1f"}},"label":"private cloud","secret_options":["network.public_network_id"],"test_user":"demo","version":"havana"}
@@ -233,10 +242,13 @@ type NewCloud struct {
 
 // NewRun A run to be made.
 //
-// Example: {"cloud_id":3}
+// Example: {"cloud_id":3,"name":"tempest-full"}
 type NewRun struct {
 	// CloudID The cloud under test.
 	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// Name The suite that runs, such as `tempest-full`. Runs of one cloud and name are compared with each other, so that two suites on one cloud do not alternate. Null and empty are none.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// RunToken A secret that the runner's calls for this run shall need. It is stored hashed and never shown.
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
@@ -367,7 +379,7 @@ type ResultSavedScope string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -393,9 +405,12 @@ type Run struct {
 
 	// Protected Whether the runner's calls need the run's token.
 	Protected bool `json:"protected"`
+
+	// Name The suite that runs; null when the run has no name.
+	Name nullable.Nullable[string] `json:"name"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
+// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -473,6 +488,15 @@ type RunResultList struct {
 	Results    []RunResult `json:"results"`
 }
 
+// SetMoment A set of the line, and its time.
+//
+// Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
+type SetMoment struct {
+	// Set Its reference.
+	Set  string    `json:"set"`
+	Time time.Time `json:"time"`
+}
+
 // Status One status message of a run.
 //
 // Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
@@ -538,6 +562,18 @@ type Test struct {
 
 	// RecordList The records, in the order in which they ended; as many as `records` says.
 	RecordList []TestRecord `json:"record_list"`
+
+	// KnownIssue The known issue that explains its failure; only of tests of runs.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+
+	// History Its last outcomes in the line of the run, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -589,6 +625,9 @@ type TestStatus string
 type Testcases struct {
 	Testcases []string `json:"testcases"`
 }
+
+// HistoryLength defines model for HistoryLength.
+type HistoryLength = int32
 
 // Limit defines model for Limit.
 type Limit = int32
@@ -702,6 +741,9 @@ type ListTestsParams struct {
 
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
+	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
 
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
@@ -1300,6 +1342,13 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "history" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "history", ctx.QueryParams(), &params.History, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter history: %s", err))
 	}
 
 	// ------------- Optional query parameter "page" -------------

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/store"
+	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -37,6 +38,7 @@ type Store interface {
 	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
 	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
 	CurrentResult(ctx context.Context, runID int64) (*resultstore.Result, error)
+	ResultByAttempt(ctx context.Context, runID, attempt int64) (*resultstore.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*resultstore.Result, error)
 	ListResults(ctx context.Context, f resultstore.ResultFilter) (store.List[resultstore.Result], error)
 	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
@@ -51,6 +53,8 @@ type Handler struct {
 	intake *intake.Intake
 	config Config
 	box    seal.Box // secrets of clouds
+
+	analysis *analysisstore.Store // for what is said beside tests
 }
 
 var _ resultsapi.StrictServerInterface = (*Handler)(nil)
@@ -65,7 +69,7 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 		return nil, err
 	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
-	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box}, nil
+	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box, analysis: analysisstore.New(s.Store)}, nil
 }
 
 // asked turns the document's page and limit, which are checked and filled in

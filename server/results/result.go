@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -86,9 +87,12 @@ func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*res
 	if id == "current" {
 		return h.store.CurrentResult(ctx, testID)
 	}
+	if attempt, err := strconv.ParseInt(id, 10, 32); err == nil {
+		return h.store.ResultByAttempt(ctx, testID, attempt)
+	}
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return nil, fault.InvalidField("path", "result_id", "must be current or a UUID").Because(err)
+		return nil, fault.InvalidField("path", "result_id", "must be current, the number of an attempt or a UUID").Because(err)
 	}
 	return h.store.Result(ctx, u)
 }
@@ -174,6 +178,14 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	for i := range list.Items {
 		body.Tests = append(body.Tests, testToAPI(&list.Items[i]))
 	}
+	if err := h.addIssues(ctx, r, body.Tests); err != nil {
+		return nil, err
+	}
+	if n := req.Params.History; n != nil && *n > 0 {
+		if err := h.addStrips(ctx, r, body.Tests, int(*n)); err != nil {
+			return nil, err
+		}
+	}
 	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
 	body.Pagination = p
 	return call.OK(body).Linked(link), nil
@@ -181,11 +193,12 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 
 // GetTest answers one test of a result.
 func (h *Handler) GetTest(ctx context.Context, req resultsapi.GetTestRequestObject) (resultsapi.Response, error) {
-	_, t, err := h.test(ctx, req.TestID, req.ResultID, req.N)
+	r, t, err := h.test(ctx, req.TestID, req.ResultID, req.N)
 	if err != nil {
 		return nil, err
 	}
-	return call.OK(testToAPI(t)), nil
+	body := []resultsapi.Test{testToAPI(t)}
+	return call.OK(&body[0]), h.addIssues(ctx, r, body)
 }
 
 func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*resultstore.Result, *resultstore.Test, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,6 +56,12 @@ func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequest
 			if err := h.startOn(ctx, run, id); err != nil {
 				return nil, err
 			}
+		}
+		if name, err := req.Body.Name.Get(); err == nil {
+			if strings.ContainsRune(name, 0) {
+				return nil, fault.InvalidBody("/name", "must not have U+0000 in it")
+			}
+			run.Name = name
 		}
 		if token, err := req.Body.RunToken.Get(); err == nil {
 			run.TokenHash = auth.HashToken(h.config.Pepper, token)
@@ -145,6 +152,10 @@ func (h *Handler) runToAPI(ctx context.Context, r *resultstore.Run) (resultsapi.
 		CurrentResult: nullable.NewNullNullable[resultsapi.RunResult](),
 		Attempts:      int32(r.Attempts),
 		Protected:     len(r.TokenHash) > 0,
+		Name:          nullable.NewNullNullable[string](),
+	}
+	if r.Name != "" {
+		out.Name.Set(r.Name)
 	}
 	if r.CloudID != nil {
 		out.CloudID.Set(*r.CloudID)

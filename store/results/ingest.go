@@ -133,9 +133,12 @@ func (s *Store) publish(r *Result, run *Run) error {
 	if err := s.db.Tx.Save(r).Error; err != nil {
 		return fmt.Errorf("publish result %d: %w", r.Key, store.Translate(err))
 	}
-	run.ResultKey, run.Outcome = r.Key, r.Outcome
-	run.finish(r.CreatedAt)
-	return s.saveRun(run)
+	run.setResult(r)
+	finished := run.finish(r.CreatedAt)
+	if err := s.saveRun(run); err != nil {
+		return err
+	}
+	return s.tellResult(run, r, finished)
 }
 
 // PublishFile makes the result that was read from a file visible, without a run
@@ -201,6 +204,12 @@ const deleteTests = `DELETE FROM tests WHERE result_key = ? AND n <=
 const deleteRecords = `DELETE FROM test_records WHERE result_key = ? AND n <=
 	(SELECT MAX(n) FROM (SELECT n FROM test_records WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
 
+const deleteFailures = `DELETE FROM test_failures WHERE result_key = ? AND n <=
+	(SELECT MAX(n) FROM (SELECT n FROM test_failures WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
+
+const deleteLists = `DELETE FROM test_lists WHERE result_key = ? AND part <=
+	(SELECT MAX(part) FROM (SELECT part FROM test_lists WHERE result_key = ? ORDER BY part LIMIT ?) AS slice)`
+
 // PurgeDiscarded removes the rows of results that were deleted, some at a time,
 // unless s is a transaction: then, as when it fails, the next SweepIngests does.
 func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
@@ -238,15 +247,16 @@ func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed in
 	err = s.InTx(ctx, func(tx *Store) error {
 		started := time.Now()
 		defer func() { took = time.Since(started) }()
-		res := tx.db.Tx.Exec(deleteTests, key, key, rows)
-		if removed = res.RowsAffected; res.Error == nil && removed == 0 {
-			res = tx.db.Tx.Exec(deleteRecords, key, key, rows)
-			removed = res.RowsAffected
+		for _, part := range []struct {
+			sql  string
+			rows int
+		}{{deleteTests, rows}, {deleteRecords, rows}, {deleteFailures, rows / 8}, {deleteLists, max(1, rows/256)}} {
+			res := tx.db.Tx.Exec(part.sql, key, key, part.rows)
+			if removed = res.RowsAffected; res.Error != nil || removed > 0 {
+				return store.Translate(res.Error)
+			}
 		}
-		if res.Error == nil && removed == 0 {
-			res = tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded)
-		}
-		return store.Translate(res.Error)
+		return store.Translate(tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded).Error)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove result %d: %w", key, err)

@@ -23,6 +23,7 @@ type testRow struct {
 	tags        any // []byte or nil
 	attachments any
 	others      any
+	failure     string
 }
 
 // nameHashSize keeps the index on names small. 128 bits of a sha256 do not
@@ -54,7 +55,10 @@ func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error 
 		if err := tx.internNames(slice); err != nil {
 			return fmt.Errorf("names: %w", store.Translate(err))
 		}
-		return store.Translate(tx.insertRows(key, slice))
+		if err := tx.insertRows(key, slice); err != nil {
+			return store.Translate(err)
+		}
+		return store.Translate(tx.putFailures(key, slice))
 	})
 	if err != nil {
 		return fmt.Errorf("insert tests of result %d: %w", key, err)
@@ -81,6 +85,9 @@ func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error 
 		n, err := tx.updateRows(key, slice)
 		if err == nil && n != int64(len(slice)) {
 			err = fmt.Errorf("%d of %d tests: %w", int64(len(slice))-n, len(slice), store.ErrNotFound)
+		}
+		if err == nil {
+			err = tx.putFailures(key, slice)
 		}
 		return store.Translate(err)
 	})
@@ -125,7 +132,7 @@ func (r *testRow) fill(t *Test) error {
 	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
 		return fmt.Errorf("name of test %d: %w", t.N, store.ErrInvalid)
 	}
-	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record}
+	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record, failure: t.Failure}
 	r.fillRecord(t.Deciding())
 	if b := encodeRecords(t.Others); b != nil {
 		r.others = b

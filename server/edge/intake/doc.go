@@ -22,6 +22,7 @@ type Store interface {
 	UpdateTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
 	AddTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecord) error
 	SetTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecords) error
+	InsertNameList(ctx context.Context, r *resultstore.Result, list *resultstore.NameList) error
 	DiscardResult(ctx context.Context, key int64) error
 }
 

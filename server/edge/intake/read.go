@@ -64,9 +64,13 @@ func (in *Intake) fill(ctx context.Context, result *resultstore.Result) (*subuni
 		return nil, err
 	}
 	defer content.Close()
-	into := newRows(ctx, in.Store, result.Key)
+	into := newRows(ctx, in.Store, result.Key, content)
+	defer into.names.Close()
 	report, err := subunit.Parse(content, content.Size(), subunit.Limits{Tests: in.Limits.Tests}, into.record)
 	if err = errors.Join(err, into.finish(err == nil)); err != nil {
+		return nil, err
+	}
+	if err := in.Store.InsertNameList(ctx, result, into.names); err != nil {
 		return nil, err
 	}
 	if gzipDamage != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 
@@ -56,6 +57,9 @@ type rows struct {
 	updates map[int32]resultstore.Test
 	others  []resultstore.TestRecord
 
+	content io.ReaderAt           // what attachments are parts of
+	names   *resultstore.NameList // of the tests in the store
+
 	batches chan batch
 	done    chan error
 }
@@ -67,13 +71,15 @@ type batch struct {
 	records        []resultstore.TestRecords
 }
 
-func newRows(ctx context.Context, s Store, result int64) *rows {
+func newRows(ctx context.Context, s Store, result int64, content io.ReaderAt) *rows {
 	in := &rows{
 		ctx: ctx, store: s, result: result,
 		tests:   map[nameID]*seen{},
 		listed:  map[nameID]resultstore.Test{},
 		pending: map[int32]int{},
 		updates: map[int32]resultstore.Test{},
+		content: content,
+		names:   resultstore.NewNameList(),
 		batches: make(chan batch, 1),
 		done:    make(chan error, 1),
 	}
@@ -94,6 +100,15 @@ func (in *rows) write() {
 }
 
 func (in *rows) writeBatch(b batch) error {
+	for _, tests := range [][]resultstore.Test{b.insert, b.update} {
+		for i := range tests {
+			if t := &tests[i]; t.Status.MayFail() && len(t.Attachments) > 0 {
+				t.Failure = resultstore.FailureText(in.content, t.Attachments)
+			}
+		}
+	}
+	in.names.Add(b.insert)
+	in.names.Update(b.update)
 	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
 		return err
 	}
