@@ -196,6 +196,16 @@ var visits = map[string]visit{
 	"receiveLavaTest": {kind: own, status: 202, query: "lab_name=lab-alder", body: lavaBody},
 	"receiveLavaBoot": {kind: own, status: 202, query: "lab_name=lab-alder", body: lavaBody},
 
+	// what changed, what is flaky, what is known
+	"compareSets":      {kind: hidden, query: "head=run:{test_id}&base=none"},
+	"getTestHistory":   {kind: own, status: 200, query: "name=a", more: true},
+	"listFlakyTests":   {kind: hidden, query: "cloud_id={cloud_id}"},
+	"listKnownIssues":  {kind: own, status: 200, more: true},
+	"createKnownIssue": {kind: own, status: 201, body: issueBody},
+	"getKnownIssue":    {kind: hidden},
+	"updateKnownIssue": {kind: hidden, body: `{"state":"closed"}`},
+	"deleteKnownIssue": {kind: hidden},
+
 	// Drydock
 	"listTasks": {kind: metal}, "createTask": {kind: metal, body: `{"action":"validate_design","design_ref":"x"}`}, "purgeTasks": {kind: metal}, "getTask": {kind: metal},
 	"cancelTask": {kind: metal}, "listTaskBuildData": {kind: metal}, "listNodes": {kind: metal}, "listNodeBuildData": {kind: metal},
@@ -230,6 +240,7 @@ const (
 	imageBody      = `{"image_unique_id":"I1","extra_snaps":[],"channel":"edge","image_reference":"image of {tenant}"}`
 	snapBody       = `{"name":"test-snap.foo","revision":2,"channel":"edge"}`
 	goldMasterBody = `{"snaps":[{"name":"test-snap.foo","revision":1}],"channel":"stable"}`
+	issueBody      = `{"title":"issue of {tenant}","match":{"name":"*"}}`
 	hookBody       = `{"url":"https://ci.example.com/hooks/{tenant}","enabled":false}`
 	jobBody        = `{"job":"next","kernel":"next-1","git_branch":"master","git_url":"http://git.example.org/{tenant}"}`
 	buildBody      = `{"job":"next","kernel":"next-1","git_branch":"master","arch":"arm64","defconfig":"defconfig","build_environment":"gcc-8",

@@ -45,6 +45,7 @@ func newWorld(t *testing.T, s *servertest.Server, tenant string) *world {
 	w.makeReports()
 	token := w.post("createAccessToken", 201)
 	w.names["token_id"] = find(token, "access_token", "id")
+	w.names["issue_id"] = find(w.post("createKnownIssue", 201), "id")
 	return w
 }
 

@@ -63,6 +63,8 @@ func explore(t *testing.T, chromium, base string) {
 		limited,
 		chromedp.EmulateViewport(1280, 20000), // the page draws only what is in sight
 		chromedp.Navigate(base+"/docs"),
+		chromedp.WaitVisible(chromedp.CSS(`.opblock-tag`)), // all that is there is folded
+		chromedp.SendKeys(chromedp.CSS(searchField), "gethealth"),
 		chromedp.Click(chromedp.CSS(operation+` .opblock-summary-control`)),
 		chromedp.WaitVisible(chromedp.CSS(operation+` .responses-table .response`)), // Execute is there before the operation is known
 		chromedp.Click(chromedp.CSS(operation+` .execute`)),
@@ -78,10 +80,115 @@ func explore(t *testing.T, chromium, base string) {
 	if got := ask(t, tab, chromedp.Title()); got != "Slipway API" {
 		t.Errorf("title %q, want Slipway API", got)
 	}
-	awaitOperations(t, tab, want)
 	if got := ask(t, tab, chromedp.Text(chromedp.CSS(operation+` .live-responses-table .response .response-col_status`))); got != "200" {
 		t.Errorf("Execute of GET %s: status %q, want 200", path, got)
 	}
+	searchFor(t, tab, "/") // which all paths have
+	awaitOperations(t, tab, want)
+}
+
+// searchField filters the operations.
+const searchField = `.operation-filter-input`
+
+// searchFor replaces what stands in the search field.
+func searchFor(t *testing.T, tab context.Context, phrase string) {
+	t.Helper()
+	// React keeps the value, so it must hear of the change.
+	found := ask(t, tab, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+		const field = document.querySelector(%q);
+		Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, %q);
+		return field.dispatchEvent(new Event('input', {bubbles: true}));
+	})()`, searchField, phrase)))
+	if !found {
+		t.Fatalf("the page does not search for %q", phrase)
+	}
+}
+
+// TestExplorer_firstClick logs in and executes operations as they stand there: what
+// is optional is empty, so that nobody has to clear fields first.
+func TestExplorer_firstClick(t *testing.T) {
+	t.Parallel()
+
+	chromium := findChromium(t)
+	s := servertest.New(t)
+	tab := startChromium(t, chromium)
+	complaints := listen(t, tab, s.URL)
+	file := filepath.Join(t.TempDir(), "arm.tap")
+	if err := os.WriteFile(file, []byte("1..1\nok 1 - arm moves\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	limited, cancel := context.WithTimeout(tab, await.Limit)
+	defer cancel()
+	err := chromedp.Do(
+		limited,
+		chromedp.EmulateViewport(1280, 3000),
+		chromedp.Navigate(s.URL+"/docs"),
+		chromedp.Click(chromedp.CSS(`.authorize`)),
+		chromedp.WaitVisible(chromedp.CSS(`.auth-container input:focus`)),
+		chromedp.SendKeys(chromedp.CSS(`.auth-container input`), servertest.AdminToken),
+		chromedp.Click(chromedp.CSS(`.modal-btn.authorize`)),
+		chromedp.Click(chromedp.CSS(`.modal-btn.btn-done`)),
+	)
+	if err != nil {
+		t.Fatalf("log in: %v", err)
+	}
+	execute := func(operation, status string, before ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		searchFor(t, tab, operation)
+		block := fmt.Sprintf(`[id$=%q]`, "-"+operation)
+		steps := []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS(block + ` .opblock-summary-control`)),
+			chromedp.WaitVisible(chromedp.CSS(block + ` .responses-table .response`)),
+		}
+		steps = append(steps, before...)
+		steps = append(steps, chromedp.Click(chromedp.CSS(block+` .execute`)), chromedp.WaitVisible(chromedp.CSS(block+` .live-responses-table .response`)))
+		if err := chromedp.Do(limited, steps...); err != nil {
+			keepScreenshot(t, tab)
+			t.Fatalf("%s: %v", operation, err)
+		}
+		if got := ask(t, tab, chromedp.Text(chromedp.CSS(block+` .live-responses-table .response .response-col_status`))); got != status {
+			t.Errorf("%s at the first click: status %q, want %s; it sent %s", operation, got, status, ask(t, tab, chromedp.Text(chromedp.CSS(block+` .request-url`))))
+		}
+	}
+	execute("postResult", "201", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}))
+	for _, operation := range []string{"listRuns", "searchTestResults", "listBoots", "listEvents"} {
+		execute(operation, "200")
+	}
+	searchFor(t, tab, "listRuns")
+	shown := ask(t, tab, chromedp.Text(chromedp.CSS(`[id$="-listRuns"] .responses-wrapper`)))
+	if !strings.Contains(shown, `"test_id": 1`) {
+		t.Errorf("listRuns does not show the run that was uploaded: %.1500s", shown)
+	}
+	for _, complaint := range complaints() {
+		t.Errorf("the browser says: %s", complaint)
+	}
+}
+
+// TestExplorer_looks looks at the page in the dark and on a telephone.
+func TestExplorer_looks(t *testing.T) {
+	t.Parallel()
+
+	chromium := findChromium(t)
+	s := servertest.New(t)
+	tab := startChromium(t, chromium)
+	listen(t, tab, s.URL)
+	err := chromedp.Do(
+		tab,
+		chromedp.EmulateViewport(400, 2000),
+		chromedp.Navigate(s.URL+"/docs"),
+		chromedp.WaitVisible(chromedp.CSS(`.opblock-tag`)),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	searchFor(t, tab, "listRuns")
+	if err := chromedp.Do(tab, chromedp.Click(chromedp.CSS(`[id$="-listRuns"] .opblock-summary-control`)), chromedp.WaitVisible(chromedp.CSS(`.responses-table`))); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); got > 400 {
+		t.Errorf("the page is %d pixels wide in a window of 400", got)
+	}
+	keepScreenshot(t, tab)
 }
 
 // awaitOperations waits until the page shows every operation. It draws only those

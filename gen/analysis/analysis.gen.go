@@ -312,7 +312,7 @@ type KnownIssue struct {
 	CreatedBy string                       `json:"created_by"`
 	CreatedOn time.Time                    `json:"created_on"`
 
-	// Matches How many failures of the last 30 days it explains.
+	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.

@@ -973,7 +973,7 @@ type ClassCounts struct {
 
 // Cloud A registered cloud.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
 	ID            int64                     `json:"id"`
 	Label         string                    `json:"label"`
@@ -988,11 +988,12 @@ type Cloud struct {
 	Architecture  nullable.Nullable[string] `json:"architecture"`
 	Cpid          nullable.Nullable[string] `json:"cpid"`
 	ExtraConfig   ConfigSections            `json:"extra_config"`
+	SecretOptions []string                  `json:"secret_options"`
 	CreatedAt     time.Time                 `json:"created_at"`
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
@@ -1015,9 +1016,12 @@ type CloudPatch struct {
 	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
 	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 	Label         *string                                         `json:"label,omitempty"`
-	TempestSHA    nullable.Nullable[string]                       `json:"tempest_sha,omitempty"`
-	TestUser      *string                                         `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
+	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
+	TestUser      *string                     `json:"test_user,omitempty"`
+	Version       nullable.Nullable[string]   `json:"version,omitempty"`
 }
 
 // ComparedItem What became of one test.
@@ -1998,7 +2002,7 @@ type KnownIssue struct {
 	CreatedBy string                       `json:"created_by"`
 	CreatedOn time.Time                    `json:"created_on"`
 
-	// Matches How many failures of the last 30 days it explains.
+	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
@@ -3458,7 +3462,7 @@ type NewBuild struct {
 
 // NewCloud A cloud to register.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"correct-horse"},"network":{"public_network_id":"4d1f"}},"label":"private cloud","secret_options":["network.public_network_id"],"test_user":"demo","version":"havana"}
 type NewCloud struct {
 	// AdminEndpoint Keystone for administrators.
 	AdminEndpoint string `json:"admin_endpoint"`
@@ -3481,11 +3485,16 @@ type NewCloud struct {
 	// EndpointV3 Keystone v3.
 	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
 
-	// ExtraConfig Further options of the miniconf, by section and key.
+	// ExtraConfig Further options of the miniconf, by section and key. Those whose name has the word `password`, `secret`, `token` or `key` between underscores
+	// (`admin_password`), and those that `secret_options` lists, are secret: they are encrypted at rest, callers below operator see stars in
+	// their place, and runners get them with a credential only. Stars sent back leave the stored value as it is.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 
 	// Label A name to show.
 	Label string `json:"label"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
 
 	// TempestSHA The commit of tempest to test with.
 	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
@@ -7279,7 +7288,8 @@ type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -7288,7 +7298,8 @@ type GetTestcasesParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -7545,7 +7556,8 @@ type PostResultParams struct {
 	// Strict Refuse content that is damaged or unknown: `true 1 yes on t y` or `false 0 no off f n`.
 	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -7928,7 +7940,8 @@ type CreateSubunitParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 
 	// Cpid The cloud provider id of the cloud under test.
@@ -8561,7 +8574,8 @@ type UpdateTestStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -8573,7 +8587,8 @@ type UpdateRunStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -10523,7 +10538,10 @@ type ClientInterface interface {
 	// GetMiniconf Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-	// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+	// server's own settings, then the cloud of the run. A `%` is doubled.
+	//
+	// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+	// the server's or a fixed value. A `run_token` is no credential here.
 	//
 	// Corresponds with GET /v1/get-miniconf (the `GetMiniconf` operationId).
 	GetMiniconf(ctx context.Context, params *GetMiniconfParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -11680,7 +11698,8 @@ type ClientInterface interface {
 	// CreateRunWithBody Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11690,7 +11709,8 @@ type ClientInterface interface {
 	// CreateRun Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -13924,7 +13944,10 @@ func (c *Client) ListFlakyTests(ctx context.Context, params *ListFlakyTestsParam
 // GetMiniconf Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+// server's own settings, then the cloud of the run. A `%` is doubled.
+//
+// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+// the server's or a fixed value. A `run_token` is no credential here.
 //
 // Corresponds with GET /v1/get-miniconf (the `GetMiniconf` operationId).
 func (c *Client) GetMiniconf(ctx context.Context, params *GetMiniconfParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16337,7 +16360,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 // CreateRunWithBody Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes any type of body and a specified content type.
 //
@@ -16357,7 +16381,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 // CreateRun Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -35291,7 +35316,10 @@ type ClientWithResponsesInterface interface {
 	// GetMiniconfWithResponse Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-	// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+	// server's own settings, then the cloud of the run. A `%` is doubled.
+	//
+	// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+	// the server's or a fixed value. A `run_token` is no credential here.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -36576,7 +36604,8 @@ type ClientWithResponsesInterface interface {
 	// CreateRunWithBodyWithResponse Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36586,7 +36615,8 @@ type ClientWithResponsesInterface interface {
 	// CreateRunWithResponse Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -44942,7 +44972,10 @@ func (c *ClientWithResponses) ListFlakyTestsWithResponse(ctx context.Context, pa
 // GetMiniconfWithResponse Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+// server's own settings, then the cloud of the run. A `%` is doubled.
+//
+// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+// the server's or a fixed value. A `run_token` is no credential here.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -46983,7 +47016,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 // CreateRunWithBodyWithResponse Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46999,7 +47033,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 // CreateRunWithResponse Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

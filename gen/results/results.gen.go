@@ -115,7 +115,7 @@ type Attachment struct {
 
 // Cloud A registered cloud.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
 	ID            int64                     `json:"id"`
 	Label         string                    `json:"label"`
@@ -130,11 +130,12 @@ type Cloud struct {
 	Architecture  nullable.Nullable[string] `json:"architecture"`
 	Cpid          nullable.Nullable[string] `json:"cpid"`
 	ExtraConfig   ConfigSections            `json:"extra_config"`
+	SecretOptions []string                  `json:"secret_options"`
 	CreatedAt     time.Time                 `json:"created_at"`
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
@@ -157,9 +158,12 @@ type CloudPatch struct {
 	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
 	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 	Label         *string                                         `json:"label,omitempty"`
-	TempestSHA    nullable.Nullable[string]                       `json:"tempest_sha,omitempty"`
-	TestUser      *string                                         `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
+	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
+	TestUser      *string                     `json:"test_user,omitempty"`
+	Version       nullable.Nullable[string]   `json:"version,omitempty"`
 }
 
 // ConfigSections Sections of options, all of them text.
@@ -192,7 +196,7 @@ type KnownIssueNote struct {
 
 // NewCloud A cloud to register.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"correct-horse"},"network":{"public_network_id":"4d1f"}},"label":"private cloud","secret_options":["network.public_network_id"],"test_user":"demo","version":"havana"}
 type NewCloud struct {
 	// AdminEndpoint Keystone for administrators.
 	AdminEndpoint string `json:"admin_endpoint"`
@@ -215,11 +219,16 @@ type NewCloud struct {
 	// EndpointV3 Keystone v3.
 	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
 
-	// ExtraConfig Further options of the miniconf, by section and key.
+	// ExtraConfig Further options of the miniconf, by section and key. Those whose name has the word `password`, `secret`, `token` or `key` between underscores
+	// (`admin_password`), and those that `secret_options` lists, are secret: they are encrypted at rest, callers below operator see stars in
+	// their place, and runners get them with a credential only. Stars sent back leave the stored value as it is.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 
 	// Label A name to show.
 	Label string `json:"label"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
 
 	// TempestSHA The commit of tempest to test with.
 	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
@@ -670,7 +679,8 @@ type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -679,7 +689,8 @@ type GetTestcasesParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -691,7 +702,8 @@ type PostResultParams struct {
 	// Strict Refuse content that is damaged or unknown: `true 1 yes on t y` or `false 0 no off f n`.
 	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -760,7 +772,8 @@ type UpdateTestStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -772,7 +785,8 @@ type UpdateRunStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 

@@ -146,14 +146,6 @@ func issueID(text string) (uuid.UUID, error) {
 
 func noIssue(err error, id string) error { return notFound(err, "known issue %s does not exist", id) }
 
-// mayChange refuses an issue of none to those who belong to a tenant.
-func mayChange(ctx context.Context, row *analysisstore.Issue) error {
-	if !auth.From(ctx).Scope().Changes(row.Tenant) {
-		return fault.Forbidden("known issue %s belongs to no tenant, and can be changed by those who belong to none", row.ID)
-	}
-	return nil
-}
-
 // UpdateKnownIssue sets the fields that the body names.
 func (h *Handler) UpdateKnownIssue(ctx context.Context, req analysisapi.UpdateKnownIssueRequestObject) (analysisapi.Response, error) {
 	id, err := issueID(req.IssueID)
@@ -162,9 +154,6 @@ func (h *Handler) UpdateKnownIssue(ctx context.Context, req analysisapi.UpdateKn
 	}
 	in := req.Body
 	row, err := h.store.UpdateIssue(ctx, auth.From(ctx).Scope(), id, h.config.MaxIssues, func(row *analysisstore.Issue) error {
-		if err := mayChange(ctx, row); err != nil {
-			return err
-		}
 		row.Title, row.State = valueOr(in.Title, row.Title), string(valueOr(in.State, analysisapi.KnownIssueState(row.State)))
 		if in.URL.IsSpecified() {
 			row.URL = nil
@@ -192,7 +181,7 @@ func (h *Handler) DeleteKnownIssue(ctx context.Context, req analysisapi.DeleteKn
 	if err != nil {
 		return nil, err
 	}
-	err = h.store.DeleteIssue(ctx, auth.From(ctx).Scope(), id, func(row *analysisstore.Issue) error { return mayChange(ctx, row) })
+	err = h.store.DeleteIssue(ctx, auth.From(ctx).Scope(), id)
 	if err != nil {
 		return nil, noIssue(err, req.IssueID)
 	}

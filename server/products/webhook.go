@@ -45,7 +45,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &productstore.Webhook{
 			Tenant: tenantOf(ctx), URL: in.URL, EventTypes: in.EventTypes, Enabled: valueOr(in.Enabled, true),
-			Description: valueOr(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.seal(secret[:], ""),
+			Description: valueOr(in.Description, ""), CreatedBy: auth.From(ctx).Label(), Secret: h.box.Seal("", secret[:]),
 		}
 		fillFilter(w, in.Filter)
 		if err := checkWebhook(w); err != nil {

@@ -3,6 +3,7 @@ package reports_test
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -379,7 +380,8 @@ func TestTenants_Callbacks(t *testing.T) {
 				post(t, s, 202, strings.Replace(callbackPath, "test", "boot", 1), job, lab)
 			}
 		}
-		files := map[string]string{}
+		folder, log := path.Split(lavaLog(t, s, who["a"])) // both labs' jobs make the same paths
+		callback := folder + "lava-json-" + strings.TrimSuffix(log, ".txt") + ".json"
 		for caller, want := range map[string][3]int{"a": {7, 1, 1}, "b": {1, 1, 1}, "c": {}, "none": {}} {
 			got := [3]int{get(t, s, "/test/case?lab_name=lab-a", who[caller]).Count, get(t, s, "/test/group?parent_id=null", who[caller]).Count, get(t, s, "/boot", who[caller]).Count}
 			if caller == "b" {
@@ -388,13 +390,15 @@ func TestTenants_Callbacks(t *testing.T) {
 			if got != want {
 				t.Errorf("%s sees %v test cases, plans and boots, want %v", caller, got, want)
 			}
-			log := s.Do("GET", "/v1/files/"+lavaLog(t, s, who["a"]), "", who[caller])
-			if files[caller] = string(log.Body); (log.Status == 200) != (want[1] == 1) {
-				t.Errorf("the log as %s: %d", caller, log.Status)
+			for _, file := range []string{folder + log, callback} {
+				a := s.Do("GET", "/v1/files/"+file, "", who[caller])
+				if a.Status == 200 != (want[1] == 1) || file == callback && strings.Contains(string(a.Body), "only") != (caller == "b") {
+					t.Errorf("GET %s as %s: %d %.200s", file, caller, a.Status, a.Body)
+				}
 			}
 		}
 		if n := get(t, s, "/test/case?name=only", who["a"]).Count; n != 0 {
-			t.Errorf("a sees b's case")
+			t.Errorf("a sees %d cases of b", n)
 		}
 	})
 }
@@ -423,8 +427,10 @@ func TestTenants_Trees(t *testing.T) {
 		if a := s.Do("POST", "/test/case", fmt.Sprintf(`{"name":"more","test_group_id":%q}`, top), servertest.JSON(), who["a"]); a.Status != 403 || !strings.Contains(string(a.Body), "no tenant") {
 			t.Errorf("a case of a in nobody's group: %d %s, want 403", a.Status, a.Body)
 		}
-		hung := fmt.Sprintf(`{"name":"hung","lab_name":"l","job":"j","kernel":"k","parent_id":%q,"test_cases":[{"name":"v"}]}`, top)
-		post(t, s, 201, "/test/group", hung, who["a"])
+		hung := fmt.Sprintf(`{"name":"hung","lab_name":"l","job":"j","kernel":"k","parent_id":%q,"test_cases":[{"name":"v"}],"root_id":%[1]q}`, top)
+		if a := post(t, s, 201, "/test/group", hung, who["a"]); !strings.Contains(string(a.Body), "root_id") { // the server alone sets it
+			t.Errorf("a group with a root_id: %s, want a warning", a.Body)
+		}
 		names := func(caller string) string {
 			var list []string
 			for _, path := range []string{"/test/group", "/test/case"} {

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -51,6 +52,7 @@ type Handler struct {
 	blobs  store.Blobs
 	intake *intake.Intake
 	config Config
+	box    seal.Box // secrets of clouds
 
 	analysis *analysisstore.Store // for what is said beside tests
 }
@@ -62,8 +64,12 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	box, err := seal.New(c.Pepper, "slipway clouds")
+	if err != nil {
+		return nil, err
+	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
-	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, analysis: analysisstore.New(s.Store)}, nil
+	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box, analysis: analysisstore.New(s.Store)}, nil
 }
 
 // asked turns the document's page and limit, which are checked and filled in

@@ -26,6 +26,9 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
 	}
+	if err := h.refuseEarly(ctx, raw, nil); err != nil {
+		return nil, err
+	}
 	file, form, err := h.intake.Receive(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
 	if err != nil {
 		return nil, err

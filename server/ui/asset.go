@@ -17,6 +17,7 @@ import (
 // assets are all files of the explorer but the page itself, under the names
 // that they have below /docs/.
 var assets = []*asset{
+	plainAsset("document.js", "document.js", "text/javascript; charset=utf-8"),
 	plainAsset("init.js", "init.js", "text/javascript; charset=utf-8"),
 	plainAsset("page.css", "page.css", "text/css; charset=utf-8"),
 	packedAsset("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),

@@ -14,7 +14,7 @@ import (
 const contentSecurityPolicy = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 var (
-	//go:embed init.js page.css page.html swagger
+	//go:embed document.js init.js page.css page.html swagger
 	embedded embed.FS
 
 	page = template.Must(template.ParseFS(embedded, "page.html"))

@@ -51,6 +51,7 @@ func TestHandler_names(t *testing.T) {
 		{"/docs", 200, "text/html; charset=utf-8", `id="swagger-ui"`},
 		{"/docs/", 200, "text/html; charset=utf-8", `id="swagger-ui"`},
 		{"/docs/index.html", 200, "text/html; charset=utf-8", `id="swagger-ui"`},
+		{"/docs/document.js", 200, "text/javascript; charset=utf-8", "function shown"},
 		{"/docs/init.js", 200, "text/javascript; charset=utf-8", "validatorUrl: null"},
 		{"/docs/page.css", 200, "text/css; charset=utf-8", "footer"},
 		{"/docs/swagger-ui-bundle.js", 200, "text/javascript; charset=utf-8", "SwaggerUIBundle"},
@@ -142,8 +143,8 @@ func TestHandler_prefix(t *testing.T) {
 					}
 				}
 			}
-			if files != 7 {
-				t.Errorf("the page names %d of its files, want 7", files)
+			if files != 8 {
+				t.Errorf("the page names %d of its files, want 8", files)
 			}
 		})
 	}

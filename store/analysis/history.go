@@ -83,7 +83,7 @@ type historySource struct {
 
 var historySources = []historySource{
 	{names: []string{RunSet, PublishedSet}, query: runHistory, at: "r.created_at", key: "r.key", read: readRunPast},
-	{names: []string{CaseSource, BootSource}, query: reportHistory, at: "kernel_tests.stored_at", key: "kernel_tests.seq", read: readReportPast},
+	{names: []string{CaseSource, BootSource}, query: reportHistory, at: "kernel_tests.stored_at", key: "kernel_tests.seq", read: func(rows *sql.Rows) (*Past, error) { return readReportPast(rows) }},
 	{names: []string{OpportunitySet}, query: fileHistory, at: "o.created_at", key: "r.key", read: readFilePast},
 	{names: []string{OpportunitySet}, query: ownHistory, at: "o.created_at", key: "0", read: readOwnPast},
 }
@@ -353,14 +353,14 @@ const reportPasts = "SELECT kernel_tests.stored_at, kernel_tests.seq, kernel_tes
 	" kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel, kernel_tests.arch, kernel_tests.board," +
 	" kernel_tests.build_environment, kernel_tests.defconfig_full, kernel_tests.device_type, kernel_tests.lab_name FROM kernel_tests"
 
-func readReportPast(rows *sql.Rows) (*Past, error) {
+func readReportPast(rows *sql.Rows, before ...any) (*Past, error) {
 	p := &Past{Origin: Origin{Kind: KernelSet}}
 	var at, replaced int64
 	var source int
 	var took *int64
 	var branch, kernel *string
 	fields := make([]*string, len(reportContext))
-	dest := []any{&at, &p.key, &source, &p.Status, &took, &p.ID, &replaced, &p.Tenant, &p.Job, &branch, &kernel}
+	dest := append(before, &at, &p.key, &source, &p.Status, &took, &p.ID, &replaced, &p.Tenant, &p.Job, &branch, &kernel)
 	for i := range fields {
 		dest = append(dest, &fields[i])
 	}

@@ -99,11 +99,14 @@ func issueBy(q *gorm.DB, scope store.Scope, id uuid.UUID) (*Issue, error) {
 }
 
 // UpdateIssue loads an issue, lets change edit it and saves it. ErrNotFound: the
-// scope sees none. ErrTooMany: it was opened, and there are most open ones.
+// scope sees none. ErrOfNoTenant: it sees one that it may not change. ErrTooMany: it was opened, and there are most open ones.
 func (s *Store) UpdateIssue(ctx context.Context, scope store.Scope, id uuid.UUID, most int, change func(i *Issue) error) (i *Issue, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
 		if i, err = issueBy(tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}), scope, id); err != nil {
 			return err
+		}
+		if err := scope.Check(i.Tenant); err != nil {
+			return fmt.Errorf("known issue %s: %w", id, err)
 		}
 		was := i.State
 		if err := change(i); err != nil {
@@ -123,13 +126,13 @@ func (s *Store) UpdateIssue(ctx context.Context, scope store.Scope, id uuid.UUID
 	return i, err
 }
 
-// DeleteIssue removes an issue that check does not object to. ErrNotFound: the
-// scope sees none.
-func (s *Store) DeleteIssue(ctx context.Context, scope store.Scope, id uuid.UUID, check func(i *Issue) error) error {
+// DeleteIssue removes an issue. ErrNotFound: the scope sees none. ErrOfNoTenant: it
+// sees one that it may not change.
+func (s *Store) DeleteIssue(ctx context.Context, scope store.Scope, id uuid.UUID) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		i, err := issueBy(tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}), scope, id)
 		if err == nil {
-			err = check(i)
+			err = scope.Check(i.Tenant)
 		}
 		if err != nil {
 			return err

@@ -104,7 +104,7 @@ func (s *Store) loadIngesting(r *Result) error {
 	if err != nil {
 		return fmt.Errorf("result %d is not being uploaded: %w", r.Key, err)
 	}
-	r.ID, r.RunID, r.Tenant, r.Uploader = stored.ID, stored.RunID, stored.Tenant, stored.Uploader
+	r.ID, r.RunID, r.Tenant, r.Uploader, r.Anonymous = stored.ID, stored.RunID, stored.Tenant, stored.Uploader, stored.Anonymous
 	r.LeaseUntil = stored.LeaseUntil
 	return nil
 }
@@ -117,7 +117,7 @@ func (s *Store) runToPublish(r *Result) (*Run, error) {
 		}
 		return run, err
 	}
-	run := &Run{Tenant: r.Tenant, CreatedAt: s.Now()}
+	run := &Run{Tenant: r.Tenant, Anonymous: r.Anonymous, CreatedAt: s.Now()}
 	if err := s.db.Tx.Create(run).Error; err != nil {
 		return nil, fmt.Errorf("create run: %w", store.Translate(err))
 	}

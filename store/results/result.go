@@ -36,6 +36,7 @@ type Result struct {
 
 	Tenant    string    // that of its run, else that of the uploader
 	Uploader  string    // id of the token, or empty
+	Anonymous bool      // uploaded without any credential
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // when it became visible
 
 	// PrivateTo is the owner, of the tenant, who alone may see the result besides

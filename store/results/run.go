@@ -18,6 +18,7 @@ type Run struct {
 	ID        int64  `gorm:"primaryKey"`
 	CloudID   *int64 // nil for an anonymous run
 	Tenant    string // that of its cloud, if that has one
+	Anonymous bool   // an upload without a credential made it; the store's own
 	TokenHash []byte // of the run_token; nil when there is none
 	Name      string // of the suite; empty for none. Runs of one cloud and name are one line
 

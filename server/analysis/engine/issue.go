@@ -57,7 +57,7 @@ func OfLine(issues []Issue, line Line) []Issue {
 // nil when none does. fields are those of its context, text is what it says.
 func Explain(issues []Issue, t *Test, fields []string, text string) *Issue {
 	for n := range issues {
-		if i := &issues[n]; i.fits(t, fields) && strings.Contains(text, i.Message) {
+		if i := &issues[n]; i.Fits(t, fields) && strings.Contains(text, i.Message) {
 			return i
 		}
 	}
@@ -67,15 +67,16 @@ func Explain(issues []Issue, t *Test, fields []string, text string) *Issue {
 // NeedsText reports whether what the test says decides which issue explains it.
 func NeedsText(issues []Issue, t *Test, fields []string) bool {
 	for n := range issues {
-		if i := &issues[n]; i.fits(t, fields) {
+		if i := &issues[n]; i.Fits(t, fields) {
 			return i.Message != ""
 		}
 	}
 	return false
 }
 
-// fits compares everything but the message.
-func (i *Issue) fits(t *Test, fields []string) bool {
+// Fits reports whether the issue may explain a test, but for its line and for what
+// the test says.
+func (i *Issue) Fits(t *Test, fields []string) bool {
 	if !t.Outcome.Failed() || len(i.Sources) > 0 && !slices.Contains(i.Sources, t.Source) {
 		return false
 	}

@@ -120,6 +120,22 @@ func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, 
 	return File{sha, size}, err
 }
 
+// AddressedRun is the run that the address of a call names, and the run_token
+// beside it, before the body is read. It reports false when the address names none
+// or is wrong, which shows when the whole request is read.
+func AddressedRun(ctx context.Context, raw *upload.Raw, path map[string]string) (id int64, token string, named bool) {
+	req := upload.Request{Query: raw.Query, PathValues: path}
+	values, err := upload.ReadText(ctx, req, upload.Options{Known: []string{"test_id", "run_token"}})
+	if err != nil {
+		return 0, "", false
+	}
+	if id, named, err = values.ID("test_id"); err != nil || !named {
+		return 0, "", false
+	}
+	token, err = values.Optional("run_token")
+	return id, token, err == nil
+}
+
 // Fault gives what package upload found its status. Other errors pass unchanged.
 func Fault(err error) error {
 	var e *upload.Error
