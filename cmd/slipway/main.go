@@ -1,5 +1,6 @@
 // Command slipway is the server for test labs and everything around it: serve
-// runs it, migrate prepares its database, token manages who may call it.
+// runs it, migrate prepares its database, token manages who may call it. The other
+// commands call a server (package remote), agent run works for one (package agent).
 package main
 
 import (
@@ -7,9 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/slipway-lab/slipway/cmd/slipway/remote"
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 )
 
 // cli is the whole command line. Every flag is also a key of the configuration
@@ -29,6 +34,49 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
+
+	Login   remote.Login    `cmd:"" group:"The server from afar" help:"Keep a server's address and a token."`
+	Context remote.Contexts `cmd:"" group:"The server from afar" help:"List the logins and choose one."`
+
+	Upload     remote.Upload     `cmd:"" group:"Results" help:"Send result files; the one line of a CI job."`
+	Results    remote.Results    `cmd:"" group:"Results" help:"List runs, or the results of one."`
+	Tests      remote.Tests      `cmd:"" group:"Results" help:"List the single tests of a run, or search all of them."`
+	Test       remote.Test       `cmd:"" group:"Results" help:"Show one test."`
+	Raw        remote.Raw        `cmd:"" group:"Results" help:"Download what was uploaded."`
+	Attachment remote.Attachment `cmd:"" group:"Results" help:"Download an attachment of a test."`
+	Compare    remote.Compare    `cmd:"" group:"Results" help:"Say what changed between two sets of tests."`
+	History    remote.History    `cmd:"" group:"Results" help:"Show a test's outcomes over time."`
+	Flaky      remote.Flaky      `cmd:"" group:"Results" help:"Rank tests whose outcome changes without a reason."`
+	Issue      remote.Issues     `cmd:"" group:"Results" help:"List, add and close known issues."`
+
+	Products      remote.Products      `cmd:"" group:"Products" help:"List products, or show one."`
+	Advertise     remote.Advertise     `cmd:"" group:"Products" help:"Say that something can be tested."`
+	Opportunities remote.Opportunities `cmd:"" group:"Products" help:"List test opportunities."`
+	Retry         remote.Retry         `cmd:"" group:"Products" help:"Have a test opportunity run again."`
+	Cancel        remote.Cancel        `cmd:"" group:"Products" help:"Cancel a test opportunity."`
+	Output        remote.Output        `cmd:"" group:"Products" help:"Print the console output of a test opportunity."`
+	Events        remote.Events        `cmd:"" group:"Products" help:"Print the event log."`
+	Agents        remote.Agents        `cmd:"" group:"Products" help:"List agents."`
+	Agent         remote.Agent         `cmd:"" group:"Products" help:"Run an agent, drain it, bring it back."`
+
+	Kernels remote.Kernels `cmd:"" group:"Reports" help:"List kernels of jobs."`
+	Boots   remote.Boots   `cmd:"" group:"Reports" help:"List boots."`
+	Builds  remote.Builds  `cmd:"" group:"Reports" help:"List builds."`
+	Query   remote.Query   `cmd:"" group:"Reports" help:"Ask in KernelCI's query language."`
+
+	Designs remote.Designs `cmd:"" group:"Lab" help:"List, push and validate site designs."`
+	Nodes   remote.Nodes   `cmd:"" group:"Lab" help:"List nodes."`
+	Deploy  remote.Deploy  `cmd:"" group:"Lab" help:"Deploy nodes."`
+	Task    remote.Task    `cmd:"" group:"Lab" help:"Show a task."`
+	Tasks   remote.Tasks   `cmd:"" group:"Lab" help:"List tasks."`
+
+	Audit       remote.Audit       `cmd:"" group:"Access" help:"Read the audit log."`
+	Webhook     remote.Webhooks    `cmd:"" group:"Access" help:"List, add and remove webhooks."`
+	Healthcheck remote.Healthcheck `cmd:"" group:"Access" help:"Ask whether a server is ready."`
+
+	Completion completionCmd `cmd:"" help:"Print what makes a shell complete the commands."`
+	Words      wordsCmd      `cmd:"" hidden:"" help:"Print the words that may follow, for completion."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Print the manual page."`
 }
 
 func main() {
@@ -38,19 +86,71 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
+	std := terminal.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	return runWith(ctx, args, std)
+}
+
+// runWith runs a command line and returns its exit code.
+func runWith(ctx context.Context, args []string, std terminal.Streams) int {
 	var c cli
 	parser, err := newParser(ctx, &c, args)
 	if err != nil {
-		return complain(err)
+		return terminal.Complain(std.Err, "", err)
+	}
+	parser.Stdout, parser.Stderr = std.Out, std.Err
+	if err := unknownWord(parser.Model.Node, args); err != nil {
+		return terminal.Complain(std.Err, "", err)
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return complain(err)
+		return terminal.Complain(std.Err, formOf(args), terminal.Usage("%w", err))
 	}
+	k.Bind(&std)
 	if err := k.Run(); err != nil {
-		return complain(err)
+		return terminal.Complain(std.Err, formOf(args), err)
 	}
-	return 0
+	return terminal.ExitDone
+}
+
+// formOf finds the form of output by hand, since errors have it also when the
+// arguments are not understood.
+func formOf(args []string) string {
+	form := os.Getenv("SLIPWAY_OUTPUT")
+	for i, a := range args {
+		for _, flag := range []string{"--output", "-o"} {
+			if v, ok := strings.CutPrefix(a, flag+"="); ok {
+				form = v
+			} else if a == flag && i+1 < len(args) {
+				form = args[i+1]
+			}
+		}
+	}
+	return form
+}
+
+// unknownWord refuses a command that does not exist, and names the nearest. serve is
+// the command when none is named, so kong would take the word for an argument of it.
+func unknownWord(node *kong.Node, args []string) error {
+	for _, a := range args {
+		if strings.HasPrefix(a, "-") || len(node.Children) == 0 {
+			return nil
+		}
+		var next *kong.Node
+		var names []string
+		for _, child := range node.Children {
+			if child.Name == a {
+				next = child
+			}
+			if !child.Hidden {
+				names = append(names, child.Name)
+			}
+		}
+		if next == nil {
+			return terminal.Usage("there is no command %q%s; slipway --help lists them", a, terminal.DidYouMean(a, names))
+		}
+		node = next
+	}
+	return nil
 }
 
 // newParser reads the configuration file that the arguments name and returns
@@ -76,15 +176,13 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 	return kong.New(c, options...)
 }
 
-func complain(err error) int {
-	fmt.Fprintln(os.Stderr, "slipway:", err)
-	return 1
-}
-
 type versionCmd struct{}
 
+// Help is an example.
+func (versionCmd) Help() string { return "Example:\n\n    slipway version" }
+
 // Run prints the build.
-func (versionCmd) Run() error {
-	fmt.Println("slipway", build())
+func (versionCmd) Run(std *terminal.Streams) error {
+	fmt.Fprintln(std.Out, "slipway", build())
 	return nil
 }

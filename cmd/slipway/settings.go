@@ -153,13 +153,24 @@ func decodeSections(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// nameVariables gives every flag its environment variable.
+// nameVariables gives every setting its environment variable. The flags of commands
+// that call a server have one only where their tag names it: SLIPWAY_NAME must not
+// name all that a lab's scripts make.
 func nameVariables(k *kong.Kong) error {
-	eachFlag(k.Model.Node, func(flag *kong.Flag) {
-		if flag.Name != "help" {
-			flag.Envs = []string{"SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
-			flag.Tag.Envs = flag.Envs
+	for _, flag := range k.Model.Flags {
+		nameVariable(flag)
+	}
+	for _, command := range k.Model.Children {
+		if command.Target.Type().PkgPath() == reflect.TypeFor[cli]().PkgPath() {
+			eachFlag(command, nameVariable)
 		}
-	})
+	}
 	return nil
+}
+
+func nameVariable(flag *kong.Flag) {
+	if flag.Name != "help" && len(flag.Envs) == 0 {
+		flag.Envs = []string{"SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
+		flag.Tag.Envs = flag.Envs
+	}
 }

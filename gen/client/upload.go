@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"net/textproto"
 	"strconv"
 )
 
@@ -49,7 +50,7 @@ func (a *API) Upload(ctx context.Context, to Upload, files ...File) (*ResultSave
 		strict := "true"
 		params.Strict = &strict
 	}
-	body, contentType := stream(files)
+	body, contentType := stream(nil, files)
 	defer body.Close() // which ends the writer when the server answered early
 	answer, err := a.PostResultWithBodyWithResponse(ctx, params, contentType, body)
 	if err != nil {
@@ -61,17 +62,29 @@ func (a *API) Upload(ctx context.Context, to Upload, files ...File) (*ResultSave
 	return answer.JSON201, nil
 }
 
-// stream writes the files as a form while it is being read.
-func stream(files []File) (body *io.PipeReader, contentType string) {
+// stream writes the files as a form while it is being read, behind the part result
+// when there is one.
+func stream(result []byte, files []File) (body *io.PipeReader, contentType string) {
 	body, into := io.Pipe()
 	form := multipart.NewWriter(into)
 	go func() {
-		into.CloseWithError(writeForm(form, files)) // nil is the end of the form
+		into.CloseWithError(writeForm(form, result, files)) // nil is the end of the form
 	}()
 	return body, form.FormDataContentType()
 }
 
-func writeForm(form *multipart.Writer, files []File) error {
+func writeForm(form *multipart.Writer, result []byte, files []File) error {
+	if result != nil {
+		part, err := form.CreatePart(textproto.MIMEHeader{
+			"Content-Disposition": {`form-data; name="result"`}, "Content-Type": {"application/json"},
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := part.Write(result); err != nil {
+			return err
+		}
+	}
 	for _, f := range files {
 		part, err := form.CreateFormFile("file", f.Name)
 		if err != nil {

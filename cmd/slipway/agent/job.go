@@ -1,0 +1,420 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-lab/slipway/gen/client"
+)
+
+// Statuses that an exit code stands for.
+const (
+	passed  = "PASSED"
+	failed  = "FAILED"
+	skipped = "SKIPPED"
+	errored = "ERROR"
+)
+
+// Why a job is stopped.
+var (
+	errTimeout = errors.New("it ran longer than the agent's --timeout")
+	errStopped = errors.New("the agent was stopped")
+)
+
+// job is one test opportunity at work.
+type job struct {
+	*Agent
+	work *client.Work
+	rec  *record
+	dir  string
+	out  *spool
+}
+
+// newJob writes down what was picked before anything is done with it.
+func (a *Agent) newJob(w *client.Work) (*job, error) {
+	j := &job{Agent: a, work: w, rec: &record{Opportunity: w.Opportunity}, dir: a.state.folder(w.Opportunity)}
+	const private = 0o700
+	if err := os.MkdirAll(filepath.Join(j.dir, workDir), private); err != nil {
+		return j, err
+	}
+	if err := j.rec.write(j.dir); err != nil {
+		return j, err
+	}
+	return j, j.open()
+}
+
+func (j *job) open() (err error) {
+	j.out, err = openSpool(filepath.Join(j.dir, outputFile))
+	return err
+}
+
+// heldBefore is a job that an agent before this one left behind. What runs of it
+// still is ended; unless its end is known it is an error.
+func (a *Agent) heldBefore(dir string) (*job, error) {
+	rec, err := readRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Agent: a, work: a.session.Resume(rec.Opportunity), rec: rec, dir: dir}
+	endMarked(rec.Opportunity.Lease.Token, 0)
+	if err := j.open(); err != nil {
+		return nil, err
+	}
+	if rec.End == nil {
+		j.out.note("the agent was killed while the command ran; this is all that is known")
+		j.finish(end{Status: errored, Reason: "the agent was killed while the command ran"})
+	}
+	return j, nil
+}
+
+// run works on the job and reports it. It ends when the server has taken the result
+// or refused it for good, or when ctx ends: then the job stays on disk.
+func (j *job) run(ctx context.Context) {
+	log := j.Log.With("test_opportunity_id", j.work.ID(), "attempt", j.rec.Opportunity.Lease.Attempt)
+	sending, enough := context.WithCancelCause(ctx)
+	defer enough(nil)
+	sent := make(chan error, 1)
+	go func() { sent <- j.send(sending) }()
+	if j.rec.End == nil {
+		running, stop := context.WithCancelCause(ctx)
+		go j.beat(running, stop)
+		log.InfoContext(ctx, "test opportunity picked", "folder", j.dir)
+		e := j.execute(running)
+		why := context.Cause(running)
+		j.finish(e)
+		stop(nil)
+		if errors.Is(why, client.ErrLost) {
+			enough(errEnded)
+			<-sent
+			j.keep(ctx, log, client.ErrLost)
+			return
+		}
+	}
+	keep, done := context.WithCancelCause(ctx)
+	defer done(nil)
+	go j.beat(keep, func(error) {}) // the lease must last until the result is there
+	enough(errEnded)
+	outputErr := <-sent
+	if ctx.Err() != nil {
+		return
+	}
+	if outputErr != nil {
+		log.WarnContext(ctx, "the server does not take all of the output", "error", outputErr)
+	}
+	err := j.report(ctx, outputErr)
+	switch {
+	case err == nil:
+		log.InfoContext(ctx, "result posted", "status", j.rec.End.Status)
+		if err := j.discard(); err != nil {
+			log.WarnContext(ctx, "the job's folder stays", "folder", j.dir, "error", err)
+		}
+	case ctx.Err() == nil:
+		j.keep(ctx, log, err)
+	}
+}
+
+// keep puts a job whose result nobody takes where people find it, and says so.
+func (j *job) keep(ctx context.Context, log *slog.Logger, why error) {
+	j.out.f.Close()
+	kept, moved := j.state.refuse(j.dir)
+	log.ErrorContext(ctx, "the server refused the result, which is kept here", "status", j.rec.End.Status, "folder", kept, "error", errors.Join(why, moved))
+}
+
+// report posts the result; cancelled work is given back, which ends it.
+func (j *job) report(ctx context.Context, outputErr error) error {
+	if !j.rec.End.Cancelled {
+		return j.post(ctx, outputErr)
+	}
+	return j.persist(ctx, "give back cancelled work", func() (bool, error) {
+		err := j.work.Release(ctx, j.rec.End.Reason)
+		return refusedOutput(err), err
+	})
+}
+
+func (j *job) discard() error {
+	j.out.f.Close()
+	// The record goes first: a folder that is removed in part is no job.
+	return errors.Join(os.Remove(filepath.Join(j.dir, jobFile)), os.RemoveAll(j.dir))
+}
+
+// finish writes the end down. A full disk must not keep it from being reported.
+func (j *job) finish(e end) {
+	if lost := j.out.missing(); lost > 0 {
+		e.Reason = strings.TrimPrefix(e.Reason+fmt.Sprintf("; the agent's disk did not take %d bytes of output", lost), "; ")
+	}
+	j.rec.End = &e
+	if err := j.rec.write(j.dir); err != nil {
+		j.Log.Error("the end of a job is not on disk", "test_opportunity_id", j.work.ID(), "error", err)
+	}
+}
+
+// execute prepares and runs the command, and says how that ended.
+func (j *job) execute(ctx context.Context) end {
+	o := j.rec.Opportunity
+	dir := filepath.Join(j.dir, workDir)
+	text, err := json.MarshalIndent(o, "", "  ")
+	if err == nil {
+		err = writeFile(filepath.Join(dir, "opportunity.json"), append(text, '\n'))
+	}
+	if err != nil {
+		j.out.note("the folder of the command cannot be written: %v", err)
+		return end{Status: errored, Reason: "the agent could not write the folder of the command: " + err.Error()}
+	}
+	if j.JobTimeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, j.JobTimeout, errTimeout)
+		defer stop()
+	}
+	env := environment(o, j.Server, o.Lease.Token, j.Labels)
+	if j.Prepare != "" {
+		code, err := runPiped(ctx, []string{"/bin/sh", "-c", j.Prepare}, dir, env, o.Lease.Token, j.Grace, j.out)
+		if err != nil || code != 0 || ctx.Err() != nil {
+			return j.judge(ctx, code, errors.Join(err, fmt.Errorf("the preparation ended with %d", code)))
+		}
+	}
+	code, err := runPiped(ctx, j.Command, dir, withoutToken(env), o.Lease.Token, j.Grace, j.out)
+	e := j.judge(ctx, code, err)
+	e.Files = j.resultFiles(dir)
+	return e
+}
+
+// word is what a status may be.
+var word = regexp.MustCompile(`^[A-Za-z0-9_]{1,32}$`)
+
+// judge makes a status of an exit code. A command that was stopped, or did not
+// start, passed nothing.
+func (j *job) judge(ctx context.Context, code int, err error) end {
+	if ctx.Err() != nil {
+		why := context.Cause(ctx)
+		j.out.note("the command was stopped: %v", why)
+		return end{Status: errored, Reason: why.Error(), Exit: &code, Cancelled: errors.Is(why, client.ErrCancelled)}
+	}
+	if err != nil {
+		j.out.note("%v", err)
+		return end{Status: errored, Reason: err.Error(), Exit: &code}
+	}
+	e := end{Status: errored, Exit: &code}
+	switch code {
+	case 0:
+		e.Status = passed
+	case 1:
+		e.Status = failed
+	case 2:
+		e.Status = skipped
+	default:
+		e.Reason = fmt.Sprintf("the command ended with %d", code)
+	}
+	if j.StatusFile == "" {
+		return e
+	}
+	text, err := os.ReadFile(filepath.Join(j.dir, workDir, j.StatusFile))
+	switch status := strings.TrimSpace(string(text)); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil || !word.MatchString(status):
+		e.Status, e.Reason = errored, fmt.Sprintf("the status file %s holds no word of 1 to 32 letters, digits or _", j.StatusFile)
+	default:
+		e.Status = status
+	}
+	return e
+}
+
+// resultFiles are those of the globs first, reports before artifacts, each once.
+func (j *job) resultFiles(dir string) []string {
+	var files []string
+	root := os.DirFS(dir)
+	add := func(name string) {
+		if info, err := fs.Stat(root, name); err == nil && info.Mode().IsRegular() && !slices.Contains(files, name) {
+			files = append(files, name)
+		}
+	}
+	for _, glob := range j.Results {
+		names, err := fs.Glob(root, filepath.ToSlash(filepath.Clean(glob)))
+		if err != nil || len(names) == 0 {
+			j.out.note("there is no result file %s", glob)
+		}
+		for _, n := range names {
+			add(n)
+		}
+	}
+	_ = fs.WalkDir(root, "artifacts", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			add(name)
+		}
+		return nil // a folder that cannot be read has no files
+	})
+	return files
+}
+
+// post sends the result until the server has it or refuses it for good.
+func (j *job) post(ctx context.Context, outputErr error) error {
+	e := *j.rec.End
+	if outputErr != nil && !errors.Is(outputErr, errEnded) {
+		e.Reason = strings.TrimPrefix(e.Reason+"; the server did not take all of the output: "+outputErr.Error(), "; ")
+	}
+	payload, err := json.Marshal(map[string]any{"agent": j.Name, "exit_code": e.Exit, "reason": e.Reason, "files": len(e.Files)})
+	if err != nil {
+		return err
+	}
+	files := e.Files
+	return j.persist(ctx, "post a result", func() (bool, error) {
+		opened, err := j.opened(files)
+		if err != nil {
+			return true, err
+		}
+		err = j.work.Result(ctx, e.Status, payload, opened...)
+		for _, f := range opened {
+			f.Content.(io.Closer).Close()
+		}
+		var p *client.Problem
+		if errors.As(err, &p) && len(files) > 0 && filesRefused(p) {
+			// The status must arrive even when its files may not.
+			j.Log.WarnContext(ctx, "the server does not take the files of a result", "test_opportunity_id", j.work.ID(), "error", p.Detail)
+			e.Reason = strings.TrimPrefix(e.Reason+"; the server did not take the files: "+p.Detail, "; ")
+			payload, _ = json.Marshal(map[string]any{"agent": j.Name, "exit_code": e.Exit, "reason": e.Reason, "files": 0}) // of plain values
+			files = nil
+			return false, err
+		}
+		return refusedOutput(err), err
+	})
+}
+
+// filesRefused tells a refusal of the files from one of the result.
+func filesRefused(p *client.Problem) bool {
+	switch p.Status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+func (j *job) opened(names []string) ([]client.File, error) {
+	var files []client.File
+	for _, name := range names {
+		f, err := os.Open(filepath.Join(j.dir, workDir, filepath.FromSlash(name)))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, client.File{Name: name, Content: f})
+	}
+	return files, nil
+}
+
+// persist tries until it is done or refused; pauses grow to a limit.
+func (j *job) persist(ctx context.Context, what string, try func() (final bool, err error)) error {
+	for pause := time.Second; ; pause = min(2*pause, j.MaxPause) {
+		final, err := try()
+		if err == nil || final || ctx.Err() != nil {
+			return err
+		}
+		j.Log.WarnContext(ctx, "the server is away", "what", what, "again_in", pause, "error", err)
+		if err := sleep(ctx, min(pause, j.MaxPause)); err != nil {
+			return err
+		}
+	}
+}
+
+// errEnded: the command has ended, and what is on disk is all there will be.
+var errEnded = errors.New("the command has ended")
+
+// send sends output as it comes, to its end. It returns why the server took no more
+// of it.
+func (j *job) send(ctx context.Context) error {
+	whole := context.WithoutCancel(ctx) // the rest is sent after the command has ended
+	base, offset, err := j.outputBase(whole)
+	if err != nil {
+		return err
+	}
+	for {
+		b := j.out.at(offset)
+		if len(b) == 0 {
+			if errors.Is(context.Cause(ctx), errEnded) || j.life.Err() != nil {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+			case <-j.out.more:
+				_ = sleep(ctx, outputEvery) // so that lines go together
+			}
+			continue
+		}
+		j.work.OutputAt(base + offset)
+		err = j.persist(j.life, "send output", func() (bool, error) {
+			err := j.work.Output(whole, b)
+			return refusedOutput(err), err
+		})
+		if err != nil {
+			return err
+		}
+		offset += int64(len(b))
+	}
+}
+
+// outputBase asks where this attempt's output begins at the server, which the disk
+// remembers, and how much of it is there.
+func (j *job) outputBase(ctx context.Context) (base, sent int64, err error) {
+	var size int64
+	err = j.persist(j.life, "ask how much output there is", func() (bool, error) {
+		var err error
+		size, err = j.work.OutputSize(ctx)
+		return refusedOutput(err), err
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	name := filepath.Join(j.dir, baseFile)
+	if text, err := os.ReadFile(name); err == nil {
+		if base, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			return base, max(size-base, 0), nil
+		}
+	}
+	return size, 0, writeFile(name, strconv.AppendInt(nil, size, 10))
+}
+
+// beat keeps the lease until ctx ends, and stops the job when the server says so.
+func (j *job) beat(ctx context.Context, stop context.CancelCauseFunc) {
+	for {
+		if err := sleep(ctx, j.Heartbeat); err != nil {
+			return
+		}
+		err := j.work.Heartbeat(ctx)
+		switch {
+		case errors.Is(err, client.ErrLost):
+			// Nobody else has it yet: a result would still be taken.
+			if elsewhere, err := j.work.Elsewhere(ctx); err == nil && !elsewhere {
+				continue
+			}
+			j.Log.WarnContext(ctx, "the command is stopped", "test_opportunity_id", j.work.ID(), "reason", err)
+			stop(err)
+			return
+		case errors.Is(err, client.ErrCancelled):
+			j.Log.WarnContext(ctx, "the command is stopped", "test_opportunity_id", j.work.ID(), "reason", err)
+			stop(err)
+		case err != nil && ctx.Err() == nil:
+			j.Log.WarnContext(ctx, "no heartbeat", "test_opportunity_id", j.work.ID(), "error", err)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"net/http"
+
+	"github.com/slipway-lab/slipway/gen/client"
+)
+
+// piece is how much output is sent at once.
+const piece = 1 << 20
+
+// spool is a job's output on disk. What the disk does not take is counted, and the
+// command goes on: it must not hang because the agent's disk is full.
+type spool struct {
+	mu   sync.Mutex
+	f    *os.File
+	size int64
+	lost int64
+	more chan struct{} // has room for one note that there is more
+}
+
+func openSpool(name string) (*spool, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &spool{f: f, size: size, more: make(chan struct{}, 1)}, nil
+}
+
+// take reads to the end of r.
+func (s *spool) take(r io.Reader) {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buffer)
+		s.write(buffer[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *spool) write(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	if s.lost == 0 { // after a gap nothing more: what follows would stand in the wrong place
+		n, _ = s.f.WriteAt(b, s.size)
+	}
+	s.size += int64(n)
+	s.lost += int64(len(b) - n)
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// note adds a line of the agent's own.
+func (s *spool) note(format string, args ...any) {
+	s.write(fmt.Appendf(nil, "[agent] "+format+"\n", args...))
+}
+
+// missing is how much the disk did not take.
+func (s *spool) missing() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
+// at reads up to a piece from an offset.
+func (s *spool) at(offset int64) []byte {
+	s.mu.Lock()
+	left := s.size - offset
+	s.mu.Unlock()
+	if left <= 0 {
+		return nil
+	}
+	b := make([]byte, min(left, piece))
+	n, _ := s.f.ReadAt(b, offset) // what there is
+	return b[:n]
+}
+
+// refusedOutput tells whether the server will never take this output: it is too
+// much, or the lease is gone.
+func refusedOutput(err error) bool {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		return false
+	}
+	return p.Status >= http.StatusBadRequest && p.Status < http.StatusInternalServerError &&
+		p.Status != http.StatusTooManyRequests && p.Status != http.StatusRequestTimeout && !credentialTrouble(p)
+}
+
+// credentialTrouble is what an administrator can mend while the agent waits.
+func credentialTrouble(p *client.Problem) bool {
+	return p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden
+}

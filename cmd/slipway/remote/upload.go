@@ -1,0 +1,303 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
+	"github.com/slipway-lab/slipway/gen/client"
+)
+
+// Upload sends result files, and is the one line of a CI job.
+type Upload struct {
+	Flags
+	Files       []string `arg:"" name:"file" help:"Result files, folders or archives; - is standard input."`
+	ToRun       string   `name:"run" placeholder:"ID" help:"The run they belong to, or latest. Default: a new run."`
+	RunToken    string   `env:"SLIPWAY_RUN_TOKEN" placeholder:"TEXT" help:"The secret of a run that was made with one."`
+	Cloud       string   `placeholder:"NAME" help:"The cloud of the new run, by its label or number. Runs of one cloud are compared with each other."`
+	Name        string   `placeholder:"TEXT" help:"What the new run is called."`
+	Strict      bool     `help:"Refuse damaged and unknown files; nothing is kept then."`
+	FailOn      string   `enum:"new,any,none" default:"none" help:"Exit with 1 for new failures, for any failure, or never for the tests' sake: new, any or none. A run with nothing to be compared with counts as any."`
+	ExpectTests string   `placeholder:"previous|N" help:"Exit with 1 when fewer tests came than in the previous result, or than this number."`
+	Failures    int      `default:"20" min:"0" help:"How many failures to print; 0: all."`
+}
+
+// Help is an example.
+func (Upload) Help() string {
+	return example(`slipway upload junit.xml --name "nightly" --fail-on new`)
+}
+
+// Run makes the run if need be, sends the files, and says what became of them.
+func (c *Upload) Run(ctx context.Context, std *terminal.Streams) error {
+	if _, err := c.expected(); err != nil {
+		return err
+	}
+	if c.ToRun != "" && (c.Cloud != "" || c.Name != "") {
+		return terminal.Usage("--cloud and --name are for a new run; %s is there already", c.ToRun)
+	}
+	return c.run(ctx, std, c.do)
+}
+
+// expected is the number of --expect-tests; -1 stands for previous.
+func (c *Upload) expected() (int64, error) {
+	switch c.ExpectTests {
+	case "":
+		return 0, nil
+	case "previous":
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(c.ExpectTests, 10, 64)
+	if err != nil || n < 1 {
+		return 0, terminal.Usage("--expect-tests must be previous or a number above 0, not %q", c.ExpectTests)
+	}
+	return n, nil
+}
+
+func (c *Upload) do(ctx context.Context, s *session) error {
+	sources, err := findFiles(c.Files)
+	if err != nil {
+		return err
+	}
+	begun := newBegun(s.server, c.Cloud, c.Name, sources)
+	id, err := c.runOf(ctx, s, begun)
+	if err != nil {
+		return err
+	}
+	saved, err := c.send(ctx, s, id, sources)
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("the upload was interrupted; nothing of it counts. The same command again goes on with run %d, as does --run %d: %w", id, id, err)
+		}
+		return fmt.Errorf("run %d: %w", id, err)
+	}
+	begun.forget()
+	return c.report(ctx, s, saved)
+}
+
+// runOf is the run to send to: the one that was named, the one that an interrupted
+// call made, or a new one.
+func (c *Upload) runOf(ctx context.Context, s *session, begun *begun) (int64, error) {
+	if c.ToRun != "" {
+		return s.runID(ctx, c.ToRun)
+	}
+	if id := begun.run(); id != 0 {
+		answer, err := s.api.Raw().GetRun(ctx, id)
+		if err == nil {
+			answer.Body.Close()
+			s.say("going on with run %d, whose upload was interrupted", id)
+			return id, nil
+		}
+		if !errors.Is(err, client.ErrNotFound) {
+			return 0, err
+		}
+	}
+	in := client.NewRun{}
+	if c.Name != "" {
+		in.Name = nullable.NewNullableWithValue(c.Name)
+	}
+	if c.RunToken != "" {
+		in.RunToken = nullable.NewNullableWithValue(c.RunToken)
+	}
+	if c.Cloud != "" {
+		cloud, err := s.cloudID(ctx, c.Cloud)
+		if err != nil {
+			return 0, err
+		}
+		in.CloudID = nullable.NewNullableWithValue(cloud)
+	}
+	var run client.Run
+	answer, err := s.api.Raw().CreateRun(ctx, in)
+	if err := into(&run, answer, err); err != nil {
+		return 0, err
+	}
+	begun.keep(run.TestID)
+	return run.TestID, nil
+}
+
+// cloudID finds a cloud by its label or number.
+func (s *session) cloudID(ctx context.Context, text string) (int64, error) {
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return id, nil
+	}
+	clouds := func(label string) ([]string, []string, error) {
+		items, _, err := s.read(listing{key: "clouds", limits: true, query: values("label", label),
+			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
+				return s.api.Raw().ListClouds(ctx, nil, e...)
+			}}, Limited{})
+		var ids, labels []string
+		for _, item := range items {
+			if l := stringAt(item, "label"); label == "" || l == label {
+				ids, labels = append(ids, stringAt(item, "id")), append(labels, l)
+			}
+		}
+		return ids, labels, err
+	}
+	ids, _, err := clouds(text)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(ids) == 1:
+		return strconv.ParseInt(ids[0], 10, 64)
+	case len(ids) > 1:
+		return 0, terminal.Usage("%d clouds are called %q; name one by its number: %s", len(ids), text, strings.Join(ids, ", "))
+	}
+	_, labels, err := clouds("")
+	if err != nil {
+		return 0, err
+	}
+	return 0, terminal.NotFound("there is no cloud %q%s", text, terminal.DidYouMean(text, labels))
+}
+
+// source is a file to send.
+type source struct {
+	name string // as it is sent
+	path string // "-" is standard input
+	info fs.FileInfo
+}
+
+// findFiles lists what was named, folders with all that is in them.
+func findFiles(names []string) ([]source, error) {
+	var sources []source
+	stdin := false
+	for _, name := range names {
+		if name == "-" {
+			if stdin {
+				return nil, terminal.Usage("standard input can be sent once only")
+			}
+			stdin = true
+			sources = append(sources, source{name: "stdin", path: "-"})
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, terminal.Usage("%w", err)
+		}
+		if !info.IsDir() {
+			sources = append(sources, source{filepath.Base(name), name, info})
+			continue
+		}
+		inside, err := filesIn(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(inside) == 0 {
+			return nil, terminal.Usage("there is no file in the folder %s", name)
+		}
+		sources = append(sources, inside...)
+	}
+	return sources, nil
+}
+
+func filesIn(dir string) ([]source, error) {
+	var sources []source
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := os.Stat(path) // of what a link leads to
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, source{filepath.ToSlash(name), path, info})
+		return nil
+	})
+	slices.SortFunc(sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return sources, err
+}
+
+// send sends the files. What can be read twice is sent again when the server is
+// away: the same bytes of a run are no second result.
+func (c *Upload) send(ctx context.Context, s *session, run int64, sources []source) (*client.ResultSaved, error) {
+	total, again := int64(0), true
+	for _, src := range sources {
+		if src.info == nil || !src.info.Mode().IsRegular() {
+			again, total = false, 0
+			break
+		}
+		total += src.info.Size()
+	}
+	pause := time.Second
+	for attempt := 0; ; attempt++ {
+		saved, err := c.sendOnce(ctx, s, run, sources, total)
+		if err == nil || !again || attempt >= s.Retries || ctx.Err() != nil || terminal.Code(err) != terminal.ExitTrouble {
+			return saved, err
+		}
+		s.say("%s; sent again in %s", terminal.Plain(err.Error()), pause)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 30*time.Second)
+	}
+}
+
+func (c *Upload) sendOnce(ctx context.Context, s *session, run int64, sources []source, total int64) (*client.ResultSaved, error) {
+	progress := s.Progress("upload", total)
+	defer progress.End()
+	var files []client.File
+	for _, src := range sources {
+		lazy := &lazyFile{path: src.path, stdin: s.In}
+		defer lazy.Close()
+		files = append(files, client.File{Name: src.name, Content: progress.Reader(lazy)})
+	}
+	return s.api.Upload(ctx, client.Upload{Run: run, RunToken: c.RunToken, Strict: c.Strict}, files...)
+}
+
+// lazyFile opens a file when it is read first and closes it at its end: a folder
+// may hold more files than a process may have open.
+type lazyFile struct {
+	path  string
+	stdin io.Reader
+	f     *os.File
+	done  bool
+}
+
+// Read reads the file.
+func (l *lazyFile) Read(b []byte) (int, error) {
+	if l.path == "-" {
+		return l.stdin.Read(b)
+	}
+	if l.done {
+		return 0, io.EOF
+	}
+	if l.f == nil {
+		f, err := os.Open(l.path)
+		if err != nil {
+			return 0, err
+		}
+		l.f = f
+	}
+	n, err := l.f.Read(b)
+	if err != nil {
+		l.Close()
+	}
+	return n, err
+}
+
+// Close closes it, also when it was not read to its end.
+func (l *lazyFile) Close() {
+	if l.f != nil && !l.done {
+		l.done = true
+		l.f.Close()
+	}
+}

@@ -1,0 +1,146 @@
+package terminal
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// The narrowest that a column is made, and what stands between two.
+const (
+	narrowest = 10
+	gap       = 2
+)
+
+// Layout sets rows as a table of at most width characters. What does not fit is
+// continued on the next line, so that nothing is cut; where even that leaves no
+// room, each row becomes a paragraph of its own.
+func Layout(heads []string, rows [][]string, width int, colour bool) string {
+	widths := naturalWidths(heads, rows)
+	if !shrink(widths, width) {
+		return paragraphs(heads, rows, width)
+	}
+	var b strings.Builder
+	b.WriteString(styled(line(heads, widths), colour))
+	for _, row := range rows {
+		b.WriteString(wrapped(row, widths))
+	}
+	return b.String()
+}
+
+func naturalWidths(heads []string, rows [][]string) []int {
+	widths := make([]int, len(heads))
+	for i, h := range heads {
+		widths[i] = utf8.RuneCountInString(h)
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	return widths
+}
+
+// shrink takes from the widest columns until all fit, and reports whether they do.
+func shrink(widths []int, width int) bool {
+	total := gap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for total > width {
+		widest := 0
+		for i, w := range widths {
+			if w >= widths[widest] { // of equals the last, names stand first
+				widest = i
+			}
+		}
+		if widths[widest] <= narrowest {
+			return false
+		}
+		widths[widest]--
+		total--
+	}
+	return true
+}
+
+func line(cells []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range cells {
+		b.WriteString(cell)
+		if i < len(cells)-1 {
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
+		}
+	}
+	return strings.TrimRight(b.String(), " ") + "\n"
+}
+
+func styled(head string, colour bool) string {
+	if !colour {
+		return head
+	}
+	return "\x1b[1m" + strings.TrimSuffix(head, "\n") + "\x1b[0m\n"
+}
+
+// wrapped is a row of as many lines as its longest cell needs.
+func wrapped(row []string, widths []int) string {
+	parts := make([][]string, len(row))
+	lines := 1
+	for i, cell := range row {
+		parts[i] = fold(cell, widths[i])
+		lines = max(lines, len(parts[i]))
+	}
+	var b strings.Builder
+	for n := range lines {
+		cells := make([]string, len(row))
+		for i, p := range parts {
+			if n < len(p) {
+				cells[i] = p[n]
+			}
+		}
+		b.WriteString(line(cells, widths))
+	}
+	return b.String()
+}
+
+// fold breaks a text behind a space, dot, slash or hyphen where there is one.
+func fold(s string, width int) []string {
+	runes := []rune(s)
+	var parts []string
+	for len(runes) > width {
+		at := width
+		for i := width; i > width/2; i-- {
+			if strings.ContainsRune(" ./-_:,", runes[i-1]) {
+				at = i
+				break
+			}
+		}
+		parts = append(parts, strings.TrimRight(string(runes[:at]), " "))
+		runes = runes[at:]
+	}
+	return append(parts, string(runes))
+}
+
+// paragraphs sets each row as lines of head and value.
+func paragraphs(heads []string, rows [][]string, width int) string {
+	head := 0
+	for _, h := range heads {
+		head = max(head, utf8.RuneCountInString(h))
+	}
+	room := max(width-head-gap, narrowest)
+	var b strings.Builder
+	for n, row := range rows {
+		if n > 0 {
+			b.WriteByte('\n')
+		}
+		for i, cell := range row {
+			if cell == "" {
+				continue
+			}
+			name := heads[i]
+			for _, part := range fold(cell, room) {
+				b.WriteString(line([]string{name, part}, []int{head, room}))
+				name = ""
+			}
+		}
+	}
+	return b.String()
+}
