@@ -109,6 +109,9 @@ func newSecret(name string) ([]byte, error) {
 
 type migrateCmd struct{}
 
+// Help is an example.
+func (migrateCmd) Help() string { return "Example:\n\n    slipway migrate" }
+
 // Run migrates the database and says to which version.
 func (migrateCmd) Run(ctx context.Context, f *storeFlags) error {
 	s, err := f.open(ctx, false)

@@ -26,6 +26,7 @@ type serveCmd struct {
 	Auth     auth.Config     `embed:"" group:"Logins"`
 	Keystone keystone.Config `embed:"" prefix:"keystone-" group:"Logins"`
 	Server   server.Config   `embed:""`
+	Check    bool            `group:"Listening" help:"Check the settings, say what the server would do, and stop; nothing is changed."`
 
 	policySum string // of the policy file, for the audit log
 }
@@ -44,6 +45,9 @@ func (c *serveCmd) Validate() error {
 
 // Run serves until the context ends, then finishes what is in flight.
 func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	if c.Check {
+		return c.check(ctx, f, os.Stdout)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c.Log.to(os.Stderr)

@@ -22,6 +22,9 @@ type tokenCmd struct {
 	Rotate tokenRotate `cmd:"" help:"Make a successor of a token and print it, once; the token itself ends after a while."`
 }
 
+// Help is an example.
+func (tokenCreate) Help() string { return "Example:\n\n    slipway token create ci --role runner" }
+
 type tokenCreate struct {
 	Name      string        `arg:"" help:"What the token is for."`
 	Role      []string      `required:"" help:"reader, runner, lab, operator or admin; may be repeated."`
@@ -86,6 +89,11 @@ func (c *tokenCreate) token(now time.Time, life auth.Life) (*store.Token, error)
 	return t, err
 }
 
+// Help is an example.
+func (tokenRotate) Help() string {
+	return "Example:\n\n    slipway token rotate \"$ROTATED_ID\" --overlap 1h"
+}
+
 type tokenRotate struct {
 	ID      string        `arg:"" help:"The token's id, as list shows it."`
 	Overlap time.Duration `default:"1h" help:"How long the old token still works; 0 ends it at once."`
@@ -114,6 +122,9 @@ func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	fmt.Println(text)
 	return nil
 }
+
+// Help is an example.
+func (tokenList) Help() string { return "Example:\n\n    slipway token list" }
 
 type tokenList struct {
 	All bool `help:"Also those that are revoked or expired."`
@@ -151,6 +162,9 @@ func day(t *time.Time) string {
 	}
 	return t.Format(time.DateOnly)
 }
+
+// Help is an example.
+func (tokenRevoke) Help() string { return "Example:\n\n    slipway token revoke \"$TOKEN_ID\"" }
 
 type tokenRevoke struct {
 	ID string `arg:"" help:"The token's id, as list shows it."`

@@ -12,6 +12,9 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
+// Help is an example.
+func (tokenImport) Help() string { return "Example:\n\n    slipway token import tokens.json" }
+
 type tokenImport struct {
 	File string `arg:"" type:"path" help:"The collection api-token as mongoexport writes it, or the answer of GET /token; - is standard input."`
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+)
+
+// Help is an example.
+func (serveCmd) Help() string { return "Example:\n\n    slipway serve --check --listen 127.0.0.1:0" }
+
+// check says what the server would do with its settings, and what would keep it from
+// starting. It changes nothing: no database is made or migrated.
+func (c *serveCmd) check(ctx context.Context, f *storeFlags, w io.Writer) error {
+	var errs []error
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen.Listen)
+	if err == nil {
+		err = listener.Close()
+	}
+	errs = append(errs, err)
+	scheme := "http"
+	if c.Listen.TLS.Cert != "" {
+		scheme = "https"
+		_, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
+		errs = append(errs, err)
+	}
+	fmt.Fprintf(w, "It would listen on %s://%s.\n", scheme, c.Listen.Listen)
+	fmt.Fprintf(w, "Logins: %s.\n", c.Auth.Mode)
+	if c.takesStrangers() {
+		fmt.Fprintln(w, "Calls of RefStack's runners need no credential.")
+	}
+	_, err = c.policy()
+	errs = append(errs, err, c.checkStore(ctx, f, w))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("the server would not start: %w", err)
+	}
+	fmt.Fprintln(w, "The settings are good.")
+	return nil
+}
+
+// checkStore looks for the database without making one.
+func (c *serveCmd) checkStore(ctx context.Context, f *storeFlags, w io.Writer) error {
+	dir, err := filepath.Abs(f.Store.DataDir)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if len(entries) == 0 && f.Store.Database == "" {
+		fmt.Fprintf(w, "It would make a new database in %s, and print the first admin token unless one is set.\n", dir)
+		return nil
+	}
+	s, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	version, err := s.Version(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "It would use the %s database, which is at schema version %d; files are in %s.\n", s.Dialect(), version, dir)
+	return nil
+}
