@@ -100,15 +100,14 @@ func prepared(t *testing.T) *home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.write("site.yaml", strings.ReplaceAll(string(site), "cedar01-n1", "node1"))
-	h.write("tokens.json", `[{"token":"11112222-3333-4444-5555-666677778888","email":"lab@example.org","username":"lab","properties":[0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"expired":false,"ip_address":null,"created_on":{"$date":1400000000000}}]`)
+	h.write("site.yaml", strings.ReplaceAll(string(site), "cedar-n01", "node1"))
+	h.write("tokens.json", `[{"token":"11112222-3333-4444-8555-666677778888","email":"lab@example.org","username":"lab","properties":[0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"expired":false,"ip_address":null,"created_on":{"$date":1400000000000}}]`)
 	h.want(0, "slipway upload junit.xml")
 	set("ISSUE", h.first(`slipway issue add old --name 'x*'`, "id"))
 	set("WEBHOOK", h.first(`slipway webhook add https://hooks.example/prepared`, "id"))
-	h.want(0, `slipway webhook add https://hooks.example/second`)
+	set("OLD_WEBHOOK", h.first(`slipway webhook add https://hooks.example/second`, "id"))
 	set("DESIGN", h.first("slipway designs push site.yaml --name prepared", "reference"))
-	node := h.first("slipway nodes", "hostname")
-	set("TASK", h.first(`slipway deploy `+node+` --action verify_nodes --design "$DESIGN"`, "task_id"))
+	set("TASK", h.first(`slipway deploy node1 --action verify_nodes --design "$DESIGN"`, "task_id"))
 	done := l.advertise("done")[0]
 	set("DONE_OPPORTUNITY", done)
 	h.want(0, "slipway agent run --name bench-1 --once -- echo hello")

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -81,7 +82,10 @@ func (h *home) cmd(ctx context.Context, line string) *exec.Cmd {
 // sh runs a line of the shell to its end.
 func (h *home) sh(line string) done {
 	h.t.Helper()
-	c := h.cmd(h.t.Context(), line)
+	ctx, stop := context.WithTimeout(h.t.Context(), await.Limit)
+	defer stop()
+	c := h.cmd(ctx, line)
+	c.WaitDelay = time.Second // for what a killed shell leaves behind
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
@@ -196,7 +200,7 @@ func newLab(t *testing.T, env ...string) *lab {
 
 func (l *lab) serve() {
 	l.t.Helper()
-	l.server = l.start("slipway serve --webhook-hosts hooks.example --log-level error --no-audit-stdout --products-look-every 50ms --products-retry-pause 0s --products-max-output 200000000 --listen " + l.address + " --data " + filepath.Join(l.dir, "data"))
+	l.server = l.start("slipway serve --simulator-signals --simulator-delay 0s --webhook-hosts hooks.example --log-level error --no-audit-stdout --products-look-every 50ms --products-retry-pause 0s --products-max-output 200000000 --listen " + l.address + " --data " + filepath.Join(l.dir, "data"))
 	await.That(l.t, "the server is ready", func() bool {
 		_, err := l.api.GetReadinessWithResponse(l.t.Context())
 		return err == nil

@@ -99,7 +99,7 @@ type WebhookRemove struct {
 }
 
 // Help is an example.
-func (WebhookRemove) Help() string { return example(`slipway webhook remove "$WEBHOOK" --yes`) }
+func (WebhookRemove) Help() string { return example(`slipway webhook remove "$OLD_WEBHOOK" --yes`) }
 
 // Run removes it.
 func (c *WebhookRemove) Run(ctx context.Context, std *terminal.Streams) error {

@@ -213,7 +213,7 @@ type Attachment struct {
 }
 
 // Help is an example.
-func (Attachment) Help() string { return example(`slipway attachment latest 2 1`) }
+func (Attachment) Help() string { return example(`slipway attachment latest 1 0`) }
 
 // Run writes its bytes.
 func (c *Attachment) Run(ctx context.Context, std *terminal.Streams) error {
