@@ -201,6 +201,9 @@ const deleteTests = `DELETE FROM tests WHERE result_key = ? AND n <=
 const deleteRecords = `DELETE FROM test_records WHERE result_key = ? AND n <=
 	(SELECT MAX(n) FROM (SELECT n FROM test_records WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
 
+const deleteFiles = `DELETE FROM result_files WHERE result_key = ? AND n <=
+	(SELECT MAX(n) FROM (SELECT n FROM result_files WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
+
 // PurgeDiscarded removes the rows of results that were deleted, some at a time,
 // unless s is a transaction: then, as when it fails, the next SweepIngests does.
 func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
@@ -231,6 +234,10 @@ func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed in
 		res := tx.db.Tx.Exec(deleteTests, key, key, rows)
 		if removed = res.RowsAffected; res.Error == nil && removed == 0 {
 			res = tx.db.Tx.Exec(deleteRecords, key, key, rows)
+			removed = res.RowsAffected
+		}
+		if res.Error == nil && removed == 0 {
+			res = tx.db.Tx.Exec(deleteFiles, key, key, rows)
 			removed = res.RowsAffected
 		}
 		if res.Error == nil && removed == 0 {

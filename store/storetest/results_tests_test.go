@@ -341,7 +341,16 @@ func TestOpenAttachment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resultstore.Result{ContentSHA256: sha, ContentBytes: size}
+	r := &resultstore.Result{}
+	if err := s.BeginResult(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	files := []resultstore.ResultFile{
+		{N: 0, ContentSHA256: sha, Bytes: size}, {N: 1, ContentSHA256: strings.Repeat("0", 64)}, {N: 2, ContentSHA256: strings.Repeat("0", 64), DerivedSHA256: sha},
+	}
+	if err := s.InsertFiles(ctx, r.Key, files); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		a    resultstore.Attachment
@@ -350,6 +359,7 @@ func TestOpenAttachment(t *testing.T) {
 		{"spans", resultstore.Attachment{Spans: []resultstore.Span{{Offset: 1, Length: 3}, {Offset: 10, Length: 0}, {Offset: 8, Length: 4}, {Offset: 0, Length: 1}}}, "12389ab0"},
 		{"inline", resultstore.Attachment{Inline: []byte("here")}, "here"},
 		{"nothing kept", resultstore.Attachment{Size: 5}, ""},
+		{"derived", resultstore.Attachment{File: 2, Derived: true, Spans: []resultstore.Span{{Offset: 2, Length: 2}}}, "23"},
 	} {
 		got, err := s.OpenAttachment(ctx, r, &tt.a)
 		if err != nil {
@@ -373,8 +383,9 @@ func TestOpenAttachment(t *testing.T) {
 	if b, err := io.ReadAll(beyond); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a span past the end: %q, %v; want io.ErrUnexpectedEOF", b, err)
 	}
-	r.ContentSHA256 = strings.Repeat("0", 64)
-	if _, err := s.OpenAttachment(ctx, r, &resultstore.Attachment{Spans: []resultstore.Span{{Length: 1}}}); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("without the blob: %v, want ErrNotFound", err)
+	for _, file := range []int64{1, 3} {
+		if _, err := s.OpenAttachment(ctx, r, &resultstore.Attachment{File: file, Spans: []resultstore.Span{{Length: 1}}}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("file %d, without the blob: %v, want ErrNotFound", file, err)
+		}
 	}
 }
