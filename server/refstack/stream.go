@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 	refstackstore "github.com/slipway-lab/slipway/store/refstack"
@@ -46,7 +46,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if stream.RunID, err = h.runOf(ctx, form.Values, who, owner); err != nil {
 		return nil, err
 	}
-	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner.name})
+	p, err := h.publishStream(ctx, stream, file, &refstackstore.Published{CPID: cpid, Owner: owner.name})
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +114,8 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values, who caller, o
 
 // publishStream reads the stream, makes the list of its passes, and publishes
 // both.
-func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, p *refstackstore.Published) (published *refstackstore.Published, err error) {
-	err = h.takeStream(ctx, stream, func() error {
+func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, file intake.File, p *refstackstore.Published) (published *refstackstore.Published, err error) {
+	err = h.takeStream(ctx, stream, file, func() error {
 		published, err = h.publishPasses(ctx, stream, p)
 		return err
 	})
@@ -138,7 +138,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result,
 	passes := newResult(ctx, stream.Tenant, file)
 	passes.RunID = stream.RunID
 	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
-	err = h.takeList(ctx, passes, list, func() error {
+	err = h.takeList(ctx, passes, file, list, func() error {
 		published, err = h.store.Publish(ctx, p, passes, stream)
 		if errors.Is(err, store.ErrConflict) {
 			err = otherStream(err)
@@ -157,8 +157,8 @@ func otherStream(cause error) error {
 
 // takeStream reads a file that must be subunit into the rows of its result, and
 // publishes it.
-func (h *Handler) takeStream(ctx context.Context, stream *resultstore.Result, publish func() error) error {
-	err := h.intake.Take(ctx, stream, false, func(*subunit.Report) (bool, error) {
+func (h *Handler) takeStream(ctx context.Context, stream *resultstore.Result, file intake.File, publish func() error) error {
+	err := h.intake.Take(ctx, stream, intake.Post{Files: []intake.File{file}}, func(*report.Report) (bool, error) {
 		if !strings.HasPrefix(stream.Format, "subunit-") {
 			return false, refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
 		}
@@ -239,7 +239,7 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	}
 	stream := newResult(ctx, p.Tenant, file)
 	stream.RunID = p.RunID
-	linked, err := h.link(ctx, p, stream)
+	linked, err := h.link(ctx, p, stream, file)
 	if err != nil {
 		return nil, noResult(req.SubunitID, err)
 	}
@@ -247,8 +247,8 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
 }
 
-func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) (linked *refstackstore.Published, err error) {
-	err = h.takeStream(ctx, stream, func() error {
+func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result, file intake.File) (linked *refstackstore.Published, err error) {
+	err = h.takeStream(ctx, stream, file, func() error {
 		if err := h.samePasses(ctx, p, stream); err != nil {
 			return err
 		}
