@@ -1081,13 +1081,19 @@ type FormatList struct {
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
 	// Duration Seconds.
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// File The name of its file, where a result has several or its sender said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
 	Href    string                    `json:"href"`
@@ -1101,6 +1107,9 @@ type FoundTestResult struct {
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
 	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
+	// Properties What its file says of it beside the outcome.
+	Properties []Property `json:"properties"`
+
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
@@ -1110,6 +1119,9 @@ type FoundTestResult struct {
 
 	// Status In the words of its source.
 	Status string `json:"status"`
+
+	// Suite The suite in which its file has the test.
+	Suite nullable.Nullable[string] `json:"suite"`
 }
 
 // FoundTestResultOutcome defines model for FoundTestResult.Outcome.
@@ -5514,6 +5526,9 @@ type DeliveryID = string
 // DocumentID defines model for DocumentID.
 type DocumentID = string
 
+// DurationGe defines model for DurationGe.
+type DurationGe = float64
+
 // EndDate defines model for EndDate.
 type EndDate = string
 
@@ -5771,6 +5786,9 @@ type LastEventID = string
 
 // Limit defines model for Limit.
 type Limit = int32
+
+// NameGlob defines model for NameGlob.
+type NameGlob = string
 
 // OfAgent defines model for OfAgent.
 type OfAgent = string
@@ -7442,6 +7460,12 @@ type SearchTestResultsParams struct {
 
 	// Run Only tests of this run or test group, by its id.
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// NameGlob Only tests whose whole name fits the pattern: `*` is any text, `?` one character; all else, and case, as it is. `name` is the exact name.
+	NameGlob *NameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
+
+	// DurationGe Only tests that took at least so many seconds. A test whose duration is not known took none.
+	DurationGe *DurationGe `form:"duration_ge,omitempty" json:"duration_ge,omitempty"`
 
 	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
@@ -29383,6 +29407,30 @@ func NewSearchTestResultsRequest(server string, params *SearchTestResultsParams)
 		if params.Run != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run", params.Run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NameGlob != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name_glob", *params.NameGlob, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DurationGe != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "duration_ge", *params.DurationGe, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -138,6 +138,12 @@ func (o *Origin) encodeDetails() []byte {
 	return b
 }
 
+// DecodeOrigin reads the column details, which has all of an Origin but the file.
+func DecodeOrigin(details []byte) (o Origin, err error) {
+	err = o.decodeDetails(details)
+	return o, err
+}
+
 func (o *Origin) decodeDetails(data []byte) error {
 	if len(data) == 0 {
 		return nil

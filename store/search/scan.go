@@ -48,6 +48,7 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 	if err != nil {
 		return nil, nil, err
 	}
+	plan.test = append(plan.test, s.ownConditions(src, q)...)
 	if plan.direct {
 		found, err := s.testsWhere(ctx, src, plan, src.before(cursor), limit)
 		return found, nil, err
@@ -73,6 +74,28 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 		}
 	}
 }
+
+// ownConditions are those that are no field of the query.
+func (s *Store) ownConditions(src *testSource, q Query) []tables.Condition {
+	var list []tables.Condition
+	if q.HasTook {
+		list = append(list, tables.If(src.took+" >= ?", q.Took.Microseconds()))
+	}
+	for _, pattern := range q.NameGlobs {
+		if s.db.Postgres {
+			list = append(list, tables.If(src.name+` LIKE ? ESCAPE '\'`, likeOf.Replace(pattern)))
+		} else {
+			list = append(list, tables.If(src.name+" GLOB ?", globOf.Replace(pattern)))
+		}
+	}
+	return list
+}
+
+// The signs of a pattern in the words of each database. Both look at case.
+var (
+	likeOf = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%", "?", "_")
+	globOf = strings.NewReplacer("[", "[[]")
+)
 
 // productIDs puts the ids of products in the place of their names, because results
 // are indexed by those.
