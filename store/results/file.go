@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -152,7 +153,11 @@ const (
 // with their numbers and records, in slices as InsertTests does. ErrConflict: the
 // result is not being uploaded (any more).
 func (s *Store) CopyTests(ctx context.Context, key int64, from *Result) error {
-	for n := int64(0); n < from.Tests; {
+	var last sql.NullInt64
+	if err := s.db.Read(ctx).Raw("SELECT MAX(n) FROM tests WHERE result_key = ?", from.Key).Scan(&last).Error; err != nil {
+		return fmt.Errorf("copy tests to result %d: %w", key, store.Translate(err))
+	}
+	for n := int64(0); last.Valid && n <= last.Int64; {
 		end := n + int64(s.db.Pace.Rows())
 		err := s.InTx(ctx, func(tx *Store) error {
 			if err := tx.renewLease(key); err != nil {
