@@ -22,9 +22,15 @@ type faultReaderAt struct {
 	err  error
 }
 
-var errTooLong = errors.New("a longer list of files than is read")
+var (
+	errTooLong = errors.New("a longer list of files than is read")
+	errNoPlace = errors.New("a place before the beginning of the file")
+)
 
 func (f *faultReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, errNoPlace // a broken archive names it
+	}
 	if f.left >= 0 {
 		if f.left -= int64(len(p)); f.left < 0 {
 			f.left = 0
