@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	accessapi "github.com/slipway-lab/slipway/gen/access"
+	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	discoveryapi "github.com/slipway-lab/slipway/gen/discovery"
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	productsapi "github.com/slipway-lab/slipway/gen/products"
@@ -21,6 +22,7 @@ import (
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/access"
+	"github.com/slipway-lab/slipway/server/analysis"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/edge"
@@ -33,6 +35,7 @@ import (
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/ui"
 	"github.com/slipway-lab/slipway/store"
+	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	labstore "github.com/slipway-lab/slipway/store/lab"
 	productstore "github.com/slipway-lab/slipway/store/products"
 	refstackstore "github.com/slipway-lab/slipway/store/refstack"
@@ -53,6 +56,7 @@ type Config struct {
 	Refstack  refstack.Config  `embed:"" prefix:"refstack-" group:"RefStack"`
 	Products  products.Config  `embed:"" group:"Products (SPI), events, webhooks"`
 	Reports   reports.Config   `embed:"" group:"Reports (KernelCI), search"`
+	Analysis  analysis.Config  `embed:"" group:"Analysis"`
 	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
 
 	Store *store.Store        `kong:"-"`
@@ -64,6 +68,9 @@ type Config struct {
 	// AuditLines is where each entry of the audit log is written as a line of
 	// JSON beside the store; nil: nowhere.
 	AuditLines io.Writer `kong:"-"`
+
+	// Space says how much room there is; nil asks the store. Tests replace it.
+	Space func() (store.Space, error) `kong:"-"`
 
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry `kong:"-"`
@@ -91,6 +98,7 @@ type areas struct {
 	products  *products.Handler
 	reports   *reports.Handler
 	lab       *lab.Handler
+	analysis  *analysis.Handler
 }
 
 // register gives the router every operation of every area.
@@ -102,6 +110,7 @@ func (a *areas) register(r *edge.Router) {
 	productsapi.RegisterHandlers(r, productsapi.NewStrictHandler(a.products))
 	reportsapi.RegisterHandlers(r, reportsapi.NewStrictHandler(a.reports))
 	labapi.RegisterHandlers(r, labapi.NewStrictHandler(a.lab))
+	analysisapi.RegisterHandlers(r, analysisapi.NewStrictHandler(a.analysis))
 }
 
 func (c *Config) setDefaults() {
@@ -110,6 +119,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Space == nil {
+		c.Space = c.Store.Space
 	}
 }
 
@@ -125,6 +137,7 @@ func (c *Config) edge() edge.Config {
 		DocsClosed:   !c.Discovery.DocsPublic,
 		RunnersLogIn: c.Results.RequireToken,
 		Maintenance:  c.Reports.Maintenance,
+		Space:        c.Space,
 		Metrics:      c.Metrics,
 		Now:          c.Now,
 		NewID:        c.NewID,
@@ -154,6 +167,8 @@ func New(c Config) (*Server, error) {
 	if s.edge, err = edge.New(c.edge(), doc); err != nil {
 		return nil, err
 	}
+	c.Discovery.Full = s.edge.Full
+	c.Metrics.MustRegister(newSpaceMetrics(c))
 	if s.areas, err = newAreas(c, doc); err != nil {
 		return nil, err
 	}
@@ -201,6 +216,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 		refstack:  refstack.New(refstackstore.New(c.Store), c.Refstack),
 		reports:   reports.New(reportstore.New(c.Store), c.Reports),
 		lab:       provisioner,
+		analysis:  analysis.New(analysisstore.New(c.Store), c.Analysis),
 	}, nil
 }
 
@@ -222,6 +238,8 @@ func (c *Config) fill(doc *openapi3.T) {
 func (s *Server) Background(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.areas.products.Background(ctx) })
+	all.Go(func() { s.areas.reports.Background(ctx) })
+	all.Go(func() { s.areas.analysis.Background(ctx) })
 	if !s.labIdle {
 		all.Go(func() { s.Work(ctx) })
 	}

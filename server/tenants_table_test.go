@@ -9,6 +9,7 @@ const (
 	own         // it names none: the caller reads and makes his own
 	metal       // it belongs to the lab, which has no tenants and is for those of a setting
 	keyed       // it is opened by a key of its own, or says the same to everybody
+	logged      // it tells what callers did, among it every look of this test: those of the own tenant
 )
 
 // visit is how an operation is called with the objects of a world, whose names stand
@@ -125,7 +126,7 @@ var visits = map[string]visit{
 	"appendOutput":        {kind: hidden, query: "offset=0", body: "seen", media: octets, lease: true},
 	"listAgents":          {kind: own, status: 200},
 	"getAgent":            {kind: hidden},
-	"registerAgent":       {kind: own, status: 200, body: `{"platform":"armhf"}`},
+	"registerAgent":       {kind: own, status: 200, body: agentBody},
 	"updateAgent":         {kind: hidden, body: `{"mode":"draining"}`},
 	"deleteAgent":         {kind: hidden},
 	"takeBackFromAgent":   {kind: hidden, body: `{"reason":"seen"}`},
@@ -196,6 +197,16 @@ var visits = map[string]visit{
 	"receiveLavaTest": {kind: own, status: 202, query: "lab_name=lab-alder", body: lavaBody},
 	"receiveLavaBoot": {kind: own, status: 202, query: "lab_name=lab-alder", body: lavaBody},
 
+	// what changed, what is flaky, what is known
+	"compareSets":      {kind: hidden, query: "head=run:{test_id}&base=none"},
+	"getTestHistory":   {kind: own, status: 200, query: "name=a", more: true},
+	"listFlakyTests":   {kind: hidden, query: "cloud_id={cloud_id}"},
+	"listKnownIssues":  {kind: own, status: 200, more: true},
+	"createKnownIssue": {kind: own, status: 201, body: issueBody},
+	"getKnownIssue":    {kind: hidden},
+	"updateKnownIssue": {kind: hidden, body: `{"state":"closed"}`},
+	"deleteKnownIssue": {kind: hidden},
+
 	// Drydock
 	"listTasks": {kind: metal}, "createTask": {kind: metal, body: `{"action":"validate_design","design_ref":"x"}`}, "purgeTasks": {kind: metal}, "getTask": {kind: metal},
 	"cancelTask": {kind: metal}, "listTaskBuildData": {kind: metal}, "listNodes": {kind: metal}, "listNodeBuildData": {kind: metal},
@@ -216,7 +227,7 @@ var visits = map[string]visit{
 	"getAccessToken":    {kind: hidden},
 	"revokeAccessToken": {kind: hidden},
 	"rotateAccessToken": {kind: hidden, body: `{}`},
-	"listAudit":         {kind: keyed}, // which grows with every look, so that two of them differ
+	"listAudit":         {kind: logged},
 }
 
 // The bodies of what worlds are made of. The tenants' objects have the same keys.
@@ -228,8 +239,10 @@ const (
 	productBody    = `{"name":"board","release":"release of {tenant}","snaps":["test-snap.foo"]}`
 	specBody       = `{"name":"smoke","test_payload":{"of":"payload of {tenant}"}}`
 	imageBody      = `{"image_unique_id":"I1","extra_snaps":[],"channel":"edge","image_reference":"image of {tenant}"}`
+	agentBody      = `{"platform":"armhf","silence_seconds":0}` // never silent, however slow the test is
 	snapBody       = `{"name":"test-snap.foo","revision":2,"channel":"edge"}`
 	goldMasterBody = `{"snaps":[{"name":"test-snap.foo","revision":1}],"channel":"stable"}`
+	issueBody      = `{"title":"issue of {tenant}","match":{"name":"*"}}`
 	hookBody       = `{"url":"https://ci.example.com/hooks/{tenant}","enabled":false}`
 	jobBody        = `{"job":"next","kernel":"next-1","git_branch":"master","git_url":"http://git.example.org/{tenant}"}`
 	buildBody      = `{"job":"next","kernel":"next-1","git_branch":"master","arch":"arm64","defconfig":"defconfig","build_environment":"gcc-8",

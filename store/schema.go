@@ -13,13 +13,20 @@ type Schema struct {
 	// only what none of them names, so a column that is missing here would lose
 	// data; a test finds it by its name, which ends in sha256.
 	Blobs []BlobColumn
+
+	// BlobKinds say what BlobBytes sums up.
+	BlobKinds []BlobKind
 }
+
+// BlobKind is a kind of blobs: the column of a table that holds their sizes, and
+// which rows count; Where is SQL, empty for all.
+type BlobKind struct{ Kind, Table, Bytes, Where string }
 
 // BlobColumn is a column that names a blob.
 type BlobColumn struct{ Table, Column string }
 
 // own is the schema of this package: what every area writes.
-var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}}}
+var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}}}
 
 func blobColumns(areas []Schema) []BlobColumn {
 	var all []BlobColumn

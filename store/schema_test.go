@@ -36,7 +36,8 @@ func models() []any {
 // withoutModel are the tables that are only written and read as text.
 var withoutModel = []string{
 	"schema_versions",
-	"test_names", "tests", "test_records", // results
+	"test_names", "tests", "test_records", "name_lists", "name_list_parts", "test_lists", "test_failures", // results
+	"kernel_sets", "kernel_tests", // reports
 	"kernel_jobs", "kernel_builds", "kernel_boots", "test_groups", "test_cases", "labs", // reports
 }
 

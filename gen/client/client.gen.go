@@ -93,14 +93,27 @@ const (
 // Defines values for EventArea.
 const (
 	EventAreaAccess   EventArea = "access"
+	EventAreaAnalysis EventArea = "analysis"
 	EventAreaLab      EventArea = "lab"
 	EventAreaProducts EventArea = "products"
 	EventAreaReports  EventArea = "reports"
 	EventAreaResults  EventArea = "results"
 )
 
+// Defines values for FlakyVerdict.
+const (
+	FlakyVerdictFailing   FlakyVerdict = "failing"
+	FlakyVerdictFixed     FlakyVerdict = "fixed"
+	FlakyVerdictFlaky     FlakyVerdict = "flaky"
+	FlakyVerdictPassing   FlakyVerdict = "passing"
+	FlakyVerdictRecovered FlakyVerdict = "recovered"
+	FlakyVerdictRegressed FlakyVerdict = "regressed"
+	FlakyVerdictTooFew    FlakyVerdict = "too_few"
+)
+
 // Defines values for FoundTestResultOutcome.
 const (
+	FoundTestResultOutcomeError   FoundTestResultOutcome = "error"
 	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
 	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
 	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
@@ -109,6 +122,7 @@ const (
 
 // Defines values for FoundTestResultSource.
 const (
+	FoundTestResultSourceBoot        FoundTestResultSource = "boot"
 	FoundTestResultSourceCase        FoundTestResultSource = "case"
 	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
 	FoundTestResultSourceRun         FoundTestResultSource = "run"
@@ -122,6 +136,12 @@ const (
 // Defines values for HomeHintsStatus.
 const (
 	HomeHintsStatusDeprecated HomeHintsStatus = "deprecated"
+)
+
+// Defines values for KnownIssueState.
+const (
+	KnownIssueStateClosed KnownIssueState = "closed"
+	KnownIssueStateOpen   KnownIssueState = "open"
 )
 
 // Defines values for LabBootActionActionStatus.
@@ -373,6 +393,12 @@ const (
 	PublishedResultUserRoleUser       PublishedResultUserRole = "user"
 )
 
+// Defines values for ReadinessStatus.
+const (
+	ReadinessStatusDegraded ReadinessStatus = "degraded"
+	ReadinessStatusOk       ReadinessStatus = "ok"
+)
+
 // Defines values for ResultSavedScope.
 const (
 	ResultSavedScopeAll        ResultSavedScope = "all"
@@ -383,6 +409,51 @@ const (
 const (
 	RunResultScopeAll        RunResultScope = "all"
 	RunResultScopePassesOnly RunResultScope = "passes_only"
+)
+
+// Defines values for SetKind.
+const (
+	SetKindGroup       SetKind = "group"
+	SetKindImage       SetKind = "image"
+	SetKindKernel      SetKind = "kernel"
+	SetKindNone        SetKind = "none"
+	SetKindOpportunity SetKind = "opportunity"
+	SetKindPublished   SetKind = "published"
+	SetKindRun         SetKind = "run"
+)
+
+// Defines values for SetOutcome.
+const (
+	SetOutcomeError   SetOutcome = "error"
+	SetOutcomeFail    SetOutcome = "fail"
+	SetOutcomePass    SetOutcome = "pass"
+	SetOutcomeSkip    SetOutcome = "skip"
+	SetOutcomeUnknown SetOutcome = "unknown"
+)
+
+// Defines values for TestClass.
+const (
+	TestClassError        TestClass = "error"
+	TestClassFixed        TestClass = "fixed"
+	TestClassGone         TestClass = "gone"
+	TestClassNewFailing   TestClass = "new_failing"
+	TestClassNewFailure   TestClass = "new_failure"
+	TestClassNewPassing   TestClass = "new_passing"
+	TestClassNowPassing   TestClass = "now_passing"
+	TestClassNowSkipped   TestClass = "now_skipped"
+	TestClassSkipped      TestClass = "skipped"
+	TestClassStillFailing TestClass = "still_failing"
+	TestClassStillPassing TestClass = "still_passing"
+	TestClassUnknown      TestClass = "unknown"
+)
+
+// Defines values for TestSource.
+const (
+	TestSourceBoot        TestSource = "boot"
+	TestSourceCase        TestSource = "case"
+	TestSourceOpportunity TestSource = "opportunity"
+	TestSourcePublished   TestSource = "published"
+	TestSourceRun         TestSource = "run"
 )
 
 // Defines values for TestStatus.
@@ -404,10 +475,42 @@ const (
 	TriggerKindSnap       TriggerKind = "snap"
 )
 
+// Defines values for KnownFilter.
+const (
+	KnownFilterExclude KnownFilter = "exclude"
+	KnownFilterInclude KnownFilter = "include"
+	KnownFilterOnly    KnownFilter = "only"
+)
+
 // Defines values for ListAuditParamsDecision.
 const (
 	ListAuditParamsDecisionAllowed ListAuditParamsDecision = "allowed"
 	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
+)
+
+// Defines values for CompareSetsParamsKnown.
+const (
+	CompareSetsParamsKnownExclude CompareSetsParamsKnown = "exclude"
+	CompareSetsParamsKnownInclude CompareSetsParamsKnown = "include"
+	CompareSetsParamsKnownOnly    CompareSetsParamsKnown = "only"
+)
+
+// Defines values for CompareSetsParamsGroupBy.
+const (
+	CompareSetsParamsGroupByMessage CompareSetsParamsGroupBy = "message"
+)
+
+// Defines values for CompareSetsParamsAs.
+const (
+	CompareSetsParamsAsCsv  CompareSetsParamsAs = "csv"
+	CompareSetsParamsAsJSON CompareSetsParamsAs = "json"
+)
+
+// Defines values for ListFlakyTestsParamsKnown.
+const (
+	ListFlakyTestsParamsKnownExclude ListFlakyTestsParamsKnown = "exclude"
+	ListFlakyTestsParamsKnownInclude ListFlakyTestsParamsKnown = "include"
+	ListFlakyTestsParamsKnownOnly    ListFlakyTestsParamsKnown = "only"
 )
 
 // Defines values for GetSubunitParamsRunTime.
@@ -819,9 +922,40 @@ type Build struct {
 	Build string `json:"build"`
 }
 
+// ClassCounts How many tests are of which class.
+//
+// Example: {"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0}
+type ClassCounts struct {
+	// NewFailure It fails and did not.
+	NewFailure int64 `json:"new_failure"`
+
+	// NewFailing It fails and is new.
+	NewFailing   int64 `json:"new_failing"`
+	StillFailing int64 `json:"still_failing"`
+
+	// Fixed It failed and passes.
+	Fixed int64 `json:"fixed"`
+
+	// Error The lab stood in its way.
+	Error      int64 `json:"error"`
+	NowSkipped int64 `json:"now_skipped"`
+
+	// Gone The head does not have it.
+	Gone       int64 `json:"gone"`
+	NewPassing int64 `json:"new_passing"`
+
+	// NowPassing It passes and did neither pass nor fail.
+	NowPassing   int64 `json:"now_passing"`
+	StillPassing int64 `json:"still_passing"`
+
+	// Skipped It is skipped and was or is new.
+	Skipped int64 `json:"skipped"`
+	Unknown int64 `json:"unknown"`
+}
+
 // Cloud A registered cloud.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
 	ID            int64                     `json:"id"`
 	Label         string                    `json:"label"`
@@ -836,11 +970,12 @@ type Cloud struct {
 	Architecture  nullable.Nullable[string] `json:"architecture"`
 	Cpid          nullable.Nullable[string] `json:"cpid"`
 	ExtraConfig   ConfigSections            `json:"extra_config"`
+	SecretOptions []string                  `json:"secret_options"`
 	CreatedAt     time.Time                 `json:"created_at"`
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
@@ -863,9 +998,66 @@ type CloudPatch struct {
 	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
 	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 	Label         *string                                         `json:"label,omitempty"`
-	TempestSHA    nullable.Nullable[string]                       `json:"tempest_sha,omitempty"`
-	TestUser      *string                                         `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
+	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
+	TestUser      *string                     `json:"test_user,omitempty"`
+	Version       nullable.Nullable[string]   `json:"version,omitempty"`
+}
+
+// ComparedItem What became of one test.
+//
+// Example: {"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}
+type ComparedItem struct {
+	Name    string      `json:"name"`
+	Context TestContext `json:"context"`
+	Class   TestClass   `json:"class"`
+
+	// Base Null when the base does not have it.
+	Base nullable.Nullable[SideOfTest] `json:"base"`
+
+	// Head Null when the head does not have it.
+	Head nullable.Nullable[SideOfTest] `json:"head"`
+
+	// Message What the head's failure says in one line.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// MessageKey The same for messages that differ only in numbers, addresses, times and the like.
+	MessageKey nullable.Nullable[string]         `json:"message_key"`
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+
+	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+}
+
+// ComparedSet One side of a comparison.
+//
+// Example: {"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"}
+type ComparedSet struct {
+	// Ref The reference as it was resolved.
+	Ref string `json:"ref"`
+
+	// Title What the set is
+	Title string  `json:"title"`
+	Kind  SetKind `json:"kind"`
+
+	// CreatedOn Where it stands in its line; null for `none`.
+	CreatedOn nullable.Nullable[time.Time] `json:"created_on"`
+
+	// Href Where it can be read; null when there is no such place.
+	Href nullable.Nullable[string] `json:"href"`
+
+	// Complete Whether nothing is missing; of kernels
+	Complete bool      `json:"complete"`
+	Tests    int64     `json:"tests"`
+	Counts   SetCounts `json:"counts"`
 }
 
 // ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
@@ -1074,6 +1266,45 @@ type FileAnswer struct {
 	} `json:"result"`
 }
 
+// FlakyLine Where the tests were looked for; two of the three are null.
+//
+// Example: {"cloud_id":3,"job":null,"product_id":null}
+type FlakyLine struct {
+	CloudID   nullable.Nullable[int64]  `json:"cloud_id"`
+	Job       nullable.Nullable[string] `json:"job"`
+	ProductID nullable.Nullable[string] `json:"product_id"`
+}
+
+// FlakyTest One test of the line.
+//
+// Example: {"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
+type FlakyTest struct {
+	Name    string         `json:"name"`
+	Context TestContext    `json:"context"`
+	Summary HistorySummary `json:"summary"`
+
+	// KnownIssue What explains its newest failure.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+}
+
+// FlakyTestList A page of tests of a line.
+//
+// Example: {"line":{"cloud_id":3,"job":null,"product_id":null},"next":null,"tests":[{"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}],"window":30}
+type FlakyTestList struct {
+	Line   FlakyLine   `json:"line"`
+	Window int32       `json:"window"`
+	Tests  []FlakyTest `json:"tests"`
+
+	// Next The cursor of the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// FlakyVerdict How a test behaves, the first of these that holds: `too_few` fewer than three verdicts; `flaky` a version that both passed and failed, or three flips;
+// `passing`, `failing` without a flip; `regressed` the newest is a fail; `fixed` the newest is a pass after one flip, `recovered` after two.
+//
+// Example: flaky
+type FlakyVerdict string
+
 // FormatList Example: {"formats":[{"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}]}
 type FormatList struct {
 	Formats []ResultFormat `json:"formats"`
@@ -1081,7 +1312,7 @@ type FormatList struct {
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -1096,12 +1327,17 @@ type FoundTestResult struct {
 	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
-	Outcome FoundTestResultOutcome    `json:"outcome"`
+	Href   string                    `json:"href"`
+	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KnownIssue The known issue that explains its failure.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
+	Name       string                            `json:"name"`
+
+	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
+	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -1113,7 +1349,7 @@ type FoundTestResult struct {
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run, the test group or the test opportunity.
+	// Run The id of the run, the test group, the boot or the test opportunity.
 	Run    string                `json:"run"`
 	Source FoundTestResultSource `json:"source"`
 
@@ -1124,7 +1360,7 @@ type FoundTestResult struct {
 	Suite nullable.Nullable[string] `json:"suite"`
 }
 
-// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+// FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
 // FoundTestResultSource defines model for FoundTestResult.Source.
@@ -1223,6 +1459,72 @@ type HeldOpportunity struct {
 	Attempt           int32                     `json:"attempt"`
 	ExpiresAt         EventTime                 `json:"expires_at"`
 	Phase             nullable.Nullable[string] `json:"phase"`
+}
+
+// HistoryEntry One result of the test.
+//
+// Example: {"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}
+type HistoryEntry struct {
+	Outcome SetOutcome `json:"outcome"`
+
+	// Status What its source said.
+	Status string `json:"status"`
+
+	// CreatedOn When it was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Duration Seconds; null when nobody said.
+	Duration nullable.Nullable[float64] `json:"duration"`
+	Context  TestContext                `json:"context"`
+
+	// Version What is equal for results that tested the same thing; null when nobody knows.
+	Version nullable.Nullable[string] `json:"version"`
+
+	// Set The reference of the set that holds it.
+	Set string `json:"set"`
+
+	// Href Where it can be read; null when it was replaced.
+	Href       nullable.Nullable[string]         `json:"href"`
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+}
+
+// HistoryPlace One result of a test.
+//
+// Example: {"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"}
+type HistoryPlace struct {
+	// Set The reference of the set that holds it.
+	Set     string                    `json:"set"`
+	Version nullable.Nullable[string] `json:"version"`
+	Time    time.Time                 `json:"time"`
+}
+
+// HistorySummary How a test behaves, and the numbers that say so.
+//
+// Example: {"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}
+type HistorySummary struct {
+	// Verdicts Results that passed or failed.
+	Verdicts int32 `json:"verdicts"`
+	Passes   int32 `json:"passes"`
+	Fails    int32 `json:"fails"`
+
+	// Flips Neighbours that differ.
+	Flips int32 `json:"flips"`
+
+	// MixedVersions Versions that both passed and failed.
+	MixedVersions int32 `json:"mixed_versions"`
+
+	// Score `flips` of all that could be, to four decimals.
+	Score   float64      `json:"score"`
+	Verdict FlakyVerdict `json:"verdict"`
+
+	// Excluded Results without a verdict that were met.
+	Excluded int32 `json:"excluded"`
+
+	// Since The newest flip, else the oldest verdict; null without a verdict.
+	Since nullable.Nullable[HistoryPlace] `json:"since"`
+
+	// Reason The numbers in a sentence.
+	Reason string `json:"reason"`
 }
 
 // HomeAuth A way to log in.
@@ -1687,6 +1989,95 @@ type KernelTokenList struct {
 	Result   []KernelToken `json:"result"`
 	Skip     *int64        `json:"skip,omitempty"`
 }
+
+// KnownIssue Something that is known to make tests fail.
+//
+// Example: {"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssue struct {
+	ID        openapi_types.UUID           `json:"id"`
+	Title     string                       `json:"title"`
+	URL       nullable.Nullable[string]    `json:"url"`
+	State     KnownIssueState              `json:"state"`
+	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on"`
+	Match     KnownIssueMatch              `json:"match"`
+	CreatedBy string                       `json:"created_by"`
+	CreatedOn time.Time                    `json:"created_on"`
+
+	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	Matches int64 `json:"matches"`
+
+	// LastMatch When the newest of them was stored.
+	LastMatch nullable.Nullable[time.Time] `json:"last_match"`
+}
+
+// KnownIssueList A page of known issues.
+//
+// Example: {"known_issues":[{"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}],"next":null}
+type KnownIssueList struct {
+	KnownIssues []KnownIssue `json:"known_issues"`
+
+	// Next The cursor of the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// KnownIssueMatch What a failing test must be for the issue to explain it; null is anything.
+//
+// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+type KnownIssueMatch struct {
+	// Name A glob for its whole name: `*` any run of characters, `?` one. At most 1000 bytes.
+	Name string `json:"name"`
+
+	// Message A text that its message
+	Message nullable.Nullable[string] `json:"message,omitempty"`
+
+	// Context Fields of its context and their values; null is a field without one.
+	Context nullable.Nullable[map[string]*string] `json:"context,omitempty"`
+
+	// Sources Who reported it; empty is anybody.
+	Sources nullable.Nullable[[]TestSource] `json:"sources,omitempty"`
+
+	// CloudID Only runs against this cloud.
+	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// Job Only reports of this job.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// ProductID Only opportunities of this product.
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+}
+
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
+}
+
+// KnownIssuePatch The fields of a known issue that are to change.
+//
+// Example: {"state":"closed"}
+type KnownIssuePatch struct {
+	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
+
+	// Match What a failing test must be for the issue to explain it; null is anything.
+	//
+	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	Match *KnownIssueMatch `json:"match,omitempty"`
+
+	// State A closed issue explains nothing.
+	//
+	// Example: open
+	State *KnownIssueState          `json:"state,omitempty"`
+	Title *string                   `json:"title,omitempty"`
+	URL   nullable.Nullable[string] `json:"url,omitempty"`
+}
+
+// KnownIssueState A closed issue explains nothing.
+//
+// Example: open
+type KnownIssueState string
 
 // Lab A lab that sends reports.
 //
@@ -2699,6 +3090,22 @@ type LooseText = string
 // LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
 type LooseTime = any
 
+// MessageGroup Tests whose heads fail with the same message.
+//
+// Example: {"counts":{"error":0,"fixed":0,"gone":0,"new_failing":0,"new_failure":1,"new_passing":0,"now_passing":0,"now_skipped":0,"skipped":0,"still_failing":0,"still_passing":0,"unknown":0},"examples":[{"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}],"key":"9f86d081884c7d65","message":"no route to host","tests":1}
+type MessageGroup struct {
+	// Key The `message_key`; null for tests without a message.
+	Key nullable.Nullable[string] `json:"key"`
+
+	// Message The message of the first of them.
+	Message nullable.Nullable[string] `json:"message"`
+	Tests   int64                     `json:"tests"`
+	Counts  ClassCounts               `json:"counts"`
+
+	// Examples The first five of them.
+	Examples []ComparedItem `json:"examples"`
+}
+
 // NewAccessToken A token to be made.
 //
 // Example: {"allow_from":["192.0.2.0/24"],"kind":"runner","name":"nightly runner","owner":"ann","roles":["runner"]}
@@ -3056,7 +3463,7 @@ type NewBuild struct {
 
 // NewCloud A cloud to register.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"correct-horse"},"network":{"public_network_id":"4d1f"}},"label":"private cloud","secret_options":["network.public_network_id"],"test_user":"demo","version":"havana"}
 type NewCloud struct {
 	// AdminEndpoint Keystone for administrators.
 	AdminEndpoint string `json:"admin_endpoint"`
@@ -3079,11 +3486,16 @@ type NewCloud struct {
 	// EndpointV3 Keystone v3.
 	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
 
-	// ExtraConfig Further options of the miniconf, by section and key.
+	// ExtraConfig Further options of the miniconf, by section and key. Those whose name has the word `password`, `secret`, `token` or `key` between underscores
+	// (`admin_password`), and those that `secret_options` lists, are secret: they are encrypted at rest, callers below operator see stars in
+	// their place, and runners get them with a credential only. Stars sent back leave the stored value as it is.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 
 	// Label A name to show.
 	Label string `json:"label"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
 
 	// TempestSHA The commit of tempest to test with.
 	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
@@ -3226,6 +3638,28 @@ type NewKernelToken struct {
 	Username *LooseText `json:"username,omitempty"`
 }
 
+// NewKnownIssue A known issue to be kept.
+//
+// Example: {"match":{"message":"no route","name":"s1.*"},"title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type NewKnownIssue struct {
+	// ExpiresOn When it ends to explain anything; null is never.
+	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
+
+	// Match What a failing test must be for the issue to explain it; null is anything.
+	//
+	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	Match KnownIssueMatch `json:"match"`
+
+	// State A closed issue explains nothing.
+	//
+	// Example: open
+	State *KnownIssueState `json:"state,omitempty"`
+	Title string           `json:"title"`
+
+	// URL Where it is dealt with; http or https.
+	URL nullable.Nullable[string] `json:"url,omitempty"`
+}
+
 // NewLab A lab.
 //
 // Example: {"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"name":"lab-alder","private":false}
@@ -3316,10 +3750,13 @@ type NewReportAnswer struct {
 
 // NewRun A run to be made.
 //
-// Example: {"cloud_id":3}
+// Example: {"cloud_id":3,"name":"tempest-full"}
 type NewRun struct {
 	// CloudID The cloud under test.
 	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// Name The suite that runs, such as `tempest-full`. Runs of one cloud and name are compared with each other, so that two suites on one cloud do not alternate. Null and empty are none.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// RunToken A secret that the runner's calls for this run shall need. It is stored hashed and never shown.
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
@@ -4216,6 +4653,18 @@ type PublishedUpdate struct {
 	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
+// Readiness Example: {"reason":"the free space is below its floor","status":"degraded"}
+type Readiness struct {
+	// Reason Why it is degraded.
+	Reason *string `json:"reason,omitempty"`
+
+	// Status `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+	Status ReadinessStatus `json:"status"`
+}
+
+// ReadinessStatus `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+type ReadinessStatus string
+
 // Reference An id, as plain text or in the notation of the answers.
 //
 // Example: 54b9a1c2d3e4f5061728394a
@@ -4382,7 +4831,7 @@ type ResultSavedScope string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -4408,6 +4857,9 @@ type Run struct {
 
 	// Protected Whether the runner's calls need the run's token.
 	Protected bool `json:"protected"`
+
+	// Name The suite that runs; null when the run has no name.
+	Name nullable.Nullable[string] `json:"name"`
 }
 
 // RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
@@ -4443,7 +4895,7 @@ type RunFile struct {
 	Warnings    []string `json:"warnings"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
+// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -4530,6 +4982,69 @@ type ServiceVersion struct {
 		FullVersion string `json:"full_version"`
 		Version     string `json:"version"`
 	} `json:"result"`
+}
+
+// SetComparison What changed between two sets. It has `items`, or `groups` where they were asked for.
+//
+// Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"items":[{"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}],"known":2,"next":null}
+type SetComparison struct {
+	Base   ComparedSet `json:"base"`
+	Head   ComparedSet `json:"head"`
+	Counts ClassCounts `json:"counts"`
+
+	// Known Failures and errors of the head that a known issue explains.
+	Known  int64          `json:"known"`
+	Items  []ComparedItem `json:"items,omitempty"`
+	Groups []MessageGroup `json:"groups,omitempty"`
+
+	// Next The cursor of the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// SetCounts How many tests have which outcome.
+//
+// Example: {"error":1,"fail":9,"pass":100,"skip":11,"unknown":0}
+type SetCounts struct {
+	Pass    int64 `json:"pass"`
+	Fail    int64 `json:"fail"`
+	Error   int64 `json:"error"`
+	Skip    int64 `json:"skip"`
+	Unknown int64 `json:"unknown"`
+}
+
+// SetKind What kind of set it is.
+//
+// Example: run
+type SetKind string
+
+// SetMoment A set of the line, and its time.
+//
+// Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
+type SetMoment struct {
+	// Set Its reference.
+	Set  string    `json:"set"`
+	Time time.Time `json:"time"`
+}
+
+// SetOutcome What became of a single test: `error` is the lab's fault, not the software's.
+//
+// Example: fail
+type SetOutcome string
+
+// SideOfTest A test of one side.
+//
+// Example: {"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"}
+type SideOfTest struct {
+	Outcome SetOutcome `json:"outcome"`
+
+	// Status What its source said.
+	Status string `json:"status"`
+
+	// Duration Seconds; null when nobody said.
+	Duration nullable.Nullable[float64] `json:"duration"`
+
+	// Href Where it can be read.
+	Href string `json:"href"`
 }
 
 // Snap One revision of a snap.
@@ -4752,6 +5267,18 @@ type Test struct {
 
 	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
+
+	// KnownIssue The known issue that explains its failure; only of tests of runs.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+
+	// History Its last outcomes in the line of the run, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
 // TestCase One test and its result.
@@ -4888,6 +5415,16 @@ type TestCaseList struct {
 	Result   []TestCase `json:"result"`
 	Skip     *int64     `json:"skip,omitempty"`
 }
+
+// TestClass What became of a test.
+//
+// Example: new_failure
+type TestClass string
+
+// TestContext What is beside the name: the fields that count and have a value.
+//
+// Example: {"lab_name":"lab-alder"}
+type TestContext = map[string]string
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
 //
@@ -5188,6 +5725,18 @@ type TestGroupList struct {
 	Skip     *int64      `json:"skip,omitempty"`
 }
 
+// TestHistory A page of the results of one test.
+//
+// Example: {"entries":[{"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}],"name":"s1.net.t0","next":null,"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
+type TestHistory struct {
+	Name    string         `json:"name"`
+	Summary HistorySummary `json:"summary"`
+	Entries []HistoryEntry `json:"entries"`
+
+	// Next The cursor of the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
 // TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
@@ -5266,6 +5815,11 @@ type TestResult struct {
 type TestResultList struct {
 	TestResults []TestResult `json:"test_results"`
 }
+
+// TestSource Who reported a test.
+//
+// Example: run
+type TestSource string
 
 // TestSpec A test to run for a product.
 //
@@ -5474,6 +6028,9 @@ type WebhookFilter struct {
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
+
+	// NewFailuresAtLeast Of `comparison` events, only those with at least so many tests that fail and did not fail before: `new_failure` and `new_failing` together.
+	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
 // WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
@@ -5760,6 +6317,9 @@ type Format = string
 // GoldMasterID defines model for GoldMasterID.
 type GoldMasterID = string
 
+// HistoryLength defines model for HistoryLength.
+type HistoryLength = int32
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -5768,6 +6328,9 @@ type JobID = string
 
 // KernelTokenKey defines model for KernelTokenKey.
 type KernelTokenKey = string
+
+// KnownFilter defines model for KnownFilter.
+type KnownFilter string
 
 // LabHostname defines model for LabHostname.
 type LabHostname = string
@@ -5787,6 +6350,9 @@ type LastEventID = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// LongCursor defines model for LongCursor.
+type LongCursor = string
+
 // NameGlob defines model for NameGlob.
 type NameGlob = string
 
@@ -5801,6 +6367,9 @@ type OfOpportunity = string
 
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
+
+// OnlyNameGlob defines model for OnlyNameGlob.
+type OnlyNameGlob = string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
@@ -5922,6 +6491,9 @@ type TestResultID = string
 // TestResultLimit defines model for TestResultLimit.
 type TestResultLimit = int32
 
+// VerdictWindow defines model for VerdictWindow.
+type VerdictWindow = int32
+
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
@@ -5948,6 +6520,12 @@ type Forbidden = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
+
+// InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type InsufficientStorage = Problem
 
 // NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -5984,6 +6562,12 @@ type ReportsBadRequest = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
+
+// ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsInsufficientStorage = Problem
 
 // ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -6627,6 +7211,54 @@ type DeleteCloudParams struct {
 	Cascade *bool `form:"cascade,omitempty" json:"cascade,omitempty"`
 }
 
+// CompareSetsParams defines parameters for CompareSets.
+type CompareSetsParams struct {
+	// Head The set that is asked about, by its reference.
+	Head string `form:"head" json:"head"`
+
+	// Base What it is compared with: a reference, `none` or `previous`.
+	Base *string `form:"base,omitempty" json:"base,omitempty"`
+
+	// Class Only items of these classes, separated by commas or repeated: `new_failure`, `new_failing`, `still_failing`, `fixed`, `error`, `now_skipped`, `gone` (these
+	// seven when nothing is said), `new_passing`, `now_passing`, `still_passing`, `skipped`, `unknown`, or `all`.
+	Class *string `form:"class,omitempty" json:"class,omitempty"`
+
+	// Name Only tests whose whole name fits: `*` is any run of characters, `?` is one, all else is itself. At most 1000 bytes.
+	Name *NameGlob `form:"name,omitempty" json:"name,omitempty"`
+
+	// Known What becomes of failures that a known issue explains: `exclude` leaves them out, `only` leaves out all else.
+	Known *CompareSetsParamsKnown `form:"known,omitempty" json:"known,omitempty"`
+
+	// Context Which fields beside the name tell tests apart, separated by commas or repeated: of reports `arch`, `board`, `build_environment`, `defconfig_full`,
+	// `device_type`, `lab_name`, of opportunities and images `platform`, `primary_snap_name`, `spec_name`; empty for none. Tests that fall together count
+	// as the worst of them. All that both sets have, when nothing is said.
+	Context *string `form:"context,omitempty" json:"context,omitempty"`
+
+	// GroupBy `message` answers groups of tests whose heads fail with the same message, the largest first, instead of items. What has no message is one group.
+	GroupBy *CompareSetsParamsGroupBy `form:"group_by,omitempty" json:"group_by,omitempty"`
+
+	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
+	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
+
+	// As `csv` asks for CSV where a client cannot send `Accept`, such as a link.
+	As *CompareSetsParamsAs `form:"as,omitempty" json:"as,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor, taken from an earlier page of the same question, names.
+	After *LongCursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CompareSetsParamsKnown defines parameters for CompareSets.
+type CompareSetsParamsKnown string
+
+// CompareSetsParamsGroupBy defines parameters for CompareSets.
+type CompareSetsParamsGroupBy string
+
+// CompareSetsParamsAs defines parameters for CompareSets.
+type CompareSetsParamsAs string
+
 // ListCountsParams defines parameters for ListCounts.
 type ListCountsParams struct {
 	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
@@ -6731,12 +7363,46 @@ type ListEventsParams struct {
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
 }
 
+// ListFlakyTestsParams defines parameters for ListFlakyTests.
+type ListFlakyTestsParams struct {
+	// CloudID The line: the runs against this cloud.
+	CloudID *int64 `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Job The line: the kernels of this job.
+	Job *string `form:"job,omitempty" json:"job,omitempty"`
+
+	// ProductID The line: the images of this product.
+	ProductID *string `form:"product_id,omitempty" json:"product_id,omitempty"`
+
+	// Verdict Only tests with these verdicts, separated by commas or repeated: `too_few`, `flaky` (when nothing is said), `passing`, `failing`, `regressed`, `fixed`, `recovered`.
+	Verdict *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Name Only tests whose whole name fits: `*` is any run of characters, `?` is one, all else is itself. At most 1000 bytes.
+	Name *NameGlob `form:"name,omitempty" json:"name,omitempty"`
+
+	// Known What becomes of failures that a known issue explains: `exclude` leaves them out, `only` leaves out all else.
+	Known *ListFlakyTestsParamsKnown `form:"known,omitempty" json:"known,omitempty"`
+
+	// Window How many verdicts count, the newest first.
+	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor, taken from an earlier page of the same question, names.
+	After *LongCursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListFlakyTestsParamsKnown defines parameters for ListFlakyTests.
+type ListFlakyTestsParamsKnown string
+
 // GetMiniconfParams defines parameters for GetMiniconf.
 type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -6745,7 +7411,8 @@ type GetTestcasesParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -6865,6 +7532,25 @@ type GetJobParams struct {
 
 	// Nfield Do not return these fields.
 	Nfield ReportsNfield `form:"nfield,omitempty" json:"nfield,omitempty"`
+}
+
+// ListKnownIssuesParams defines parameters for ListKnownIssues.
+type ListKnownIssuesParams struct {
+	// State Only issues in this state.
+	State *KnownIssueState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor, taken from an earlier page, names.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateKnownIssueParams defines parameters for CreateKnownIssue.
+type CreateKnownIssueParams struct {
+	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
+	// anything again; with another body it is 409.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListLabsParams defines parameters for ListLabs.
@@ -6989,7 +7675,8 @@ type PostResultParams struct {
 	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
 	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -7344,6 +8031,9 @@ type ListTestsParams struct {
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
+	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
+	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -7375,7 +8065,8 @@ type CreateSubunitParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 
 	// Cpid The cloud provider id of the cloud under test.
@@ -7435,6 +8126,72 @@ type GetTask200JSONResponseBody struct {
 	union json.RawMessage
 }
 
+// GetTestHistoryParams defines parameters for GetTestHistory.
+type GetTestHistoryParams struct {
+	// Name The name of the test, whole. A boot is called `boot`, a test case by its groups and its name, joined by full stops.
+	Name string `form:"name" json:"name"`
+
+	// Source Only results of these sources.
+	Source []TestSource `form:"source,omitempty" json:"source,omitempty"`
+
+	// CloudID Only results of runs against these clouds.
+	CloudID []int64 `form:"cloud_id,omitempty" json:"cloud_id,omitempty"`
+
+	// Run Only results of these runs, test groups or opportunities.
+	Run []string `form:"run,omitempty" json:"run,omitempty"`
+
+	// ProductID Only results of these products.
+	ProductID []string `form:"product_id,omitempty" json:"product_id,omitempty"`
+
+	// Product Only results of products of these names.
+	Product []string `form:"product,omitempty" json:"product,omitempty"`
+
+	// Job Only reports of these jobs.
+	Job []string `form:"job,omitempty" json:"job,omitempty"`
+
+	// Kernel Only reports of these kernels.
+	Kernel []string `form:"kernel,omitempty" json:"kernel,omitempty"`
+
+	// GitBranch Only reports of these branches.
+	GitBranch []string `form:"git_branch,omitempty" json:"git_branch,omitempty"`
+
+	// Arch Only reports in which this field has one of these values.
+	Arch []string `form:"arch,omitempty" json:"arch,omitempty"`
+
+	// Board Only reports in which this field has one of these values.
+	Board []string `form:"board,omitempty" json:"board,omitempty"`
+
+	// BuildEnvironment Only reports in which this field has one of these values.
+	BuildEnvironment []string `form:"build_environment,omitempty" json:"build_environment,omitempty"`
+
+	// DefconfigFull Only reports in which this field has one of these values.
+	DefconfigFull []string `form:"defconfig_full,omitempty" json:"defconfig_full,omitempty"`
+
+	// DeviceType Only reports in which this field has one of these values.
+	DeviceType []string `form:"device_type,omitempty" json:"device_type,omitempty"`
+
+	// LabName Only reports in which this field has one of these values.
+	LabName []string `form:"lab_name,omitempty" json:"lab_name,omitempty"`
+
+	// Outcome Only results with one of these outcomes.
+	Outcome []SetOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Since Only what was stored at this time or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only what was stored before this time.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Window How many verdicts count, the newest first.
+	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// Limit The most entries on one page.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue after the item that this cursor, taken from an earlier page, names.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // SearchTestResultsParams defines parameters for SearchTestResults.
 type SearchTestResultsParams struct {
 	// Limit The most tests on one page.
@@ -7443,10 +8200,10 @@ type SearchTestResultsParams struct {
 	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run, case or opportunity.
+	// Source Only tests from this source: run, case, boot or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
-	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	// Outcome Only tests with this outcome: pass, fail, error, skip or unknown, whatever words their source has for it. An error is never a failure: the lab, not the software, stood in the way.
 	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// CloudID Only tests on this cloud.
@@ -7462,7 +8219,7 @@ type SearchTestResultsParams struct {
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
 
 	// NameGlob Only tests whose whole name fits the pattern: `*` is any text, `?` one character; all else, and case, as it is. `name` is the exact name.
-	NameGlob *NameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
+	NameGlob *OnlyNameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
 
 	// DurationGe Only tests that took at least so many seconds. A test whose duration is not known took none.
 	DurationGe *DurationGe `form:"duration_ge,omitempty" json:"duration_ge,omitempty"`
@@ -7948,7 +8705,8 @@ type UpdateTestStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -7960,7 +8718,8 @@ type UpdateRunStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -8042,6 +8801,12 @@ type ReplaceCloudJSONRequestBody = NewCloud
 
 // CreateJobJSONRequestBody defines body for CreateJob for application/json ContentType.
 type CreateJobJSONRequestBody = NewJob
+
+// CreateKnownIssueJSONRequestBody defines body for CreateKnownIssue for application/json ContentType.
+type CreateKnownIssueJSONRequestBody = NewKnownIssue
+
+// UpdateKnownIssueJSONRequestBody defines body for UpdateKnownIssue for application/json ContentType.
+type UpdateKnownIssueJSONRequestBody = KnownIssuePatch
 
 // CreateLabJSONRequestBody defines body for CreateLab for application/json ContentType.
 type CreateLabJSONRequestBody = NewLab
@@ -9251,7 +10016,8 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9796,6 +10562,21 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/clouds/{cloud_id} (the `ReplaceCloud` operationId).
 	ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CompareSets Compare two sets of tests
+	//
+	// Slipway: what became of every test between a base and a head. A set is named by a reference: `run:<number>[/<attempt>]`, `published:<uuid>`,
+	// `group:<test group>`, `kernel:<job>/<git branch>/<kernel>`, `opportunity:<uuid>`, `image:<product>/<image unique id>`, and as a base `none`
+	// or `previous`, the newest complete set of the head's line before it. Parts are percent-encoded, `/` stands between them.
+	//
+	// Two tests are the same when their names are equal, and the fields of their contexts that count. `counts` and `known` cover the whole comparison, whatever
+	// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
+	// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+	//
+	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
+	CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListCounts Count every collection
 	//
 	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -9877,6 +10658,15 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 	GetFile(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
+	//
+	// Slipway: the tests of one line whose newest verdicts (results that passed or failed) make them flaky, or something else that `verdict` names, each with the numbers
+	// that say so. It looks at the newest `window` sets of the line, and in them at the newest `window` verdicts of each test. `cloud_id`, `job` or `product_id`
+	// must be given, exactly one. Order: `mixed_versions`, then `score`, the largest first, then context and name. Beside `analysis.read` it needs what reading the line's sets needs.
+	//
+	// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
+	ListFlakyTests(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListFormats List the formats of results
 	//
 	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
@@ -9888,7 +10678,10 @@ type ClientInterface interface {
 	// GetMiniconf Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-	// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+	// server's own settings, then the cloud of the run. A `%` is doubled.
+	//
+	// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+	// the server's or a fixed value. A `run_token` is no credential here.
 	//
 	// Corresponds with GET /v1/get-miniconf (the `GetMiniconf` operationId).
 	GetMiniconf(ctx context.Context, params *GetMiniconfParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9983,6 +10776,67 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJob(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListKnownIssues List known issues
+	//
+	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
+	//
+	// Corresponds with GET /v1/known-issues (the `ListKnownIssues` operationId).
+	ListKnownIssues(ctx context.Context, params *ListKnownIssuesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateKnownIssueWithBody Mark a failure as known
+	//
+	// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+	// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+	CreateKnownIssueWithBody(ctx context.Context, params *CreateKnownIssueParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateKnownIssue Mark a failure as known
+	//
+	// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+	// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+	CreateKnownIssue(ctx context.Context, params *CreateKnownIssueParams, body CreateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteKnownIssue Delete a known issue
+	//
+	// Slipway: forgets an issue. Closing it says more: it stays to be read.
+	//
+	// Corresponds with DELETE /v1/known-issues/{issue_id} (the `DeleteKnownIssue` operationId).
+	DeleteKnownIssue(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetKnownIssue Read a known issue
+	//
+	// Slipway: one issue, with how often it explained a failure.
+	//
+	// Corresponds with GET /v1/known-issues/{issue_id} (the `GetKnownIssue` operationId).
+	GetKnownIssue(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateKnownIssueWithBody Change some fields of a known issue
+	//
+	// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+	// those who belong to none.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+	UpdateKnownIssueWithBody(ctx context.Context, issueID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateKnownIssue Change some fields of a known issue
+	//
+	// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+	// those who belong to none.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+	UpdateKnownIssue(ctx context.Context, issueID string, body UpdateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListLabs Search labs
 	//
@@ -11008,7 +11862,8 @@ type ClientInterface interface {
 	// CreateRunWithBody Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11018,7 +11873,8 @@ type ClientInterface interface {
 	// CreateRun Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11340,9 +12196,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetTestHistory Follow one test through time
+	//
+	// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
+	// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+	// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
+	//
+	// Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
+	GetTestHistory(ctx context.Context, params *GetTestHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SearchTestResults Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -11908,7 +12773,8 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13023,6 +13889,31 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 	return c.Client.Do(req)
 }
 
+// CompareSets Compare two sets of tests
+//
+// Slipway: what became of every test between a base and a head. A set is named by a reference: `run:<number>[/<attempt>]`, `published:<uuid>`,
+// `group:<test group>`, `kernel:<job>/<git branch>/<kernel>`, `opportunity:<uuid>`, `image:<product>/<image unique id>`, and as a base `none`
+// or `previous`, the newest complete set of the head's line before it. Parts are percent-encoded, `/` stands between them.
+//
+// Two tests are the same when their names are equal, and the fields of their contexts that count. `counts` and `known` cover the whole comparison, whatever
+// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
+// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+//
+// Corresponds with GET /v1/compare (the `CompareSets` operationId).
+func (c *Client) CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompareSetsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListCounts Count every collection
 //
 // KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -13204,6 +14095,25 @@ func (c *Client) GetFile(ctx context.Context, filePath FilePath, reqEditors ...R
 	return c.Client.Do(req)
 }
 
+// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
+//
+// Slipway: the tests of one line whose newest verdicts (results that passed or failed) make them flaky, or something else that `verdict` names, each with the numbers
+// that say so. It looks at the newest `window` sets of the line, and in them at the newest `window` verdicts of each test. `cloud_id`, `job` or `product_id`
+// must be given, exactly one. Order: `mixed_versions`, then `score`, the largest first, then context and name. Beside `analysis.read` it needs what reading the line's sets needs.
+//
+// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
+func (c *Client) ListFlakyTests(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFlakyTestsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListFormats List the formats of results
 //
 // The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
@@ -13225,7 +14135,10 @@ func (c *Client) ListFormats(ctx context.Context, reqEditors ...RequestEditorFn)
 // GetMiniconf Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+// server's own settings, then the cloud of the run. A `%` is doubled.
+//
+// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+// the server's or a fixed value. A `run_token` is no credential here.
 //
 // Corresponds with GET /v1/get-miniconf (the `GetMiniconf` operationId).
 func (c *Client) GetMiniconf(ctx context.Context, params *GetMiniconfParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13429,6 +14342,137 @@ func (c *Client) DeleteJob(ctx context.Context, jobID JobID, reqEditors ...Reque
 // Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 func (c *Client) GetJob(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetJobRequest(c.Server, jobID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListKnownIssues List known issues
+//
+// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
+//
+// Corresponds with GET /v1/known-issues (the `ListKnownIssues` operationId).
+func (c *Client) ListKnownIssues(ctx context.Context, params *ListKnownIssuesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKnownIssuesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateKnownIssueWithBody Mark a failure as known
+//
+// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+func (c *Client) CreateKnownIssueWithBody(ctx context.Context, params *CreateKnownIssueParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKnownIssueRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateKnownIssue Mark a failure as known
+//
+// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+func (c *Client) CreateKnownIssue(ctx context.Context, params *CreateKnownIssueParams, body CreateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateKnownIssueRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteKnownIssue Delete a known issue
+//
+// Slipway: forgets an issue. Closing it says more: it stays to be read.
+//
+// Corresponds with DELETE /v1/known-issues/{issue_id} (the `DeleteKnownIssue` operationId).
+func (c *Client) DeleteKnownIssue(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteKnownIssueRequest(c.Server, issueID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetKnownIssue Read a known issue
+//
+// Slipway: one issue, with how often it explained a failure.
+//
+// Corresponds with GET /v1/known-issues/{issue_id} (the `GetKnownIssue` operationId).
+func (c *Client) GetKnownIssue(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetKnownIssueRequest(c.Server, issueID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateKnownIssueWithBody Change some fields of a known issue
+//
+// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+// those who belong to none.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+func (c *Client) UpdateKnownIssueWithBody(ctx context.Context, issueID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKnownIssueRequestWithBody(c.Server, issueID, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateKnownIssue Change some fields of a known issue
+//
+// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+// those who belong to none.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+func (c *Client) UpdateKnownIssue(ctx context.Context, issueID string, body UpdateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateKnownIssueRequest(c.Server, issueID, body)
 	if err != nil {
 		return nil, err
 	}
@@ -15531,7 +16575,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 // CreateRunWithBody Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15551,7 +16596,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 // CreateRun Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16243,9 +17289,28 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 	return c.Client.Do(req)
 }
 
+// GetTestHistory Follow one test through time
+//
+// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
+// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
+//
+// Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
+func (c *Client) GetTestHistory(ctx context.Context, params *GetTestHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTestHistoryRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SearchTestResults Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 // Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -21121,6 +22186,176 @@ func NewReplaceCloudRequestWithBody(server string, cloudID int64, contentType st
 	return req, nil
 }
 
+// NewCompareSetsRequest constructs an http.Request for the CompareSets method
+func NewCompareSetsRequest(server string, params *CompareSetsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/compare")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "head", params.Head, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Base != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "base", *params.Base, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Known != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "known", *params.Known, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Context != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "context", *params.Context, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.GroupBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "group_by", *params.GroupBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.History != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "history", *params.History, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.As != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "as", *params.As, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListCountsRequest constructs an http.Request for the ListCounts method
 func NewListCountsRequest(server string, params *ListCountsParams) (*http.Request, error) {
 	var err error
@@ -21839,6 +23074,156 @@ func NewGetFileRequest(server string, filePath FilePath) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListFlakyTestsRequest constructs an http.Request for the ListFlakyTests method
+func NewListFlakyTestsRequest(server string, params *ListFlakyTestsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/flaky-tests")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.CloudID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cloud_id", *params.CloudID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Job != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "job", *params.Job, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProductID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product_id", *params.ProductID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Known != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "known", *params.Known, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Window != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -22754,6 +24139,254 @@ func NewGetJobRequest(server string, jobID JobID, params *GetJobParams) (*http.R
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewListKnownIssuesRequest constructs an http.Request for the ListKnownIssues method
+func NewListKnownIssuesRequest(server string, params *ListKnownIssuesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issues")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateKnownIssueRequest calls the generic CreateKnownIssue builder with application/json body
+func NewCreateKnownIssueRequest(server string, params *CreateKnownIssueParams, body CreateKnownIssueJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateKnownIssueRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateKnownIssueRequestWithBody constructs an http.Request for the CreateKnownIssue method, with any body, and a specified content type
+func NewCreateKnownIssueRequestWithBody(server string, params *CreateKnownIssueParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issues")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteKnownIssueRequest constructs an http.Request for the DeleteKnownIssue method
+func NewDeleteKnownIssueRequest(server string, issueID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "issue_id", issueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issues/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetKnownIssueRequest constructs an http.Request for the GetKnownIssue method
+func NewGetKnownIssueRequest(server string, issueID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "issue_id", issueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issues/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateKnownIssueRequest calls the generic UpdateKnownIssue builder with application/json body
+func NewUpdateKnownIssueRequest(server string, issueID string, body UpdateKnownIssueJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateKnownIssueRequestWithBody(server, issueID, "application/json", bodyReader)
+}
+
+// NewUpdateKnownIssueRequestWithBody constructs an http.Request for the UpdateKnownIssue method, with any body, and a specified content type
+func NewUpdateKnownIssueRequestWithBody(server string, issueID string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "issue_id", issueID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issues/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -28058,6 +29691,18 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 
 		}
 
+		if params.History != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "history", *params.History, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Page != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -29282,6 +30927,296 @@ func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTestHistoryRequest constructs an http.Request for the GetTestHistory method
+func NewGetTestHistoryRequest(server string, params *GetTestHistoryParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/test-history")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Source != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "source", params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.CloudID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cloud_id", params.CloudID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Run != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run", params.Run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ProductID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product_id", params.ProductID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Product != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "product", params.Product, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Job != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "job", params.Job, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kernel != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kernel", params.Kernel, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.GitBranch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "git_branch", params.GitBranch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Arch != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "arch", params.Arch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Board != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "board", params.Board, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.BuildEnvironment != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "build_environment", params.BuildEnvironment, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DefconfigFull != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "defconfig_full", params.DefconfigFull, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DeviceType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "device_type", params.DeviceType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.LabName != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "lab_name", params.LabName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Window != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -33051,7 +34986,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33646,6 +35582,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/clouds/{cloud_id} (the `ReplaceCloud` operationId).
 	ReplaceCloudWithResponse(ctx context.Context, cloudID int64, body ReplaceCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceCloudResp, error)
 
+	// CompareSetsWithResponse Compare two sets of tests
+	//
+	// Slipway: what became of every test between a base and a head. A set is named by a reference: `run:<number>[/<attempt>]`, `published:<uuid>`,
+	// `group:<test group>`, `kernel:<job>/<git branch>/<kernel>`, `opportunity:<uuid>`, `image:<product>/<image unique id>`, and as a base `none`
+	// or `previous`, the newest complete set of the head's line before it. Parts are percent-encoded, `/` stands between them.
+	//
+	// Two tests are the same when their names are equal, and the fields of their contexts that count. `counts` and `known` cover the whole comparison, whatever
+	// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
+	// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
+	//
+	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
+	CompareSetsWithResponse(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*CompareSetsResp, error)
+
 	// ListCountsWithResponse Count every collection
 	//
 	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -33745,6 +35698,17 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/files/{file_path} (the `GetFile` operationId).
 	GetFileWithResponse(ctx context.Context, filePath FilePath, reqEditors ...RequestEditorFn) (*GetFileResp, error)
 
+	// ListFlakyTestsWithResponse Rank the flaky tests of a cloud, a job or a product
+	//
+	// Slipway: the tests of one line whose newest verdicts (results that passed or failed) make them flaky, or something else that `verdict` names, each with the numbers
+	// that say so. It looks at the newest `window` sets of the line, and in them at the newest `window` verdicts of each test. `cloud_id`, `job` or `product_id`
+	// must be given, exactly one. Order: `mixed_versions`, then `score`, the largest first, then context and name. Beside `analysis.read` it needs what reading the line's sets needs.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
+	ListFlakyTestsWithResponse(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*ListFlakyTestsResp, error)
+
 	// ListFormatsWithResponse List the formats of results
 	//
 	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
@@ -33758,7 +35722,10 @@ type ClientWithResponsesInterface interface {
 	// GetMiniconfWithResponse Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-	// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+	// server's own settings, then the cloud of the run. A `%` is doubled.
+	//
+	// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+	// the server's or a fixed value. A `run_token` is no credential here.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33873,6 +35840,73 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJobWithResponse(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*GetJobResp, error)
+
+	// ListKnownIssuesWithResponse List known issues
+	//
+	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/known-issues (the `ListKnownIssues` operationId).
+	ListKnownIssuesWithResponse(ctx context.Context, params *ListKnownIssuesParams, reqEditors ...RequestEditorFn) (*ListKnownIssuesResp, error)
+
+	// CreateKnownIssueWithBodyWithResponse Mark a failure as known
+	//
+	// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+	// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+	CreateKnownIssueWithBodyWithResponse(ctx context.Context, params *CreateKnownIssueParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKnownIssueResp, error)
+
+	// CreateKnownIssueWithResponse Mark a failure as known
+	//
+	// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+	// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+	CreateKnownIssueWithResponse(ctx context.Context, params *CreateKnownIssueParams, body CreateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKnownIssueResp, error)
+
+	// DeleteKnownIssueWithResponse Delete a known issue
+	//
+	// Slipway: forgets an issue. Closing it says more: it stays to be read.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/known-issues/{issue_id} (the `DeleteKnownIssue` operationId).
+	DeleteKnownIssueWithResponse(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*DeleteKnownIssueResp, error)
+
+	// GetKnownIssueWithResponse Read a known issue
+	//
+	// Slipway: one issue, with how often it explained a failure.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/known-issues/{issue_id} (the `GetKnownIssue` operationId).
+	GetKnownIssueWithResponse(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*GetKnownIssueResp, error)
+
+	// UpdateKnownIssueWithBodyWithResponse Change some fields of a known issue
+	//
+	// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+	// those who belong to none.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+	UpdateKnownIssueWithBodyWithResponse(ctx context.Context, issueID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKnownIssueResp, error)
+
+	// UpdateKnownIssueWithResponse Change some fields of a known issue
+	//
+	// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+	// those who belong to none.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+	UpdateKnownIssueWithResponse(ctx context.Context, issueID string, body UpdateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKnownIssueResp, error)
 
 	// ListLabsWithResponse Search labs
 	//
@@ -35000,7 +37034,8 @@ type ClientWithResponsesInterface interface {
 	// CreateRunWithBodyWithResponse Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35010,7 +37045,8 @@ type ClientWithResponsesInterface interface {
 	// CreateRunWithResponse Start a run
 	//
 	// Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-	// When the body has a `run_token`, the runner's calls for this run must carry it.
+	// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+	// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -35380,9 +37416,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
 	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
 
+	// GetTestHistoryWithResponse Follow one test through time
+	//
+	// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
+	// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+	// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
+	GetTestHistoryWithResponse(ctx context.Context, params *GetTestHistoryParams, reqEditors ...RequestEditorFn) (*GetTestHistoryResp, error)
+
 	// SearchTestResultsWithResponse Search single tests from every source
 	//
-	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+	// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 	// with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 	// `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 	// Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -36086,7 +38133,7 @@ type GetReadinessResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Health
+	JSON200 *Readiness
 }
 
 // Status returns HTTPResponse.Status
@@ -37179,6 +39226,36 @@ func (r ReplaceCloudResp) StatusCode() int {
 	return 0
 }
 
+// CompareSetsResp200Headers the declared response headers of an HTTP 200 response for CompareSets
+type CompareSetsResp200Headers struct {
+	Link *string
+}
+
+type CompareSetsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SetComparison
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CompareSetsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CompareSetsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompareSetsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListCountsResp200Headers the declared response headers of an HTTP 200 response for ListCounts
 type ListCountsResp200Headers struct {
 	ETag *string
@@ -37533,6 +39610,36 @@ func (r GetFileResp) StatusCode() int {
 	return 0
 }
 
+// ListFlakyTestsResp200Headers the declared response headers of an HTTP 200 response for ListFlakyTests
+type ListFlakyTestsResp200Headers struct {
+	Link *string
+}
+
+type ListFlakyTestsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FlakyTestList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListFlakyTestsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFlakyTestsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFlakyTestsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type ListFormatsResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -37867,6 +39974,133 @@ func (r GetJobResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetJobResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListKnownIssuesResp200Headers the declared response headers of an HTTP 200 response for ListKnownIssues
+type ListKnownIssuesResp200Headers struct {
+	Link *string
+}
+
+type ListKnownIssuesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownIssueList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListKnownIssuesResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKnownIssuesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKnownIssuesResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreateKnownIssueResp201Headers the declared response headers of an HTTP 201 response for CreateKnownIssue
+type CreateKnownIssueResp201Headers struct {
+	Location *string
+}
+
+type CreateKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *KnownIssue
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateKnownIssueResp201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateKnownIssueResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteKnownIssueResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownIssue
+}
+
+// Status returns HTTPResponse.Status
+func (r GetKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetKnownIssueResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type UpdateKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownIssue
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateKnownIssueResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -40872,6 +43106,36 @@ func (r ListTaskBuildDataResp) StatusCode() int {
 	return 0
 }
 
+// GetTestHistoryResp200Headers the declared response headers of an HTTP 200 response for GetTestHistory
+type GetTestHistoryResp200Headers struct {
+	Link *string
+}
+
+type GetTestHistoryResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TestHistory
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTestHistoryResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTestHistoryResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTestHistoryResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // SearchTestResultsResp200Headers the declared response headers of an HTTP 200 response for SearchTestResults
 type SearchTestResultsResp200Headers struct {
 	Link *string
@@ -42090,7 +44354,8 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43027,6 +45292,29 @@ func (c *ClientWithResponses) ReplaceCloudWithResponse(ctx context.Context, clou
 	return ParseReplaceCloudResp(rsp)
 }
 
+// CompareSetsWithResponse Compare two sets of tests
+//
+// Slipway: what became of every test between a base and a head. A set is named by a reference: `run:<number>[/<attempt>]`, `published:<uuid>`,
+// `group:<test group>`, `kernel:<job>/<git branch>/<kernel>`, `opportunity:<uuid>`, `image:<product>/<image unique id>`, and as a base `none`
+// or `previous`, the newest complete set of the head's line before it. Parts are percent-encoded, `/` stands between them.
+//
+// Two tests are the same when their names are equal, and the fields of their contexts that count. `counts` and `known` cover the whole comparison, whatever
+// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
+// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
+//
+// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/compare (the `CompareSets` operationId).
+func (c *ClientWithResponses) CompareSetsWithResponse(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*CompareSetsResp, error) {
+	rsp, err := c.CompareSets(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompareSetsResp(rsp)
+}
+
 // ListCountsWithResponse Count every collection
 //
 // KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -43186,6 +45474,23 @@ func (c *ClientWithResponses) GetFileWithResponse(ctx context.Context, filePath 
 	return ParseGetFileResp(rsp)
 }
 
+// ListFlakyTestsWithResponse Rank the flaky tests of a cloud, a job or a product
+//
+// Slipway: the tests of one line whose newest verdicts (results that passed or failed) make them flaky, or something else that `verdict` names, each with the numbers
+// that say so. It looks at the newest `window` sets of the line, and in them at the newest `window` verdicts of each test. `cloud_id`, `job` or `product_id`
+// must be given, exactly one. Order: `mixed_versions`, then `score`, the largest first, then context and name. Beside `analysis.read` it needs what reading the line's sets needs.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
+func (c *ClientWithResponses) ListFlakyTestsWithResponse(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*ListFlakyTestsResp, error) {
+	rsp, err := c.ListFlakyTests(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFlakyTestsResp(rsp)
+}
+
 // ListFormatsWithResponse List the formats of results
 //
 // The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
@@ -43205,7 +45510,10 @@ func (c *ClientWithResponses) ListFormatsWithResponse(ctx context.Context, reqEd
 // GetMiniconfWithResponse Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
-// server's own settings, then the cloud of the run. It never holds a password of a cloud. A `%` is doubled.
+// server's own settings, then the cloud of the run. A `%` is doubled.
+//
+// Without a credential it leaves out what is secret in the cloud's `extra_config` (see there), in every layer: such an option does not fall back to
+// the server's or a fixed value. A `run_token` is no credential here.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -43391,6 +45699,115 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobID JobI
 		return nil, err
 	}
 	return ParseGetJobResp(rsp)
+}
+
+// ListKnownIssuesWithResponse List known issues
+//
+// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/known-issues (the `ListKnownIssues` operationId).
+func (c *ClientWithResponses) ListKnownIssuesWithResponse(ctx context.Context, params *ListKnownIssuesParams, reqEditors ...RequestEditorFn) (*ListKnownIssuesResp, error) {
+	rsp, err := c.ListKnownIssues(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKnownIssuesResp(rsp)
+}
+
+// CreateKnownIssueWithBodyWithResponse Mark a failure as known
+//
+// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+func (c *ClientWithResponses) CreateKnownIssueWithBodyWithResponse(ctx context.Context, params *CreateKnownIssueParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateKnownIssueResp, error) {
+	rsp, err := c.CreateKnownIssueWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateKnownIssueResp(rsp)
+}
+
+// CreateKnownIssueWithResponse Mark a failure as known
+//
+// Slipway: from now on the issue explains failures and errors that fit every part of `match`, of several issues the oldest. It is shown beside them, and never
+// changes an outcome or a count. It explains tests of its own tenant only. A tenant has at most 1000 open ones.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issues (the `CreateKnownIssue` operationId).
+func (c *ClientWithResponses) CreateKnownIssueWithResponse(ctx context.Context, params *CreateKnownIssueParams, body CreateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateKnownIssueResp, error) {
+	rsp, err := c.CreateKnownIssue(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateKnownIssueResp(rsp)
+}
+
+// DeleteKnownIssueWithResponse Delete a known issue
+//
+// Slipway: forgets an issue. Closing it says more: it stays to be read.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/known-issues/{issue_id} (the `DeleteKnownIssue` operationId).
+func (c *ClientWithResponses) DeleteKnownIssueWithResponse(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*DeleteKnownIssueResp, error) {
+	rsp, err := c.DeleteKnownIssue(ctx, issueID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteKnownIssueResp(rsp)
+}
+
+// GetKnownIssueWithResponse Read a known issue
+//
+// Slipway: one issue, with how often it explained a failure.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/known-issues/{issue_id} (the `GetKnownIssue` operationId).
+func (c *ClientWithResponses) GetKnownIssueWithResponse(ctx context.Context, issueID string, reqEditors ...RequestEditorFn) (*GetKnownIssueResp, error) {
+	rsp, err := c.GetKnownIssue(ctx, issueID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetKnownIssueResp(rsp)
+}
+
+// UpdateKnownIssueWithBodyWithResponse Change some fields of a known issue
+//
+// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+// those who belong to none.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+func (c *ClientWithResponses) UpdateKnownIssueWithBodyWithResponse(ctx context.Context, issueID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateKnownIssueResp, error) {
+	rsp, err := c.UpdateKnownIssueWithBody(ctx, issueID, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKnownIssueResp(rsp)
+}
+
+// UpdateKnownIssueWithResponse Change some fields of a known issue
+//
+// Slipway: changes the fields that the body names; `match` is replaced as a whole. A closed issue explains nothing any more. Issues of no tenant are changed by
+// those who belong to none.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/known-issues/{issue_id} (the `UpdateKnownIssue` operationId).
+func (c *ClientWithResponses) UpdateKnownIssueWithResponse(ctx context.Context, issueID string, body UpdateKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateKnownIssueResp, error) {
+	rsp, err := c.UpdateKnownIssue(ctx, issueID, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateKnownIssueResp(rsp)
 }
 
 // ListLabsWithResponse Search labs
@@ -45161,7 +47578,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 // CreateRunWithBodyWithResponse Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45177,7 +47595,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 // CreateRunWithResponse Start a run
 //
 // Creates a run, with or without a cloud, and answers with its `test_id` for the runner (RefStack's test-cloud call without the container).
-// When the body has a `run_token`, the runner's calls for this run must carry it.
+// When the body has a `run_token`, the runner's calls for this run must carry it. The run of a token of a tenant belongs to that tenant: without a
+// credential a runner may report to it only with its `run_token`. Runners that can send neither use runs of no tenant.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -45769,9 +48188,26 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 	return ParseListTaskBuildDataResp(rsp)
 }
 
+// GetTestHistoryWithResponse Follow one test through time
+//
+// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
+// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
+func (c *ClientWithResponses) GetTestHistoryWithResponse(ctx context.Context, params *GetTestHistoryParams, reqEditors ...RequestEditorFn) (*GetTestHistoryResp, error) {
+	rsp, err := c.GetTestHistory(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTestHistoryResp(rsp)
+}
+
 // SearchTestResultsWithResponse Search single tests from every source
 //
-// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases, and the tests of the files that came
+// Slipway: single tests, whoever reported them: the tests of RefStack's runs, KernelCI's test cases and boots (a boot is a test called `boot`), and the tests of the files that came
 // with the results of test opportunities. The question is written as for KernelCI's resources, the answer comes in pages, newest first:
 // `next` and the Link header say where the following page begins. A field that a source does not have is null there.
 // Unlike KernelCI's searches, a filter that cannot be used is refused: an unknown field, a value of another kind, a range without a comma.
@@ -46932,7 +49368,7 @@ func ParseGetReadinessResp(rsp *http.Response) (*GetReadinessResp, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Health
+		var dest Readiness
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
@@ -48260,6 +50696,48 @@ func ParseReplaceCloudResp(rsp *http.Response) (*ReplaceCloudResp, error) {
 	return response, nil
 }
 
+// ParseCompareSetsResp parses an HTTP response from a CompareSetsWithResponse call
+func ParseCompareSetsResp(rsp *http.Response) (*CompareSetsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompareSetsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SetComparison
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CompareSetsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListCountsResp parses an HTTP response from a ListCountsWithResponse call
 func ParseListCountsResp(rsp *http.Response) (*ListCountsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -48887,6 +51365,45 @@ func ParseGetFileResp(rsp *http.Response) (*GetFileResp, error) {
 	return response, nil
 }
 
+// ParseListFlakyTestsResp parses an HTTP response from a ListFlakyTestsWithResponse call
+func ParseListFlakyTestsResp(rsp *http.Response) (*ListFlakyTestsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFlakyTestsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FlakyTestList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListFlakyTestsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListFormatsResp parses an HTTP response from a ListFormatsWithResponse call
 func ParseListFormatsResp(rsp *http.Response) (*ListFormatsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -49323,6 +51840,152 @@ func ParseGetJobResp(rsp *http.Response) (*GetJobResp, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListKnownIssuesResp parses an HTTP response from a ListKnownIssuesWithResponse call
+func ParseListKnownIssuesResp(rsp *http.Response) (*ListKnownIssuesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKnownIssuesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownIssueList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListKnownIssuesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateKnownIssueResp parses an HTTP response from a CreateKnownIssueWithResponse call
+func ParseCreateKnownIssueResp(rsp *http.Response) (*CreateKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest KnownIssue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateKnownIssueResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteKnownIssueResp parses an HTTP response from a DeleteKnownIssueWithResponse call
+func ParseDeleteKnownIssueResp(rsp *http.Response) (*DeleteKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetKnownIssueResp parses an HTTP response from a GetKnownIssueWithResponse call
+func ParseGetKnownIssueResp(rsp *http.Response) (*GetKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownIssue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseUpdateKnownIssueResp parses an HTTP response from a UpdateKnownIssueWithResponse call
+func ParseUpdateKnownIssueResp(rsp *http.Response) (*UpdateKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownIssue
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil
@@ -53452,6 +56115,45 @@ func ParseListTaskBuildDataResp(rsp *http.Response) (*ListTaskBuildDataResp, err
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetTestHistoryResp parses an HTTP response from a GetTestHistoryWithResponse call
+func ParseGetTestHistoryResp(rsp *http.Response) (*GetTestHistoryResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTestHistoryResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TestHistory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTestHistoryResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -45,6 +45,7 @@ const (
 // Defines values for EventArea.
 const (
 	EventAreaAccess   EventArea = "access"
+	EventAreaAnalysis EventArea = "analysis"
 	EventAreaLab      EventArea = "lab"
 	EventAreaProducts EventArea = "products"
 	EventAreaReports  EventArea = "reports"
@@ -508,6 +509,15 @@ type KeptFile struct {
 	Read bool `json:"read"`
 }
 
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
+}
+
 // Lease The right of one agent to run a test opportunity.
 //
 // Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
@@ -934,6 +944,15 @@ type ResultFile struct {
 	DamageCount int64 `json:"damage_count"`
 }
 
+// SetMoment A set of the line, and its time.
+//
+// Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
+type SetMoment struct {
+	// Set Its reference.
+	Set  string    `json:"set"`
+	Time time.Time `json:"time"`
+}
+
 // Snap One revision of a snap.
 //
 // Example: {"name":"test-snap.foo","revision":2}
@@ -1022,6 +1041,18 @@ type Test struct {
 
 	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
+
+	// KnownIssue The known issue that explains its failure; only of tests of runs.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+
+	// History Its last outcomes in the line of the run, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -1218,6 +1249,9 @@ type WebhookFilter struct {
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
+
+	// NewFailuresAtLeast Of `comparison` events, only those with at least so many tests that fail and did not fail before: `new_failure` and `new_failing` together.
+	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
 // WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}

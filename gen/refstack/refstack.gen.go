@@ -418,7 +418,8 @@ type CreateSubunitParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 
 	// Cpid The cloud provider id of the cloud under test.

@@ -20,6 +20,7 @@ import (
 
 // Defines values for FoundTestResultOutcome.
 const (
+	FoundTestResultOutcomeError   FoundTestResultOutcome = "error"
 	FoundTestResultOutcomeFail    FoundTestResultOutcome = "fail"
 	FoundTestResultOutcomePass    FoundTestResultOutcome = "pass"
 	FoundTestResultOutcomeSkip    FoundTestResultOutcome = "skip"
@@ -28,6 +29,7 @@ const (
 
 // Defines values for FoundTestResultSource.
 const (
+	FoundTestResultSourceBoot        FoundTestResultSource = "boot"
 	FoundTestResultSourceCase        FoundTestResultSource = "case"
 	FoundTestResultSourceOpportunity FoundTestResultSource = "opportunity"
 	FoundTestResultSourceRun         FoundTestResultSource = "run"
@@ -192,7 +194,7 @@ type FileAnswer struct {
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
@@ -207,12 +209,17 @@ type FoundTestResult struct {
 	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
-	Href    string                    `json:"href"`
-	Job     nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel  nullable.Nullable[string] `json:"kernel,omitempty"`
-	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
-	Name    string                    `json:"name"`
-	Outcome FoundTestResultOutcome    `json:"outcome"`
+	Href   string                    `json:"href"`
+	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KnownIssue The known issue that explains its failure.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
+	Name       string                            `json:"name"`
+
+	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
+	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
@@ -224,7 +231,7 @@ type FoundTestResult struct {
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
-	// Run The id of the run, the test group or the test opportunity.
+	// Run The id of the run, the test group, the boot or the test opportunity.
 	Run    string                `json:"run"`
 	Source FoundTestResultSource `json:"source"`
 
@@ -235,7 +242,7 @@ type FoundTestResult struct {
 	Suite nullable.Nullable[string] `json:"suite"`
 }
 
-// FoundTestResultOutcome defines model for FoundTestResult.Outcome.
+// FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
 // FoundTestResultSource defines model for FoundTestResult.Source.
@@ -521,6 +528,15 @@ type KernelTokenList struct {
 	Messages []string      `json:"messages,omitempty"`
 	Result   []KernelToken `json:"result"`
 	Skip     *int64        `json:"skip,omitempty"`
+}
+
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
 }
 
 // Lab A lab that sends reports.
@@ -2210,11 +2226,11 @@ type KernelTokenKey = string
 // LabID defines model for LabID.
 type LabID = string
 
-// NameGlob defines model for NameGlob.
-type NameGlob = string
-
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
+
+// OnlyNameGlob defines model for OnlyNameGlob.
+type OnlyNameGlob = string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
@@ -2985,10 +3001,10 @@ type SearchTestResultsParams struct {
 	// After Continue after the item that this cursor, taken from an earlier page, names.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
-	// Source Only tests from this source: run, case or opportunity.
+	// Source Only tests from this source: run, case, boot or opportunity.
 	Source OnlySource `form:"source,omitempty" json:"source,omitempty"`
 
-	// Outcome Only tests with this outcome: pass, fail, skip or unknown, whatever words their source has for it.
+	// Outcome Only tests with this outcome: pass, fail, error, skip or unknown, whatever words their source has for it. An error is never a failure: the lab, not the software, stood in the way.
 	Outcome OnlyOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
 	// CloudID Only tests on this cloud.
@@ -3004,7 +3020,7 @@ type SearchTestResultsParams struct {
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
 
 	// NameGlob Only tests whose whole name fits the pattern: `*` is any text, `?` one character; all else, and case, as it is. `name` is the exact name.
-	NameGlob *NameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
+	NameGlob *OnlyNameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
 
 	// DurationGe Only tests that took at least so many seconds. A test whose duration is not known took none.
 	DurationGe *DurationGe `form:"duration_ge,omitempty" json:"duration_ge,omitempty"`

@@ -101,7 +101,7 @@ type Attachment struct {
 
 // Cloud A registered cloud.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
 	ID            int64                     `json:"id"`
 	Label         string                    `json:"label"`
@@ -116,11 +116,12 @@ type Cloud struct {
 	Architecture  nullable.Nullable[string] `json:"architecture"`
 	Cpid          nullable.Nullable[string] `json:"cpid"`
 	ExtraConfig   ConfigSections            `json:"extra_config"`
+	SecretOptions []string                  `json:"secret_options"`
 	CreatedAt     time.Time                 `json:"created_at"`
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"id":3,"label":"private cloud","tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
@@ -143,9 +144,12 @@ type CloudPatch struct {
 	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
 	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 	Label         *string                                         `json:"label,omitempty"`
-	TempestSHA    nullable.Nullable[string]                       `json:"tempest_sha,omitempty"`
-	TestUser      *string                                         `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]                       `json:"version,omitempty"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
+	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
+	TestUser      *string                     `json:"test_user,omitempty"`
+	Version       nullable.Nullable[string]   `json:"version,omitempty"`
 }
 
 // ConfigSections Sections of options, all of them text.
@@ -174,9 +178,18 @@ type FormatList struct {
 	Formats []ResultFormat `json:"formats"`
 }
 
+// KnownIssueNote The known issue that explains a failure.
+//
+// Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
+type KnownIssueNote struct {
+	ID    openapi_types.UUID        `json:"id"`
+	Title string                    `json:"title"`
+	URL   nullable.Nullable[string] `json:"url"`
+}
+
 // NewCloud A cloud to register.
 //
-// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"}},"label":"private cloud","test_user":"demo","version":"havana"}
+// Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"correct-horse"},"network":{"public_network_id":"4d1f"}},"label":"private cloud","secret_options":["network.public_network_id"],"test_user":"demo","version":"havana"}
 type NewCloud struct {
 	// AdminEndpoint Keystone for administrators.
 	AdminEndpoint string `json:"admin_endpoint"`
@@ -199,11 +212,16 @@ type NewCloud struct {
 	// EndpointV3 Keystone v3.
 	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
 
-	// ExtraConfig Further options of the miniconf, by section and key.
+	// ExtraConfig Further options of the miniconf, by section and key. Those whose name has the word `password`, `secret`, `token` or `key` between underscores
+	// (`admin_password`), and those that `secret_options` lists, are secret: they are encrypted at rest, callers below operator see stars in
+	// their place, and runners get them with a credential only. Stars sent back leave the stored value as it is.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
 
 	// Label A name to show.
 	Label string `json:"label"`
+
+	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
+	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
 
 	// TempestSHA The commit of tempest to test with.
 	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
@@ -217,10 +235,13 @@ type NewCloud struct {
 
 // NewRun A run to be made.
 //
-// Example: {"cloud_id":3}
+// Example: {"cloud_id":3,"name":"tempest-full"}
 type NewRun struct {
 	// CloudID The cloud under test.
 	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// Name The suite that runs, such as `tempest-full`. Runs of one cloud and name are compared with each other, so that two suites on one cloud do not alternate. Null and empty are none.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// RunToken A secret that the runner's calls for this run shall need. It is stored hashed and never shown.
 	RunToken nullable.Nullable[string] `json:"run_token,omitempty"`
@@ -370,7 +391,7 @@ type ResultSavedScope string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -396,6 +417,9 @@ type Run struct {
 
 	// Protected Whether the runner's calls need the run's token.
 	Protected bool `json:"protected"`
+
+	// Name The suite that runs; null when the run has no name.
+	Name nullable.Nullable[string] `json:"name"`
 }
 
 // RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
@@ -431,7 +455,7 @@ type RunFile struct {
 	Warnings    []string `json:"warnings"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"protected":false,"test_id":100}]}
+// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -507,6 +531,15 @@ type RunResultList struct {
 	// Example: {"current_page":1,"total":1,"total_pages":1}
 	Pagination Pagination  `json:"pagination"`
 	Results    []RunResult `json:"results"`
+}
+
+// SetMoment A set of the line, and its time.
+//
+// Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
+type SetMoment struct {
+	// Set Its reference.
+	Set  string    `json:"set"`
+	Time time.Time `json:"time"`
 }
 
 // Status One status message of a run.
@@ -594,6 +627,18 @@ type Test struct {
 
 	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
+
+	// KnownIssue The known issue that explains its failure; only of tests of runs.
+	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
+
+	// History Its last outcomes in the line of the run, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
+
+	// FailingSince The first failure after its last pass. Only with `history`.
+	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
+
+	// LastPass Where it passed last. Only with `history`.
+	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -658,6 +703,9 @@ type FileNumber = int32
 // Format defines model for Format.
 type Format = string
 
+// HistoryLength defines model for HistoryLength.
+type HistoryLength = int32
+
 // Limit defines model for Limit.
 type Limit = int32
 
@@ -708,7 +756,8 @@ type GetMiniconfParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -717,7 +766,8 @@ type GetTestcasesParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -735,7 +785,8 @@ type PostResultParams struct {
 	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
 	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -774,6 +825,9 @@ type ListTestsParams struct {
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
+	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
+	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -801,7 +855,8 @@ type UpdateTestStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -813,7 +868,8 @@ type UpdateRunStatusParams struct {
 	// Finished Whether the run is over: `true 1 yes on t y` or `false 0 no off f n` in any case; empty counts as absent.
 	Finished *string `form:"finished,omitempty" json:"finished,omitempty"`
 
-	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead.
+	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
+	// is read. Wrong ones count as failed logins.
 	RunToken *RunToken `form:"run_token,omitempty" json:"run_token,omitempty"`
 }
 
@@ -1430,6 +1486,13 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "history" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "history", ctx.QueryParams(), &params.History, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter history: %s", err))
 	}
 
 	// ------------- Optional query parameter "page" -------------

@@ -49,10 +49,16 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			c.SetRequest(r.WithContext(auth.With(r.Context(), who)))
 			info := call.From(r.Context())
 			info.Watch(s.watched(op, who, info))
+			if who.Anonymous() {
+				info.CountGuesses(s.reserving(info.Source(), &settle))
+			}
+			if err := s.roomFor(r.Context(), op); err != nil {
+				return err
+			}
 			if err := v.check(c); err != nil {
 				return err
 			}
-			err = next(c)
+			err = holding(next, op)(c)
 			noteRefusal(r.Context(), err)
 			guessed = guessedLogin(op, who, info.Header, err)
 			return err
@@ -86,6 +92,23 @@ func (s *Stack) reserve(op *operation, from netip.Addr) (settle func(failed bool
 			s.limits.failed(from)
 		}
 	}, nil
+}
+
+// reserving returns what a handler asks before it compares a secret: the failure is
+// reserved once for a call, and settled in the end.
+func (s *Stack) reserving(from netip.Addr, settle *func(failed bool)) func() error {
+	reserved := false
+	return func() error {
+		if reserved {
+			return nil
+		}
+		end, ok := s.limits.begin(from)
+		if !ok {
+			return tooManyLogins()
+		}
+		*settle, reserved = end, true
+		return nil
+	}
 }
 
 // routed notes which operation answers, for the layers further out.

@@ -62,9 +62,6 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		defer slow.finish()
 		st := &state{}
 		rec := &recorder{ResponseWriter: w, pace: slow, state: st}
-		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = pacedBody{r.Body, slow}
-		}
 		info := &call.Info{
 			ID:     requestPrefix + s.config.NewID().String(),
 			Method: r.Method,
@@ -74,6 +71,11 @@ func (s *Stack) front(next http.Handler) http.Handler {
 		}
 		ctx := context.WithValue(call.With(r.Context(), info), stateKey{}, st)
 		r = r.WithContext(ctx)
+		if r.Body != nil && r.Body != http.NoBody {
+			// In the copy: net/http must find its own body to know what is left of
+			// it, or it asks for a body that was refused before it came.
+			r.Body = slow.body(r.Body)
+		}
 		info.HTTP = r
 		setCommonHeaders(rec.Header(), info)
 		defer func() {

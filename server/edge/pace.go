@@ -38,6 +38,14 @@ func (p *pace) finish() {
 	}
 }
 
+// body holds who sends a body to the speed, also when nobody reads it: net/http
+// then takes a bit of it before the answer.
+func (p *pace) body(b io.ReadCloser) io.ReadCloser {
+	p.reading = true
+	_ = p.control.SetReadDeadline(p.now().Add(p.stall))
+	return pacedBody{b, p}
+}
+
 // pacedBody moves the deadline with every read. At the end it takes it away:
 // net/http then watches the connection for the client's going, and a deadline
 // that passes would look just like that.

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/upload"
+	"github.com/slipway-lab/slipway/server/lab/boot"
 	"github.com/slipway-lab/slipway/server/lab/boot/bootfiles"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/server/lab/library"
@@ -77,6 +78,8 @@ func renderFault(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, boot.ErrBusy):
+		return fault.Unavailable("too many boot actions are being rendered; the setting is --lab-max-boot-renders").Because(err)
 	case errors.As(err, &ref) && !ref.Passing:
 		return fault.Invalid("a boot action of the design cannot be rendered: a location %s", ref.Reason).Because(err)
 	case errors.As(err, &fetch), errors.Is(err, context.DeadlineExceeded):

@@ -8,11 +8,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // deployingN1 deploys node n1 of a design until its boot data are there, with the
@@ -261,5 +263,58 @@ func TestFault_ipxe(t *testing.T) {
 	createTask(t, s, "verify_nodes", storeDesign(t, s, site(t)), "cedar-n08")
 	if text := get(t, s, scriptOf(t, s, "52:54:00:ce:da:08"), 200); !strings.HasSuffix(text, "\nexit 1") {
 		t.Errorf("the script is\n%s", text)
+	}
+}
+
+// TestFault_crowd: as many nodes' boot actions as a setting says are rendered at
+// once. Who waits gets the archive when there is room, and 503 when his time is
+// over.
+func TestFault_crowd(t *testing.T) {
+	t.Parallel()
+
+	const crowd = 4
+	for name, tt := range map[string]struct {
+		time time.Duration
+		want int
+	}{"in time": {await.Limit, 200}, "too late": {200 * time.Millisecond, 503}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			var now, most atomic.Int32
+			called, answer := make(chan struct{}, crowd), make(chan struct{})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				most.Store(max(most.Load(), now.Add(1)))
+				defer now.Add(-1)
+				called <- struct{}{}
+				select {
+				case <-answer:
+				case <-r.Context().Done():
+				}
+				_, _ = w.Write([]byte("#!/bin/sh\n"))
+			}))
+			t.Cleanup(srv.Close)
+			host := strings.TrimPrefix(srv.URL, "http://")
+			text := strings.Replace(faultDesign(t, "02-promenade-location.yaml"), "promenade+http://127.0.0.1:21450", "http://"+host, 1)
+			s := servertest.New(t, hosts(host), func(c *server.Config) { c.Lab.Boot.MaxRenders, c.Lab.Boot.MaxTime = 1, tt.time })
+			s.Work()
+			k, _ := deployingN1(t, s, text)["key"].(string)
+
+			done := make(chan servertest.Answer, crowd)
+			for range crowd {
+				go func() { done <- s.Do("GET", "/v1/bootdata/n1/files", "", key(k)) }()
+			}
+			<-called
+			if tt.want == 200 {
+				close(answer)
+			}
+			for range crowd {
+				if a := <-done; a.Status != tt.want || (a.Header.Get("Retry-After") != "") != (tt.want == 503) {
+					t.Errorf("files: %d, Retry-After %q; want %d\n%.300s", a.Status, a.Header.Get("Retry-After"), tt.want, a.Body)
+				}
+			}
+			if tt.want == 200 && most.Load() != 1 { // else the one before may still be noticing
+				t.Errorf("%d were rendered at once, want 1", most.Load())
+			}
+		})
 	}
 }

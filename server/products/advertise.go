@@ -232,7 +232,7 @@ func keepAdvertised(ctx context.Context, tx *productstore.Store, p *productstore
 	switch ad.Kind {
 	case trigger.KindImage:
 		row.ImageUniqueID, row.ImageReference, row.ExtraSnaps = &ad.ImageUniqueID, store.JSON(ad.ImageReference), store.JSON(ad.ExtraSnaps)
-		image := &productstore.Image{ProductID: p.ID, ImageUniqueID: ad.ImageUniqueID, Reference: store.JSON(ad.ImageReference)}
+		image := &productstore.Image{ProductID: p.ID, ImageUniqueID: ad.ImageUniqueID, Reference: store.JSON(ad.ImageReference), Release: valueOr(ad.Release, p.Release)}
 		if err := tx.KeepImage(image); err != nil {
 			return err
 		}

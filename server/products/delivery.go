@@ -144,7 +144,7 @@ func (h *Handler) send(ctx context.Context, w *productstore.Webhook, d *products
 	if err != nil {
 		return 0, err
 	}
-	secret, err := h.unseal(w.Secret, "")
+	secret, err := h.box.Open("", w.Secret)
 	if err != nil {
 		return 0, errors.New("the secret of the webhook cannot be read")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/reach"
+	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
 )
@@ -28,6 +29,7 @@ type Handler struct {
 	store  *productstore.Store
 	intake *intake.Intake
 	config Config
+	box    seal.Box
 
 	webhookHosts  *reach.Hosts
 	webhookClient *http.Client
@@ -50,7 +52,11 @@ func New(s *productstore.Store, doc *openapi3.T, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{store: s, intake: in, resultPart: part, config: c, webhookHosts: hosts, webhookClient: hosts.Client(deliveryTimeout)}
+	box, err := newBox(c.Secret)
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{store: s, intake: in, resultPart: part, config: c, box: box, webhookHosts: hosts, webhookClient: hosts.Client(deliveryTimeout)}
 	if c.Metrics != nil {
 		c.Metrics.MustRegister(agentStates{h})
 	}

@@ -44,7 +44,7 @@ func (h *Handler) idempotent(ctx context.Context, key *string, request any, do f
 			return err
 		}
 		row := kept
-		row.Status, row.Location, row.Body = int64(a.Status), a.Header.Get("Location"), h.seal(a.Text, sealedFor(&kept))
+		row.Status, row.Location, row.Body = int64(a.Status), a.Header.Get("Location"), h.box.Seal(sealedFor(&kept), a.Text)
 		return tx.KeepIdempotentAnswer(&row)
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *Handler) replay(ctx context.Context, tx *productstore.Store, kept store
 	if string(old.Request) != string(kept.Request) {
 		return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
 	}
-	body, err := h.unseal(old.Body, sealedFor(&kept))
+	body, err := h.box.Open(sealedFor(&kept), old.Body)
 	if err != nil {
 		return nil, fmt.Errorf("answer kept under an Idempotency-Key: %w", err)
 	}

@@ -163,11 +163,22 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if extra != nil {
 		extra.row, extra.related = row, related
 	}
-	if err := tx.CreateOpportunityResult(row); err != nil || extra == nil {
+	if err := tx.CreateOpportunityResult(row); err != nil {
+		return err
+	}
+	if err := queueSets(tx, o); err != nil || extra == nil {
 		return err
 	}
 	extra.kept = keptFiles(row.ID, extra.files)
 	return tx.CreateKeptFiles(extra.kept)
+}
+
+// queueSets notes that an opportunity has a result, and its image with it, to be
+// compared with the one before.
+func queueSets(tx *productstore.Store, o *productstore.Opportunity) error {
+	return errors.Join(
+		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "opportunity", Ref: store.SetRef("opportunity", o.ID.String())}),
+		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "image", Ref: store.SetRef("image", o.ProductID.String(), o.ImageUniqueID)}))
 }
 
 func registeredRevno(ctx context.Context, tx *productstore.Store, tenant, agent string) *string {

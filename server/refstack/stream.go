@@ -59,6 +59,11 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 
 // receiveStream stores the file and says whose upload it is.
 func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, keyOwner, error) {
+	if raw, ok := upload.FromContext(ctx); ok {
+		if err := h.refuseEarly(ctx, who, raw); err != nil {
+			return intake.File{}, nil, keyOwner{}, err
+		}
+	}
 	sum := sha256.New()
 	req, err := signedRequest(ctx, sum)
 	if err != nil {
@@ -88,17 +93,11 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values, who caller, o
 	if !ok {
 		return 0, nil
 	}
-	scope := store.Everything
-	switch {
-	case owner.name != "":
+	scope := who.reports()
+	if owner.name != "" {
 		scope = store.Scope{Tenant: owner.tenant}
-	case who.known:
-		scope = who.scope
 	}
-	run, err := h.store.Run(ctx, scope, id)
-	if err == nil {
-		err = scope.Check(run.Tenant)
-	}
+	run, err := h.reportable(ctx, scope, id, who.known || owner.name != "")
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, fault.NotFound("run %d does not exist", id).Because(err)
 	}
@@ -109,7 +108,53 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values, who caller, o
 	if err != nil {
 		return 0, intake.Fault(err)
 	}
-	return id, auth.CheckRunToken(ctx, h.config.Pepper, id, run.TokenHash, given)
+	return id, auth.CheckRun(ctx, h.config.Pepper, run, given)
+}
+
+// reports are the runs to which the caller may report, as far as their tenant says.
+// Whoever is not logged in may name that of any tenant, and is then asked for its
+// secret.
+func (c caller) reports() store.Scope {
+	if c.known {
+		return c.scope
+	}
+	return store.Everything
+}
+
+// reportable is a run to which the caller might report. Who is known, by a web token or
+// a signature too, needs no more than the scope to report to a tenant's run.
+func (h *Handler) reportable(ctx context.Context, scope store.Scope, id int64, known bool) (auth.Run, error) {
+	run, err := h.store.Run(ctx, scope, id)
+	if err == nil {
+		err = scope.Check(run.Tenant)
+	}
+	if err != nil {
+		return auth.Run{}, err
+	}
+	out := auth.Run{ID: id, Tenant: run.Tenant, Secret: run.TokenHash}
+	if known {
+		out.Tenant = ""
+	}
+	return out, nil
+}
+
+// refuseEarly refuses an upload whose address names a run that the caller may not
+// report to, before its body is read. What it cannot tell yet, runOf will.
+func (h *Handler) refuseEarly(ctx context.Context, who caller, raw *upload.Raw) error {
+	id, given, named := intake.AddressedRun(ctx, raw, nil)
+	if !named {
+		return nil
+	}
+	header := call.From(ctx).Header // of a signature, which is checked when the body is read
+	signed := header.Get("X-Signature") != "" || header.Get("X-Public-Key") != ""
+	run, err := h.reportable(ctx, who.reports(), id, who.known || signed)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return auth.CheckRunFirst(ctx, h.config.Pepper, run, given, raw.ContentType)
 }
 
 // publishStream reads the stream, makes the list of its passes, and publishes

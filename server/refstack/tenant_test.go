@@ -161,9 +161,16 @@ func TestPublished_Tenants(t *testing.T) {
 			t.Helper()
 			decode[any](t, s.Do("POST", "/v1/subunit?test_id="+run, stream, append(options, servertest.With("Content-Type", "application/octet-stream"))...), status)
 		}
-		decode[string](t, registers(t, s, ownerIn(t, s, "b", "ann")), 201)
+		annB := ownerIn(t, s, "b", "ann")
+		key := decode[string](t, registers(t, s, annB), 201)
 		post(404, adminB)
 		post(404, signed(t, keys()[0], stream)) // by ann of b
+		post(401)
+		post(400, servertest.With("X-Signature", "00"), servertest.With("X-Public-Key", publicLine(t, keys()[0])))
+		decode[string](t, registers(t, s, ownerIn(t, s, "a", "ann")), 201)
+		post(401, signed(t, keys()[0], stream)) // by ann of a or b
+		decode[any](t, s.Do("DELETE", "/v1/profile/pubkeys/"+key, "", annB), 204)
+		post(201, signed(t, keys()[0], stream)) // by ann of a
 		post(201, adminA)
 	})
 }

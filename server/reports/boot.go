@@ -50,7 +50,15 @@ func (h *Handler) saveBoot(ctx context.Context, s *reportstore.Store, boot *docu
 		complete := boot.Clone() // this may run again
 		h.place(complete, was)
 		document.CompleteBoot(complete, job, build)
-		return boots.row(complete), nil
+		if was != nil {
+			if err := tx.ReplaceTest(was.Text("_id")); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.KeepTests(ctx, bootTest(complete)); err != nil {
+			return nil, err
+		}
+		return boots.row(complete), tell(tx, bootStoredEvent, complete, was != nil, nil)
 	})
 }
 

@@ -110,10 +110,20 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 				return nil, err
 			}
 		}
-		if bytes.Equal(before, d.Identity()) {
-			return r.sameRow(d), may(d)
+		if err := may(d); err != nil {
+			return nil, err
 		}
-		return r.row(d), may(d)
+		if r == cases {
+			t := testOf(reportstore.CaseTest, d)
+			t.Name = d.Text("name")
+			if err := tx.RetellTest(ctx, t); err != nil {
+				return nil, err
+			}
+		}
+		if bytes.Equal(before, d.Identity()) {
+			return r.sameRow(d), nil
+		}
+		return r.row(d), nil
 	}
 	err = h.seen(ctx).InTx(ctx, func(tx *reportstore.Store) error {
 		if r == groups {
@@ -161,7 +171,7 @@ func (h *Handler) DeleteTestGroup(ctx context.Context, req reportsapi.DeleteTest
 		if err := unlist(ctx, tx, d.Text("parent_id"), "sub_groups", d.Text("_id")); err != nil {
 			return err
 		}
-		return removeTree(ctx, tx, d.Text("_id"), maxGroupDepth)
+		return removeTree(ctx, tx, removed(tx), d.Text("_id"), maxGroupDepth)
 	})
 	if err != nil {
 		return nil, err

@@ -39,7 +39,10 @@ func (h *Handler) saveGroup(ctx context.Context, s *reportstore.Store, tree *doc
 		w := treeWrite{h: h, tx: tx, root: root, job: job, build: build, whole: whole}
 		id, err := w.save(ctx, tree, nil, above, 0)
 		tree.Group.Set("_id", id)
-		return err
+		if err != nil {
+			return err
+		}
+		return tell(tx, groupStoredEvent, w.outer, w.known, countCases(tree, map[string]int64{}))
 	})
 	return warnings, err
 }
@@ -137,6 +140,9 @@ type treeWrite struct {
 	root       string // the outermost group; of a new tree known with its first id
 	job, build *document.Document
 	whole      bool
+
+	outer *document.Document // the outermost group as it was stored, once it is
+	known bool               // and whether it was there before
 }
 
 // save writes a group after what it holds, and returns its id. above names the
@@ -161,6 +167,9 @@ func (w *treeWrite) save(ctx context.Context, tree *document.GroupTree, parent *
 		if err := w.saveGroups(ctx, tree.Sub, was, g, above); err != nil {
 			return nil, err
 		}
+		if parent == nil {
+			w.outer, w.known = g, was != nil
+		}
 		return groups.row(g), nil
 	})
 	return g.Text("_id"), err
@@ -173,7 +182,7 @@ func (w *treeWrite) saveCases(ctx context.Context, list []*document.Document, wa
 	switch {
 	case was == nil:
 	case w.whole:
-		if _, err := w.tx.DeleteReports(ctx, cases.table, conditionsOf("test_group_id", g.Get("_id"))); err != nil {
+		if err := w.tx.ReplaceReports(ctx, cases.table, conditionsOf("test_group_id", g.Get("_id"))); err != nil {
 			return err
 		}
 	case len(list) == 0:
@@ -185,18 +194,21 @@ func (w *treeWrite) saveCases(ctx context.Context, list []*document.Document, wa
 			return err
 		}
 	}
-	rows := make([]*reportstore.Report, 0, len(list))
+	rows, tests := make([]*reportstore.Report, 0, len(list)), make([]reportstore.KernelTest, 0, len(list))
 	for _, c := range list {
 		c = c.Clone()
 		w.h.place(c, nil)
 		document.CompleteCase(c, g, above...)
-		rows = append(rows, cases.row(c))
+		rows, tests = append(rows, cases.row(c)), append(tests, caseTest(c, g, above))
 		ids = append(ids, c.Text("_id"))
 	}
 	if ids != nil {
 		g.Set("test_cases", ids)
 	}
-	return w.tx.InsertReports(ctx, cases.table, rows...)
+	if err := w.tx.InsertReports(ctx, cases.table, rows...); err != nil {
+		return err
+	}
+	return w.tx.KeepTests(ctx, tests...)
 }
 
 // nameSlice is how many names one statement asks for.
@@ -210,7 +222,7 @@ func (w *treeWrite) dropCases(ctx context.Context, group any, list []*document.D
 		for _, c := range slice {
 			names.Values = append(names.Values, c.Get("name"))
 		}
-		if _, err := w.tx.DeleteReports(ctx, cases.table, append(conditionsOf("test_group_id", group), names)); err != nil {
+		if err := w.tx.ReplaceReports(ctx, cases.table, append(conditionsOf("test_group_id", group), names)); err != nil {
 			return nil, err
 		}
 	}
@@ -276,19 +288,30 @@ func (w *treeWrite) dropGroups(ctx context.Context, was, g *document.Document, n
 		name, _ := row.Get(groups.table, "name").(string)
 		if !w.whole && !named[name] {
 			others = append(others, id)
-		} else if err := removeTree(ctx, w.tx, id, maxGroupDepth); err != nil {
+		} else if err := removeTree(ctx, w.tx, w.tx.ReplaceReports, id, maxGroupDepth); err != nil {
 			return nil, err
 		}
 	}
 	return others, nil
 }
 
-// removeTree deletes a group with its cases and the groups inside it.
-func removeTree(ctx context.Context, tx *reportstore.Store, id string, depth int) error {
-	if _, err := tx.DeleteReports(ctx, cases.table, conditionsOf("test_group_id", id)); err != nil {
+// drop removes the reports that meet the conditions.
+type drop func(ctx context.Context, c *reportstore.Collection, where []reportstore.Condition) error
+
+// removed is to drop what somebody has asked to be removed.
+func removed(tx *reportstore.Store) drop {
+	return func(ctx context.Context, c *reportstore.Collection, where []reportstore.Condition) error {
+		_, err := tx.DeleteReports(ctx, c, where)
 		return err
 	}
-	if _, err := tx.DeleteReports(ctx, groups.table, conditionsOf("_id", id)); err != nil || depth == 0 {
+}
+
+// removeTree drops a group with its cases and the groups inside it.
+func removeTree(ctx context.Context, tx *reportstore.Store, drop drop, id string, depth int) error {
+	if err := drop(ctx, cases.table, conditionsOf("test_group_id", id)); err != nil {
+		return err
+	}
+	if err := drop(ctx, groups.table, conditionsOf("_id", id)); err != nil || depth == 0 {
 		return err
 	}
 	inner, err := idsWhere(ctx, tx, groups, "parent_id", id)
@@ -296,7 +319,7 @@ func removeTree(ctx context.Context, tx *reportstore.Store, id string, depth int
 		return err
 	}
 	for _, sub := range inner {
-		if err := removeTree(ctx, tx, sub, depth-1); err != nil {
+		if err := removeTree(ctx, tx, drop, sub, depth-1); err != nil {
 			return err
 		}
 	}

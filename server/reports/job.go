@@ -18,19 +18,23 @@ func (h *Handler) CreateJob(ctx context.Context, _ reportsapi.CreateJobRequestOb
 		return nil, err
 	}
 	o := outcome{Errors: warnings}
-	err = h.writer(ctx).SaveReport(ctx, jobs.table, report.Identity(), func(_ *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	err = h.writer(ctx).SaveReport(ctx, jobs.table, report.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		o.Code, o.Reason = http.StatusAccepted, accepted
 		job := report.Clone()
 		was, err := jobs.document(old)
 		if err != nil {
 			return nil, err
 		}
+		before := ""
 		if was != nil {
-			job = was
+			job, before = was, was.Text("status")
 			document.UpdateJob(job, report)
 			o.Code, o.Reason = http.StatusOK, fmt.Sprintf("Job %s has the status %s", job.Text("name"), job.Text("status"))
 		}
 		h.place(job, was)
+		if status := job.Text("status"); status != before && (status == "PASS" || status == "FAIL") {
+			return jobs.row(job), tell(tx, jobCompleteEvent, job, was != nil, nil)
+		}
 		return jobs.row(job), nil
 	})
 	if err != nil {

@@ -64,7 +64,10 @@ func (h *Handler) addCase(ctx context.Context, tx *reportstore.Store, group *rep
 	h.place(c, nil)
 	document.CompleteCase(c, g, above...)
 	g.Set("test_cases", append(idsOf(g, "test_cases"), c.Text("_id")))
-	return groups.sameRow(g), c.Text("_id"), tx.InsertReports(ctx, cases.table, cases.row(c))
+	if err := tx.InsertReports(ctx, cases.table, cases.row(c)); err != nil {
+		return nil, "", err
+	}
+	return groups.sameRow(g), c.Text("_id"), tx.KeepTests(ctx, caseTest(c, g, above))
 }
 
 // UpdateTestCase applies the fields that a body has. The group stays: it is what the

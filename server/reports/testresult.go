@@ -28,7 +28,7 @@ var testFields = query.Catalogue{
 }
 
 // sourceNames are the sources as clients know them.
-var sourceNames = map[searchstore.Source]string{searchstore.RunSource: "run", searchstore.CaseSource: "case", searchstore.OpportunitySource: "opportunity"}
+var sourceNames = map[searchstore.Source]string{searchstore.RunSource: "run", searchstore.CaseSource: "case", searchstore.OpportunitySource: "opportunity", searchstore.BootSource: "boot"}
 
 const maxTestPage = 1000
 
@@ -47,8 +47,14 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 		}
 	}
 	page := reportsapi.FoundTestResultPage{TestResults: []reportsapi.FoundTestResult{}}
+	issues, err := h.explained(ctx, list.Items)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list.Items {
-		page.TestResults = append(page.TestResults, testResultToAPI(&list.Items[i]))
+		found := testResultToAPI(&list.Items[i])
+		found.KnownIssue = issueNote(issues[i])
+		page.TestResults = append(page.TestResults, found)
 	}
 	a := call.OK(&page)
 	page.Next.SetNull()
@@ -128,7 +134,7 @@ const maxSeconds = 1e9
 func testResultToAPI(f *searchstore.TestResult) reportsapi.FoundTestResult {
 	r := reportsapi.FoundTestResult{
 		Source: reportsapi.FoundTestResultSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
-		Outcome: reportsapi.FoundTestResultOutcome(searchstore.Outcome(f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
+		Outcome: reportsapi.FoundTestResultOutcome(searchstore.Outcome(f.Source, f.Status)), CreatedOn: f.CreatedAt, Run: f.Run,
 		ResultID: null[string](), Href: "/v1/test/case/" + f.CaseID, Duration: null[float64](),
 		CloudID: orNull(f.CloudID), ProductID: orNull(f.ProductID), Product: orNull(f.Product), Job: orNull(f.Job), Kernel: orNull(f.Kernel), LabName: orNull(f.LabName),
 	}
@@ -136,6 +142,8 @@ func testResultToAPI(f *searchstore.TestResult) reportsapi.FoundTestResult {
 	case searchstore.RunSource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/runs/%s/results/%s/tests/%d", f.Run, f.ResultID, f.N)
+	case searchstore.BootSource:
+		r.Href = "/v1/boot/" + f.Run
 	case searchstore.OpportunitySource:
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%d", *f.ProductID, f.ResultID, f.N)

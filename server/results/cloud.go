@@ -2,7 +2,6 @@ package results
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -29,7 +28,7 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 	}
 	body := resultsapi.CloudList{Clouds: []resultsapi.Cloud{}}
 	for i := range list.Items {
-		cloud, err := cloudToAPI(&list.Items[i])
+		cloud, err := h.cloudToAPI(ctx, &list.Items[i])
 		if err != nil {
 			return nil, err
 		}
@@ -43,13 +42,13 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 // CreateCloud registers a cloud of the caller's tenant.
 func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudRequestObject) (resultsapi.Response, error) {
 	cloud := resultstore.Cloud{Tenant: auth.From(ctx).Tenant}
-	if err := replaceCloud(&cloud, req.Body); err != nil {
+	if err := h.replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
 	}
 	if err := h.store.CreateCloud(ctx, &cloud); err != nil {
 		return nil, err
 	}
-	body, err := cloudToAPI(&cloud)
+	body, err := h.cloudToAPI(ctx, &cloud)
 	if err != nil {
 		return nil, err
 	}
@@ -63,19 +62,19 @@ func (h *Handler) GetCloud(ctx context.Context, req resultsapi.GetCloudRequestOb
 	if err != nil {
 		return nil, noCloud(req.CloudID, err)
 	}
-	body, err := cloudToAPI(cloud)
+	body, err := h.cloudToAPI(ctx, cloud)
 	return call.OK(body), err
 }
 
 // ReplaceCloud changes every field.
 func (h *Handler) ReplaceCloud(ctx context.Context, req resultsapi.ReplaceCloudRequestObject) (resultsapi.Response, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return replaceCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return h.replaceCloud(c, req.Body) })
 	return call.OK(body), err
 }
 
 // UpdateCloud changes the fields that the body names.
 func (h *Handler) UpdateCloud(ctx context.Context, req resultsapi.UpdateCloudRequestObject) (resultsapi.Response, error) {
-	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return patchCloud(c, req.Body) })
+	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return h.patchCloud(c, req.Body) })
 	return call.OK(body), err
 }
 
@@ -88,7 +87,7 @@ func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*result
 	if err != nil {
 		return resultsapi.Cloud{}, noCloud(id, err)
 	}
-	return cloudToAPI(cloud)
+	return h.cloudToAPI(ctx, cloud)
 }
 
 // DeleteCloud removes a cloud, and its runs when the caller says so.
@@ -116,19 +115,19 @@ func noCloud(id int64, err error) error {
 
 // replaceCloud puts a whole new record in the place of c; what the body leaves
 // out becomes empty.
-func replaceCloud(c *resultstore.Cloud, in *resultsapi.NewCloud) error {
+func (h *Handler) replaceCloud(c *resultstore.Cloud, in *resultsapi.NewCloud) error {
 	c.Label, c.Endpoint, c.AdminEndpoint = in.Label, in.Endpoint, in.AdminEndpoint
 	c.TestUser, c.AdminUser = in.TestUser, in.AdminUser
 	c.EndpointV3, c.AltUser = orEmpty(in.EndpointV3), orEmpty(in.AltUser)
 	c.Version, c.TempestSHA = orEmpty(in.Version), orEmpty(in.TempestSHA)
 	c.Architecture, c.CPID = orEmpty(in.Architecture), orEmpty(in.Cpid)
-	if err := setConfig(c, in.ExtraConfig); err != nil {
+	if err := h.setConfig(c, orNone(in.ExtraConfig), orNone(in.SecretOptions)); err != nil {
 		return err
 	}
 	return checkCloud(c)
 }
 
-func patchCloud(c *resultstore.Cloud, in *resultsapi.CloudPatch) error {
+func (h *Handler) patchCloud(c *resultstore.Cloud, in *resultsapi.CloudPatch) error {
 	for _, f := range []struct {
 		into *string
 		from *string
@@ -151,27 +150,10 @@ func patchCloud(c *resultstore.Cloud, in *resultsapi.CloudPatch) error {
 			*f.into = orEmpty(f.from)
 		}
 	}
-	if in.ExtraConfig.IsSpecified() {
-		if err := setConfig(c, in.ExtraConfig); err != nil {
-			return err
-		}
+	if err := h.patchConfig(c, in); err != nil {
+		return err
 	}
 	return checkCloud(c)
-}
-
-func setConfig(c *resultstore.Cloud, in nullable.Nullable[map[string]map[string]string]) error {
-	c.ExtraConfig = nil
-	config, err := in.Get()
-	if err != nil || len(config) == 0 {
-		return nil // null or absent
-	}
-	for section, options := range config {
-		if err := checkNames(section, options); err != nil {
-			return err
-		}
-	}
-	c.ExtraConfig, err = json.Marshal(config)
-	return err
 }
 
 // checkNames keeps out what the runner's ConfigParser could not take.
@@ -217,7 +199,7 @@ func checkCloud(c *resultstore.Cloud) error {
 	return nil
 }
 
-func cloudToAPI(c *resultstore.Cloud) (resultsapi.Cloud, error) {
+func (h *Handler) cloudToAPI(ctx context.Context, c *resultstore.Cloud) (resultsapi.Cloud, error) {
 	out := resultsapi.Cloud{
 		ID:            c.ID,
 		Label:         c.Label,
@@ -234,25 +216,19 @@ func cloudToAPI(c *resultstore.Cloud) (resultsapi.Cloud, error) {
 		CreatedAt:     c.CreatedAt,
 		UpdatedAt:     c.UpdatedAt,
 	}
-	config, err := configOf(c)
-	out.ExtraConfig = config
+	var err error
+	out.ExtraConfig, out.SecretOptions, err = h.shownConfig(ctx, c)
 	return out, err
-}
-
-func configOf(c *resultstore.Cloud) (map[string]map[string]string, error) {
-	config := map[string]map[string]string{}
-	if c.ExtraConfig == nil {
-		return config, nil
-	}
-	if err := json.Unmarshal(c.ExtraConfig, &config); err != nil {
-		return nil, fmt.Errorf("extra_config of cloud %d: %w", c.ID, err)
-	}
-	return config, nil
 }
 
 func orEmpty(n nullable.Nullable[string]) string {
 	s, _ := n.Get() // null and absent are both no value
 	return s
+}
+
+func orNone[T any](n nullable.Nullable[T]) T {
+	v, _ := n.Get() // like above
+	return v
 }
 
 func orNull(s string) nullable.Nullable[string] {

@@ -12,13 +12,14 @@ type Config struct {
 	RequireToken  bool                         `xor:"refstack-strangers" help:"Refuse calls of RefStack's runners and clients without a credential, on a loopback address as well. A signature with a registered key counts as one."`
 	Anonymous     bool                         `xor:"refstack-strangers" help:"Take calls of RefStack's runners and clients without a credential from other machines, too. Default: only while the server listens on a loopback address and trusts no proxy."`
 	OneResult     bool                         `help:"Refuse a second, different result of a run with 409. Default: store it as a further attempt."`
-	TempestConfig map[string]map[string]string `type:"sections" placeholder:"SECTIONS" help:"Sections of options that every miniconf contains; best set in the configuration file."`
+	TempestConfig map[string]map[string]string `type:"sections" placeholder:"SECTIONS" help:"Sections of options that every miniconf contains, also those that strangers get; best set in the configuration file."`
 	Testcases     []string                     `default:"tempest" help:"The list of tests that get-testcases answers."`
 
 	// Limits bounds what one upload may cost.
 	Limits intake.Limits `kong:"-"`
 
-	// Pepper is the secret under which the tokens of runs are hashed.
+	// Pepper is the server secret: the tokens of runs are hashed under it, and the
+	// secrets of clouds encrypted.
 	Pepper []byte `kong:"-"`
 }
 

@@ -13,7 +13,9 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/intake"
+	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/store"
+	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -40,6 +42,7 @@ type Store interface {
 	ResultFile(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.ResultFile, error)
 	ResultParts(ctx context.Context, r *resultstore.Result) ([]resultstore.ResultFile, error)
 	FileNames(ctx context.Context, r *resultstore.Result, tests []resultstore.Test) (map[int64]string, error)
+	ResultByAttempt(ctx context.Context, runID, attempt int64) (*resultstore.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*resultstore.Result, error)
 	ListResults(ctx context.Context, f resultstore.ResultFilter) (store.List[resultstore.Result], error)
 	ListTests(ctx context.Context, f resultstore.TestFilter) (store.List[resultstore.Test], error)
@@ -54,6 +57,9 @@ type Handler struct {
 	intake *intake.Intake
 	config Config
 	adding turns
+	box    seal.Box // secrets of clouds
+
+	analysis *analysisstore.Store // for what is said beside tests
 }
 
 var _ resultsapi.StrictServerInterface = (*Handler)(nil)
@@ -63,8 +69,12 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	box, err := seal.New(c.Pepper, "slipway clouds")
+	if err != nil {
+		return nil, err
+	}
 	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
-	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c}, nil
+	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box, analysis: analysisstore.New(s.Store)}, nil
 }
 
 // asked turns the document's page and limit, which are checked and filled in

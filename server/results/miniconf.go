@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -37,11 +38,12 @@ func (s sections) merge(layer map[string]map[string]string) {
 	}
 }
 
-// miniconf builds the configuration for a run on a cloud, which may be nil. It
+// miniconf builds the configuration for a run on a cloud, which may be nil, with
+// the cloud's further options. It
 // is made anew for each call: the original merged into one dictionary for all,
 // and the settings of one cloud leaked into the next answer
 // (refstack/tools/tempest_tester.py).
-func miniconf(server map[string]map[string]string, cloud *resultstore.Cloud) (sections, error) {
+func miniconf(server, extra map[string]map[string]string, cloud *resultstore.Cloud) sections {
 	s := sections{
 		"compute": {
 			"image_ssh_user": "root", "image_ssh_password": "password",
@@ -51,16 +53,15 @@ func miniconf(server map[string]map[string]string, cloud *resultstore.Cloud) (se
 	}
 	s.merge(server)
 	if cloud == nil {
-		return s, nil
+		return s
 	}
 	s.set("identity", "uri", cloud.Endpoint)
 	s.set("identity", "uri_v3", cloud.EndpointV3)
 	s.set("identity", "username", cloud.TestUser)
 	s.set("identity", "alt_username", altUser(cloud))
 	s.set("identity", "admin_username", cloud.AdminUser)
-	extra, err := configOf(cloud)
 	s.merge(extra)
-	return s, err
+	return s
 }
 
 func altUser(c *resultstore.Cloud) string {
@@ -68,6 +69,21 @@ func altUser(c *resultstore.Cloud) string {
 		return c.AltUser
 	}
 	return c.TestUser
+}
+
+// withhold takes away what of a cloud's options is secret, whichever layer it came
+// from: a runner that got the server's value instead would test with it.
+func (s sections) withhold(o *options) {
+	for section, own := range s {
+		for key := range own {
+			if o.withheld(section, key) {
+				delete(own, key)
+			}
+		}
+		if len(own) == 0 {
+			delete(s, section)
+		}
+	}
 }
 
 // oneLine renders the sections as the runner reads them: it parses the first
@@ -90,15 +106,19 @@ func (h *Handler) GetMiniconf(ctx context.Context, req resultsapi.GetMiniconfReq
 		return nil, err
 	}
 	var cloud *resultstore.Cloud
+	more := &options{}
 	if run.CloudID != nil {
 		// Who sees the run sees its cloud: it is of the same tenant, or of none.
 		if cloud, err = h.store.Cloud(ctx, store.Everything, *run.CloudID); err != nil {
 			return nil, err
 		}
+		if more, err = h.optionsOf(cloud); err != nil {
+			return nil, err
+		}
 	}
-	conf, err := miniconf(h.config.TempestConfig, cloud)
-	if err != nil {
-		return nil, err
+	conf := miniconf(h.config.TempestConfig, more.config, cloud)
+	if auth.From(ctx).Anonymous() {
+		conf.withhold(more)
 	}
 	line, err := conf.oneLine()
 	if err != nil {

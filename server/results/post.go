@@ -45,6 +45,9 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
 	}
+	if err := h.refuseEarly(ctx, raw, nil); err != nil {
+		return nil, err
+	}
 	files, form, err := h.intake.ReceiveFiles(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
 	if err != nil {
 		return nil, err

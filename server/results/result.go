@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,9 +89,12 @@ func (h *Handler) resultByID(ctx context.Context, testID int64, id string) (*res
 	if id == "current" {
 		return h.store.CurrentResult(ctx, testID)
 	}
+	if attempt, err := strconv.ParseInt(id, 10, 32); err == nil {
+		return h.store.ResultByAttempt(ctx, testID, attempt)
+	}
 	u, err := uuid.Parse(id)
 	if err != nil {
-		return nil, fault.InvalidField("path", "result_id", "must be current or a UUID").Because(err)
+		return nil, fault.InvalidField("path", "result_id", "must be current, the number of an attempt or a UUID").Because(err)
 	}
 	return h.store.Result(ctx, u)
 }
@@ -181,6 +185,14 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 		t := &list.Items[i]
 		body.Tests = append(body.Tests, testToAPI(t, names[t.File]))
 	}
+	if err := h.addIssues(ctx, r, body.Tests); err != nil {
+		return nil, err
+	}
+	if n := req.Params.History; n != nil && *n > 0 {
+		if err := h.addStrips(ctx, r, body.Tests, int(*n)); err != nil {
+			return nil, err
+		}
+	}
 	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
 	body.Pagination = p
 	return call.OK(body).Linked(link), nil
@@ -196,7 +208,8 @@ func (h *Handler) GetTest(ctx context.Context, req resultsapi.GetTestRequestObje
 	if err != nil {
 		return nil, err
 	}
-	return call.OK(testToAPI(t, names[t.File])), nil
+	body := []resultsapi.Test{testToAPI(t, names[t.File])}
+	return call.OK(&body[0]), h.addIssues(ctx, r, body)
 }
 
 func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int32) (*resultstore.Result, *resultstore.Test, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,6 +56,12 @@ func (h *Handler) CreateRun(ctx context.Context, req resultsapi.CreateRunRequest
 			if err := h.startOn(ctx, run, id); err != nil {
 				return nil, err
 			}
+		}
+		if name, err := req.Body.Name.Get(); err == nil {
+			if strings.ContainsRune(name, 0) {
+				return nil, fault.InvalidBody("/name", "must not have U+0000 in it")
+			}
+			run.Name = name
 		}
 		if token, err := req.Body.RunToken.Get(); err == nil {
 			run.TokenHash = auth.HashToken(h.config.Pepper, token)
@@ -145,6 +152,10 @@ func (h *Handler) runToAPI(ctx context.Context, r *resultstore.Run) (resultsapi.
 		CurrentResult: nullable.NewNullNullable[resultsapi.RunResult](),
 		Attempts:      int32(r.Attempts),
 		Protected:     len(r.TokenHash) > 0,
+		Name:          nullable.NewNullNullable[string](),
+	}
+	if r.Name != "" {
+		out.Name.Set(r.Name)
 	}
 	if r.CloudID != nil {
 		out.CloudID.Set(*r.CloudID)
@@ -193,9 +204,8 @@ func (h *Handler) namedRun(ctx context.Context) (*resultstore.Run, error) {
 }
 
 // runOf returns the run that a runner's call names, nil when it names none, and
-// checks the secret of the run. A runner without a credential may report to the
-// run of any tenant, as RefStack has it; whoever wants to keep strangers out
-// gives the run a secret, or closes the runner calls.
+// checks whether the caller may report to it: whoever is not logged in needs the
+// secret of the run, except to one of no tenant that has none, as RefStack has it.
 func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore.Run, error) {
 	id, ok, err := values.ID("test_id")
 	if err != nil {
@@ -204,11 +214,7 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore
 	if !ok {
 		return nil, refuseUnknownBearer(ctx)
 	}
-	scope := auth.From(ctx).Scope()
-	if auth.From(ctx).Anonymous() {
-		scope = store.Everything
-	}
-	run, err := h.store.Run(ctx, scope, id)
+	run, err := h.reportable(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.InvalidField(values.In("test_id"), "test_id", "names a run that does not exist: Invalid test ID").Because(err)
 	}
@@ -219,10 +225,44 @@ func (h *Handler) runOf(ctx context.Context, values upload.Values) (*resultstore
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
+	if err := auth.CheckRun(ctx, h.config.Pepper, secretOf(run), given); err != nil {
+		return nil, err
+	}
 	if len(run.TokenHash) == 0 {
 		return run, refuseUnknownBearer(ctx)
 	}
-	return run, auth.CheckRunToken(ctx, h.config.Pepper, run.ID, run.TokenHash, given)
+	return run, nil
+}
+
+// reportable is a run to which the caller might report. Whoever is not logged in
+// may name that of any tenant, and is then asked for its secret.
+func (h *Handler) reportable(ctx context.Context, id int64) (*resultstore.Run, error) {
+	scope := auth.From(ctx).Scope()
+	if auth.From(ctx).Anonymous() {
+		scope = store.Everything
+	}
+	return h.store.Run(ctx, scope, id)
+}
+
+func secretOf(run *resultstore.Run) auth.Run {
+	return auth.Run{ID: run.ID, Tenant: run.Tenant, Secret: run.TokenHash}
+}
+
+// refuseEarly refuses a call whose address names a run that the caller may not
+// report to, before its body is read. What it cannot tell yet, runOf will.
+func (h *Handler) refuseEarly(ctx context.Context, raw *upload.Raw, path map[string]string) error {
+	id, given, named := intake.AddressedRun(ctx, raw, path)
+	if !named {
+		return nil
+	}
+	run, err := h.reportable(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return auth.CheckRunFirst(ctx, h.config.Pepper, secretOf(run), given, raw.ContentType)
 }
 
 // reportedRun is the run to which a runner reports, nil when its call names none.

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/analysis"
 	"github.com/slipway-lab/slipway/store/lab"
 	"github.com/slipway-lab/slipway/store/products"
 	"github.com/slipway-lab/slipway/store/refstack"
@@ -14,7 +15,7 @@ import (
 
 // Schemas is what each area adds to the database.
 func Schemas() []store.Schema {
-	return []store.Schema{results.Schema, refstack.Schema, products.Schema, reports.Schema, lab.Schema}
+	return []store.Schema{results.Schema, refstack.Schema, products.Schema, reports.Schema, lab.Schema, analysis.Schema}
 }
 
 // Open is store.Open with all areas.

@@ -17,6 +17,8 @@ type Image struct {
 	ProductID     uuid.UUID `gorm:"type:text;primaryKey"`
 	ImageUniqueID string    `gorm:"primaryKey"`
 	Reference     store.JSON
+	Release       string    // as it was advertised first; empty for none
+	AdvertisedAt  time.Time `gorm:"serializer:micros;type:bigint"` // the first time
 }
 
 // ImageReference returns what the product knows under an image id, nil for
@@ -34,7 +36,9 @@ func (s *Store) ImageReference(ctx context.Context, product uuid.UUID, id string
 }
 
 // KeepImage stores the first reference of an image id and leaves later ones.
+// AdvertisedAt is set.
 func (s *Store) KeepImage(image *Image) error {
+	image.AdvertisedAt = s.Now()
 	if err := s.db.Tx.Clauses(clause.OnConflict{DoNothing: true}).Create(image).Error; err != nil {
 		return fmt.Errorf("image %q: %w", image.ImageUniqueID, store.Translate(err))
 	}

@@ -20,6 +20,7 @@ type Webhook struct {
 	EventTypes  store.Strings // empty: all
 	ProductID   *uuid.UUID    `gorm:"type:text"`
 	Statuses    store.Strings // empty: all
+	NewFailures int64         // comparisons with fewer new failures are left out
 	Enabled     bool
 	Description string
 	Secret      []byte    // as the caller encrypts it

@@ -55,6 +55,7 @@ func (Published) TableName() string { return "published_results" }
 func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
 	var published *Published
 	err := s.InTx(ctx, func(tx *Store) error {
+		passes.PrivateTo = p.privateTo()
 		r, err := tx.PublishResult(ctx, passes)
 		if err != nil {
 			return err
@@ -81,7 +82,19 @@ func (s *Store) describe(p *Published, r *results.Result) (*Published, error) {
 	if err := s.db.Tx.Create(&row).Error; err != nil {
 		return nil, fmt.Errorf("publish result %s: %w", r.ID, store.Translate(err))
 	}
+	if err := s.queue(&row, r.Tenant); err != nil {
+		return nil, err
+	}
 	return &row, s.setPrivate(&row)
+}
+
+// queue notes that a result that everybody may see is to be compared with the one
+// before it.
+func (s *Store) queue(p *Published, tenant string) error {
+	if !p.Public || p.CPID == "" {
+		return nil
+	}
+	return s.QueueSet(store.PendingSet{Tenant: tenant, Kind: "published", Ref: store.SetRef("published", p.ID.String())})
 }
 
 // ErrPublic says that the run has the bytes already, by an upload that everybody
@@ -118,6 +131,7 @@ func (s *Store) linkStream(ctx context.Context, p *Published, stream *results.Re
 	if err != nil {
 		return fmt.Errorf("stream of result %s: %w", p.ID, store.Translate(err))
 	}
+	stream.PrivateTo = p.privateTo()
 	r, err := s.PublishResult(ctx, stream)
 	if err != nil {
 		return err
@@ -132,6 +146,9 @@ func (s *Store) linkStream(ctx context.Context, p *Published, stream *results.Re
 		return err
 	}
 	p.StreamKey, p.StreamID = r.Key, r.ID.String()
+	if err := s.queue(p, r.Tenant); err != nil { // its tests are those of the stream now
+		return err
+	}
 	return s.savePublished(p)
 }
 
@@ -248,7 +265,7 @@ func (s *Store) setPrivate(p *Published) error {
 	if err != nil {
 		return fmt.Errorf("owner of result %s: %w", p.ID, store.Translate(err))
 	}
-	return nil
+	return s.RefreshComparable(p.RunID)
 }
 
 // DeletePublished removes a published result, its stream, and nothing else: the
@@ -319,6 +336,14 @@ func (p *Published) IsShared() bool {
 		return false
 	}
 	return true
+}
+
+// privateTo is the owner who alone may see the result, or empty.
+func (p *Published) privateTo() string {
+	if p.setPublic(); p.Public {
+		return ""
+	}
+	return p.Owner
 }
 
 func (p *Published) setPublic() { p.Public = p.Owner == "" || p.IsShared() }

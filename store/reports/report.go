@@ -208,6 +208,9 @@ func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []Condit
 	cond, args := tables.Where(parts), tables.Args(parts)
 	var total int64
 	if s.db.Tx != nil {
+		if err := s.forgetTests(c, c.table+cond, args); err != nil {
+			return 0, err
+		}
 		res := s.db.Tx.Exec("DELETE FROM "+c.table+cond, args...)
 		if res.Error != nil {
 			return 0, fmt.Errorf("delete from %s: %w", c.table, store.Translate(res.Error))
@@ -217,7 +220,11 @@ func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []Condit
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Store) error {
-			res := tx.db.Tx.Exec(fmt.Sprintf("DELETE FROM %s WHERE seq IN (SELECT seq FROM %s%s LIMIT %d)", c.table, c.table, cond, deleteSlice), args...)
+			slice := fmt.Sprintf("%s%s ORDER BY seq LIMIT %d", c.table, cond, deleteSlice)
+			if err := tx.forgetTests(c, slice, args); err != nil {
+				return err
+			}
+			res := tx.db.Tx.Exec("DELETE FROM "+c.table+" WHERE seq IN (SELECT seq FROM "+slice+")", args...)
 			n = res.RowsAffected
 			if res.Error != nil {
 				return fmt.Errorf("delete from %s: %w", c.table, store.Translate(res.Error))

@@ -29,7 +29,9 @@ type Cloud struct {
 	TempestSHA    string `gorm:"column:tempest_sha"`
 	Architecture  string
 	CPID          string     `gorm:"column:cpid"` // cloud provider id
-	ExtraConfig   store.JSON // goes into the miniconf; nil when there is none
+	ExtraConfig   store.JSON // goes into the miniconf, without what is secret; nil when there is none
+	SecretOptions store.JSON // the options that are secret beside those whose name says so; nil when there are none
+	Secrets       []byte     // what of the miniconf is secret, sealed; nil when nothing is
 
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`

@@ -120,6 +120,21 @@ func (s *Store) ResultParts(ctx context.Context, r *Result) ([]ResultFile, error
 	return list, nil
 }
 
+// fileBlobs returns the names of the blobs that the files of a result name.
+func (s *Store) fileBlobs(ctx context.Context, key int64) ([]string, error) {
+	var all []string
+	for _, column := range []string{"sha256", "content_sha256", "derived_sha256"} {
+		var some []string
+		err := s.db.Read(ctx).Model(&ResultFile{}).Where("result_key = ? AND "+column+" <> ''", key).Distinct().Pluck(column, &some).Error
+		if err != nil {
+			return nil, store.Translate(err)
+		}
+		all = append(all, some...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
 // FileNames returns the names of the files of tests, by their numbers.
 func (s *Store) FileNames(ctx context.Context, r *Result, tests []Test) (map[int64]string, error) {
 	names := map[int64]string{}
@@ -147,10 +162,11 @@ const (
 		" FROM tests WHERE result_key = $2 AND n >= $3 AND n < $4"
 	copyRecords = "INSERT INTO test_records (result_key, " + recordColumns + ") SELECT $1, " + recordColumns +
 		" FROM test_records WHERE result_key = $2 AND n >= $3 AND n < $4"
+	copyFailures = "INSERT INTO test_failures (result_key, n, text) SELECT $1, n, text FROM test_failures WHERE result_key = $2 AND n >= $3 AND n < $4"
 )
 
 // CopyTests gives a result that is being uploaded all the tests of another one,
-// with their numbers and records, in slices as InsertTests does. ErrConflict: the
+// with their numbers, records and texts, in slices as InsertTests does. ErrConflict: the
 // result is not being uploaded (any more).
 func (s *Store) CopyTests(ctx context.Context, key int64, from *Result) error {
 	var last sql.NullInt64
@@ -163,7 +179,7 @@ func (s *Store) CopyTests(ctx context.Context, key int64, from *Result) error {
 			if err := tx.renewLease(key); err != nil {
 				return err
 			}
-			for _, sql := range []string{copyTests, copyRecords} {
+			for _, sql := range []string{copyTests, copyRecords, copyFailures} {
 				if _, err := tx.db.Exec(sql, key, from.Key, n, end); err != nil {
 					return store.Translate(err)
 				}
@@ -217,9 +233,12 @@ func (s *Store) ExtendResult(ctx context.Context, final, base *Result) (*Result,
 		if err := tx.db.Tx.Save(&r).Error; err != nil {
 			return fmt.Errorf("extend result %s: %w", base.ID, store.Translate(err))
 		}
-		run.ResultKey, run.Outcome = r.Key, r.Outcome
+		run.setResult(&r)
 		extended = &r
-		return tx.saveRun(run)
+		if err := tx.saveRun(run); err != nil {
+			return err
+		}
+		return tx.tellResult(run, &r, false)
 	})
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func (s *Store) loadIngesting(r *Result) error {
 	if err != nil {
 		return fmt.Errorf("result %d is not being uploaded: %w", r.Key, err)
 	}
-	r.ID, r.RunID, r.Tenant, r.Uploader = stored.ID, stored.RunID, stored.Tenant, stored.Uploader
+	r.ID, r.RunID, r.Tenant, r.Uploader, r.Anonymous = stored.ID, stored.RunID, stored.Tenant, stored.Uploader, stored.Anonymous
 	r.LeaseUntil = stored.LeaseUntil
 	return nil
 }
@@ -117,7 +117,7 @@ func (s *Store) runToPublish(r *Result) (*Run, error) {
 		}
 		return run, err
 	}
-	run := &Run{Tenant: r.Tenant, CreatedAt: s.Now()}
+	run := &Run{Tenant: r.Tenant, Anonymous: r.Anonymous, CreatedAt: s.Now()}
 	if err := s.db.Tx.Create(run).Error; err != nil {
 		return nil, fmt.Errorf("create run: %w", store.Translate(err))
 	}
@@ -133,9 +133,12 @@ func (s *Store) publish(r *Result, run *Run) error {
 	if err := s.db.Tx.Save(r).Error; err != nil {
 		return fmt.Errorf("publish result %d: %w", r.Key, store.Translate(err))
 	}
-	run.ResultKey, run.Outcome = r.Key, r.Outcome
-	run.finish(r.CreatedAt)
-	return s.saveRun(run)
+	run.setResult(r)
+	finished := run.finish(r.CreatedAt)
+	if err := s.saveRun(run); err != nil {
+		return err
+	}
+	return s.tellResult(run, r, finished)
 }
 
 // PublishFile makes the result that was read from a file visible, without a run
@@ -201,6 +204,12 @@ const deleteTests = `DELETE FROM tests WHERE result_key = ? AND n <=
 const deleteRecords = `DELETE FROM test_records WHERE result_key = ? AND n <=
 	(SELECT MAX(n) FROM (SELECT n FROM test_records WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
 
+const deleteFailures = `DELETE FROM test_failures WHERE result_key = ? AND n <=
+	(SELECT MAX(n) FROM (SELECT n FROM test_failures WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
+
+const deleteLists = `DELETE FROM test_lists WHERE result_key = ? AND part <=
+	(SELECT MAX(part) FROM (SELECT part FROM test_lists WHERE result_key = ? ORDER BY part LIMIT ?) AS slice)`
+
 const deleteFiles = `DELETE FROM result_files WHERE result_key = ? AND n <=
 	(SELECT MAX(n) FROM (SELECT n FROM result_files WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
 
@@ -216,12 +225,27 @@ func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
 }
 
 // purge removes the rows of a discarded result in slices, so that other writes
-// go between, and at last the result itself.
+// go between, at last the result itself, and then its files.
 func (s *Store) purge(ctx context.Context, key int64) error {
+	var gone Result
+	if err := s.db.Read(ctx).Select("sha256", "content_sha256").Take(&gone, "key = ?", key).Error; err != nil {
+		if err = store.Translate(err); errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return fmt.Errorf("remove result %d: %w", key, err)
+	}
+	blobs, err := s.fileBlobs(ctx, key)
+	if err != nil {
+		return fmt.Errorf("remove result %d: %w", key, err)
+	}
+	blobs = append(blobs, gone.SHA256, gone.ContentSHA256)
 	for {
 		removed, err := s.purgeSlice(ctx, key, s.db.Pace.Rows())
-		if err != nil || removed == 0 {
+		if err != nil {
 			return err
+		}
+		if removed == 0 {
+			return s.RemoveUnusedBlobs(ctx, blobs...)
 		}
 	}
 }
@@ -231,19 +255,16 @@ func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed in
 	err = s.InTx(ctx, func(tx *Store) error {
 		started := time.Now()
 		defer func() { took = time.Since(started) }()
-		res := tx.db.Tx.Exec(deleteTests, key, key, rows)
-		if removed = res.RowsAffected; res.Error == nil && removed == 0 {
-			res = tx.db.Tx.Exec(deleteRecords, key, key, rows)
-			removed = res.RowsAffected
+		for _, part := range []struct {
+			sql  string
+			rows int
+		}{{deleteTests, rows}, {deleteRecords, rows}, {deleteFailures, rows / 8}, {deleteLists, max(1, rows/256)}, {deleteFiles, rows}} {
+			res := tx.db.Tx.Exec(part.sql, key, key, part.rows)
+			if removed = res.RowsAffected; res.Error != nil || removed > 0 {
+				return store.Translate(res.Error)
+			}
 		}
-		if res.Error == nil && removed == 0 {
-			res = tx.db.Tx.Exec(deleteFiles, key, key, rows)
-			removed = res.RowsAffected
-		}
-		if res.Error == nil && removed == 0 {
-			res = tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded)
-		}
-		return store.Translate(res.Error)
+		return store.Translate(tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded).Error)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove result %d: %w", key, err)

@@ -36,6 +36,7 @@ type Result struct {
 
 	Tenant    string    // that of its run, else that of the uploader
 	Uploader  string    // id of the token, or empty
+	Anonymous bool      // uploaded without any credential
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"` // when it became visible
 
 	// PrivateTo is the owner, of the tenant, who alone may see the result besides
@@ -70,6 +71,11 @@ type Result struct {
 	DamageCount int64
 	Warnings    store.JSON
 	Attachments store.JSON // those of the run as a whole
+
+	// ListID and ListParts are the list of its tests by name; zero while there is
+	// none. See InsertNameList.
+	ListID    int64
+	ListParts int64
 }
 
 // Counts is the number of test ids by their worst status.
@@ -129,6 +135,11 @@ func (s *Store) ResultsByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID
 // such run, or it has no result.
 func (s *Store) CurrentResult(ctx context.Context, runID int64) (*Result, error) {
 	return s.result(ctx, "key = (SELECT result_key FROM runs WHERE id = ?)", runID)
+}
+
+// ResultByAttempt returns an attempt of a run by its number, or ErrNotFound.
+func (s *Store) ResultByAttempt(ctx context.Context, runID, attempt int64) (*Result, error) {
+	return s.result(ctx, "run_id = ? AND attempt = ?", runID, attempt)
 }
 
 // ResultByUpload returns the attempt of the run that was uploaded with these
@@ -235,11 +246,27 @@ func (s *Store) setCurrent(ctx context.Context, run *Run) error {
 	if err != nil {
 		return err
 	}
-	run.ResultKey, run.Outcome = 0, ""
+	run.setResult(&Result{})
 	if len(list.Items) > 0 {
-		run.ResultKey, run.Outcome = list.Items[0].Key, list.Items[0].Outcome
+		run.setResult(&list.Items[0])
 	}
 	return s.saveRun(run)
+}
+
+// setResult makes a result the current one of the run.
+func (r *Run) setResult(current *Result) {
+	r.ResultKey, r.Outcome = current.Key, current.Outcome
+	r.Comparable = current.Complete && current.DamageCount == 0 && current.PrivateTo == ""
+}
+
+// RefreshComparable notes in a run what became of its current result.
+func (s *Store) RefreshComparable(runID int64) error {
+	err := s.db.Tx.Exec(`UPDATE runs SET comparable = EXISTS (SELECT 1 FROM results r
+		WHERE r.key = runs.result_key AND r.state = 1 AND r.complete AND r.damage_count = 0 AND r.private_to = '') WHERE id = ?`, runID).Error
+	if err != nil {
+		return fmt.Errorf("run %d: %w", runID, store.Translate(err))
+	}
+	return nil
 }
 
 // setState moves a result on, and returns ErrNotFound when it is not in the

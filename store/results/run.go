@@ -18,7 +18,9 @@ type Run struct {
 	ID        int64  `gorm:"primaryKey"`
 	CloudID   *int64 // nil for an anonymous run
 	Tenant    string // that of its cloud, if that has one
+	Anonymous bool   // an upload without a credential made it; the store's own
 	TokenHash []byte // of the run_token; nil when there is none
+	Name      string // of the suite; empty for none. Runs of one cloud and name are one line
 
 	Finished   bool
 	FinishedAt *time.Time `gorm:"serializer:micros;type:bigint"`
@@ -31,6 +33,10 @@ type Run struct {
 	Outcome   string
 	StatusID  int64 `gorm:"serializer:zeronull;type:bigint"` // last status message
 	ResultKey int64 `gorm:"serializer:zeronull;type:bigint"` // current result
+
+	// Comparable says that other runs may be compared with this one: the current
+	// result is complete, undamaged and nobody's private one. Kept by the store.
+	Comparable bool
 
 	// Filled in when a run is read on its own or in a list.
 	LastStatus    *StatusMessage `gorm:"-"`
@@ -139,7 +145,7 @@ func (s *Store) UpdateRun(ctx context.Context, id int64, change func(*Run) error
 			return err
 		}
 		r.ID, r.Tenant, r.CreatedAt = id, old.Tenant, old.CreatedAt
-		r.Attempts, r.Outcome, r.StatusID, r.ResultKey = old.Attempts, old.Outcome, old.StatusID, old.ResultKey
+		r.Attempts, r.Outcome, r.StatusID, r.ResultKey, r.Comparable = old.Attempts, old.Outcome, old.StatusID, old.ResultKey, old.Comparable
 		return tx.saveRun(r)
 	})
 }
@@ -160,12 +166,15 @@ func (s *Store) saveRun(r *Run) error {
 	return nil
 }
 
-// finish sets finished, which stays once it is set, as does its first time.
-func (r *Run) finish(now time.Time) {
+// finish sets finished, which stays once it is set, as does its first time. It
+// reports whether it was not set before.
+func (r *Run) finish(now time.Time) bool {
+	before := r.Finished
 	r.Finished = true
 	if r.FinishedAt == nil {
 		r.FinishedAt = &now
 	}
+	return !before
 }
 
 // DeleteRun removes the run with its status messages and results. The single

@@ -39,6 +39,9 @@ func (s *Store) AddStatus(ctx context.Context, runID int64, text string, finishe
 		if finished != nil && *finished && !r.Finished {
 			r.finish(m.CreatedAt)
 			set["finished"], set["finished_at"] = true, store.Micros(*r.FinishedAt)
+			if err := tx.tellFinished(r); err != nil {
+				return err
+			}
 		}
 		if err := tx.db.Tx.Model(&Run{}).Where("id = ?", runID).Updates(set).Error; err != nil {
 			return fmt.Errorf("status of run %d: %w", runID, store.Translate(err))

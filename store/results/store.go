@@ -18,6 +18,10 @@ var Schema = store.Schema{
 		{Table: "results", Column: "sha256"}, {Table: "results", Column: "content_sha256"},
 		{Table: "result_files", Column: "sha256"}, {Table: "result_files", Column: "content_sha256"}, {Table: "result_files", Column: "derived_sha256"},
 	},
+	BlobKinds: []store.BlobKind{
+		{Kind: "result", Table: "results", Bytes: "bytes"},
+		{Kind: "result_content", Table: "results", Bytes: "content_bytes", Where: "content_sha256 <> sha256"},
+	},
 }
 
 // Store is the store with the rows of this area.

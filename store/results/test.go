@@ -65,6 +65,10 @@ type Test struct {
 	// ListTests and Test read all of them. InsertTests writes those it is
 	// given; further ones come with AddTestRecords.
 	Others []TestRecord
+
+	// Failure is what the deciding record says of its failure: see FailureText.
+	// InsertTests and UpdateTests keep it; only Failures reads it.
+	Failure string
 }
 
 // TestRecord is one life of a test, from its first event to its first final

@@ -27,6 +27,7 @@ type testRow struct {
 	attachments any
 	others      any
 	details     any
+	failure     string
 }
 
 // nameHashSize keeps the index on names small. 128 bits of a sha256 do not
@@ -58,7 +59,10 @@ func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error 
 		if err := tx.internNames(slice); err != nil {
 			return fmt.Errorf("names: %w", store.Translate(err))
 		}
-		return store.Translate(tx.insertRows(key, slice))
+		if err := tx.insertRows(key, slice); err != nil {
+			return store.Translate(err)
+		}
+		return store.Translate(tx.putFailures(key, slice))
 	})
 	if err != nil {
 		return fmt.Errorf("insert tests of result %d: %w", key, err)
@@ -85,6 +89,9 @@ func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error 
 		n, err := tx.updateRows(key, slice)
 		if err == nil && n != int64(len(slice)) {
 			err = fmt.Errorf("%d of %d tests: %w", int64(len(slice))-n, len(slice), store.ErrNotFound)
+		}
+		if err == nil {
+			err = tx.putFailures(key, slice)
 		}
 		return store.Translate(err)
 	})
@@ -133,7 +140,7 @@ func (r *testRow) fill(t *Test) error {
 	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
 		return fmt.Errorf("name of test %d: %w", t.N, store.ErrInvalid)
 	}
-	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record, flaky: t.Flaky}
+	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record, flaky: t.Flaky, failure: t.Failure}
 	r.fillRecord(t.Deciding())
 	if b := encodeRecords(t.Others); b != nil {
 		r.others = b

@@ -27,10 +27,13 @@ const (
 
 // testPlan is how a source is searched.
 type testPlan struct {
-	from   string
-	direct bool               // no windows: there are few
-	upload []tables.Condition // what uploads must meet
-	test   []tables.Condition // what tests must meet, beside that
+	from    string
+	uploads string             // the part of it that is about uploads
+	direct  bool               // no windows: there are few
+	named   bool               // what is rare is a test and not an upload
+	upload  []tables.Condition // what uploads must meet
+	test    []tables.Condition // what tests must meet, beside that
+	walk    *walk              // upload by upload, when not nil
 }
 
 // searchSource returns at most limit tests, and, when it gave up before the end
@@ -50,7 +53,7 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 	}
 	plan.test = append(plan.test, s.ownConditions(src, q)...)
 	if plan.direct {
-		found, err := s.testsWhere(ctx, src, plan, src.before(cursor), limit)
+		found, err := s.testsIn(ctx, src, plan, cursor, nil, limit)
 		return found, nil, err
 	}
 	var found []TestResult
@@ -60,7 +63,7 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 		if err != nil {
 			return nil, nil, err
 		}
-		more, err := s.testsWhere(ctx, src, plan, append(src.before(cursor), src.since(bottom)...), limit-len(found))
+		more, err := s.testsIn(ctx, src, plan, cursor, bottom, limit-len(found))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -122,7 +125,7 @@ func (s *Store) productIDs(ctx context.Context, src *testSource, q Query) ([]rep
 // the window holds all that there are.
 func (s *Store) windowBottom(ctx context.Context, src *testSource, p *testPlan, cursor *testCursor, size int) (*testCursor, error) {
 	where := slices.Concat(src.base, p.upload, src.uploadsBefore(cursor))
-	query := "SELECT " + src.at + ", " + src.key + " FROM " + src.uploads + tables.Where(where) +
+	query := "SELECT " + src.at + ", " + src.key + " FROM " + p.uploads + tables.Where(where) +
 		fmt.Sprintf(" ORDER BY %s DESC, %s DESC LIMIT 1 OFFSET %d", src.at, src.key, size-1)
 	bottom := &testCursor{source: src.source, n: -1}
 	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&bottom.at, &bottom.key)
@@ -132,15 +135,24 @@ func (s *Store) windowBottom(ctx context.Context, src *testSource, p *testPlan, 
 	return bottom, store.Translate(err)
 }
 
-func (s *Store) testsWhere(ctx context.Context, src *testSource, p *testPlan, bounds []tables.Condition, limit int) ([]TestResult, error) {
-	where := slices.Concat(src.base, src.seen, p.upload, p.test, bounds)
+// testsIn returns the tests after the cursor, of the uploads down to the bottom; nil
+// is the end.
+func (s *Store) testsIn(ctx context.Context, src *testSource, p *testPlan, cursor, bottom *testCursor, limit int) ([]TestResult, error) {
+	if p.walk != nil {
+		return s.walkTests(ctx, src, p, cursor, bottom, limit)
+	}
+	where := slices.Concat(src.base, src.seen, p.upload, p.test, src.before(cursor), src.since(bottom))
 	order := " ORDER BY " + src.at + " DESC, " + src.key + " DESC"
 	if src.on != "" {
 		where = append(where, tables.Condition{SQL: src.on})
 		order += ", " + src.n + " DESC"
 	}
 	query := "SELECT " + src.columns + " FROM " + p.from + tables.Where(where) + order + fmt.Sprintf(" LIMIT %d", limit)
-	rows, err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Rows()
+	return s.readTests(ctx, src, query, tables.Args(where))
+}
+
+func (s *Store) readTests(ctx context.Context, src *testSource, query string, args []any) ([]TestResult, error) {
+	rows, err := s.db.Read(ctx).Raw(query, args...).Rows()
 	if err != nil {
 		return nil, store.Translate(err)
 	}
@@ -159,7 +171,7 @@ func (s *Store) testsWhere(ctx context.Context, src *testSource, p *testPlan, bo
 // planTests decides with which condition to begin.
 func (s *Store) planTests(ctx context.Context, src *testSource, list []testCondition) (*testPlan, error) {
 	slices.SortStableFunc(list, func(a, b testCondition) int { return driverRank(a.field) - driverRank(b.field) })
-	p := &testPlan{from: src.uploads + src.tests}
+	p := &testPlan{from: src.uploads + src.tests, uploads: src.uploads}
 	for _, c := range list {
 		if p.direct || c.few == "" || !c.among {
 			continue
@@ -169,13 +181,16 @@ func (s *Store) planTests(ctx context.Context, src *testSource, list []testCondi
 			return nil, err
 		}
 		if few {
-			p.direct = true
+			p.direct, p.named = true, c.test
 			if c.field == "name" && src.byName != "" {
 				p.from = src.byName
 			}
 			p.upload = append(p.upload, c.Condition)
 			list = slices.DeleteFunc(slices.Clone(list), func(o testCondition) bool { return o.field == c.field && o.SQL == c.SQL })
 		}
+	}
+	if p.walk = s.walkOf(src, p, list); p.walk != nil {
+		return p, nil
 	}
 	for _, c := range list {
 		if src.on != "" && c.among && (c.field == "status" || c.field == "outcome") && !s.db.Postgres {

@@ -1,5 +1,5 @@
 // Package search finds single tests, whoever reported them: in results of runs, in
-// test groups, and in the files that came with results of opportunities.
+// test groups, among boots, and in the files that came with results of opportunities.
 package search
 
 import (
@@ -31,7 +31,11 @@ const (
 	RunSource         Source = iota // a test of a result of a run
 	CaseSource                      // a test case of a test group
 	OpportunitySource               // a test of the file that came with an opportunity's result
+	BootSource                      // a boot
 )
+
+// BootName is the name that every boot has as a test.
+const BootName = "boot"
 
 // TestResult is a single test, whoever reported it. What its source does not
 // know is empty.
@@ -41,7 +45,7 @@ type TestResult struct {
 	Status    string // in the words of the source
 	CreatedAt time.Time
 	Duration  *time.Duration
-	Run       string    // the id of the run, the test group or the opportunity
+	Run       string    // the id of the run, the test group, the boot or the opportunity
 	ResultID  uuid.UUID // of a run or an opportunity: which result
 	N         int64     // the test's place in the result
 	CaseID    string

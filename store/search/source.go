@@ -65,7 +65,12 @@ func testSources(q Query) []*testSource {
 		columns: `"created_on", seq, "_id", "name", "status", "time", "test_group_id", "job", "kernel", "lab_name"`, read: readCaseTest,
 		seen: reports.Cases.Seen(q.Viewer.Scope),
 	}
-	return []*testSource{runs, cases, files}
+	boots := &testSource{
+		source: BootSource, fields: bootTestFields, uploads: "kernel_boots", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
+		columns: `"created_on", seq, "_id", "status", "time", "job", "kernel", "lab_name"`, read: readBootTest,
+		seen: reports.Boots.Seen(q.Viewer.Scope),
+	}
+	return []*testSource{runs, cases, files, boots}
 }
 
 // testTimes holds what tests of results have in common while they are read.
@@ -131,6 +136,23 @@ func readCaseTest(rows *sql.Rows) (TestResult, error) {
 	var took *int64
 	err := rows.Scan(&at, &f.key, &f.CaseID, &f.Name, &f.Status, &took, &f.Run, &f.Job, &f.Kernel, &f.LabName)
 	f.CreatedAt = store.FromMicros(at)
+	if took != nil {
+		d := time.Duration(*took) * time.Microsecond
+		f.Duration = &d
+	}
+	return f, err
+}
+
+func readBootTest(rows *sql.Rows) (TestResult, error) {
+	f := TestResult{Source: BootSource, Name: BootName}
+	var at int64
+	var took *int64
+	var status *string
+	err := rows.Scan(&at, &f.key, &f.Run, &status, &took, &f.Job, &f.Kernel, &f.LabName)
+	f.CreatedAt = store.FromMicros(at)
+	if status != nil {
+		f.Status = *status
+	}
 	if took != nil {
 		d := time.Duration(*took) * time.Microsecond
 		f.Duration = &d

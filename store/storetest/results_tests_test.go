@@ -35,10 +35,10 @@ func oddTests() []resultstore.Test {
 		{N: 6, Name: "inprogress", Status: resultstore.TestInProgress, Records: 1},
 		{N: 7, Name: "unknown", Status: resultstore.TestUnknown, Records: 1},
 		{N: 8, Name: "told by its file", Status: resultstore.TestSuccess, Records: 4, Record: 3, Flaky: true,
-			Length: resultstore.Length{Duration: 1500 * time.Microsecond, HasDuration: true},
-			Origin: resultstore.Origin{File: 7, Suite: "été", Host: "arm-1", Prefix: 4, Properties: []resultstore.Property{{Name: "board", Value: "a\x00b"}, {}}},
+			Length:      resultstore.Length{Duration: 1500 * time.Microsecond, HasDuration: true},
+			Origin:      resultstore.Origin{File: 7, Suite: "été", Host: "arm-1", Prefix: 4, Properties: []resultstore.Property{{Name: "board", Value: "a\x00b"}, {}}},
 			Attachments: []resultstore.Attachment{{Name: "shot", Size: 9, File: 3, Derived: true, Spans: []resultstore.Span{{Offset: 5, Length: 9}}}},
-			Others: []resultstore.TestRecord{{N: 8, Record: 0, Status: resultstore.TestFail, Length: resultstore.Length{HasDuration: true}, Origin: resultstore.Origin{File: 2, Suite: "s"}}}},
+			Others:      []resultstore.TestRecord{{N: 8, Record: 0, Status: resultstore.TestFail, Length: resultstore.Length{HasDuration: true}, Origin: resultstore.Origin{File: 2, Suite: "s"}}}},
 		{N: 1000, Name: "exists", Status: resultstore.TestExists, Records: 1},
 	}
 }

@@ -27,6 +27,7 @@ type Info struct {
 	HTTP   *http.Request // for ranges and conditions of downloads only
 
 	credential func(context.Context) error // nil: it cannot end
+	guess      func() error                // nil: nobody counts
 }
 
 // CredentialEvery is how often a call that lasts looks whether its credential is
@@ -51,6 +52,20 @@ func (i *Info) Credential(ctx context.Context) error {
 		return nil
 	}
 	return i.credential(ctx)
+}
+
+// CountGuesses sets what Guess asks. It is the admission's, before the handler
+// begins.
+func (i *Info) CountGuesses(begin func() error) { i.guess = begin }
+
+// Guess is asked before a handler compares a secret that came without a login. Its
+// error, a fault, says that the address has guessed wrongly too often, counting what
+// is being compared in other calls; then nothing may be compared.
+func (i *Info) Guess() error {
+	if i.guess == nil {
+		return nil
+	}
+	return i.guess()
 }
 
 type key struct{}

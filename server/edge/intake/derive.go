@@ -98,5 +98,15 @@ func (e *reading) test(m *member, r *report.Record, prefix int) (resultstore.Tes
 	for _, p := range r.Properties {
 		t.Properties = append(t.Properties, resultstore.Property(p))
 	}
+	if t.Status.MayFail() && len(t.Attachments) > 0 {
+		t.Failure = e.failure(m, t.Attachments)
+	}
 	return t, e.derived.keep(t.Attachments)
+}
+
+// failure is what a test says of its failure, read before anything of it moves.
+// What stands in other files is no message.
+func (e *reading) failure(m *member, list []resultstore.Attachment) string {
+	own := slices.DeleteFunc(slices.Clone(list), func(a resultstore.Attachment) bool { return a.File != m.n })
+	return resultstore.FailureText(blobReader{e.open, m.part.content.SHA256}, own)
 }

@@ -26,6 +26,7 @@ type Store interface {
 	InsertFiles(ctx context.Context, resultKey int64, files []resultstore.ResultFile) error
 	ResultFiles(ctx context.Context, r *resultstore.Result) ([]resultstore.ResultFile, error)
 	SetTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecords) error
+	InsertNameList(ctx context.Context, r *resultstore.Result, list *resultstore.NameList) error
 	DiscardResult(ctx context.Context, key int64) error
 }
 

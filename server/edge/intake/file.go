@@ -60,7 +60,7 @@ func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.O
 // ReceiveFiles is Receive for a call that takes several files, each a part of a
 // form. Parts without a name and without content are none.
 func (in *Intake) ReceiveFiles(ctx context.Context, req upload.Request, opts upload.Options) ([]File, *upload.Form, error) {
-	s := &splitter{ctx: ctx, blobs: in.Blobs, most: in.Limits.Members}
+	s := &splitter{ctx: ctx, blobs: in.Blobs, most: min(in.Limits.Members, maxParts)}
 	opts.Part = s.next
 	return in.receive(ctx, req, opts, s)
 }
@@ -89,6 +89,10 @@ func (in *Intake) receive(ctx context.Context, req upload.Request, opts upload.O
 	}
 	return files, form, err
 }
+
+// maxParts bounds the files of one form: each is a blob of its own, kept open until
+// the rows that name it are there. An archive may hold more.
+const maxParts = 1000
 
 // splitter writes what it is given into one blob after the other.
 type splitter struct {
@@ -220,6 +224,22 @@ func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, 
 	}
 	sha, size, err := blob.Commit()
 	return File{SHA256: sha, Size: size}, err
+}
+
+// AddressedRun is the run that the address of a call names, and the run_token
+// beside it, before the body is read. It reports false when the address names none
+// or is wrong, which shows when the whole request is read.
+func AddressedRun(ctx context.Context, raw *upload.Raw, path map[string]string) (id int64, token string, named bool) {
+	req := upload.Request{Query: raw.Query, PathValues: path}
+	values, err := upload.ReadText(ctx, req, upload.Options{Known: []string{"test_id", "run_token"}})
+	if err != nil {
+		return 0, "", false
+	}
+	if id, named, err = values.ID("test_id"); err != nil || !named {
+		return 0, "", false
+	}
+	token, err = values.Optional("run_token")
+	return id, token, err == nil
 }
 
 // Fault gives what package upload found its status. Other errors pass unchanged.

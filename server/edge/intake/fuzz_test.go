@@ -48,7 +48,13 @@ func (m *memory) InsertFiles(_ context.Context, _ int64, f []resultstore.ResultF
 }
 
 func (m *memory) Create(context.Context) (store.BlobWriter, error) { return &memoryWriter{m: m}, nil }
-func (m *memory) Remove(context.Context, string) error             { return nil }
+func (m *memory) InsertNameList(context.Context, *resultstore.Result, *resultstore.NameList) error {
+	return nil
+}
+func (m *memory) Remove(context.Context, string) error { return nil }
+func (m *memory) RemoveUnused(context.Context, []string, func([]string) (map[string]bool, error)) error {
+	return nil
+}
 func (m *memory) Sweep(context.Context, time.Time, func([]string) (map[string]bool, error)) (int, error) {
 	return 0, nil
 }

@@ -106,6 +106,9 @@ func (in *Intake) fill(ctx context.Context, result *resultstore.Result, post Pos
 	if err = errors.Join(err, e.rows.finish(err == nil)); err != nil {
 		return nil, err
 	}
+	if err := in.Store.InsertNameList(ctx, result, e.rows.names); err != nil {
+		return nil, err
+	}
 	return e.sumUp(post.Onto)
 }
 

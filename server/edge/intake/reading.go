@@ -50,6 +50,7 @@ func newReading(ctx context.Context, in *Intake, result *resultstore.Result) *re
 
 func (e *reading) close() {
 	_ = e.rows.finish(false) // when nobody did
+	e.rows.names.Close()
 	e.derived.abort()
 	e.open.close()
 }

@@ -104,6 +104,8 @@ type rows struct {
 	updates map[int32]resultstore.Test
 	others  []resultstore.TestRecord
 
+	names *resultstore.NameList // of the tests in the store
+
 	batches  chan batch
 	done     chan error
 	finished bool
@@ -123,6 +125,7 @@ func newRows(ctx context.Context, s Store, result int64) *rows {
 		listed:  map[nameID]resultstore.Test{},
 		pending: map[int32]int{},
 		updates: map[int32]resultstore.Test{},
+		names:   resultstore.NewNameList(),
 		batches: make(chan batch, 1),
 		done:    make(chan error, 1),
 	}
@@ -143,6 +146,8 @@ func (in *rows) write() {
 }
 
 func (in *rows) writeBatch(b batch) error {
+	in.names.Add(b.insert)
+	in.names.Update(b.update)
 	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
 		return err
 	}
@@ -309,6 +314,7 @@ func (in *rows) counts() (counts report.Counts, tests int64) {
 
 // extend takes over the tests of a result that are in the store already.
 func (in *rows) extend(t *resultstore.Test) {
+	in.names.Add([]resultstore.Test{*t})
 	in.tests[idOf(t.Name)] = &seen{
 		n: int32(t.N), records: int32(t.Records), stored: true, failed: t.Flaky, reading: -1, shown: -1,
 		before: report.Exists, latest: report.Status(t.Status), status: report.Status(t.Status),

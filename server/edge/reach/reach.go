@@ -135,7 +135,7 @@ func (h *Hosts) addressedAs(host string) bool {
 // Transport returns a transport that connects to admitted addresses only and
 // uses no proxy. The addresses are judged when it connects, so that a name cannot
 // change between check and use; an error in which errors.As finds a *Refusal says
-// that one was refused. Its caller asks Admit first, at each redirect again.
+// that one was refused. Its caller asks Admit first, and follows no redirect.
 func (h *Hosts) Transport(timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext:            h.dial,

@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 type Config struct {
 	MaxData int64         `name:"lab-max-boot-data" default:"67108864" min:"1" help:"Limit of all files of a node's boot actions together, in bytes."`
 	MaxTime time.Duration `name:"lab-max-boot-time" default:"25s" min:"100ms" max:"10m" help:"How long rendering and packing all files of a node's boot actions may take together, fetching what they name included."`
+
+	MaxRenders int `name:"lab-max-boot-renders" default:"8" min:"1" max:"1000" help:"How many nodes' boot actions one server renders at once; others wait within --lab-max-boot-time, then they get 503."`
 
 	TemplateTime   time.Duration `name:"lab-template-time" default:"2s" min:"10ms" max:"1m" help:"How long one template of a boot action may take."`
 	TemplateMemory int64         `name:"lab-template-memory" default:"33554432" min:"1048576" max:"1073741824" help:"Limit of all values that one template of a boot action makes, in bytes."`
@@ -34,17 +37,33 @@ type Server struct {
 	secret    []byte
 	simulated bool
 	renderer  bootfiles.Renderer
+	slots     chan struct{} // one for each that renders
 }
+
+// ErrBusy says that so many others were rendering that the time was over before
+// it began.
+var ErrBusy = errors.New("too many boot actions are being rendered")
 
 // New returns a server whose keys come from the secret. Simulated tells that the
 // machines are not real.
 func New(s *labstore.Store, l *library.Library, c Config, secret []byte, simulated bool) *Server {
 	return &Server{
-		store: s, library: l, config: c, secret: secret, simulated: simulated,
+		store: s, library: l, config: c, secret: secret, simulated: simulated, slots: make(chan struct{}, max(1, c.MaxRenders)),
 		renderer: bootfiles.Renderer{
 			Fetch:  l.Asset,
 			Limits: bootfiles.Limits{Time: c.TemplateTime, Memory: int(c.TemplateMemory)},
 		},
+	}
+}
+
+// begin waits until there is room to render: what one node may cost in memory is
+// then bounded for all of them together. done must be called.
+func (s *Server) begin(ctx context.Context) (done func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ErrBusy, ctx.Err())
 	}
 }
 
@@ -66,10 +85,15 @@ func (s *Server) bounded(ctx context.Context) (context.Context, context.CancelFu
 
 // Archive renders the files (design.AssetFile) or units (design.AssetUnit) of a
 // deployment. The error is a *bootfiles.FetchError or *bootfiles.RenderError when
-// the design cannot be rendered, now or at all.
+// the design cannot be rendered, now or at all, and ErrBusy when too many others were.
 func (s *Server) Archive(ctx context.Context, d *labstore.Deployment, kind string) ([]byte, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	done, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	files, err := s.render(ctx, d, kind)
 	if err != nil {
 		return nil, err
@@ -102,9 +126,14 @@ func (s *Server) render(ctx context.Context, d *labstore.Deployment, kind string
 func (s *Server) Packages(ctx context.Context, d *labstore.Deployment) ([]bootfiles.Package, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
+	done, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	list := []bootfiles.Package{}
 	left := s.config.MaxData
-	err := s.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
+	err = s.eachAsset(ctx, d, func(a design.Asset, c bootfiles.Context) error {
 		if a.Type != design.AssetPackages {
 			return nil
 		}

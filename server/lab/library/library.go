@@ -2,13 +2,12 @@ package library
 
 import (
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
 
+	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/server/lab/design"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
@@ -19,7 +18,7 @@ type Library struct {
 	store   *labstore.Store
 	config  Config
 	options design.Options
-	vault   vault
+	vault   seal.Box // designs hold credentials
 	source  *source
 	sites   *siteCache
 }
@@ -28,13 +27,10 @@ type Library struct {
 // options are what they are checked with, except for what the library
 // knows itself: limits, selector and which hosts may be called.
 func New(s *labstore.Store, c Config, secret []byte, o design.Options) (*Library, error) {
-	key, err := hkdf.Key(sha256.New, secret, nil, "slipway lab designs", 32)
-	if err != nil {
-		return nil, err
-	}
 	o.Limits, o.Selector = limitsOf(c.Max), selector
 	l := &Library{store: s, config: c, options: o, sites: newSiteCache(c.Cache)}
-	if l.vault, err = newVault(key); err != nil {
+	var err error
+	if l.vault, err = seal.New(secret, "slipway lab designs"); err != nil {
 		return nil, err
 	}
 	if l.source, err = newSource(c); err != nil {
@@ -55,21 +51,17 @@ func limitsOf(most int64) design.Limits {
 func (l *Library) Max() int64 { return l.config.Max }
 
 // Seal encrypts a design that is stored under an id.
-func (l *Library) Seal(id string, text []byte) []byte { return l.vault.seal(id, text) }
+func (l *Library) Seal(id string, text []byte) []byte { return l.vault.Seal(id, text) }
 
 // Open decrypts a stored design.
-func (l *Library) Open(d *labstore.Design) ([]byte, error) { return l.vault.open(d.ID, d.Sealed) }
+func (l *Library) Open(d *labstore.Design) ([]byte, error) { return l.vault.Open(d.ID, d.Sealed) }
 
 // Fetch gets the documents that a reference names. A reference that cannot be
 // used is a *RefError.
 func (l *Library) Fetch(ctx context.Context, ref string) ([]byte, error) {
 	name, ours := storedName(ref)
 	if !ours {
-		text, err := l.source.get(ctx, ref, l.config.Max)
-		if err != nil {
-			slog.InfoContext(ctx, "a design was not fetched", "reason", err.Error(), "error", errors.Unwrap(err))
-		}
-		return text, err
+		return l.fetch(ctx, ref, l.config.Max)
 	}
 	d, err := l.store.Design(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -78,7 +70,17 @@ func (l *Library) Fetch(ctx context.Context, ref string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.vault.open(d.ID, d.Sealed)
+	return l.vault.Open(d.ID, d.Sealed)
+}
+
+// fetch tells the log why something could not be fetched, which its caller hears
+// in part only.
+func (l *Library) fetch(ctx context.Context, ref string, most int64) ([]byte, error) {
+	text, err := l.source.get(ctx, ref, most)
+	if err != nil {
+		slog.InfoContext(ctx, "an address was not fetched", "reason", err.Error(), "error", errors.Unwrap(err))
+	}
+	return text, err
 }
 
 // storedName returns the id or name in slipway:/designs/<id or name>.
@@ -103,7 +105,7 @@ func (l *Library) Design(ctx context.Context, ref string) (*Checked, []byte, err
 
 // KeepSnapshot stores the documents of a design for a task.
 func (l *Library) KeepSnapshot(ctx context.Context, digest string, text []byte) error {
-	return l.store.KeepSnapshot(ctx, digest, l.vault.seal(digest, text))
+	return l.store.KeepSnapshot(ctx, digest, l.vault.Seal(digest, text))
 }
 
 // Snapshot returns the design that a task was created with.
@@ -115,7 +117,7 @@ func (l *Library) Snapshot(ctx context.Context, digest string) (*Checked, error)
 	if err != nil {
 		return nil, err
 	}
-	text, err := l.vault.open(digest, sealed)
+	text, err := l.vault.Open(digest, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -125,5 +127,5 @@ func (l *Library) Snapshot(ctx context.Context, digest string) (*Checked, error)
 // Asset fetches what a boot action of a design points to, in the ways in which
 // designs are fetched. Every error is a *RefError.
 func (l *Library) Asset(ctx context.Context, location string, most int) ([]byte, error) {
-	return l.source.get(ctx, location, int64(most))
+	return l.fetch(ctx, location, int64(most))
 }

@@ -28,10 +28,6 @@ type source struct {
 	transport *http.Transport
 }
 
-// maxRedirects is how often a host may send us elsewhere, to hosts that are listed
-// as well.
-const maxRedirects = 5
-
 func newSource(c Config) (*source, error) {
 	hosts, err := c.hosts()
 	if err != nil {
@@ -147,7 +143,7 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, notNow(err, "was not answered in time")
+		return nil, unreached(err)
 	case err != nil:
 		return nil, notNow(err, "could not be read to its end")
 	}
@@ -216,22 +212,15 @@ func (s *source) ask(ctx context.Context, u *url.URL, token string, limit int64)
 	if token != "" {
 		r.Header.Set("X-Auth-Token", token)
 	}
-	first := u.Scheme + u.Host
-	client := http.Client{Transport: s.transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if len(via) > maxRedirects {
-			return badRef(nil, "redirects more than %d times", maxRedirects)
-		}
-		if r.URL.Scheme+r.URL.Host != first {
-			r.Header.Del("X-Auth-Token")
-			r.Header.Del("Authorization")
-		}
-		return s.admit(r.URL)
-	}}
+	client := http.Client{Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
-		return nil, 0, fetchFailed(err)
+		return nil, 0, unreached(err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return nil, resp.StatusCode, unreached(fmt.Errorf("status %d, and no redirect is followed", resp.StatusCode))
+	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, resp.StatusCode, nil
 	}
@@ -239,20 +228,15 @@ func (s *source) ask(ctx context.Context, u *url.URL, token string, limit int64)
 	return text, resp.StatusCode, err
 }
 
-// fetchFailed keeps what we said ourselves and hides the rest, which may quote
-// the reference with its password.
-func fetchFailed(err error) error {
-	var ours *RefError
-	refused := reach.Refused(err)
-	switch {
-	case errors.As(err, &ours):
-		return ours
-	case refused != nil:
-		return badRef(err, "%s", refused.Reason)
-	case errors.Is(err, context.DeadlineExceeded):
-		return notNow(err, "was not answered in time")
+// unreached tells the caller no more than that: why an address does not answer, or
+// where it leads, would show a stranger the network around the server. The cause
+// is for the log, without the reference, which may hold a password.
+func unreached(err error) error {
+	var quoting *url.Error
+	if errors.As(err, &quoting) {
+		err = quoting.Err
 	}
-	return notNow(err, "could not be fetched: its host cannot be reached")
+	return notNow(err, "could not be reached")
 }
 
 // admit tells whether the host may be asked at all.

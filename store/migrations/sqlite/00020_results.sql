@@ -16,6 +16,8 @@ CREATE TABLE clouds (
     architecture   TEXT    NOT NULL,
     cpid           TEXT    NOT NULL,
     extra_config   BLOB,
+    secret_options BLOB,
+    secrets        BLOB,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL
 ) STRICT;
@@ -28,6 +30,7 @@ CREATE TABLE runs (
     id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     cloud_id    INTEGER REFERENCES clouds (id),
     tenant      TEXT    NOT NULL,
+    anonymous   INTEGER NOT NULL,
     token_hash  BLOB,
     finished    INTEGER NOT NULL,
     finished_at INTEGER,
@@ -40,6 +43,7 @@ CREATE TABLE runs (
 
 CREATE INDEX runs_cloud ON runs (cloud_id, id);
 CREATE INDEX runs_tenant ON runs (tenant, id);
+CREATE INDEX runs_anonymous ON runs (created_at) WHERE anonymous = 1;
 CREATE INDEX runs_outcome ON runs (outcome, id);
 CREATE INDEX runs_finished ON runs (finished, id);
 
@@ -62,6 +66,7 @@ CREATE TABLE results (
     lease_until       INTEGER NOT NULL,
     tenant            TEXT    NOT NULL,
     uploader          TEXT    NOT NULL,
+    anonymous         INTEGER NOT NULL,
     created_at        INTEGER NOT NULL,
     private_to        TEXT    NOT NULL,
     sha256            TEXT    NOT NULL,
@@ -100,6 +105,7 @@ CREATE UNIQUE INDEX results_same_bytes ON results (run_id, sha256) WHERE state =
 CREATE INDEX results_run ON results (run_id);
 CREATE INDEX results_created ON results (created_at, key) WHERE state = 1;
 CREATE INDEX results_cpid ON results (cpid, created_at, key) WHERE state = 1;
+CREATE INDEX results_anonymous ON results (bytes, content_bytes, gzip) WHERE anonymous = 1 AND state = 1;
 CREATE INDEX results_unfinished ON results (state, key) WHERE state <> 1;
 CREATE INDEX results_sha256 ON results (sha256);
 CREATE INDEX results_content_sha256 ON results (content_sha256);

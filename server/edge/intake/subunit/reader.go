@@ -1,7 +1,6 @@
 package subunit
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -72,26 +71,6 @@ func JSON() report.Reader {
 			return report.No
 		},
 		read: func(s *sink, w *window) error { return newJSONreader(s, w).read() },
-	}
-}
-
-// JUnit returns the reader of JUnit XML.
-func JUnit() report.Reader {
-	return reader{
-		info: report.Info{
-			Format:     FormatJUnit,
-			Title:      "JUnit XML",
-			Recognised: "by its first character, which is <",
-			Naming:     "classname and name, joined by a dot",
-			Example:    `<testsuite name="lab"><testcase classname="lab.arm" name="lifts" time="0.5"/></testsuite>`,
-		},
-		detect: func(prefix []byte) report.Confidence {
-			if bytes.HasPrefix(bytes.TrimLeft(prefix, " \t\r\n\v\f"), []byte("<")) {
-				return 1
-			}
-			return report.No
-		},
-		read: func(s *sink, w *window) error { return newJUnitReader(s, w).read() },
 	}
 }
 

@@ -102,6 +102,8 @@ CREATE TABLE clouds (
     architecture   TEXT    NOT NULL,
     cpid           TEXT    NOT NULL,
     extra_config   BLOB,
+    secret_options BLOB,
+    secrets        BLOB,
     created_at     INTEGER NOT NULL,
     updated_at     INTEGER NOT NULL
 ) STRICT;
@@ -112,6 +114,7 @@ CREATE TABLE runs (
     id          INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     cloud_id    INTEGER REFERENCES clouds (id),
     tenant      TEXT    NOT NULL,
+    anonymous   INTEGER NOT NULL,
     token_hash  BLOB,
     finished    INTEGER NOT NULL,
     finished_at INTEGER,
@@ -123,6 +126,7 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_cloud ON runs (cloud_id, id);
 CREATE INDEX runs_tenant ON runs (tenant, id);
+CREATE INDEX runs_anonymous ON runs (created_at) WHERE anonymous = 1;
 CREATE INDEX runs_outcome ON runs (outcome, id);
 CREATE INDEX runs_finished ON runs (finished, id);
 CREATE TABLE status_messages (
@@ -142,6 +146,7 @@ CREATE TABLE results (
     lease_until       INTEGER NOT NULL,
     tenant            TEXT    NOT NULL,
     uploader          TEXT    NOT NULL,
+    anonymous         INTEGER NOT NULL,
     created_at        INTEGER NOT NULL,
     private_to        TEXT    NOT NULL,
     sha256            TEXT    NOT NULL,
@@ -176,6 +181,7 @@ CREATE UNIQUE INDEX results_same_bytes ON results (run_id, sha256) WHERE state =
 CREATE INDEX results_run ON results (run_id);
 CREATE INDEX results_created ON results (created_at, key) WHERE state = 1;
 CREATE INDEX results_cpid ON results (cpid, created_at, key) WHERE state = 1;
+CREATE INDEX results_anonymous ON results (bytes, content_bytes, gzip) WHERE anonymous = 1 AND state = 1;
 CREATE INDEX results_unfinished ON results (state, key) WHERE state <> 1;
 CREATE INDEX results_sha256 ON results (sha256);
 CREATE INDEX results_content_sha256 ON results (content_sha256);
@@ -256,9 +262,9 @@ INSERT INTO sqlite_sequence (name, seq) VALUES ('results', 1);
 INSERT INTO settings (name, value, updated_at) VALUES ('secret_fingerprint', x'66696e6765727072696e74', 1767323045000006);
 INSERT INTO tokens (id, hash, key_id, kind, prefix, name, owner, email, tenant, roles, flags, labs, allow_from, admin, created_at, created_by, expires_at, revoked_at, last_used_at, last_used_ip) VALUES ('tok_1', x'0000000000000000000000000000000000000000000000000000000000000000', '', 'u', '', '', '', '', '', '["admin"]', '[]', '[]', '["10.0.0.0/8"]', 1, 1767323045000006, '', NULL, NULL, NULL, '');
 INSERT INTO clouds (id, tenant, label, endpoint, endpoint_v3, admin_endpoint, test_user, admin_user, alt_user, version, tempest_sha, architecture, cpid, extra_config, created_at, updated_at) VALUES (1, '', 'c''1', 'http://198.51.100.7:5000/v2.0', '', '', '', '', '', '', '', '', '', x'7b2261223a7b2262223a2263227d7d', 1767323045000006, 1767323045000006);
-INSERT INTO runs (id, cloud_id, tenant, token_hash, finished, finished_at, created_at, attempts, outcome, status_id, result_key) VALUES (1, 1, '', NULL, 1, 1767323045000006, 1767323045000006, 1, 'fail', 1, 1);
+INSERT INTO runs (id, cloud_id, tenant, anonymous, token_hash, finished, finished_at, created_at, attempts, outcome, status_id, result_key) VALUES (1, 1, '', 0, NULL, 1, 1767323045000006, 1767323045000006, 1, 'fail', 1, 1);
 INSERT INTO status_messages (id, run_id, text, finished, created_at) VALUES (1, 1, 'test complete', 1, 1767323045000006);
-INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
+INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, anonymous, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 0, 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
 INSERT INTO test_names (id, hash, name) VALUES (1, x'e3b0c44298fc1c149afbf4c8996fb924', '');
 INSERT INTO test_names (id, hash, name) VALUES (2, x'16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
 INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details) VALUES (1, 1, 1, 1, NULL, NULL, 1, 0, NULL, 0, 0, NULL, NULL, NULL, NULL);

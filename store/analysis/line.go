@@ -1,0 +1,166 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+)
+
+// Previous returns the newest complete set of the line of a set before it, or
+// ErrNotFound.
+func (s *Store) Previous(ctx context.Context, set *Set) (*Set, error) {
+	list, err := s.Before(ctx, set, 1)
+	if err == nil && len(list) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// lineAtOnce is how many candidates one query asks for.
+const lineAtOnce = 64
+
+// Before returns at most limit complete sets of the line of a set, the newest
+// first, all before it.
+func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error) {
+	query, args := s.lineQuery(set)
+	if query == "" {
+		return nil, nil
+	}
+	viewer := store.Viewer{Scope: store.Scope{Tenant: set.Tenant, All: set.viewer.All}}
+	var list []*Set
+	for offset := 0; ; offset += lineAtOnce {
+		found, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", lineAtOnce, offset), args)
+		if err != nil {
+			return nil, fmt.Errorf("line of %s %q: %w", set.Kind, set.Parts, err)
+		}
+		for _, parts := range found {
+			before, err := s.Find(ctx, viewer, set.Kind, parts, 0)
+			if err != nil {
+				continue
+			}
+			complete, err := s.isComplete(ctx, before)
+			if err != nil {
+				return nil, err
+			}
+			if complete && !before.Private {
+				if list = append(list, before); len(list) == limit {
+					return list, nil
+				}
+			}
+		}
+		if len(found) < lineAtOnce {
+			return list, nil
+		}
+	}
+}
+
+func (s *Store) lineParts(ctx context.Context, query string, args []any) ([][]string, error) {
+	rows, err := s.db.Read(ctx).Raw(query, args...).Rows()
+	if err != nil {
+		return nil, store.Translate(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, store.Translate(err)
+	}
+	var list [][]string
+	for rows.Next() {
+		parts := make([]string, len(columns))
+		dest := make([]any, len(columns))
+		for i := range parts {
+			dest[i] = &parts[i]
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return nil, store.Translate(err)
+		}
+		list = append(list, parts)
+	}
+	return list, store.Translate(rows.Err())
+}
+
+func (s *Store) isComplete(ctx context.Context, set *Set) (bool, error) {
+	if !set.Counted {
+		return set.Complete, nil
+	}
+	if set.Kind == ImageSet {
+		for _, u := range set.uploads {
+			if r := u.Result; r != nil && r.Counts.Success+r.Counts.XFail+r.Counts.Fail+r.Counts.UXSuccess > 0 ||
+				u.hasOwnTest() && !u.Synthetic && (strings.EqualFold(u.Status, "PASSED") || strings.EqualFold(u.Status, "FAILED")) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}
+	where := append(s.reportWhere(set), tables.If("UPPER(status) IN ('PASS', 'FAIL')"))
+	query, args := "SELECT COUNT(*) FROM (SELECT 1 FROM kernel_tests"+tables.Where(where)+" LIMIT 1) AS one", tables.Args(where)
+	if set.Kind == GroupSet {
+		query, args = groupsBelow+query, append([]any{set.Parts[0]}, args...)
+	}
+	var n int
+	err := s.db.Read(ctx).Raw(query, args...).Row().Scan(&n)
+	return n > 0, store.Translate(err)
+}
+
+// lineQuery finds the sets of a line before a set, the newest first, by the parts
+// of their references; it is empty when the set has no line.
+func (s *Store) lineQuery(set *Set) (string, []any) {
+	at := store.Micros(set.Time)
+	optional := func(column string, v *string) tables.Condition {
+		if v == nil {
+			return tables.If(column + " IS NULL")
+		}
+		return tables.If(column+" = ?", *v)
+	}
+	var where []tables.Condition
+	order := ""
+	columns := ""
+	switch set.Kind {
+	case RunSet:
+		if set.CloudID == nil && set.RunName == "" {
+			return "", nil
+		}
+		id, _ := strconv.ParseInt(set.Parts[0], 10, 64)
+		cloud := tables.If("cloud_id IS NULL")
+		if set.CloudID != nil {
+			cloud = tables.If("cloud_id = ?", *set.CloudID)
+		}
+		where = []tables.Condition{s.flag("comparable", true), cloud, tables.If("name = ?", set.RunName), tables.If("tenant = ?", set.Tenant),
+			tables.If("(created_at, id) < (?, ?)", at, id)}
+		columns, order = "id FROM runs", "created_at DESC, id DESC"
+	case PublishedSet:
+		where = []tables.Condition{s.flag("public", true), tables.If("tenant = ?", set.Tenant), tables.If("cpid = ?", set.CPID), tables.If("(created_at, id) < (?, ?)", at, set.Parts[0])}
+		columns, order = "id FROM published_results", "created_at DESC, id DESC"
+	case KernelSet:
+		where = []tables.Condition{tables.If("tenant = ?", set.Tenant), tables.If("job = ?", set.Parts[0]), tables.If("git_branch = ?", set.Parts[1]), tables.If("(first_at, kernel) < (?, ?)", at, set.Parts[2])}
+		columns, order = "job, git_branch, kernel FROM kernel_sets", "first_at DESC, kernel DESC"
+	case GroupSet:
+		where = []tables.Condition{tables.If("tenant = ?", set.Tenant), optional("job", set.Job), optional("git_branch", set.Branch), tables.If("(created_on, \"_id\") < (?, ?)", at, set.Parts[0])}
+		if set.Kernel != nil {
+			where = append(where, tables.If("kernel IS DISTINCT FROM ?", *set.Kernel))
+		}
+		for _, f := range []string{"name", "arch", "board", "build_environment", "defconfig_full", "device_type", "lab_name"} {
+			where = append(where, tables.If(f+" IS NOT DISTINCT FROM (SELECT h."+f+` FROM test_groups h WHERE h."_id" = ?)`, set.Parts[0]))
+		}
+		columns, order = `"_id" FROM test_groups`, `created_on DESC, "_id" DESC`
+	case OpportunitySet:
+		u := set.uploads[0]
+		where = []tables.Condition{tables.If("o.product_id = ?", u.ProductID), tables.If("o.spec_name = ?", set.SpecName), tables.If("opp.release = ?", set.Release),
+			optional("v.platform", u.Platform), optional("o.primary_snap_name", u.PrimarySnap), tables.If("(o.created_at, o.id) < (?, ?)", at, u.ID)}
+		columns = "o.opportunity_id FROM opportunity_results o JOIN opportunities opp ON opp.id = o.opportunity_id JOIN spec_versions v ON v.id = opp.version_id"
+		order = "o.created_at DESC, o.id DESC"
+	case ImageSet:
+		where = []tables.Condition{tables.If("product_id = ?", set.Parts[0]), tables.If("advertised_at > 0"),
+			tables.If("release = (SELECT h.release FROM images h WHERE h.product_id = ? AND h.image_unique_id = ?)", set.Parts[0], set.Parts[1]),
+			tables.If("(advertised_at, image_unique_id) < (?, ?)", at, set.Parts[1])}
+		columns, order = "product_id, image_unique_id FROM images", "advertised_at DESC, image_unique_id DESC"
+	}
+	return "SELECT " + columns + tables.Where(where) + " ORDER BY " + order, tables.Args(where)
+}

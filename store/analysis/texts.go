@@ -1,0 +1,96 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Place is where a test stands: in a file by its upload's key and its number, or,
+// with an Upload of 0, among reports by the order in which they came.
+type Place struct{ Upload, N int64 }
+
+// placesAtOnce is how many tests one statement asks for.
+const placesAtOnce = 500
+
+// byUpload puts the numbers of places together by their uploads.
+func byUpload(places []Place) map[int64][]int64 {
+	by := map[int64][]int64{}
+	for _, p := range places {
+		by[p.Upload] = append(by[p.Upload], p.N)
+	}
+	return by
+}
+
+// Texts returns what failing tests say, as far as it is kept. Tests that say
+// nothing are left out.
+func (s *Store) Texts(ctx context.Context, places []Place) (map[Place]string, error) {
+	texts := map[Place]string{}
+	for upload, numbers := range byUpload(places) {
+		if upload != 0 {
+			list, err := s.Results.Failures(ctx, upload, numbers)
+			if err != nil {
+				return nil, err
+			}
+			for n, text := range list {
+				texts[Place{upload, n}] = text
+			}
+			continue
+		}
+		for some := range slices.Chunk(numbers, placesAtOnce) {
+			if err := s.reportTexts(ctx, some, texts); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return texts, nil
+}
+
+func (s *Store) reportTexts(ctx context.Context, numbers []int64, texts map[Place]string) error {
+	rows, err := s.db.Read(ctx).Raw("SELECT seq, failure FROM kernel_tests WHERE seq IN ? AND failure IS NOT NULL", numbers).Rows()
+	if err != nil {
+		return fmt.Errorf("failures of reports: %w", store.Translate(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var text string
+		if err := rows.Scan(&n, &text); err != nil {
+			return store.Translate(err)
+		}
+		texts[Place{N: n}] = text
+	}
+	return store.Translate(rows.Err())
+}
+
+// Durations returns how long tests of files took, as far as it is known.
+func (s *Store) Durations(ctx context.Context, places []Place) (map[Place]time.Duration, error) {
+	took := map[Place]time.Duration{}
+	for upload, numbers := range byUpload(places) {
+		for some := range slices.Chunk(numbers, placesAtOnce) {
+			if upload == 0 {
+				continue
+			}
+			rows, err := s.db.Read(ctx).Raw("SELECT n, stop_us - start_us FROM tests WHERE result_key = ? AND n IN ? AND stop_us IS NOT NULL AND start_us IS NOT NULL", upload, some).Rows()
+			if err != nil {
+				return nil, fmt.Errorf("durations: %w", store.Translate(err))
+			}
+			for rows.Next() {
+				var n, us int64
+				if err := rows.Scan(&n, &us); err != nil {
+					rows.Close()
+					return nil, store.Translate(err)
+				}
+				took[Place{upload, n}] = time.Duration(us) * time.Microsecond
+			}
+			rows.Close()
+			if err := rows.Err(); err != nil {
+				return nil, store.Translate(err)
+			}
+		}
+	}
+	return took, nil
+}

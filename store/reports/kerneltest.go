@@ -1,0 +1,255 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/results"
+)
+
+// KernelTest is a test case or a boot as a test: what comparisons and histories know
+// of it. It lies beside the report, goes with it, and stays as it was when the report
+// is posted again.
+type KernelTest struct {
+	Source   TestSource
+	ReportID string
+	GroupID  *string
+	Name     string // whole: of a case with the groups around it
+	Status   string
+	Duration *int64    // in milliseconds
+	Created  int64     // in milliseconds
+	Stored   time.Time // zero: now
+	Failure  string    // what a failure says; empty for nothing
+
+	Job, GitBranch, Kernel *string
+	Context                [6]*string // in the order of contextColumns
+}
+
+// TestSource says what sort of report a KernelTest is.
+type TestSource int64
+
+// The sources.
+const (
+	CaseTest TestSource = 1
+	BootTest TestSource = 2
+)
+
+const contextColumns = "arch, board, build_environment, defconfig_full, device_type, lab_name"
+
+const insertKernelTests = "INSERT INTO kernel_tests (tenant, source, report_id, group_id, replaced, hash, name, status, duration_us, created_at, stored_at," +
+	" job, git_branch, kernel, " + contextColumns + ", failure) VALUES "
+
+// kernelTestSlice is how many tests one statement adds.
+const kernelTestSlice = 64
+
+// KeepTests notes reports that were written in this transaction as tests, and queues
+// their kernels to be compared.
+func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
+	now := s.Now()
+	for rest := tests; len(rest) > 0; {
+		some := rest[:min(len(rest), kernelTestSlice)]
+		rest = rest[len(some):]
+		marks := "(?" + strings.Repeat(", ?", 20) + ")"
+		args := make([]any, 0, 21*len(some))
+		for i := range some {
+			t := &some[i]
+			stored := store.Micros(now)
+			if !t.Stored.IsZero() {
+				stored = store.Micros(t.Stored)
+			}
+			args = append(args, s.scope.Tenant, int64(t.Source), t.ReportID, t.GroupID, 0, tables.Bytes(results.NameHash(t.Name)), t.Name, t.Status,
+				micros(t.Duration), t.Created*1000, stored, t.Job, t.GitBranch, t.Kernel)
+			for _, v := range t.Context {
+				args = append(args, v)
+			}
+			args = append(args, orNull(t.Failure))
+		}
+		if err := s.db.Tx.Exec(insertKernelTests+marks+strings.Repeat(", "+marks, len(some)-1), args...).Error; err != nil {
+			return fmt.Errorf("keep tests: %w", store.Translate(err))
+		}
+	}
+	return s.keepKernels(ctx, tests)
+}
+
+func micros(ms *int64) any {
+	if ms == nil {
+		return nil
+	}
+	return *ms * 1000
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// kernelSet is a kernel of a job and a branch.
+type kernelSet struct{ job, branch, kernel string }
+
+// keepKernels notes which kernels there are, since when, and whether any of their
+// tests has passed or failed.
+func (s *Store) keepKernels(ctx context.Context, tests []KernelTest) error {
+	first, verdicts := map[kernelSet]int64{}, map[kernelSet]int64{}
+	for i := range tests {
+		t := &tests[i]
+		if t.Job == nil || t.Kernel == nil {
+			continue
+		}
+		k := kernelSet{job: *t.Job, kernel: *t.Kernel}
+		if t.GitBranch != nil {
+			k.branch = *t.GitBranch
+		}
+		if at, known := first[k]; !known || t.Created*1000 < at {
+			first[k] = t.Created * 1000
+		}
+		if t.Status == "PASS" || t.Status == "FAIL" {
+			verdicts[k] = 1
+		}
+	}
+	for k, at := range first {
+		if err := s.keepKernel(ctx, k, at, verdicts[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const putKernel = `INSERT INTO kernel_sets (tenant, job, git_branch, kernel, first_at, verdicts) VALUES (?, ?, ?, ?, ?, ?)
+	ON CONFLICT (tenant, job, git_branch, kernel) DO UPDATE SET
+	first_at = CASE WHEN EXCLUDED.first_at < kernel_sets.first_at THEN EXCLUDED.first_at ELSE kernel_sets.first_at END,
+	verdicts = CASE WHEN EXCLUDED.verdicts > kernel_sets.verdicts THEN EXCLUDED.verdicts ELSE kernel_sets.verdicts END`
+
+// keepKernel writes only what is news: labs post a thousand boots of one kernel at
+// once, and none should wait for the others.
+func (s *Store) keepKernel(ctx context.Context, k kernelSet, at, verdicts int64) error {
+	var known []struct{ FirstAt, Verdicts int64 }
+	err := s.db.Tx.Raw("SELECT first_at, verdicts FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?",
+		s.scope.Tenant, k.job, k.branch, k.kernel).Scan(&known).Error
+	if err == nil && (len(known) == 0 || at < known[0].FirstAt || verdicts > known[0].Verdicts) {
+		err = s.db.Tx.Exec(putKernel, s.scope.Tenant, k.job, k.branch, k.kernel, at, verdicts).Error
+	}
+	if err != nil {
+		return fmt.Errorf("kernel %s of %s: %w", k.kernel, k.job, store.Translate(err))
+	}
+	return s.QueueSetSoon(ctx, store.PendingSet{Tenant: s.scope.Tenant, Kind: "kernel", Ref: store.SetRef("kernel", k.job, k.branch, k.kernel)})
+}
+
+// ReplaceTest notes that a report that is posted again tells of its test anew: what
+// it told before stays in the history.
+func (s *Store) ReplaceTest(reportID string) error {
+	err := s.db.Tx.Exec("UPDATE kernel_tests SET replaced = 1 WHERE report_id = ? AND replaced = 0", reportID).Error
+	if err != nil {
+		return fmt.Errorf("replace the test of %s: %w", reportID, store.Translate(err))
+	}
+	return nil
+}
+
+// RetellTest is ReplaceTest for a report that was changed, with what it says now of
+// status, name and duration. A report that has no test yet stays without one.
+func (s *Store) RetellTest(ctx context.Context, t KernelTest) error {
+	var was []struct {
+		Tenant, Name, Status string
+		GroupID              *string
+		DurationUS           *int64 `gorm:"column:duration_us"`
+		Job                  *string
+		GitBranch            *string
+		Kernel               *string
+		Board                *string
+	}
+	err := s.db.Tx.Raw("SELECT tenant, name, status, group_id, duration_us, job, git_branch, kernel, board FROM kernel_tests WHERE report_id = ? AND replaced = 0", t.ReportID).
+		Scan(&was).Error
+	if err != nil || len(was) == 0 {
+		return store.Translate(err)
+	}
+	old := was[0]
+	t.GroupID, t.Job, t.GitBranch, t.Kernel, t.Context[1] = old.GroupID, old.Job, old.GitBranch, old.Kernel, old.Board
+	around := ""
+	if i := strings.LastIndexByte(old.Name, '.'); i >= 0 {
+		around = old.Name[:i+1]
+	}
+	if !strings.HasSuffix(old.Name, "."+t.Name) {
+		t.Name = around + t.Name
+	} else {
+		t.Name = old.Name
+	}
+	if old.Name == t.Name && old.Status == t.Status && (old.DurationUS == nil) == (t.Duration == nil) && (t.Duration == nil || *t.Duration*1000 == *old.DurationUS) {
+		return store.Translate(s.db.Tx.Exec("UPDATE kernel_tests SET failure = ? WHERE report_id = ? AND replaced = 0", orNull(t.Failure), t.ReportID).Error)
+	}
+	if err := s.ReplaceTest(t.ReportID); err != nil {
+		return err
+	}
+	return s.For(store.Scope{Tenant: old.Tenant}).KeepTests(ctx, t)
+}
+
+// ReplaceReports removes the reports that meet the conditions because others take
+// their place: as tests they stay in the history.
+func (s *Store) ReplaceReports(ctx context.Context, c *Collection, where []Condition) error {
+	parts := append(c.conditions(where), s.scope.Changeable(c.table+".tenant")...)
+	err := s.db.Tx.Exec(`UPDATE kernel_tests SET replaced = 1 WHERE replaced = 0 AND report_id IN (SELECT "_id" FROM `+c.table+tables.Where(parts)+")", tables.Args(parts)...).Error
+	if err != nil {
+		return fmt.Errorf("replace in %s: %w", c.table, store.Translate(err))
+	}
+	_, err = s.DeleteReports(ctx, c, where)
+	return err
+}
+
+// forgetTests removes the tests of reports that are about to be removed; of a boot
+// also what it has replaced.
+func (s *Store) forgetTests(c *Collection, from string, args []any) error {
+	if c != Cases && c != Boots {
+		return nil
+	}
+	where := ` WHERE report_id IN (SELECT "_id" FROM ` + from + ")"
+	if c == Cases {
+		where += " AND replaced = 0"
+	}
+	if err := s.db.Tx.Exec("DELETE FROM kernel_tests"+where, args...).Error; err != nil {
+		return fmt.Errorf("tests of %s: %w", c.table, store.Translate(err))
+	}
+	return nil
+}
+
+// UnkeptTests calls visit with cases or boots that have no test yet, because they
+// were stored before there were any, with the place of each; those before after are
+// passed over. It returns the place of the last one, 0 when there was none.
+func (s *Store) UnkeptTests(ctx context.Context, c *Collection, after int64, limit int, visit func(*Report) error) (last int64, err error) {
+	rows, err := s.db.Read(ctx).Raw("SELECT "+c.selected()+" FROM "+c.table+" WHERE seq > ? ORDER BY seq LIMIT "+fmt.Sprint(limit), after).Rows()
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", c.table, store.Translate(err))
+	}
+	var list []*Report
+	scanner := newScanner(c)
+	for rows.Next() && err == nil {
+		var r *Report
+		if r, err = scanner.scan(rows); err == nil {
+			list = append(list, r)
+		}
+	}
+	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+		return 0, fmt.Errorf("read %s: %w", c.table, store.Translate(err))
+	}
+	for _, r := range list {
+		last = r.seq
+		known, err := s.hasTest(r.Get(c, "_id").(string))
+		if err == nil && !known {
+			err = visit(r)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
+func (s *Store) hasTest(reportID string) (bool, error) {
+	var n []int64
+	err := s.db.Tx.Raw("SELECT seq FROM kernel_tests WHERE report_id = ? LIMIT 1", reportID).Scan(&n).Error
+	return len(n) > 0, store.Translate(err)
+}
