@@ -47,14 +47,13 @@ func fault(t testing.TB, name string) []byte {
 }
 
 // TestFaults posts files that made a failed run look passed, or lost results,
-// and others of formats that are not read, which must never be green either.
+// and others of formats that once were not read.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
-	read := map[string]bool{
-		"esc_in_failure.xml": true, "gtest_notrun.xml": true, "nan_time.xml": true, "pytest_double.xml": true, "suite_error.xml": true,
-		"surefire_flaky.xml": true, "utf16le_bom.xml": true, "utf8_nodash.xml": true, "windows1252.xml": true,
-		"v1_real_setupclass.subunit": true, "v2_real_setupclass.subunit": true,
+	unread := map[string]bool{
+		"results_named_status.json": true, // no runner's format: see TestFaults_Verdicts
+		"avocado_results.json":      true, // three of its tests have one name without their numbers
 	}
 	files, err := filepath.Glob("testdata/faults/*.expect")
 	if err != nil || len(files) < 25 {
@@ -70,8 +69,10 @@ func TestFaults(t *testing.T) {
 
 			got := mustSave(t, s.Send("POST", "/v1/post-result", bytes.NewReader(fault(t, name)), servertest.With("Content-Type", "application/octet-stream")))
 			outcome, counts := expectOf(t, name)
-			if !read[name] {
-				// Its format is not read yet, or gives other counts: see below.
+			if outcome == "" {
+				return // of another area
+			}
+			if unread[name] {
 				if got.Outcome != "error" && got.Outcome != "fail" && got.Outcome != "incomplete" {
 					t.Errorf("outcome %s with %v of %d tests, want error, fail or incomplete", got.Outcome, got.Counts, got.Tests)
 				}
@@ -95,9 +96,7 @@ func TestFaults_Verdicts(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	for name, body := range map[string]string{
-		"Checkbox":           string(fault(t, "checkbox_submission.json")),
 		"a name and a word":  string(fault(t, "results_named_status.json")),
-		"kirk":               string(fault(t, "ltp_kirk.json")),
 		"an outcome":         `{"results":["a",{"name":"b","outcome":"fail"}]}`,
 		"more bytes":         `{"results":["a"]}{"results":["b"]}`,
 		"more bytes, no end": `{"results":["a"]} {"results":["b"`,
@@ -157,7 +156,7 @@ func TestRecords(t *testing.T) {
 		}
 		t.Run("a failure and the error of its teardown", func(t *testing.T) {
 			got := post(fault(t, "pytest_double.xml"))
-			checkRecords(t, s, got, itemOf(t, s, got, "test_a.test_x"), []string{"fail", "fail"}, []string{"body1", "body2"})
+			checkRecords(t, s, got, itemOf(t, s, got, "test_a.test_x"), []string{"fail", "fail"}, []string{"0|assert 0", "0|body1", "1|failed on teardown", "1|body2"})
 		})
 		t.Run("the tear-down of a class", func(t *testing.T) {
 			got := post(fault(t, "v2_real_setupclass.subunit"))
@@ -168,7 +167,7 @@ func TestRecords(t *testing.T) {
 		})
 		t.Run("a suite's error", func(t *testing.T) {
 			got := post(fault(t, "suite_error.xml"))
-			checkRecords(t, s, got, itemOf(t, s, got, "lab.boot"), []string{"fail"}, []string{"stack"})
+			checkRecords(t, s, got, itemOf(t, s, got, "lab.boot"), []string{"fail"}, []string{"0|teardown of the fixture crashed", "0|stack"})
 		})
 		t.Run("retries, close together and far apart", func(t *testing.T) {
 			var v1 strings.Builder
@@ -204,7 +203,8 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// checkRecords compares the records of a test and the text of each.
+// checkRecords compares the records of a test and their texts: one of each record,
+// or each with the number of its record and a bar in front.
 func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem, statuses, texts []string) {
 	t.Helper()
 	path := fmt.Sprintf("/v1/runs/%d/results/%s/tests/%d", got.TestID, got.ResultID, listed.N)
@@ -223,8 +223,13 @@ func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem
 		}
 		for i, a := range item.Attachments {
 			text := s.Do("GET", fmt.Sprintf("%s/attachments/%d", path, a.K), "", servertest.Admin())
-			if a.Record != i || a.K != i || text.Status != 200 || string(text.Body) != texts[i] {
-				t.Errorf("%s: attachment %+v holds %q, want %q of record %d", where, a, text.Body, texts[i], i)
+			record, want := i, texts[i]
+			if number, rest, ok := strings.Cut(want, "|"); ok {
+				record, _ = strconv.Atoi(number)
+				want = rest
+			}
+			if a.Record != record || a.K != i || text.Status != 200 || string(text.Body) != want {
+				t.Errorf("%s: attachment %+v holds %q, want %q of record %d", where, a, text.Body, want, record)
 			}
 		}
 	}
