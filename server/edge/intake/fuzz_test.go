@@ -148,7 +148,11 @@ func FuzzTake(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, files := range [][][]byte{{data}, {[]byte("1..1\nok 1 - green\n"), data}} {
 			m := newMemory()
+			begun := time.Now()
 			r, found := m.take(t, smallLimits, files...)
+			if took := time.Since(begun); took > 20*time.Second {
+				t.Errorf("%d bytes took %s", len(data), took)
+			}
 			if green := r.Outcome == "pass" || r.Outcome == "skip"; green && (found.DamageCount > 0 || r.Counts.Fail > 0) {
 				t.Errorf("%s with %d findings and %d failures", r.Outcome, found.DamageCount, r.Counts.Fail)
 			}
