@@ -10642,6 +10642,7 @@ type ClientInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -11101,6 +11102,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -11125,6 +11130,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -11148,6 +11157,10 @@ type ClientInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
@@ -14059,6 +14072,7 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -15024,6 +15038,10 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -15058,6 +15076,10 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -15091,6 +15113,10 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
@@ -35678,6 +35704,7 @@ type ClientWithResponsesInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -36201,6 +36228,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -36225,6 +36256,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -36248,6 +36283,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
@@ -45442,6 +45481,7 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -46271,6 +46311,10 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -46301,6 +46345,10 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
@@ -46330,6 +46378,10 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that

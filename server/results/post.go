@@ -45,9 +45,24 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
 	}
-	if err := h.refuseEarly(ctx, raw, nil); err != nil {
+	proven, err := h.refuseEarly(ctx, raw, nil)
+	if err != nil {
 		return nil, err
 	}
+	ctx, done, err := h.intake.Admit(ctx, raw, auth.From(ctx).Anonymous() && !proven)
+	if err != nil {
+		return nil, err
+	}
+	result, err := h.take(ctx, raw)
+	done(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	return h.saved(ctx, result)
+}
+
+// take stores an upload and reads it into a result.
+func (h *Handler) take(ctx context.Context, raw *upload.Raw) (*resultstore.Result, error) {
 	files, form, err := h.intake.ReceiveFiles(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
 	if err != nil {
 		return nil, err
@@ -66,10 +81,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	} else {
 		result, err = h.ingest(ctx, run, files, asks)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return h.saved(ctx, result)
+	return result, err
 }
 
 // newResult is a result of files that the caller posted for a run, nil for an
@@ -77,6 +89,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 func newResult(ctx context.Context, run *resultstore.Run, files []intake.File) *resultstore.Result {
 	result := intake.NewResult(files)
 	result.Tenant, result.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
+	result.Anonymous = intake.Stranger(ctx) && (run == nil || len(run.TokenHash) == 0)
 	if run != nil {
 		result.RunID = run.ID
 	}

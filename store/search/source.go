@@ -66,7 +66,7 @@ func testSources(q Query) []*testSource {
 		seen: reports.Cases.Seen(q.Viewer.Scope),
 	}
 	boots := &testSource{
-		source: BootSource, fields: bootTestFields, uploads: "kernel_boots", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
+		source: BootSource, fields: bootTestFields, uploads: "kernel_boots", at: `"created_on"`, key: "seq", n: "0", name: "'" + BootName + "'", took: `"time"`, first: 1000, scan: 10 * scan,
 		columns: `"created_on", seq, "_id", "status", "time", "job", "kernel", "lab_name"`, read: readBootTest,
 		seen: reports.Boots.Seen(q.Viewer.Scope),
 	}

@@ -167,7 +167,7 @@ func (s *Store) testsOf(ctx context.Context, src *testSource, w *walk, uploads [
 	return s.readTests(ctx, src, query, append(args, tables.Args(where)...))
 }
 
-const walkedFields = "SELECT result_key, n, name_id, status, start_us, stop_us FROM tests"
+const walkedFields = "SELECT result_key, n, name_id, status, start_us, stop_us, duration_us, file, flaky, details FROM tests"
 
 // lastOf is a query for the last tests of one upload, each status from its index: the
 // comparisons of rows keep the databases from reading all tests of the upload backwards.

@@ -70,7 +70,7 @@ func (u *unpacker) unzip(ctx context.Context, p *part) ([]*member, error) {
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !f.Mode().IsRegular() })
 	slices.SortStableFunc(files, func(a, b *zip.File) int { return cmp.Compare(a.Name, b.Name) })
 	var list []*member
-	p.content, err = u.in.Keep(ctx, func(w io.Writer) error {
+	p.content, err = u.keep(ctx, p, func(w io.Writer) error {
 		list, err = u.inflate(ctx, p, files, raw, w)
 		return err
 	})

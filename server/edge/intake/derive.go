@@ -51,7 +51,10 @@ func (d *derived) commit() (string, error) {
 	if d.open == nil {
 		return "", nil
 	}
-	sha, _, err := d.open.Commit()
+	sha, size, err := d.open.Commit()
+	if err == nil {
+		spend(d.ctx, size)
+	}
 	return sha, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
@@ -69,9 +70,13 @@ func (in *Intake) receive(ctx context.Context, req upload.Request, opts upload.O
 	defer s.abort()
 	opts.Limits.File = in.Limits.File
 	opts.Limits.Parts = max(s.most, upload.Limits{}.WithDefaults().Parts) + opts.Limits.WithDefaults().Fields
+	if u := strangerOf(ctx); u != nil {
+		opts.Limits.File = min(opts.Limits.File, u.most)
+		req.Body = u.bodyOf(ctx, req.Body)
+	}
 	form, err := upload.Read(ctx, req, opts, s)
 	if err != nil {
-		return nil, nil, Fault(err)
+		return nil, nil, withoutCredential(ctx, Fault(err))
 	}
 	name := "file"
 	if len(opts.FileFields) > 0 {
@@ -137,6 +142,9 @@ func (s *splitter) end() error {
 		return err
 	}
 	sha, size, err := s.open.Commit()
+	if err == nil {
+		spend(s.ctx, size)
+	}
 	s.files = append(s.files, File{SHA256: sha, Size: size, Name: s.name})
 	s.open, s.name = nil, ""
 	return err
@@ -160,6 +168,17 @@ func (s *splitter) posted() []File {
 		return s.files[:1]
 	}
 	return files
+}
+
+// withoutCredential says of an upload that is too large why its limit is low.
+func withoutCredential(ctx context.Context, err error) error {
+	var f *fault.Fault
+	if !Stranger(ctx) || !errors.As(err, &f) || f.ID != "too-large" || strings.Contains(f.Detail, "without a credential") {
+		return err
+	}
+	g := *f
+	g.Detail += "; that is the limit without a credential (--max-anonymous-upload)"
+	return &g
 }
 
 // unwrap stores the file that stood inside a JSON body. The body around it is
@@ -223,6 +242,9 @@ func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, 
 		return File{}, err
 	}
 	sha, size, err := blob.Commit()
+	if err == nil {
+		spend(ctx, size)
+	}
 	return File{SHA256: sha, Size: size}, err
 }
 

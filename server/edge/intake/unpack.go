@@ -143,14 +143,14 @@ func (u *unpacker) head(f File) ([]byte, error) {
 	return head, err
 }
 
-// freeBytes may come out of any archive, however small it is.
-const freeBytes = 16 << 20
+// smallBytes may come out of any archive, however small it is.
+const smallBytes = 16 << 20
 
 // room is how much may come out of a part.
 func (u *unpacker) room(p *part) int64 {
 	most := int64(math.MaxInt64)
 	if p.Size < most/u.in.Limits.Ratio {
-		most = max(freeBytes, p.Size*u.in.Limits.Ratio)
+		most = max(smallBytes, p.Size*u.in.Limits.Ratio)
 	}
 	return min(most, u.bytes)
 }
@@ -158,7 +158,7 @@ func (u *unpacker) room(p *part) int64 {
 // expand stores what comes out of a part that is one stream.
 func (u *unpacker) expand(ctx context.Context, p *part, stream func(p *part, dst io.Writer, src io.Reader, limit int64) error) error {
 	raw := io.NewSectionReader(blobReader{u.open, p.SHA256}, 0, p.Size)
-	content, err := u.in.Keep(ctx, func(w io.Writer) error { return stream(p, w, raw, u.room(p)) })
+	content, err := u.keep(ctx, p, func(w io.Writer) error { return stream(p, w, raw, u.room(p)) })
 	if err != nil {
 		return err
 	}
@@ -166,6 +166,19 @@ func (u *unpacker) expand(ctx context.Context, p *part, stream func(p *part, dst
 	content.Name = p.Name
 	p.content = content
 	return nil
+}
+
+// keep stores what comes out of a part, of which less may come without a credential.
+func (u *unpacker) keep(ctx context.Context, p *part, write func(io.Writer) error) (File, error) {
+	return u.in.Keep(ctx, func(w io.Writer) error {
+		if s := strangerOf(ctx); s != nil {
+			var err error
+			if w, err = s.unzipped(ctx, w, p.Size); err != nil {
+				return err
+			}
+		}
+		return write(w)
+	})
 }
 
 func (u *unpacker) gunzip(p *part, dst io.Writer, src io.Reader, limit int64) error {
