@@ -129,13 +129,12 @@ func (endless) ReadAt(p []byte, at int64) (int, error) {
 func TestRead_oneLongLine(t *testing.T) {
 	t.Parallel()
 	lim := report.Limits{AttachmentBytes: 1 << 20}
-	in := report.Input{ReaderAt: endless{}, Size: 1 << 40}
+	in := report.Input{ReaderAt: endless{}, Size: 64 << 20}
 	s, _ := sink(lim)
 	if _, err := Read(t.Context(), in, s, named); err != nil || s.Report.DamageCount != 1 {
 		t.Errorf("error %v, damage %v", err, s.Report.Damage)
 	}
 	s, _ = sink(lim)
-	in.Size = 64 << 20
 	f, err := Open(t.Context(), in, s)
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +167,27 @@ func TestFile_limits(t *testing.T) {
 	many := `[{"name":"a"` + strings.Repeat(`,"x":1`, 3) + strings.Repeat(`,"y":1`, 20_000) + `}]`
 	if _, err := Read(t.Context(), input(many), s, named); err != nil || s.Report.DamageCount < 20_000 {
 		t.Errorf("error %v, %d findings for a member that appears 20000 times", err, s.Report.DamageCount)
+	}
+}
+
+// What Python writes for numbers that JSON has not is no damage.
+func TestRead_notNumbers(t *testing.T) {
+	t.Parallel()
+	for pad := range 40 {
+		text := `[{"name":"NaN a\\","x":NaN,"y":[-Infinity,Infinity,-1],"text":"-Infinity \"NaN"},` + strings.Repeat(" ", 64<<10-80+pad) + `{"name":"b","text":NaN},{"name":"c","x":-Infinity}]`
+		var kept string
+		s := report.NewSink(report.Limits{}, func(r *report.Record) error {
+			for _, a := range r.Attachments {
+				kept += r.ID + ":" + string(a.Data) + ";"
+			}
+			return nil
+		})
+		if _, err := Read(t.Context(), input(text), s, named); err != nil || s.Report.DamageCount > 0 || s.Report.Records != 3 {
+			t.Fatalf("pad %d: error %v, %d records, damage %v", pad, err, s.Report.Records, s.Report.Damage)
+		}
+		if kept != `NaN a\:-Infinity "NaN;` {
+			t.Errorf("pad %d: the texts are %q", pad, kept)
+		}
 	}
 }
 

@@ -143,6 +143,20 @@ func (f *File) Number() (float64, bool, error) {
 	return n, ok, nil
 }
 
+// Length reads a length of time. Null is none, and so is, with a warning, what is
+// no number or below zero.
+func (f *File) Length() (float64, bool, error) {
+	if f.Is(jsontext.KindNull) {
+		return 0, false, f.Skip()
+	}
+	n, ok, err := f.Number()
+	if err == nil && !(ok && n >= 0) {
+		f.BadDuration()
+		ok = false
+	}
+	return n, ok, err
+}
+
 // Count reads a number that counts something; what is none is 0.
 func (f *File) Count() (int64, error) {
 	n, ok, err := f.Number()

@@ -144,10 +144,10 @@ func (p *phase) member(name string) error {
 	case "outcome":
 		p.outcome, err = p.Str()
 	case "duration":
-		p.seconds, p.timed, err = p.Number()
-		if p.timed && !(p.seconds >= 0) {
-			p.BadDuration()
-			p.seconds, p.timed = 0, false
+		if seconds, ok, length := p.Length(); ok {
+			p.seconds, p.timed = seconds, true
+		} else {
+			err = length
 		}
 	case "longrepr":
 		err = p.t.Attach("traceback")
