@@ -62,6 +62,8 @@ func (l *literals) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	for i := 0; i < n; i++ {
 		switch c := p[i]; {
+		case c == '\n': // which no string holds; a line of noise must not turn all that follows around
+			l.inString, l.escaped = false, false
 		case l.escaped:
 			l.escaped = false
 		case l.inString:
