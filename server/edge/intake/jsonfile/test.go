@@ -86,6 +86,7 @@ func (f *File) Emit(t *Test) error {
 	if t.Status.Failed() {
 		f.Red++
 	}
+	t.Suite, _ = report.Cut(t.Suite, f.Limits.IDBytes)
 	t.Complete = t.Status.Final()
 	slices.Sort(t.Tags)
 	t.Tags = slices.Compact(t.Tags)

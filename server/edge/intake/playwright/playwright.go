@@ -188,7 +188,7 @@ func (r *reader) spec(above []string, file string) error {
 				file = n.file
 			}
 			name := strings.Join(append(append([]string{file}, above...), n.title), " › ")
-			return r.Objects(func() error { return r.test(name, tags) })
+			return r.Objects(func() error { return r.test(name, file, tags) })
 		}
 		return nil
 	})
@@ -238,9 +238,9 @@ func (r *reader) errorText(t *jsonfile.Test, name string) error {
 }
 
 // test reads a spec's test in one project.
-func (r *reader) test(name string, tags []string) error {
+func (r *reader) test(name, file string, tags []string) error {
 	return r.Test(func(t *jsonfile.Test) error {
-		t.ID = r.ID(name)
+		t.ID, t.Suite = r.ID(name), file
 		for _, tag := range tags {
 			t.Tag(tag)
 		}

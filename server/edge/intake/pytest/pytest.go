@@ -4,6 +4,7 @@ package pytest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -79,6 +80,7 @@ func test(f *jsonfile.File, t *jsonfile.Test) error {
 		switch name {
 		case "nodeid":
 			t.ID, err = f.Name("a test's name")
+			t.Suite, _, _ = strings.Cut(t.ID, "::")
 		case "outcome":
 			word, err = f.Str()
 		case "setup", "call", "teardown":

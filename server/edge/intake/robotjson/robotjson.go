@@ -167,6 +167,7 @@ var words = map[string]report.Status{"pass": report.Success, "fail": report.Fail
 
 func (r *reader) test(above string, teardown *suite) error {
 	return r.Test(func(t *jsonfile.Test) error {
+		t.Suite = above
 		k := keywords{File: r.File, t: t}
 		word := ""
 		err := r.Object(func(member string) error {
