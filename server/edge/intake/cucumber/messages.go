@@ -175,10 +175,11 @@ func (r *messages) pickle() error {
 		case "tags":
 			err = r.Objects(func() error {
 				return r.Object(func(name string) error {
+					var err error
 					if name == "name" {
-						return r.Strings(func(tag string) { p.tags = append(p.tags, tag) })
+						p.tags, err = r.Shared(p.tags)
 					}
-					return nil
+					return err
 				})
 			})
 		}

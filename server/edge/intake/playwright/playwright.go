@@ -179,7 +179,9 @@ func (r *reader) spec(above []string, file string) error {
 		case "ok":
 			notOK = r.Is(jsontext.KindFalse)
 		case "tags":
-			return r.Strings(func(tag string) { tags = append(tags, tag) })
+			var err error
+			tags, err = r.Shared(tags)
+			return err
 		case "tests":
 			if r.survey {
 				return nil

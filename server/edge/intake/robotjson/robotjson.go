@@ -157,7 +157,9 @@ func (r *reader) teardown(number int) error {
 			word, err = r.Str()
 			s.broken = word == "FAIL"
 		case "message":
-			s.teardown, err = r.Name("a message")
+			var texts []string
+			texts, err = r.Shared(nil)
+			s.teardown = strings.Join(texts, "\n")
 		}
 		return err
 	})
