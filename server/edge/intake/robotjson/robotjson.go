@@ -157,9 +157,8 @@ func (r *reader) teardown(number int) error {
 			word, err = r.Str()
 			s.broken = word == "FAIL"
 		case "message":
-			var texts []string
-			texts, err = r.Shared(nil)
-			s.teardown = strings.Join(texts, "\n")
+			s.teardown, err = r.Name("a message")
+			s.teardown, _ = report.Cut(s.teardown, 1000) // it is given to every test of the suite
 		}
 		return err
 	})
