@@ -229,6 +229,8 @@ func (c *Config) fill(doc *openapi3.T) {
 func (s *Server) Background(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.areas.products.Background(ctx) })
+	all.Go(func() { s.areas.reports.Background(ctx) })
+	all.Go(func() { s.areas.analysis.Background(ctx) })
 	if !s.labIdle {
 		all.Go(func() { s.Work(ctx) })
 	}

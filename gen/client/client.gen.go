@@ -5942,6 +5942,9 @@ type WebhookFilter struct {
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
+
+	// NewFailuresAtLeast Of `comparison` events, only those with at least so many tests that fail and did not fail before: `new_failure` and `new_failing` together.
+	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
 // WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}

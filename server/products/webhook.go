@@ -69,6 +69,7 @@ func fillFilter(w *productstore.Webhook, f *productsapi.WebhookFilter) {
 	}
 	w.ProductID = fromNullable(f.ProductID)
 	w.Statuses = convertAll(f.TestStatus, func(s *string) string { return strings.ToUpper(*s) })
+	w.NewFailures = valueOr(fromNullable(f.NewFailuresAtLeast), 0)
 }
 
 func checkWebhook(w *productstore.Webhook) error {
@@ -158,6 +159,9 @@ func webhookToAPI(w *productstore.Webhook) productsapi.Webhook {
 	}
 	if w.ProductID != nil {
 		out.Filter.ProductID = nullable.NewNullableWithValue(*w.ProductID)
+	}
+	if w.NewFailures > 0 {
+		out.Filter.NewFailuresAtLeast = nullable.NewNullableWithValue(w.NewFailures)
 	}
 	return out
 }
@@ -253,5 +257,21 @@ func deliveryToAPI(d *productstore.Delivery) productsapi.Delivery {
 func wants(w *productstore.Webhook, e *store.Event) bool {
 	return (len(w.EventTypes) == 0 || slices.Contains(w.EventTypes, e.Type)) &&
 		(w.ProductID == nil || e.ProductID != nil && *w.ProductID == *e.ProductID) &&
-		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus))
+		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus)) &&
+		(w.NewFailures == 0 || e.Type != comparisonEvent || newFailures(e) >= w.NewFailures)
+}
+
+// comparisonEvent tells what changed between two sets.
+const comparisonEvent = "comparison"
+
+// newFailures is how many tests fail that did not fail before, in a comparison.
+func newFailures(e *store.Event) int64 {
+	var data struct {
+		Counts struct {
+			NewFailure int64 `json:"new_failure"`
+			NewFailing int64 `json:"new_failing"`
+		}
+	}
+	_ = json.Unmarshal(e.Data, &data) // we wrote it
+	return data.Counts.NewFailure + data.Counts.NewFailing
 }

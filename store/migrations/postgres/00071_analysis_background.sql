@@ -149,5 +149,11 @@ CREATE TABLE background_jobs (
     position    bigint NOT NULL
 );
 
+-- When it was told last that a known issue explains something.
+CREATE TABLE told_issues (
+    issue_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    told_at  bigint NOT NULL
+);
+
 -- Webhooks for comparisons may ask for so many new failures; 0 is any number.
 ALTER TABLE webhooks ADD COLUMN new_failures bigint NOT NULL DEFAULT 0;

@@ -145,5 +145,11 @@ CREATE TABLE background_jobs (
     position    INTEGER NOT NULL
 ) STRICT;
 
+-- When it was told last that a known issue explains something.
+CREATE TABLE told_issues (
+    issue_id TEXT NOT NULL PRIMARY KEY,
+    told_at  INTEGER NOT NULL
+) STRICT;
+
 -- Webhooks for comparisons may ask for so many new failures; 0 is any number.
 ALTER TABLE webhooks ADD COLUMN new_failures INTEGER NOT NULL DEFAULT 0;
