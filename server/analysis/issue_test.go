@@ -193,3 +193,38 @@ func TestTenants(t *testing.T) {
 		}
 	})
 }
+
+// The example of README: a red build, what is new in it, one failure marked as
+// known, and the question again.
+func TestReadmeExample(t *testing.T) {
+	t.Parallel()
+	c := newCreation(t, servertest.New(t))
+	cloud := c.cloud("c")
+	run := ""
+	for _, build := range []string{
+		"test: net.ping\nsuccess: net.ping\ntest: net.dns\nsuccess: net.dns\n",
+		"test: net.ping\nfailure: net.ping [\nno route to host\n]\ntest: net.dns\nfailure: net.dns [\nrefused\n]\n",
+	} {
+		made := c.call("POST", "/v1/runs", object{"cloud_id": int64Of(cloud), "name": "nightly"}, http.StatusCreated)
+		run = fmt.Sprint(int64(made["test_id"].(float64)))
+		form := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"build.subunit\"\r\n\r\n" + build +
+			"\r\n--x\r\nContent-Disposition: form-data; name=\"test_id\"\r\n\r\n" + run + "\r\n--x--\r\n"
+		c.call("POST", "/v1/post-result", form, http.StatusCreated, servertest.With("Content-Type", "multipart/form-data; boundary=x"))
+	}
+	news := c.get("/v1/compare", url.Values{"head": {"run:" + run}})
+	var said []string
+	for _, one := range list(news, "items") {
+		i := one.(object)
+		said = append(said, fmt.Sprint(i["name"], " ", i["class"], ": ", i["message"]))
+	}
+	if want := []string{"net.dns new_failure: refused", "net.ping new_failure: no route to host"}; fmt.Sprint(said) != fmt.Sprint(want) {
+		t.Errorf("what is new: %q, want %q", said, want)
+	}
+	c.call("POST", "/v1/known-issues", object{
+		"title": "hosts unreachable", "url": "https://bugs.example.org/1", "match": object{"name": "net.*", "message": "no route"},
+	}, http.StatusCreated)
+	left := list(c.get("/v1/compare", url.Values{"head": {"run:" + run}, "known": {"exclude"}}), "items")
+	if len(left) != 1 || left[0].(object)["name"] != "net.dns" {
+		t.Errorf("what is left: %v", left)
+	}
+}
