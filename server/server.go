@@ -69,6 +69,9 @@ type Config struct {
 	// JSON beside the store; nil: nowhere.
 	AuditLines io.Writer `kong:"-"`
 
+	// Space says how much room there is; nil asks the store. Tests replace it.
+	Space func() (store.Space, error) `kong:"-"`
+
 	// Metrics is where the server's counters are registered; nil makes a new one.
 	Metrics *prometheus.Registry `kong:"-"`
 
@@ -117,6 +120,9 @@ func (c *Config) setDefaults() {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Space == nil {
+		c.Space = c.Store.Space
+	}
 }
 
 // edge is the part of the configuration that is about the way of a request.
@@ -131,6 +137,7 @@ func (c *Config) edge() edge.Config {
 		DocsClosed:   !c.Discovery.DocsPublic,
 		RunnersLogIn: c.Results.RequireToken,
 		Maintenance:  c.Reports.Maintenance,
+		Space:        c.Space,
 		Metrics:      c.Metrics,
 		Now:          c.Now,
 		NewID:        c.NewID,
@@ -160,6 +167,8 @@ func New(c Config) (*Server, error) {
 	if s.edge, err = edge.New(c.edge(), doc); err != nil {
 		return nil, err
 	}
+	c.Discovery.Full = s.edge.Full
+	c.Metrics.MustRegister(newSpaceMetrics(c))
 	if s.areas, err = newAreas(c, doc); err != nil {
 		return nil, err
 	}

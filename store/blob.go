@@ -20,6 +20,10 @@ type Blobs interface {
 	// Remove deletes the blob whoever refers to it; none is no error.
 	Remove(ctx context.Context, sha256 string) error
 
+	// RemoveUnused removes those of the blobs that referenced does not return and
+	// that nobody holds (HoldBlobs). Nothing is committed while it looks.
+	RemoveUnused(ctx context.Context, shas []string, referenced func([]string) (map[string]bool, error)) error
+
 	// Sweep removes the blobs that were last committed before the given time
 	// and that referenced does not return, and says how many. A blob that is
 	// committed again at the same moment stays.

@@ -24,6 +24,7 @@ var (
 	ErrReference      = storeerr.ErrReference
 	ErrInvalid        = storeerr.ErrInvalid
 	ErrUnavailable    = storeerr.ErrUnavailable
+	ErrFull           = storeerr.ErrFull
 	ErrClosed         = storeerr.ErrClosed
 	ErrInUse          = storeerr.ErrInUse
 	ErrSecretMismatch = storeerr.ErrSecretMismatch
@@ -82,8 +83,11 @@ func sqliteKind(err sqlite3.Error) error {
 	case sqlite3.ErrConstraintCheck, sqlite3.ErrConstraintNotNull, sqliteConstraintDatatype:
 		return ErrInvalid
 	}
+	if err.Code == sqlite3.ErrFull || err.SystemErrno != 0 && diskError(err.SystemErrno) == ErrFull { //nolint:errorlint // ErrFull itself
+		return ErrFull
+	}
 	switch err.Code {
-	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrFull, sqlite3.ErrIoErr,
+	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrIoErr,
 		sqlite3.ErrCantOpen, sqlite3.ErrNomem, sqlite3.ErrReadonly, sqlite3.ErrProtocol:
 		return ErrUnavailable
 	case sqlite3.ErrTooBig, sqlite3.ErrMismatch:
@@ -105,6 +109,8 @@ func postgresKind(code string) error {
 		return ErrInvalid
 	case "40001", "40P01": // serialization failure, deadlock
 		return ErrUnavailable
+	case "53100": // disk full
+		return ErrFull
 	case "55P03", "57P01", "57P02", "57P03": // lock not available, shutdowns
 		return ErrUnavailable
 	case "57014", "0A000": // cancelled by an operator; schema changed under a prepared statement

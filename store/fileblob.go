@@ -57,8 +57,8 @@ func (b *fileBlobs) path(sha string) (string, error) {
 	return filepath.Join(b.dir, sha[:2], sha[2:]), nil
 }
 
-func (b *fileBlobs) Create(context.Context) (BlobWriter, error) {
-	w := &fileWriter{blobs: b, hash: sha256.New()}
+func (b *fileBlobs) Create(ctx context.Context) (BlobWriter, error) {
+	w := &fileWriter{ctx: ctx, blobs: b, hash: sha256.New()}
 	err := b.locked(true, func() (err error) {
 		if w.file, err = os.CreateTemp(b.tmp(), "upload-"); err != nil {
 			return err
@@ -66,7 +66,7 @@ func (b *fileBlobs) Create(context.Context) (BlobWriter, error) {
 		return unix.Flock(int(w.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create blob: %w: %w", ErrUnavailable, err), w.Abort())
+		return nil, errors.Join(fmt.Errorf("create blob: %w: %w", diskError(err), err), w.Abort())
 	}
 	w.buf = bufio.NewWriterSize(w.file, 128<<10)
 	return w, nil
@@ -74,6 +74,7 @@ func (b *fileBlobs) Create(context.Context) (BlobWriter, error) {
 
 // fileWriter writes one temporary file. file is nil after Commit or Abort.
 type fileWriter struct {
+	ctx   context.Context // who holds what is committed
 	blobs *fileBlobs
 	file  *os.File
 	buf   *bufio.Writer
@@ -89,7 +90,7 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	w.hash.Write(p[:n])
 	w.size += int64(n)
 	if err != nil {
-		err = fmt.Errorf("write blob: %w: %w", ErrUnavailable, err)
+		err = fmt.Errorf("write blob: %w: %w", diskError(err), err)
 	}
 	return n, err
 }
@@ -101,7 +102,7 @@ func (w *fileWriter) Commit() (string, int64, error) {
 	defer func() { _ = w.Abort() }() // after success there is nothing left to abort
 	sha := hex.EncodeToString(w.hash.Sum(nil))
 	if err := w.commit(sha); err != nil {
-		return "", 0, fmt.Errorf("commit blob: %w: %w", ErrUnavailable, err)
+		return "", 0, fmt.Errorf("commit blob: %w: %w", diskError(err), err)
 	}
 	return sha, w.size, nil
 }
@@ -132,10 +133,11 @@ func (w *fileWriter) commit(sha string) error {
 	if err != nil {
 		return err
 	}
-	if err := w.file.Close(); err != nil {
+	file := w.file
+	w.file = nil
+	if err := hold(w.ctx, file); err != nil {
 		return err
 	}
-	w.file = nil
 	// Both directories, because another upload may have made the inner one a
 	// moment ago and not have come to this line.
 	return errors.Join(syncDir(filepath.Dir(path)), syncDir(w.blobs.dir))

@@ -13,7 +13,14 @@ type Schema struct {
 	// only what none of them names, so a column that is missing here would lose
 	// data; a test finds it by its name, which ends in sha256.
 	Blobs []BlobColumn
+
+	// BlobKinds say what BlobBytes sums up.
+	BlobKinds []BlobKind
 }
+
+// BlobKind is a kind of blobs: the column of a table that holds their sizes, and
+// which rows count; Where is SQL, empty for all.
+type BlobKind struct{ Kind, Table, Bytes, Where string }
 
 // BlobColumn is a column that names a blob.
 type BlobColumn struct{ Table, Column string }

@@ -36,7 +36,7 @@ var sqlitePragmas = []string{
 
 func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 	path := sqlitePath(cfg)
-	c := &core{dialect: sqliteDialect, config: cfg}
+	c := &core{dialect: sqliteDialect, config: cfg, database: path}
 	if cfg.Exclusive {
 		unlock, err := lockFile(path + ".lock")
 		if err != nil {

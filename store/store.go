@@ -68,14 +68,15 @@ type Store struct {
 
 // core is what a store shares with the stores inside its transactions.
 type core struct {
-	dialect dialect
-	write   *gorm.DB // SQLite: the single writing connection
-	reads   *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
-	writer  *writer  // nil on PostgreSQL
-	config  Config
-	id      string // tells replicas apart
-	hub     hub
-	unlock  func() error
+	dialect  dialect
+	write    *gorm.DB // SQLite: the single writing connection
+	reads    *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
+	writer   *writer  // nil on PostgreSQL
+	config   Config
+	database string // the file of the embedded one
+	id       string // tells replicas apart
+	hub      hub
+	unlock   func() error
 
 	closing sync.RWMutex
 	closed  bool

@@ -387,6 +387,12 @@ const (
 	PublishedResultUserRoleUser       PublishedResultUserRole = "user"
 )
 
+// Defines values for ReadinessStatus.
+const (
+	ReadinessStatusDegraded ReadinessStatus = "degraded"
+	ReadinessStatusOk       ReadinessStatus = "ok"
+)
+
 // Defines values for ResultFileFormat.
 const (
 	ResultFileFormatEmpty     ResultFileFormat = "empty"
@@ -4653,6 +4659,18 @@ type PublishedUpdate struct {
 	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
+// Readiness Example: {"reason":"the free space is below its floor","status":"degraded"}
+type Readiness struct {
+	// Reason Why it is degraded.
+	Reason *string `json:"reason,omitempty"`
+
+	// Status `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+	Status ReadinessStatus `json:"status"`
+}
+
+// ReadinessStatus `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+type ReadinessStatus string
+
 // Reference An id, as plain text or in the notation of the answers.
 //
 // Example: 54b9a1c2d3e4f5061728394a
@@ -6420,6 +6438,12 @@ type Forbidden = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
 
+// InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type InsufficientStorage = Problem
+
 // NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6455,6 +6479,12 @@ type ReportsBadRequest = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
+
+// ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsInsufficientStorage = Problem
 
 // ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -9885,7 +9915,8 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12601,7 +12632,8 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -34591,7 +34623,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -37693,7 +37726,7 @@ type GetReadinessResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *Health
+	JSON200 *Readiness
 }
 
 // Status returns HTTPResponse.Status
@@ -43833,7 +43866,8 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done.
+// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -48790,7 +48824,7 @@ func ParseGetReadinessResp(rsp *http.Response) (*GetReadinessResp, error) {
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest Health
+		var dest Readiness
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,12 @@ const (
 	HomeHintsStatusDeprecated HomeHintsStatus = "deprecated"
 )
 
+// Defines values for ReadinessStatus.
+const (
+	ReadinessStatusDegraded ReadinessStatus = "degraded"
+	ReadinessStatusOk       ReadinessStatus = "ok"
+)
+
 // Build Which build this is.
 //
 // Example: {"build":"0.3.0.dev43.g22d1a96"}
@@ -103,6 +109,18 @@ type LabVersion struct {
 	// Status `stable`.
 	Status string `json:"status"`
 }
+
+// Readiness Example: {"reason":"the free space is below its floor","status":"degraded"}
+type Readiness struct {
+	// Reason Why it is degraded.
+	Reason *string `json:"reason,omitempty"`
+
+	// Status `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+	Status ReadinessStatus `json:"status"`
+}
+
+// ReadinessStatus `degraded`: reading and deleting work, storing something new does not. Anything worse is a Problem.
+type ReadinessStatus string
 
 // VersionChoice A version in the four words of the blueprint's first example.
 //

@@ -27,6 +27,7 @@ type Handler struct {
 	store   Store
 	metrics prometheus.Gatherer
 	home    home
+	full    func(context.Context) bool
 }
 
 var _ discoveryapi.StrictServerInterface = (*Handler)(nil)
@@ -44,7 +45,7 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{build: c.Build, updated: updated, store: c.Store, metrics: c.Metrics, home: m}, nil
+	return &Handler{build: c.Build, updated: updated, store: c.Store, metrics: c.Metrics, home: m, full: c.Full}, nil
 }
 
 // GetHealth says that the process lives.
@@ -53,7 +54,7 @@ func (h *Handler) GetHealth(context.Context, discoveryapi.GetHealthRequestObject
 }
 
 // GetReadiness answers 503 while the store cannot be reached or waits for
-// migrations.
+// migrations. Without room for something new the server is still worth asking.
 func (h *Handler) GetReadiness(ctx context.Context, _ discoveryapi.GetReadinessRequestObject) (discoveryapi.Response, error) {
 	if err := h.store.Ping(ctx); err != nil {
 		return nil, fault.Unavailable("the store cannot be reached").Because(err)
@@ -65,7 +66,11 @@ func (h *Handler) GetReadiness(ctx context.Context, _ discoveryapi.GetReadinessR
 	if pending > 0 {
 		return nil, fault.Unavailable("the store waits for its migrations")
 	}
-	return call.OK(discoveryapi.Health{Status: discoveryapi.HealthStatusOk}), nil
+	if h.full != nil && h.full(ctx) {
+		reason := "the free space is below its floor: nothing new is stored"
+		return call.OK(discoveryapi.Readiness{Status: discoveryapi.ReadinessStatusDegraded, Reason: &reason}), nil
+	}
+	return call.OK(discoveryapi.Readiness{Status: discoveryapi.ReadinessStatusOk}), nil
 }
 
 // GetMetrics writes the counters in Prometheus's text format.

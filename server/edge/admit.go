@@ -52,10 +52,13 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			if who.Anonymous() {
 				info.CountGuesses(s.reserving(info.Source(), &settle))
 			}
+			if err := s.roomFor(r.Context(), op); err != nil {
+				return err
+			}
 			if err := v.check(c); err != nil {
 				return err
 			}
-			err = next(c)
+			err = holding(next, op)(c)
 			noteRefusal(r.Context(), err)
 			guessed = guessedLogin(op, who, info.Header, err)
 			return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/store"
 )
 
 // Config is what a request's way depends on: its settings, and what the server
@@ -50,6 +51,9 @@ type Config struct {
 	// Pages serves what is for people and not in the document, and passes every
 	// other request on; nil: there is none.
 	Pages func(next http.Handler) http.Handler
+
+	// Space says how much room there is; nil: as much as anybody needs.
+	Space func() (store.Space, error)
 
 	// Metrics is where the counters are registered; nil makes a new registry.
 	Metrics prometheus.Registerer

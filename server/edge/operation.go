@@ -40,6 +40,7 @@ type operation struct {
 	stream     bool            // x-body: stream
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
+	needsSpace bool            // x-needs-space: it stores something new
 	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
@@ -112,6 +113,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		rawQuery:   text(op.Extensions, "x-query") == "raw",
 		openVerbs:  text(op.Extensions, "x-not-offered") == "public",
 		login:      op.Extensions["x-login"] == true,
+		needsSpace: op.Extensions["x-needs-space"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),
 		lenient:    text(op.Extensions, "x-lenient"),
@@ -125,6 +127,9 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 	}
 	if n, ok := op.Extensions["x-max-bytes"].(float64); ok {
 		o.maxBody = int64(n)
+	}
+	if o.needsSpace != (op.Responses.Value("507") != nil) {
+		return nil, errors.New("x-needs-space and a response 507 belong together")
 	}
 	security := doc.Security
 	if op.Security != nil {

@@ -121,6 +121,7 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
 	c.Results.Pepper, c.Lab.Secret = pepper, pepper
 	c.Lab.Engine.Idle, c.Lab.Engine.Simulator.Delay = true, 0
+	c.Edge.MinFree = 0 // whatever else lies on the disk of a machine that tests
 	for _, f := range change {
 		f(&c)
 	}

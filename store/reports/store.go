@@ -12,8 +12,9 @@ import (
 // Schema is what the area adds to the database. The tables of the collections have
 // no model, because they are asked for by the names of their columns.
 var Schema = store.Schema{
-	Models: []any{&File{}},
-	Blobs:  []store.BlobColumn{{Table: "report_files", Column: "sha256"}},
+	Models:    []any{&File{}},
+	Blobs:     []store.BlobColumn{{Table: "report_files", Column: "sha256"}},
+	BlobKinds: []store.BlobKind{{Kind: "report_file", Table: "report_files", Bytes: "bytes"}},
 }
 
 // Store is the store with the rows of this area, as one scope sees and changes them.

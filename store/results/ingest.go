@@ -222,12 +222,22 @@ func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
 }
 
 // purge removes the rows of a discarded result in slices, so that other writes
-// go between, and at last the result itself.
+// go between, at last the result itself, and then its files.
 func (s *Store) purge(ctx context.Context, key int64) error {
+	var gone Result
+	if err := s.db.Read(ctx).Select("sha256", "content_sha256").Take(&gone, "key = ?", key).Error; err != nil {
+		if err = store.Translate(err); errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return fmt.Errorf("remove result %d: %w", key, err)
+	}
 	for {
 		removed, err := s.purgeSlice(ctx, key, s.db.Pace.Rows())
-		if err != nil || removed == 0 {
+		if err != nil {
 			return err
+		}
+		if removed == 0 {
+			return s.RemoveUnusedBlobs(ctx, gone.SHA256, gone.ContentSHA256)
 		}
 	}
 }

@@ -15,6 +15,10 @@ import (
 var Schema = store.Schema{
 	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}},
 	Blobs:  []store.BlobColumn{{Table: "results", Column: "sha256"}, {Table: "results", Column: "content_sha256"}},
+	BlobKinds: []store.BlobKind{
+		{Kind: "result", Table: "results", Bytes: "bytes"},
+		{Kind: "result_content", Table: "results", Bytes: "content_bytes", Where: "content_sha256 <> sha256"},
+	},
 }
 
 // Store is the store with the rows of this area.

@@ -34,6 +34,9 @@ var (
 	// locked by somebody else, disk full. Trying again later may help.
 	ErrUnavailable = errors.New("store unavailable")
 
+	// ErrFull: there is no room left on the disk. Nothing of the change was kept.
+	ErrFull = fmt.Errorf("%w: no space left", ErrUnavailable)
+
 	// ErrClosed: Close was called.
 	ErrClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 

@@ -254,3 +254,50 @@ func TestBlobs_SweepRacesWithUpload(t *testing.T) {
 	close(stop)
 	sweeper.Wait()
 }
+
+// TestBlobs_RemoveUnused: what no row names goes at once, but not what somebody
+// has committed in a request that is not over, nor what a row names.
+func TestBlobs_RemoveUnused(t *testing.T) {
+	t.Parallel()
+	blobs, dir := blobDir(t)
+	named := putBlob(t, blobs, []byte("named"))
+	gone := putBlob(t, blobs, []byte("gone"))
+	putBlob(t, blobs, []byte("held"))
+	ctx, release := store.HoldBlobs(t.Context())
+	w, err := blobs.Create(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("held")); err != nil {
+		t.Fatal(err)
+	}
+	held, _, err := w.Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := store.OpenFileBlobs(dir) // another process on the same directory
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove := func(want map[string]bool) {
+		t.Helper()
+		err := other.RemoveUnused(t.Context(), []string{named, gone, held, "nonsense"}, func(shas []string) (map[string]bool, error) {
+			return map[string]bool{named: true}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sha, kept := range want {
+			b, err := blobs.Open(t.Context(), sha)
+			if (err == nil) != kept {
+				t.Errorf("blob %s: %v, want it kept: %t", sha, err, kept)
+			}
+			if err == nil {
+				_ = b.Close()
+			}
+		}
+	}
+	remove(map[string]bool{named: true, gone: false, held: true})
+	release()
+	remove(map[string]bool{named: true, held: false})
+}

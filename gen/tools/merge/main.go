@@ -11,8 +11,8 @@
 // other languages read neither.
 //
 // A fragment says once, as x-area at its top, which area its operations belong
-// to; in the document every operation says it. The document is written as YAML
-// for people and as JSON for the server, which reads that ten times as fast.
+// to; in the document every operation says it. An operation with x-needs-space
+// gets its answer 507. The document is written as YAML for people and as JSON for the server, which reads that ten times as fast.
 package main
 
 import (
@@ -98,6 +98,9 @@ func (m *merger) add(name string) error {
 	root := file.Content[0]
 	writeOut(root)
 	if err := stampArea(root, name); err != nil {
+		return err
+	}
+	if err := declareFull(root, name); err != nil {
 		return err
 	}
 	m.remember(root, name)

@@ -33,6 +33,20 @@ func TestRun(t *testing.T) {
 			want: "paths:\n  /b:\n    get:\n      summary: s\n      x-area: b\n",
 		},
 		{
+			name: "an operation that needs space answers 507 in the form of its 503",
+			fragments: map[string]string{
+				"00-root.yaml": "x-area: a\npaths:\n  /a:\n    post: {x-needs-space: true, responses: {\"503\": {$ref: \"#/r/OldServiceUnavailable\"}}}\n",
+			},
+			want: `"507": {$ref: "#/r/OldInsufficientStorage"}`,
+		},
+		{
+			name: "an operation that needs space and says nothing of 503",
+			fragments: map[string]string{
+				"00-root.yaml": "x-area: a\npaths:\n  /a:\n    post: {x-needs-space: true, responses: {}}\n",
+			},
+			wantErr: "post /a: x-needs-space needs a response 503",
+		},
+		{
 			name: "one schema twice names both places",
 			fragments: map[string]string{
 				"00-root.yaml": "components:\n  schemas:\n    A: {}\n",

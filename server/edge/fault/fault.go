@@ -170,6 +170,12 @@ func Unavailable(format string, args ...any) *Fault {
 		With("Retry-After", "5")
 }
 
+// Full is a 507: there is no room to store something new. Nothing was changed.
+func Full(seconds int, format string, args ...any) *Fault {
+	return New(http.StatusInsufficientStorage, "insufficient-storage", format, args...).
+		With("Retry-After", fmt.Sprint(seconds))
+}
+
 // From gives any error its status. It returns nil for nil.
 func From(err error) *Fault {
 	var f *Fault
@@ -187,6 +193,8 @@ func From(err error) *Fault {
 		return New(http.StatusForbidden, "belongs-to-no-tenant", "this belongs to no tenant: a tenant's token may read it, only a token of no tenant may change it").Because(err)
 	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
+	case errors.Is(err, storeerr.ErrFull):
+		return Full(60, "the server has no space left to store this; nothing was changed").Because(err)
 	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return Unavailable("the store cannot be reached; nothing was changed").Because(err)
 	case errors.Is(err, context.Canceled):

@@ -25,6 +25,7 @@ func TestFrom(t *testing.T) {
 		{"not found", fmt.Errorf("run 7: %w", store.ErrNotFound), 404},
 		{"conflict", fmt.Errorf("run 7: %w", store.ErrConflict), 409},
 		{"the store is away", fmt.Errorf("ping: %w", store.ErrUnavailable), 503},
+		{"the disk is full", fmt.Errorf("commit: %w", store.ErrFull), 507},
 		{"it took too long", context.DeadlineExceeded, 503},
 		{"the client has gone", context.Canceled, 503},
 		{"a body that is too large", &http.MaxBytesError{Limit: 7}, 413},

@@ -2,9 +2,30 @@
 package formats
 
 import (
+	"github.com/slipway-lab/slipway/server/edge/intake/allure"
+	"github.com/slipway-lab/slipway/server/edge/intake/avocado"
+	"github.com/slipway-lab/slipway/server/edge/intake/checkbox"
+	"github.com/slipway-lab/slipway/server/edge/intake/ctest"
+	"github.com/slipway-lab/slipway/server/edge/intake/ctrf"
+	"github.com/slipway-lab/slipway/server/edge/intake/cucumber"
+	"github.com/slipway-lab/slipway/server/edge/intake/gotest"
+	"github.com/slipway-lab/slipway/server/edge/intake/gtest"
+	"github.com/slipway-lab/slipway/server/edge/intake/jest"
+	"github.com/slipway-lab/slipway/server/edge/intake/junit"
+	"github.com/slipway-lab/slipway/server/edge/intake/kirk"
+	"github.com/slipway-lab/slipway/server/edge/intake/libtest"
+	"github.com/slipway-lab/slipway/server/edge/intake/mocha"
+	"github.com/slipway-lab/slipway/server/edge/intake/nunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/playwright"
+	"github.com/slipway-lab/slipway/server/edge/intake/pytest"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/robotjson"
+	"github.com/slipway-lab/slipway/server/edge/intake/robotxml"
+	"github.com/slipway-lab/slipway/server/edge/intake/squad"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
+	"github.com/slipway-lab/slipway/server/edge/intake/trx"
+	"github.com/slipway-lab/slipway/server/edge/intake/xunitnet"
 )
 
 // All returns a reader for each format. Of formats that are equally sure that a
@@ -14,6 +35,28 @@ func All() []report.Reader {
 		teamcity.New(),
 		tap.NewKernel(),
 		tap.New(),
+		ctest.New(),
+		robotxml.New(),
+		trx.New(),
+		nunit.New(),
+		xunitnet.New(),
+		junit.New(), // which takes any XML
+		gotest.New(),
+		checkbox.New(),
+		ctrf.New(),
+		kirk.New(),
+		avocado.New(),
+		playwright.New(),
+		jest.New(),
+		mocha.New(),
+		cucumber.New(),
+		cucumber.NewMessages(),
+		pytest.New(),
+		allure.New(),
+		gtest.New(),
+		libtest.New(),
+		robotjson.New(),
+		squad.New(), // the last of all: no member is its own
 	}
 }
 

@@ -51,10 +51,18 @@ type Reader interface {
 
 // Group is a Reader whose files belong together, such as a folder with a file
 // for each test: all the files of a post that are of the format are read in one
-// call, in the order of their names.
+// call, in the order of their names. ReadGroup says with Sink.In which of them it
+// speaks about.
 type Group interface {
 	Reader
 	ReadGroup(ctx context.Context, files []Input, s *Sink) error
+}
+
+// Prober is a Reader that cannot judge a file by its beginning. Probe looks at as
+// much of the file as it needs. It is not asked when another format is Certain.
+type Prober interface {
+	Reader
+	Probe(in Input) (Confidence, error)
 }
 
 // Collider is a Reader that fills in Suite and Host of its records because ids
@@ -62,6 +70,13 @@ type Group interface {
 type Collider interface {
 	Reader
 	Collides()
+}
+
+// Separated is a Collider whose ids have something else than "." between the
+// name of the suite and what they were without it.
+type Separated interface {
+	Collider
+	Separator() string
 }
 
 // Info says of a format what people need to know to send it.

@@ -59,12 +59,15 @@ type Damage struct {
 	Offset int64  `json:"offset"`
 	Kind   Kind   `json:"kind"`
 	Reason string `json:"reason"`
+
+	File int `json:"-"` // of a Group's files; see Sink.In
 }
 
 // Report is what Parse says about the input as a whole.
 type Report struct {
 	Format Format
 	Scope  Scope
+	Writer string // the program that wrote the file, with its version, where the file tells
 
 	Records    int // handed to the callback
 	Unfinished int // those of them that are not Complete

@@ -20,6 +20,8 @@ type Sink struct {
 	idBytes       int64 // of all records: a short file can give every test a long path
 
 	badDurations int // of tests
+
+	file int // see In
 }
 
 // NewSink returns a sink that hands each record to emit.
@@ -27,6 +29,13 @@ func NewSink(lim Limits, emit func(*Record) error) *Sink {
 	lim = lim.WithDefaults()
 	return &Sink{Limits: lim, emit: emit, Report: &Report{Scope: ScopeAll, keep: lim.Damage}}
 }
+
+// In says from which of its files, counted from 0, a Group takes what it hands on
+// from now on: the spans of a record lie in that file.
+func (s *Sink) In(file int) { s.file = file }
+
+// File returns what In was told last.
+func (s *Sink) File() int { return s.file }
 
 // Damage notes what could not be read at a place of the file. The reason is
 // only made if it will be kept: a file can hold millions of faults.
@@ -41,7 +50,7 @@ func (s *Sink) Damage(offset int64, kind Kind, format string, args ...any) {
 	}
 	reason, _ = Repair(reason)
 	reason, _ = Cut(reason, 400)
-	s.Report.Add(Damage{Offset: offset, Kind: kind, Reason: reason})
+	s.Report.Add(Damage{Offset: offset, Kind: kind, Reason: reason, File: s.file})
 }
 
 // Warn notes an oddity that changes no outcome. As many are kept as damage.

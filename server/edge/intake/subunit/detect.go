@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/xmlfile"
 )
 
 var (
@@ -83,11 +85,11 @@ func (d *detector) firstVisible(pos int64) (int64, error) {
 // textFormat recognises JSON and XML by their first character, and returns ""
 // for anything else.
 func (d *detector) textFormat() (Format, error) {
-	head, err := d.w.view(0, declarationBytes)
+	head, err := d.w.view(0, xmlfile.DeclarationBytes)
 	if err != nil {
 		return "", err
 	}
-	if utf16Of(head[:min(len(head), declarationBytes)]) != nil {
+	if xmlfile.IsUTF16(head) {
 		return FormatJUnit, nil
 	}
 	pos := int64(0)

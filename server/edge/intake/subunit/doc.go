@@ -1,8 +1,8 @@
 // Package subunit turns an uploaded test result into records of single tests.
 //
 // It reads subunit v2 (binary packets), subunit v1 (lines), the four JSON
-// shapes that RefStack's runners and servers have used, and JUnit XML. The
-// format is found from the bytes alone. [Parse] reads a stored upload twice,
+// shapes that RefStack's runners and servers have used, and hands JUnit XML to
+// its own reader. The format is found from the bytes alone. [Parse] reads a stored upload twice,
 // once to find the format and once to read it, and hands every record to a
 // callback as soon as its test has ended; what it keeps in memory is a window
 // of a few MiB and the tests that are open at the moment. [Gunzip] takes one

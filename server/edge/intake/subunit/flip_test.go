@@ -2,12 +2,14 @@ package subunit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit/subunittest"
@@ -317,4 +319,17 @@ func TestParse_inTime(t *testing.T) {
 			t.Logf("%s: %v", name, took)
 		}
 	}
+}
+
+// wide writes text as UTF-16.
+func wide(text string, bigEndian bool) string {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		if bigEndian {
+			out = binary.BigEndian.AppendUint16(out, u)
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, u)
+		}
+	}
+	return string(out)
 }

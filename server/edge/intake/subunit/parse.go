@@ -1,6 +1,12 @@
 package subunit
 
-import "io"
+import (
+	"context"
+	"io"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/junit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
 
 // Parse reads an upload of size bytes and calls emit for each record, in the
 // order in which the tests end; tests that never end come last, in order of
@@ -33,7 +39,7 @@ func parse(s *sink, r io.ReaderAt, size int64, start int) (*Report, error) {
 	case FormatJSON:
 		err = newJSONreader(s, w).read()
 	case FormatJUnit:
-		err = newJUnitReader(s, w).read()
+		err = junit.New().Read(context.Background(), report.Input{ReaderAt: r, Size: size}, s.Sink)
 	default:
 		s.report.NoiseBytes = size
 	}

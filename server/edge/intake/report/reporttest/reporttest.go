@@ -65,11 +65,12 @@ func read(t testing.TB, files []report.Input, format report.Format, lim report.L
 	t.Helper()
 	res := &Result{ByID: map[string]*Test{}}
 	var failed error
-	s := report.NewSink(lim, func(r *report.Record) error {
+	var s *report.Sink
+	s = report.NewSink(lim, func(r *report.Record) error {
 		if !r.Complete && r.Status.Final() && r.Status != report.Fail {
 			t.Errorf("%q is %s and not complete", r.ID, r.Status)
 		}
-		if err := res.add(r, files); err != nil {
+		if err := res.add(r, files[s.File():]); err != nil {
 			failed = err
 		}
 		return nil

@@ -1,4 +1,4 @@
-package subunit
+package xmlfile
 
 import (
 	"bytes"
@@ -11,10 +11,16 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// declarationBytes is how far an XML declaration may reach.
-const declarationBytes = 1024
+// DeclarationBytes is how far an XML declaration may reach.
+const DeclarationBytes = 1024
 
 var declaredEncoding = regexp.MustCompile(`^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)["']`)
+
+// IsUTF16 reports whether input whose first bytes are head is XML in UTF-16, with
+// or without a mark.
+func IsUTF16(head []byte) bool {
+	return utf16Of(head[:min(len(head), DeclarationBytes)]) != nil
+}
 
 // utf16Of returns the encoding of input whose first bytes are head, if it is
 // XML in UTF-16, with or without a mark.
@@ -36,17 +42,18 @@ func utf16Of(head []byte) encoding.Encoding {
 		if head[low] == '<' {
 			return unicode.UTF16(order, mark)
 		}
-		if !isSpace(head[low]) {
+		if !spaces[head[low]] {
 			return nil
 		}
 	}
 	return nil
 }
 
-// toUTF8 returns r, which begins with head, as UTF-8. ok is false when the
-// declaration names an encoding that is not known. A declaration that can be read
-// as ASCII and names UTF-16 is wrong, and is passed over.
-func toUTF8(head []byte, r io.Reader) (decoded io.Reader, name string, ok bool) {
+// UTF8 returns r, which begins with head, as UTF-8: r itself when it is so
+// already. ok is false when the declaration names an encoding that is not known.
+// A declaration that can be read as ASCII and names UTF-16 is wrong, and is passed
+// over.
+func UTF8(head []byte, r io.Reader) (decoded io.Reader, name string, ok bool) {
 	if wide := utf16Of(head); wide != nil {
 		return wide.NewDecoder().Reader(r), "utf-16", true
 	}

@@ -1,0 +1,64 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// floor is the free space below which nothing new is stored.
+func (c Settings) floor(total int64) int64 {
+	return min(c.MinFree, int64(float64(total)/100*c.MinFreePercent))
+}
+
+// Full reports whether the free space is below its floor. What cannot be measured
+// is not: then the disk itself will tell.
+func (s *Stack) Full(ctx context.Context) bool {
+	if s.config.Space == nil || s.config.MinFree == 0 || s.config.MinFreePercent == 0 {
+		return false
+	}
+	room, err := s.config.Space()
+	if err != nil {
+		slog.WarnContext(ctx, "free space cannot be measured", "error", err)
+		return false
+	}
+	return room.Free < s.config.floor(room.Total)
+}
+
+// roomFor refuses what would store something new while the free space is below its
+// floor, before its body comes. The rest below the floor is for what ends things and
+// makes room.
+func (s *Stack) roomFor(ctx context.Context, op *operation) error {
+	if !op.needsSpace || !s.Full(ctx) {
+		return nil
+	}
+	return fault.Full(60, "the server has too little free space to store something new; deleting and reading go on")
+}
+
+// holding keeps the files that a request stores from being removed before the rows
+// that name them are there.
+func holding(next echo.HandlerFunc, op *operation) echo.HandlerFunc {
+	if !op.needsSpace {
+		return next
+	}
+	return func(c echo.Context) error {
+		ctx, release := store.HoldBlobs(c.Request().Context())
+		defer release()
+		c.SetRequest(c.Request().WithContext(ctx))
+		return next(c)
+	}
+}
+
+// fullFor is a full disk in the words of an operation that stores nothing new: it
+// cannot work at the moment.
+func fullFor(op *operation, f *fault.Fault) *fault.Fault {
+	if f.Status != http.StatusInsufficientStorage || op.needsSpace {
+		return f
+	}
+	return fault.Unavailable("the server has no space left, not even for this; nothing was changed").Because(f)
+}
