@@ -9,6 +9,7 @@ const (
 	own         // it names none: the caller reads and makes his own
 	metal       // it belongs to the lab, which has no tenants and is for those of a setting
 	keyed       // it is opened by a key of its own, or says the same to everybody
+	logged      // it tells what callers did, among it every look of this test: those of the own tenant
 )
 
 // visit is how an operation is called with the objects of a world, whose names stand
@@ -125,7 +126,7 @@ var visits = map[string]visit{
 	"appendOutput":        {kind: hidden, query: "offset=0", body: "seen", media: octets, lease: true},
 	"listAgents":          {kind: own, status: 200},
 	"getAgent":            {kind: hidden},
-	"registerAgent":       {kind: own, status: 200, body: `{"platform":"armhf"}`},
+	"registerAgent":       {kind: own, status: 200, body: agentBody},
 	"updateAgent":         {kind: hidden, body: `{"mode":"draining"}`},
 	"deleteAgent":         {kind: hidden},
 	"takeBackFromAgent":   {kind: hidden, body: `{"reason":"seen"}`},
@@ -226,7 +227,7 @@ var visits = map[string]visit{
 	"getAccessToken":    {kind: hidden},
 	"revokeAccessToken": {kind: hidden},
 	"rotateAccessToken": {kind: hidden, body: `{}`},
-	"listAudit":         {kind: keyed}, // which grows with every look, so that two of them differ
+	"listAudit":         {kind: logged},
 }
 
 // The bodies of what worlds are made of. The tenants' objects have the same keys.
@@ -238,6 +239,7 @@ const (
 	productBody    = `{"name":"board","release":"release of {tenant}","snaps":["test-snap.foo"]}`
 	specBody       = `{"name":"smoke","test_payload":{"of":"payload of {tenant}"}}`
 	imageBody      = `{"image_unique_id":"I1","extra_snaps":[],"channel":"edge","image_reference":"image of {tenant}"}`
+	agentBody      = `{"platform":"armhf","silence_seconds":0}` // never silent, however slow the test is
 	snapBody       = `{"name":"test-snap.foo","revision":2,"channel":"edge"}`
 	goldMasterBody = `{"snaps":[{"name":"test-snap.foo","revision":1}],"channel":"stable"}`
 	issueBody      = `{"title":"issue of {tenant}","match":{"name":"*"}}`

@@ -235,8 +235,8 @@ func (w *world) makeProduct() {
 	w.names["gold_master_id"] = find(w.do("GET", product+"/gold-masters", "", 200), "gold_masters", "id")
 	w.names["webhook_id"] = find(w.post("createWebhook", 201), "id")
 	w.names["agent_id"] = "only of " + w.tenant
-	w.do("PUT", "/v1/agents/only%20of%20"+w.tenant, `{"platform":"armhf"}`, 201)
-	w.do("PUT", "/v1/agents/a1", `{"platform":"armhf"}`, 201)
+	w.do("PUT", "/v1/agents/only%20of%20"+w.tenant, agentBody, 201)
+	w.do("PUT", "/v1/agents/a1", agentBody, 201)
 }
 
 // makeOpportunities makes one that was run, with output and a result that has a file,

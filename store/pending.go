@@ -139,7 +139,8 @@ type BackgroundJob struct {
 }
 
 // ClaimJob takes a job for this server, or keeps it, until the lease ends. It
-// returns how far the job has come. ErrConflict: another server has it.
+// returns how far the job has come. ErrConflict: another server has it. A server that
+// has the database for itself takes it at once: who had it before is dead.
 func (s *Store) ClaimJob(ctx context.Context, name string, lease time.Duration) (position int64, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
 		now := tx.Now()
@@ -147,7 +148,7 @@ func (s *Store) ClaimJob(ctx context.Context, name string, lease time.Duration) 
 		if err := tx.db.Tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh).Error; err != nil {
 			return Translate(err)
 		}
-		res := tx.db.Tx.Model(&BackgroundJob{}).Where("name = ? AND (holder = ? OR lease_until <= ?)", name, s.core.id, Micros(now)).
+		res := tx.db.Tx.Model(&BackgroundJob{}).Where("name = ? AND (holder = ? OR lease_until <= ? OR ?)", name, s.core.id, Micros(now), !tx.db.AloneSince.IsZero()).
 			Updates(map[string]any{"holder": s.core.id, "lease_until": Micros(now.Add(lease))})
 		if res.Error == nil && res.RowsAffected == 0 {
 			return ErrConflict

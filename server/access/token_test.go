@@ -362,23 +362,27 @@ func TestRuns_OfAnotherTenant(t *testing.T) {
 		as := func(role, tenant string) servertest.Option {
 			return servertest.As(create(t, s, fmt.Sprintf(`{"name":"x","roles":[%q],"tenant":%q}`, role, tenant)).Token)
 		}
-		run := func(o servertest.Option) string {
-			a := s.Do("POST", "/v1/runs", "", o)
+		run := func(body string, o servertest.Option) string {
+			a := s.Do("POST", "/v1/runs", body, o, servertest.JSON())
 			return a.Header.Get("Location")
 		}
-		ofA, ofNone := run(as("runner", "a")), run(servertest.Admin())
-		post := func(o ...servertest.Option) int {
-			return s.Do("POST", "/v1/update-test-status", "status=x&test_id="+strings.TrimPrefix(ofA, "/v1/runs/"),
+		secret := "&run_token=" + servertest.Secret("the-runs-own-secret")
+		ofA, ofNone := run(`{"run_token":"the-runs-own-secret"}`, as("runner", "a")), run("{}", servertest.Admin())
+		post := func(more string, o ...servertest.Option) int {
+			return s.Do("POST", "/v1/update-test-status", "status=x&test_id="+strings.TrimPrefix(ofA, "/v1/runs/")+more,
 				append(o, servertest.With("Content-Type", "application/x-www-form-urlencoded"))...).Status
 		}
-		if got := post(as("runner", "a")); got != 201 {
+		if got := post(secret, as("runner", "a")); got != 201 {
 			t.Errorf("a status message of its own tenant: %d, want 201", got)
 		}
-		if got := post(as("runner", "b")); got != 400 { // as for a run that does not exist
+		if got := post(secret, as("runner", "b")); got != 400 { // as for a run that does not exist
 			t.Errorf("a status message of another tenant: %d, want 400", got)
 		}
-		if got := post(); got != 201 { // RefStack's runners have no credential
-			t.Errorf("a status message of nobody: %d, want 201", got)
+		if got := post(""); got != 401 {
+			t.Errorf("a status message of nobody: %d, want 401", got)
+		}
+		if got := post(secret); got != 201 { // RefStack's runners have no credential
+			t.Errorf("a status message of nobody, with the run's secret: %d, want 201", got)
 		}
 		for _, tt := range []struct {
 			role, tenant string
@@ -396,7 +400,7 @@ func TestRuns_OfAnotherTenant(t *testing.T) {
 			}
 		}
 		// An anonymous runner's result belongs to the run's tenant, and so do its tests.
-		if a := s.Do("POST", "/v1/post-result?test_id="+strings.TrimPrefix(ofA, "/v1/runs/"), "test: t\nsuccess: t\n"); a.Status != 201 {
+		if a := s.Do("POST", "/v1/post-result?test_id="+strings.TrimPrefix(ofA, "/v1/runs/")+secret, "test: t\nsuccess: t\n"); a.Status != 201 {
 			t.Fatalf("post-result: %d %s", a.Status, a.Body)
 		}
 		for tenant, want := range map[string]int{"a": 1, "b": 0, "": 0} {

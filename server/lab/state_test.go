@@ -98,10 +98,13 @@ func TestState_events(t *testing.T) {
 		}
 	}
 	decode(t, s.Do("GET", "/v1/events", "", servertest.Admin()), &log)
-	if len(log.Events) != 2 || log.Events[0].Type != "TASK_STARTED" || log.Events[1].Type != "TASK_ENDED" || log.Events[1].Area != "lab" {
+	if len(log.Events) != 3 || log.Events[0].Type != "TASK_STARTED" || log.Events[1].Type != "TASK_ENDED" || log.Events[2].Type != "task.finished" || log.Events[2].Area != "lab" {
 		t.Fatalf("events %s", mustJSON(t, log))
 	}
 	d := log.Events[1].Data
+	if finished := log.Events[2]; finished.Area != log.Events[1].Area || mustJSON(t, finished.Data) != mustJSON(t, d) {
+		t.Errorf("task.finished says %s, want what TASK_ENDED says", mustJSON(t, finished))
+	}
 	if d.TaskID != id || d.Action != "deploy_nodes" || d.Result != "failure" || d.Message != want || !slices.Equal(d.Failures, []string{"cedar-n08"}) {
 		t.Errorf("the event says %s", mustJSON(t, d))
 	}

@@ -13,11 +13,15 @@ import (
 const (
 	eventStarted = "TASK_STARTED"
 	eventEnded   = "TASK_ENDED"
+
+	// eventFinished says what eventEnded says under the name that ends of things have
+	// in all areas, such as run.finished.
+	eventFinished = "task.finished"
 )
 
-// taskEvent tells what became of a top task. It belongs to the tenant of who
+// taskEvents tell what became of a top task. They belong to the tenant of who
 // asked for the task.
-func taskEvent(row *labstore.Task, req request, task *taskplan.Task, now time.Time) (store.Event, error) {
+func taskEvents(row *labstore.Task, req request, task *taskplan.Task, now time.Time) ([]store.Event, error) {
 	e := store.Event{Tenant: req.Tenant, Area: "lab", Type: eventStarted, Time: now}
 	data := map[string]any{"task_id": row.ID, "action": row.Action, "status": task.Status, "created_by": row.CreatedBy}
 	if task.Status.Final() {
@@ -26,8 +30,12 @@ func taskEvent(row *labstore.Task, req request, task *taskplan.Task, now time.Ti
 		data["successes"], data["failures"] = orEmpty(task.Successes), orEmpty(task.Failures)
 	}
 	var err error
-	e.Data, err = json.Marshal(data)
-	return e, err
+	if e.Data, err = json.Marshal(data); err != nil || !task.Status.Final() {
+		return []store.Event{e}, err
+	}
+	finished := e
+	finished.Type = eventFinished
+	return []store.Event{e, finished}, nil
 }
 
 func orEmpty(list []string) []string {

@@ -124,11 +124,11 @@ func (e *Engine) Cancel(ctx context.Context, id, by string) (*labstore.Task, err
 		if err := tx.AddMessages(ctx, messageRows(messages)); err != nil || messages == nil {
 			return err
 		}
-		event, err := cancelEvent(row, e.store.Now())
+		events, err := cancelEvents(row, e.store.Now())
 		if err != nil {
 			return err
 		}
-		return tx.AppendEvents(event)
+		return tx.AppendEvents(events...)
 	})
 	return row, err
 }
@@ -158,15 +158,15 @@ func messageRows(list []taskplan.Message) []labstore.Message {
 	return rows
 }
 
-// cancelEvent tells of a task that was cancelled in the queue.
-func cancelEvent(row *labstore.Task, now time.Time) (store.Event, error) {
+// cancelEvents tell of a task that was cancelled in the queue.
+func cancelEvents(row *labstore.Task, now time.Time) ([]store.Event, error) {
 	task, err := Plan(row)
 	if err != nil {
-		return store.Event{}, err
+		return nil, err
 	}
 	req, err := requestOf(row)
 	if err != nil {
-		return store.Event{}, err
+		return nil, err
 	}
-	return taskEvent(row, req, task, now)
+	return taskEvents(row, req, task, now)
 }

@@ -241,11 +241,11 @@ func (t *topTask) changes(e taskplan.Effects) (changes, error) {
 		c.settle(task)
 		if task.ID == t.id && task.Status != t.told && (task.Status == taskplan.Running || task.Status.Final()) {
 			t.told = task.Status
-			event, err := taskEvent(&t.row, t.request, task, now)
+			events, err := taskEvents(&t.row, t.request, task, now)
 			if err != nil {
 				return c, err
 			}
-			c.events = append(c.events, event)
+			c.events = append(c.events, events...)
 		}
 	}
 	return c, nil

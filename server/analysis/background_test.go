@@ -1,0 +1,250 @@
+package analysis_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
+)
+
+// told is one event as /v1/events shows it.
+type told struct {
+	ID        string
+	EventType string `json:"event_type"`
+	Area      string
+	Data      struct {
+		Head, Base struct{ Ref string }
+		Counts     map[string]int64
+		Known      int64
+		Title, Set string
+		Tests      int64
+		Replaced   bool
+		Status     string
+		Cases      map[string]int64
+		RunID      int64 `json:"run_id"`
+		Outcome    string
+	}
+}
+
+func eventsOf(t *testing.T, s *servertest.Server, types ...string) []told {
+	t.Helper()
+	query := url.Values{"limit": {"1000"}, "event_type": types}
+	a := s.Do("GET", "/v1/events?"+query.Encode(), "", servertest.Admin())
+	var list struct{ Events []told }
+	if err := json.Unmarshal(a.Body, &list); err != nil || a.Status != 200 {
+		t.Fatalf("events: %d %s", a.Status, a.Body)
+	}
+	return list.Events
+}
+
+// awaitEvents waits for so many events of the types.
+func awaitEvents(t *testing.T, s *servertest.Server, want int, types ...string) (list []told) {
+	t.Helper()
+	await.That(t, fmt.Sprintf("%d events %v", want, types), func() bool {
+		list = eventsOf(t, s, types...)
+		return len(list) >= want
+	})
+	if len(list) != want {
+		t.Fatalf("%d events %v, want %d: %+v", len(list), types, want, list)
+	}
+	return list
+}
+
+func send(t *testing.T, s *servertest.Server, method, path, body string, want int, options ...servertest.Option) map[string]any {
+	t.Helper()
+	a := s.Do(method, path, body, append([]servertest.Option{servertest.Admin()}, options...)...)
+	var out map[string]any
+	_ = json.Unmarshal(a.Body, &out) // an answer without a body has none
+	if a.Status != want {
+		t.Fatalf("%s %s: %d %s, want %d", method, path, a.Status, a.Body, want)
+	}
+	return out
+}
+
+func makeCloud(t *testing.T, s *servertest.Server) any {
+	t.Helper()
+	return send(t, s, "POST", "/v1/clouds", `{"label":"c","version":"v3","endpoint":"http://c/","admin_endpoint":"http://c/","admin_user":"a","test_user":"t"}`, 201, servertest.JSON())["id"]
+}
+
+// startRun makes a run of a cloud and returns its id.
+func startRun(t *testing.T, s *servertest.Server, cloud any, name string) int64 {
+	t.Helper()
+	return int64(send(t, s, "POST", "/v1/runs", fmt.Sprintf(`{"cloud_id":%v,"name":%q}`, cloud, name), 201, servertest.JSON())["test_id"].(float64))
+}
+
+// upload posts tests, as "name" or "!name" for one that fails, to a run.
+func upload(t *testing.T, s *servertest.Server, run int64, tests ...string) {
+	t.Helper()
+	var b strings.Builder
+	for _, name := range tests {
+		word := "success"
+		if name, word = strings.TrimPrefix(name, "!"), map[bool]string{true: "failure", false: word}[strings.HasPrefix(name, "!")]; word == "failure" {
+			fmt.Fprintf(&b, "test: %s\nfailure: %s [\nno route to host\n]\n", name, name)
+			continue
+		}
+		fmt.Fprintf(&b, "test: %s\nsuccess: %s\n", name, name)
+	}
+	send(t, s, "POST", fmt.Sprintf("/v1/post-result?test_id=%d", run), b.String(), 201)
+}
+
+// TestBackground_Runs: every result of a line is compared once with the one before it.
+func TestBackground_Runs(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		cloud := makeCloud(t, s)
+		first, second, other := startRun(t, s, cloud, "full"), startRun(t, s, cloud, "full"), startRun(t, s, cloud, "smoke")
+		upload(t, s, first, "a", "b", "!c")
+		upload(t, s, other, "!a")
+		upload(t, s, second, "!a", "b", "!c", "!d")
+		upload(t, s, second, "!a", "b", "!c", "!d") // the same bytes are one result
+		upload(t, s, second, "a", "b")
+		list := awaitEvents(t, s, 2, "comparison")
+		for i, want := range []string{"new_failure:1 new_failing:1 still_failing:1 fixed:0", "new_failure:0 new_failing:0 still_failing:0 fixed:0"} {
+			d := list[i].Data
+			got := ""
+			for _, class := range []string{"new_failure", "new_failing", "still_failing", "fixed"} {
+				got += fmt.Sprintf(" %s:%d", class, d.Counts[class])
+			}
+			head := fmt.Sprintf("run:%d/%d", second, i+1)
+			if d.Head.Ref != head || d.Base.Ref != fmt.Sprintf("run:%d/1", first) || got[1:] != want || list[i].Area != "analysis" {
+				t.Errorf("comparison %d: %+v, want %s: %s", i, list[i], head, want)
+			}
+		}
+		if d := list[1].Data; d.Counts["gone"] != 1 || d.Counts["still_passing"] != 2 {
+			t.Errorf("the second comparison: %+v", d)
+		}
+		results := eventsOf(t, s, "run.result")
+		if len(results) != 4 || results[0].Data.RunID != first || results[0].Data.Outcome != "fail" || results[0].Area != "results" {
+			t.Errorf("run.result: %+v", results)
+		}
+		if finished := eventsOf(t, s, "run.finished"); len(finished) != 3 {
+			t.Errorf("run.finished: %+v, want one for each run", finished)
+		}
+	})
+}
+
+// TestBackground_KnownIssue: that an issue explains something is told once a day.
+func TestBackground_KnownIssue(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	cloud := makeCloud(t, s)
+	send(t, s, "POST", "/v1/known-issues", `{"title":"the switch is down","match":{"name":"*","message":"no route"}}`, 201, servertest.JSON())
+	for range 3 {
+		upload(t, s, startRun(t, s, cloud, ""), "!a", "!b", "c")
+	}
+	for _, e := range awaitEvents(t, s, 2, "comparison") {
+		if e.Data.Known != 2 {
+			t.Errorf("%+v, want 2 known failures", e.Data)
+		}
+	}
+	list := awaitEvents(t, s, 1, "known_issue.matched")
+	if d := list[0].Data; d.Title != "the switch is down" || d.Tests != 2 || d.Set != "run:2/1" {
+		t.Errorf("known_issue.matched: %+v", d)
+	}
+}
+
+// TestBackground_Kernels: a kernel is compared once when nothing has come for a
+// while; boots and groups alone tell only that they are there.
+func TestBackground_Kernels(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		send(t, s, "POST", "/v1/lab", `{"name":"l","contact":{"name":"a","surname":"b","email":"c@example.org"}}`, 201, servertest.JSON())
+		for i, status := range []string{"PASS", "FAIL"} {
+			for _, board := range []string{"b1", "b2"} {
+				send(t, s, "POST", "/v1/boot", fmt.Sprintf(`{"lab_name":"l","board":%q,"job":"j","kernel":"v%d","git_branch":"feature/x","defconfig":"d","boot_result":%q}`, board, i, status), 202, servertest.JSON())
+			}
+			send(t, s, "POST", "/v1/test/group", fmt.Sprintf(`{"name":"ltp","lab_name":"l","job":"j","kernel":"v%d","git_branch":"feature/x",
+				"test_cases":[{"name":"a","status":%q}],"sub_groups":[{"name":"fs","test_cases":[{"name":"b","status":"ERROR"}]}]}`, i, status), 201, servertest.JSON())
+		}
+		list := awaitEvents(t, s, 1, "comparison")
+		d := list[0].Data
+		if d.Head.Ref != "kernel:j/feature%2Fx/v1" || d.Base.Ref != "kernel:j/feature%2Fx/v0" || d.Counts["new_failure"] != 3 || d.Counts["error"] != 1 {
+			t.Errorf("comparison: %+v", d)
+		}
+		if groups := eventsOf(t, s, "test_group.stored"); len(groups) != 2 || groups[1].Data.Cases["FAIL"] != 1 || groups[1].Data.Cases["ERROR"] != 1 || groups[0].Area != "reports" {
+			t.Errorf("test_group.stored: %+v", groups)
+		}
+		if boots := eventsOf(t, s, "boot.stored"); len(boots) != 4 || boots[3].Data.Status != "FAIL" || boots[3].Data.Replaced {
+			t.Errorf("boot.stored: %+v", boots)
+		}
+		for _, status := range []string{"BUILD", "PASS", "PASS"} {
+			a := s.Do("POST", "/v1/job", fmt.Sprintf(`{"job":"j","kernel":"v1","git_branch":"feature/x","status":%q}`, status), servertest.Admin(), servertest.JSON())
+			if a.Status/100 != 2 {
+				t.Fatalf("job: %d %s", a.Status, a.Body)
+			}
+		}
+		if jobs := eventsOf(t, s, "job.completed"); len(jobs) != 1 || jobs[0].Data.Status != "PASS" {
+			t.Errorf("job.completed: %+v", jobs)
+		}
+	}, func(c *server.Config) { c.Analysis.RestReports = 0 })
+}
+
+// TestBackground_Webhook: a webhook hears of comparisons with enough new failures.
+func TestBackground_Webhook(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(receiver.Close)
+	u, _ := url.Parse(receiver.URL)
+	s := servertest.New(t, func(c *server.Config) { c.Products.WebhookHosts = []string{u.Host} })
+	hook := send(t, s, "POST", "/v1/webhooks", fmt.Sprintf(`{"url":%q,"event_types":["comparison"],"filter":{"new_failures_at_least":2}}`, receiver.URL), 201, servertest.JSON())
+	if filter := hook["filter"].(map[string]any); filter["new_failures_at_least"] != 2.0 {
+		t.Errorf("the filter is %v", filter)
+	}
+	cloud := makeCloud(t, s)
+	for _, tests := range [][]string{{"a", "b", "c"}, {"!a", "b", "c"}, {"!a", "!b", "!c"}, {"!a", "!b", "!c", "d"}} {
+		upload(t, s, startRun(t, s, cloud, ""), tests...)
+	}
+	awaitEvents(t, s, 3, "comparison")
+	if body := await.Receive(t, "a delivery", got); !strings.Contains(body, `"ref":"run:3/1"`) {
+		t.Errorf("delivered %s, want the comparison of run 3", body)
+	}
+	path := fmt.Sprintf("/v1/webhooks/%s/deliveries", hook["id"])
+	if list := send(t, s, "GET", path, "", 200)["deliveries"].([]any); len(list) != 1 {
+		t.Errorf("%d deliveries, want 1: %v", len(list), list)
+	}
+}
+
+// TestBackground_Servers: with several servers on one database each set is told once,
+// and in the order in which they came.
+func TestBackground_Servers(t *testing.T) {
+	t.Parallel()
+	cfg := store.Config{DataDir: t.TempDir(), Database: storetest.Postgres(t), MaxConns: 6}
+	var servers []*servertest.Server
+	for range 3 {
+		servers = append(servers, servertest.On(t, storetest.Open(t, cfg)))
+	}
+	s := servers[0]
+	cloud := makeCloud(t, s)
+	const runs = 30
+	for i := range runs {
+		at := servers[i%len(servers)]
+		upload(t, at, startRun(t, at, cloud, ""), fmt.Sprintf("!t%d", i), "a")
+	}
+	var heads []string
+	for _, e := range awaitEvents(t, s, runs-1, "comparison") {
+		heads = append(heads, e.Data.Head.Ref)
+	}
+	want := make([]string, 0, runs-1)
+	for i := 2; i <= runs; i++ {
+		want = append(want, fmt.Sprintf("run:%d/1", i))
+	}
+	if !slices.Equal(heads, want) {
+		t.Errorf("comparisons of %v\nwant %v", heads, want)
+	}
+}
