@@ -137,3 +137,30 @@ func watchHeap(done <-chan struct{}, peak chan<- uint64) {
 		}
 	}
 }
+
+// BenchmarkFlakyTests ranks the tests of 30 runs of 2 000 tests, and follows one of
+// them.
+func BenchmarkFlakyTests(b *testing.B) {
+	s := servertest.New(b)
+	rs := resultstore.New(s.Store)
+	cloud := &resultstore.Cloud{Label: "c", Endpoint: "http://198.51.100.7:5000/v2.0", AdminEndpoint: "http://198.51.100.7:35357/v2.0", TestUser: "u", AdminUser: "a"}
+	if err := rs.CreateCloud(b.Context(), cloud); err != nil {
+		b.Fatal(err)
+	}
+	for seed := range 30 {
+		storeRun(b, rs, &cloud.ID, 2000, seed)
+	}
+	for name, path := range map[string]string{
+		"ranking": fmt.Sprint("/v1/flaky-tests?verdict=flaky,regressed,recovered,fixed&cloud_id=", cloud.ID),
+		"history": "/v1/test-history?name=tempest.api.compute.module_005.ServersTest.test_case_0000005",
+		"strips":  "/v1/compare?head=run:30&class=all&history=17",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if a := s.Do("GET", path, "", servertest.Admin()); a.Status != http.StatusOK {
+					b.Fatalf("%s: %d %.300s", path, a.Status, a.Body)
+				}
+			}
+		})
+	}
+}
