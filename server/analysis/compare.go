@@ -44,8 +44,8 @@ type comparePlace struct {
 	Head    string   `json:"h"`
 	Base    string   `json:"b"`
 	Context []string `json:"c,omitempty"`
-	Name    string   `json:"n,omitempty"`
-	Groups  int      `json:"g,omitempty"` // how many of them came before
+	placeName
+	Groups int `json:"g,omitempty"` // how many of them came before
 }
 
 func (p *comparePlace) String() string {
@@ -203,14 +203,22 @@ func (c *comparison) items(ctx context.Context, q *comparing, plan *engine.Plan)
 		if len(q.after.Context) != len(c.fields) {
 			return nil, nil, fault.InvalidField("query", "after", "must be next of a page of the same question")
 		}
-		after = &engine.Key{Context: q.after.Context, Name: q.after.Name}
+		name, err := q.after.read(ctx, c.h)
+		if err != nil {
+			return nil, nil, err
+		}
+		after = &engine.Key{Context: q.after.Context, Name: name}
 	}
 	var page []entry
 	var next *comparePlace
 	err := c.each(ctx, q, plan, after, func(e *entry) (bool, error) {
 		if len(page) == q.limit {
-			last := page[len(page)-1].Key()
-			next = &comparePlace{Context: last.Context, Name: last.Name}
+			last := &page[len(page)-1]
+			t := last.Head
+			if t == nil {
+				t = last.Base
+			}
+			next = &comparePlace{Context: last.Key().Context, placeName: newPlaceName(t)}
 			return false, nil
 		}
 		page = append(page, e.copied())

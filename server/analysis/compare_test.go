@@ -133,6 +133,8 @@ func TestCompare_Pages(t *testing.T) {
 		c := newCreation(t, s)
 		c.cloud("c")
 		var before, after [][]any
+		long := strings.Repeat("long", 12_000)
+		before = append(before, []any{long + "1", "success"}, []any{long + "2", "success"})
 		for i := range 23 {
 			before = append(before, []any{fmt.Sprintf("t%02d", i), []string{"success", "fail", "skip"}[i%3]})
 			after = append(after, []any{fmt.Sprintf("t%02d", 2*i), []string{"fail", "success", "inprogress"}[i%3], "no route"})
