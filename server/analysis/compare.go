@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -108,15 +109,7 @@ func readComparing(ctx context.Context, p *analysisapi.CompareSetsParams) (*comp
 		history: int(valueOr(p.History, 0)), limit: int(valueOr(p.Limit, store.DefaultLimit)),
 	}
 	q.csv = p.As != nil && *p.As == analysisapi.CompareSetsParamsAsCsv || p.As == nil && call.From(ctx).Prefers("application/json", "text/csv") == "text/csv"
-	bases, given := words(ctx, "base")
-	switch {
-	case !given:
-		q.base = string(engine.Previous)
-	case len(bases) == 1:
-		q.base = bases[0]
-	case slices.Contains(bases, string(engine.None)) && len(without(without(bases, string(engine.None)), string(engine.Previous))) == 0:
-		q.base = string(engine.None)
-	default:
+	if q.base = baseOf(ctx); q.base == "" {
 		return nil, fault.InvalidField("query", "base", "must be one reference, none or previous")
 	}
 	var err error
@@ -137,8 +130,29 @@ func readComparing(ctx context.Context, p *analysisapi.CompareSetsParams) (*comp
 	return q, q.continued(valueOr(p.After, ""))
 }
 
-func without(list []string, word string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(w string) bool { return w == word })
+// baseOf is the base that was asked for: none together with previous is none. It is
+// empty when there are several.
+func baseOf(ctx context.Context) string {
+	query, _ := url.ParseQuery(call.From(ctx).Query) // the request was admitted, so it can be read
+	given := map[string]bool{}
+	for _, v := range query["base"] {
+		if v == "none,previous" || v == "previous,none" {
+			v = string(engine.None)
+		}
+		given[v] = true
+	}
+	if given[string(engine.None)] {
+		delete(given, string(engine.Previous))
+	}
+	switch len(given) {
+	case 0:
+		return string(engine.Previous)
+	case 1:
+		for v := range given {
+			return v
+		}
+	}
+	return ""
 }
 
 // sum is what is equal for all pages of one list.

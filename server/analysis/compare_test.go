@@ -339,10 +339,11 @@ func TestCompare_Kinds(t *testing.T) {
 	c := newCreation(t, servertest.New(t))
 	c.cloud("c")
 	run := c.run("c", []any{"boot", "success"}, []any{"x", "success"})
-	c.store(object{"do": "boot", "key": "b", "job": "j", "kernel": "v1", "git_branch": "a/b", "arch": "arm64", "defconfig_full": "d", "build_environment": "gcc",
+	c.store(object{"do": "boot", "key": "b", "job": "j,k", "kernel": "v1", "git_branch": "a/b", "arch": "arm64", "defconfig_full": "d", "build_environment": "gcc",
 		"board": "b1", "lab_name": "lab-a", "status": "OFFLINE"})
-	got := c.get("/v1/compare", url.Values{"head": {"kernel:j/a%2Fb/v1"}, "base": {run}})
-	if ref := got["head"].(object)["ref"]; ref != "kernel:j/a%2Fb/v1" {
+	c.get("/v1/compare", url.Values{"head": {run}, "base": {"kernel:j,k/a%2Fb/v1"}})
+	got := c.get("/v1/compare", url.Values{"head": {"kernel:j,k/a%2Fb/v1"}, "base": {run}})
+	if ref := got["head"].(object)["ref"]; ref != "kernel:j%2Ck/a%2Fb/v1" {
 		t.Errorf("the head is %v", ref)
 	}
 	var classes []string

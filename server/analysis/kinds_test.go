@@ -113,6 +113,15 @@ func TestCompare_Opportunities(t *testing.T) {
 				}
 			}
 		}
+		c.call("POST", "/v1/products/"+c.ids["P"]+"/images", object{ // its first time counts
+			"image_unique_id": "I1", "extra_snaps": []any{}, "channel": "stable", "image_reference": "http://example.org/image",
+		}, http.StatusCreated)
+		if a := c.Do("GET", "/v1/compare?head=image:"+c.ids["I1"], "", servertest.Admin()); a.Status != http.StatusNotFound {
+			t.Errorf("an image that was advertised again has a previous: %d %s", a.Status, a.Body)
+		}
+		if ref := c.get("/v1/compare", url.Values{"head": {"image:" + c.ids["I2"]}})["base"].(object)["ref"]; ref != "image:"+c.ids["I1"] {
+			t.Errorf("the previous image is %v", ref)
+		}
 		if classes := c.classesOf(url.Values{"head": {"image:" + c.ids["I3"]}, "history": {"5"}}); !reflect.DeepEqual(classes, []string{"a new_failure", "smoke gone"}) {
 			t.Errorf("the image: %q", classes)
 		}
