@@ -225,6 +225,8 @@ func (c *Config) fill(doc *openapi3.T) {
 	c.Discovery.Document, c.Discovery.Build, c.Discovery.Store, c.Discovery.Metrics = doc, c.Build, c.Store, c.Metrics
 	c.Results.Limits, c.Products.Limits, c.Refstack.Limits, c.Reports.MaxFile = c.Uploads, c.Uploads, c.Uploads, c.Uploads.File
 	c.Refstack.RequireToken, c.Refstack.Pepper, c.Refstack.Now = c.Results.RequireToken, c.Results.Pepper, c.Now
+	strangers := intake.NewStrangers(c.Uploads, resultstore.New(c.Store).AnonymousBytes, c.Now)
+	c.Results.Strangers, c.Refstack.Strangers = strangers, strangers
 	c.Products.Metrics = c.Metrics
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
 	c.Lab.Login = c.Auth
@@ -240,6 +242,7 @@ func (s *Server) Background(ctx context.Context) {
 	all.Go(func() { s.areas.products.Background(ctx) })
 	all.Go(func() { s.areas.reports.Background(ctx) })
 	all.Go(func() { s.areas.analysis.Background(ctx) })
+	all.Go(func() { s.areas.results.Background(ctx) })
 	if !s.labIdle {
 		all.Go(func() { s.Work(ctx) })
 	}

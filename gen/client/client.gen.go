@@ -10546,6 +10546,7 @@ type ClientInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -10997,6 +10998,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -11013,6 +11018,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -11028,6 +11037,10 @@ type ClientInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -13923,6 +13936,7 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -14870,6 +14884,10 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -14896,6 +14914,10 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -14921,6 +14943,10 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -35320,6 +35346,7 @@ type ClientWithResponsesInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -35833,6 +35860,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -35849,6 +35880,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -35864,6 +35899,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -44959,6 +44998,7 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -45772,6 +45812,10 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -45794,6 +45838,10 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -45815,6 +45863,10 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.

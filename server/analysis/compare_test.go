@@ -133,6 +133,8 @@ func TestCompare_Pages(t *testing.T) {
 		c := newCreation(t, s)
 		c.cloud("c")
 		var before, after [][]any
+		long := strings.Repeat("long", 12_000)
+		before = append(before, []any{long + "1", "success"}, []any{long + "2", "success"})
 		for i := range 23 {
 			before = append(before, []any{fmt.Sprintf("t%02d", i), []string{"success", "fail", "skip"}[i%3]})
 			after = append(after, []any{fmt.Sprintf("t%02d", 2*i), []string{"fail", "success", "inprogress"}[i%3], "no route"})
@@ -337,10 +339,11 @@ func TestCompare_Kinds(t *testing.T) {
 	c := newCreation(t, servertest.New(t))
 	c.cloud("c")
 	run := c.run("c", []any{"boot", "success"}, []any{"x", "success"})
-	c.store(object{"do": "boot", "key": "b", "job": "j", "kernel": "v1", "git_branch": "a/b", "arch": "arm64", "defconfig_full": "d", "build_environment": "gcc",
+	c.store(object{"do": "boot", "key": "b", "job": "j,k", "kernel": "v1", "git_branch": "a/b", "arch": "arm64", "defconfig_full": "d", "build_environment": "gcc",
 		"board": "b1", "lab_name": "lab-a", "status": "OFFLINE"})
-	got := c.get("/v1/compare", url.Values{"head": {"kernel:j/a%2Fb/v1"}, "base": {run}})
-	if ref := got["head"].(object)["ref"]; ref != "kernel:j/a%2Fb/v1" {
+	c.get("/v1/compare", url.Values{"head": {run}, "base": {"kernel:j,k/a%2Fb/v1"}})
+	got := c.get("/v1/compare", url.Values{"head": {"kernel:j,k/a%2Fb/v1"}, "base": {run}})
+	if ref := got["head"].(object)["ref"]; ref != "kernel:j%2Ck/a%2Fb/v1" {
 		t.Errorf("the head is %v", ref)
 	}
 	var classes []string

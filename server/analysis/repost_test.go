@@ -20,7 +20,9 @@ import (
 func historyOf(t *testing.T, s *servertest.Server, query string) string {
 	t.Helper()
 	a := s.Do("GET", "/v1/test-history?"+query, "", servertest.Admin())
-	var h struct{ Entries []struct{ Outcome, Set string } }
+	var h struct {
+		Entries []struct{ Outcome, Set string }
+	}
 	if err := json.Unmarshal(a.Body, &h); err != nil || a.Status != 200 {
 		t.Fatalf("test-history?%s: %d %s", query, a.Status, a.Body)
 	}

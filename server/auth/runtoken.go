@@ -58,11 +58,13 @@ func CheckRun(ctx context.Context, pepper []byte, run Run, given string) error {
 // CheckRunFirst is CheckRun before the body of a call is read, for the run that its
 // address names. A secret that comes in the address or in a header is compared now;
 // when the body may still bring it, which a form or JSON can, it is not missed yet.
-func CheckRunFirst(ctx context.Context, pepper []byte, run Run, given, contentType string) error {
+// It reports whether the secret was shown.
+func CheckRunFirst(ctx context.Context, pepper []byte, run Run, given, contentType string) (proven bool, err error) {
 	if len(run.Secret) > 0 && given == "" && UnknownBearer(ctx) == "" && mayHoldFields(contentType) {
-		return nil
+		return false, nil
 	}
-	return CheckRun(ctx, pepper, run, given)
+	err = CheckRun(ctx, pepper, run, given)
+	return err == nil && len(run.Secret) > 0, err
 }
 
 // mayHoldFields reports whether a body of the type can hold text fields.

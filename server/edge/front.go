@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -239,7 +240,12 @@ func (s *Stack) decompress(next http.Handler) http.Handler {
 			sum := sha256.New()
 			ctx, sent = upload.WithSentSum(ctx, sum), summed{io.TeeReader(r.Body, sum), r.Body}
 		}
-		body, err := decoder(sent, strings.ToLower(strings.TrimSpace(strings.Join(codings, ","))))
+		counted := &counted{ReadCloser: sent}
+		coding := strings.ToLower(strings.TrimSpace(strings.Join(codings, ",")))
+		if coding != "identity" && coding != "" {
+			ctx = upload.WithSentBytes(ctx, counted.bytes.Load)
+		}
+		body, err := decoder(counted, coding)
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -252,6 +258,18 @@ func (s *Stack) decompress(next http.Handler) http.Handler {
 		r2.Body, r2.ContentLength = body, -1
 		next.ServeHTTP(w, r2)
 	})
+}
+
+// counted is a body whose bytes are counted on the way.
+type counted struct {
+	io.ReadCloser
+	bytes atomic.Int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.bytes.Add(int64(n))
+	return n, err
 }
 
 // summed is a body whose bytes are summed on the way.

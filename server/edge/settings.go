@@ -23,8 +23,8 @@ type Settings struct {
 
 	MaxBody        int64         `default:"1048576" min:"1" help:"Limit of a JSON or form body in bytes."`
 	MaxHeader      int           `default:"65536" min:"4096" max:"1048576" help:"Limit of a request's header in bytes."`
-	MinFree        int64         `default:"1073741824" min:"0" help:"Free space in bytes below which nothing new is stored (507), while reading and deleting go on; or --min-free-percent, if that is less. 0: no limit."`
-	MinFreePercent float64       `default:"5" min:"0" max:"100" help:"The same in percent of the file system."`
+	MinFree        int64         `default:"1073741824" min:"0" help:"Free space in bytes below which nothing new is stored (507), while reading and deleting go on; --min-free-percent counts if it is less. 0: no limit."`
+	MinFreePercent float64       `default:"5" min:"0" max:"100" help:"The same in percent of the file system; what is less counts. 0: no limit."`
 	StallTimeout   time.Duration `default:"60s" min:"100ms" help:"How long a client may take to send or receive the next piece of a body; its wait for the server has no limit."`
 
 	Ratelimit Ratelimit   `embed:"" prefix:"ratelimit-"`

@@ -19,6 +19,9 @@ type Config struct {
 	// Limits bounds what one upload may cost.
 	Limits intake.Limits `kong:"-"`
 
+	// Strangers bounds uploads without a credential; nil where there are none.
+	Strangers *intake.Strangers `kong:"-"`
+
 	// Pepper is the secret under which the tokens of runs are hashed.
 	Pepper []byte `kong:"-"`
 

@@ -60,7 +60,7 @@ func New(s *refstackstore.Store, c Config) *Handler {
 	}
 	return &Handler{
 		store:  s,
-		intake: &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits},
+		intake: &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits, Strangers: c.Strangers},
 		config: c,
 	}
 }

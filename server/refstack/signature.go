@@ -117,6 +117,20 @@ func signatureOf(ctx context.Context, digest []byte) (*keyLine, error) {
 	return key, nil
 }
 
+// stranger reports whether an upload brings no credential. A registered key counts
+// as one before the signature is read; a wrong signature keeps nothing.
+func (h *Handler) stranger(ctx context.Context, who caller) (bool, error) {
+	if who.known {
+		return false, nil
+	}
+	key, err := parseKey(call.From(ctx).Header.Get("X-Public-Key"))
+	if err != nil {
+		return true, nil //nolint:nilerr // none, or nonsense, which is said when the body has come
+	}
+	keys, err := h.store.PublicKeysByFingerprint(ctx, key.sum[:])
+	return len(keys) == 0, err
+}
+
 // uploader returns the owner of an upload: whoever has registered the key that
 // signed it, in the tenant of a caller who is logged in; nobody of the caller's
 // tenant without a signature.

@@ -34,6 +34,36 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if err != nil {
 		return nil, err
 	}
+	raw, ok := upload.FromContext(ctx)
+	if !ok {
+		return nil, errors.New("upload: the body was not put aside")
+	}
+	proven, err := h.refuseEarly(ctx, who, raw)
+	if err != nil {
+		return nil, err
+	}
+	stranger, err := h.stranger(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := h.intake.Admit(ctx, raw, stranger && !proven)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.takeSubunit(ctx, who)
+	done(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	streamID, err := uuid.Parse(p.StreamID)
+	if err != nil {
+		return nil, err
+	}
+	return call.Created("/v1/subunit/"+p.StreamID, refstackapi.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID}), nil
+}
+
+// takeSubunit stores a stream, reads it and publishes it with its passes.
+func (h *Handler) takeSubunit(ctx context.Context, who caller) (*refstackstore.Published, error) {
 	file, form, owner, err := h.receiveStream(ctx, who)
 	if err != nil {
 		return nil, err
@@ -46,24 +76,11 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if stream.RunID, err = h.runOf(ctx, form.Values, who, owner); err != nil {
 		return nil, err
 	}
-	p, err := h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner.name})
-	if err != nil {
-		return nil, err
-	}
-	streamID, err := uuid.Parse(p.StreamID)
-	if err != nil {
-		return nil, err
-	}
-	return call.Created("/v1/subunit/"+p.StreamID, refstackapi.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID}), nil
+	return h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner.name})
 }
 
 // receiveStream stores the file and says whose upload it is.
 func (h *Handler) receiveStream(ctx context.Context, who caller) (intake.File, *upload.Form, keyOwner, error) {
-	if raw, ok := upload.FromContext(ctx); ok {
-		if err := h.refuseEarly(ctx, who, raw); err != nil {
-			return intake.File{}, nil, keyOwner{}, err
-		}
-	}
 	sum := sha256.New()
 	req, err := signedRequest(ctx, sum)
 	if err != nil {
@@ -139,20 +156,21 @@ func (h *Handler) reportable(ctx context.Context, scope store.Scope, id int64, k
 }
 
 // refuseEarly refuses an upload whose address names a run that the caller may not
-// report to, before its body is read. What it cannot tell yet, runOf will.
-func (h *Handler) refuseEarly(ctx context.Context, who caller, raw *upload.Raw) error {
+// report to, before its body is read. What it cannot tell yet, runOf will. It reports
+// whether the secret of the run was shown.
+func (h *Handler) refuseEarly(ctx context.Context, who caller, raw *upload.Raw) (proven bool, err error) {
 	id, given, named := intake.AddressedRun(ctx, raw, nil)
 	if !named {
-		return nil
+		return false, nil
 	}
 	header := call.From(ctx).Header // of a signature, which is checked when the body is read
 	signed := header.Get("X-Signature") != "" || header.Get("X-Public-Key") != ""
 	run, err := h.reportable(ctx, who.reports(), id, who.known || signed)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	return auth.CheckRunFirst(ctx, h.config.Pepper, run, given, raw.ContentType)
 }
@@ -278,18 +296,28 @@ func (h *Handler) LinkSubunit(ctx context.Context, req refstackapi.LinkSubunitRe
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
 	}
+	ctx, done, err := h.intake.Admit(ctx, raw, !who.known)
+	if err != nil {
+		return nil, err
+	}
+	linked, err := h.takeLinked(ctx, raw, p)
+	done(err == nil)
+	if err != nil {
+		return nil, noResult(req.SubunitID, err)
+	}
+	streamID, err := uuid.Parse(linked.StreamID)
+	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
+}
+
+// takeLinked stores a stream, reads it and links it.
+func (h *Handler) takeLinked(ctx context.Context, raw *upload.Raw, p *refstackstore.Published) (*refstackstore.Published, error) {
 	file, _, err := h.intake.Receive(ctx, raw.Request(nil), upload.Options{FileFields: streamFields, RawBody: true})
 	if err != nil {
 		return nil, err
 	}
 	stream := newResult(ctx, p.Tenant, file)
 	stream.RunID = p.RunID
-	linked, err := h.link(ctx, p, stream)
-	if err != nil {
-		return nil, noResult(req.SubunitID, err)
-	}
-	streamID, err := uuid.Parse(linked.StreamID)
-	return call.OK(refstackapi.SubunitLinked{UUID: streamID, ID: linked.ID}), err
+	return h.link(ctx, p, stream)
 }
 
 func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) (linked *refstackstore.Published, err error) {

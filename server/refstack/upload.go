@@ -30,6 +30,30 @@ func (h *Handler) PublishResult(ctx context.Context, _ refstackapi.PublishResult
 	if err != nil {
 		return nil, err
 	}
+	raw, ok := upload.FromContext(ctx)
+	if !ok {
+		return nil, errors.New("upload: the body was not put aside")
+	}
+	stranger, err := h.stranger(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done, err := h.intake.Admit(ctx, raw, stranger)
+	if err != nil {
+		return nil, err
+	}
+	p, err := h.takeUpload(ctx, who)
+	done(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	location := "/v1/results/" + p.ID.String()
+	body := refstackapi.ResultPublished{TestID: p.ID, TestRunID: p.ID, URL: h.resultURL(ctx, p.ID)}
+	return call.Created(location, body), nil
+}
+
+// takeUpload stores a list, checks it and publishes it.
+func (h *Handler) takeUpload(ctx context.Context, who caller) (*refstackstore.Published, error) {
 	sum := sha256.New()
 	file, err := h.receiveList(ctx, sum)
 	if err != nil {
@@ -50,13 +74,7 @@ func (h *Handler) PublishResult(ctx context.Context, _ refstackapi.PublishResult
 	if err != nil {
 		return nil, err
 	}
-	p, err := h.publishList(ctx, file, list, owner)
-	if err != nil {
-		return nil, err
-	}
-	location := "/v1/results/" + p.ID.String()
-	body := refstackapi.ResultPublished{TestID: p.ID, TestRunID: p.ID, URL: h.resultURL(ctx, p.ID)}
-	return call.Created(location, body), nil
+	return h.publishList(ctx, file, list, owner)
 }
 
 // receiveList stores the list and puts the body's bytes into sum. A form holds
@@ -115,7 +133,7 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 func newResult(ctx context.Context, tenant string, file intake.File) *resultstore.Result {
 	r := file.Result()
 	r.ID = uuid.New()
-	r.Tenant, r.Uploader = tenant, auth.From(ctx).TokenID
+	r.Tenant, r.Uploader, r.Anonymous = tenant, auth.From(ctx).TokenID, intake.Stranger(ctx)
 	return r
 }
 

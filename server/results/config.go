@@ -18,6 +18,9 @@ type Config struct {
 	// Limits bounds what one upload may cost.
 	Limits intake.Limits `kong:"-"`
 
+	// Strangers bounds uploads without a credential; nil where there are none.
+	Strangers *intake.Strangers `kong:"-"`
+
 	// Pepper is the server secret: the tokens of runs are hashed under it, and the
 	// secrets of clouds encrypted.
 	Pepper []byte `kong:"-"`

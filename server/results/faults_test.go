@@ -157,7 +157,8 @@ func TestRecords(t *testing.T) {
 		}
 		t.Run("a failure and the error of its teardown", func(t *testing.T) {
 			got := post(fault(t, "pytest_double.xml"))
-			checkRecords(t, s, got, itemOf(t, s, got, "test_a.test_x"), []string{"fail", "fail"}, []string{"body1", "body2"})
+			checkRecords(t, s, got, itemOf(t, s, got, "test_a.test_x"), []string{"fail", "fail"},
+				[]textOf{{0, "assert 0"}, {0, "body1"}, {1, "failed on teardown"}, {1, "body2"}})
 		})
 		t.Run("the tear-down of a class", func(t *testing.T) {
 			got := post(fault(t, "v2_real_setupclass.subunit"))
@@ -168,7 +169,7 @@ func TestRecords(t *testing.T) {
 		})
 		t.Run("a suite's error", func(t *testing.T) {
 			got := post(fault(t, "suite_error.xml"))
-			checkRecords(t, s, got, itemOf(t, s, got, "lab.boot"), []string{"fail"}, []string{"stack"})
+			checkRecords(t, s, got, itemOf(t, s, got, "lab.boot"), []string{"fail"}, []textOf{{0, "teardown of the fixture crashed"}, {0, "stack"}})
 		})
 		t.Run("retries, close together and far apart", func(t *testing.T) {
 			var v1 strings.Builder
@@ -191,9 +192,9 @@ func TestRecords(t *testing.T) {
 			}
 			got := post([]byte(v1.String()))
 			statuses := []string{"success", "skip", "xfail", "fail", "success", "success"}
-			texts := []string{"try 0", "try 1", "try 2", "try 3", "try 4", "try 5"}
-			for range 30 {
-				statuses, texts = append(statuses, "success"), append(texts, "more")
+			texts := []textOf{{0, "try 0"}, {1, "try 1"}, {2, "try 2"}, {3, "try 3"}, {4, "try 4"}, {5, "try 5"}}
+			for i := range 30 {
+				statuses, texts = append(statuses, "success"), append(texts, textOf{6 + i, "more"})
 			}
 			item := itemOf(t, s, got, "x")
 			if item.Status != "fail" || got.Outcome != "fail" {
@@ -204,8 +205,14 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// checkRecords compares the records of a test and the text of each.
-func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem, statuses, texts []string) {
+// textOf is an attachment: the record that it belongs to and what it says.
+type textOf struct {
+	record int
+	text   string
+}
+
+// checkRecords compares the records of a test and their attachments.
+func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem, statuses []string, texts []textOf) {
 	t.Helper()
 	path := fmt.Sprintf("/v1/runs/%d/results/%s/tests/%d", got.TestID, got.ResultID, listed.N)
 	var alone testItem
@@ -223,8 +230,8 @@ func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem
 		}
 		for i, a := range item.Attachments {
 			text := s.Do("GET", fmt.Sprintf("%s/attachments/%d", path, a.K), "", servertest.Admin())
-			if a.Record != i || a.K != i || text.Status != 200 || string(text.Body) != texts[i] {
-				t.Errorf("%s: attachment %+v holds %q, want %q of record %d", where, a, text.Body, texts[i], i)
+			if want := texts[i]; a.Record != want.record || a.K != i || text.Status != 200 || string(text.Body) != want.text {
+				t.Errorf("%s: attachment %+v holds %q, want %q of record %d", where, a, text.Body, want.text, want.record)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -33,6 +34,10 @@ type Store interface {
 	DeleteRun(ctx context.Context, scope store.Scope, id int64) error
 	AddStatus(ctx context.Context, runID int64, text string, finished *bool) (*resultstore.StatusMessage, *resultstore.Run, error)
 	ListStatuses(ctx context.Context, runID int64, p store.Page) (store.List[resultstore.StatusMessage], error)
+
+	Now() time.Time
+	StaleAnonymousRuns(ctx context.Context, before time.Time, after int64, limit int) ([]int64, error)
+	ExpireRun(ctx context.Context, id int64, before time.Time) (removed bool, err error)
 
 	intake.Store
 	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
@@ -68,7 +73,7 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits}
+	in := &intake.Intake{Store: s, Blobs: s.Blobs, Limits: c.Limits, Strangers: c.Strangers}
 	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box, analysis: analysisstore.New(s.Store)}, nil
 }
 

@@ -26,9 +26,24 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if !ok {
 		return nil, errors.New("upload: the body was not put aside")
 	}
-	if err := h.refuseEarly(ctx, raw, nil); err != nil {
+	proven, err := h.refuseEarly(ctx, raw, nil)
+	if err != nil {
 		return nil, err
 	}
+	ctx, done, err := h.intake.Admit(ctx, raw, auth.From(ctx).Anonymous() && !proven)
+	if err != nil {
+		return nil, err
+	}
+	result, err := h.take(ctx, raw)
+	done(err == nil)
+	if err != nil {
+		return nil, err
+	}
+	return h.saved(ctx, result)
+}
+
+// take stores an upload and reads it into a result.
+func (h *Handler) take(ctx context.Context, raw *upload.Raw) (*resultstore.Result, error) {
 	file, form, err := h.intake.Receive(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
 	if err != nil {
 		return nil, err
@@ -41,11 +56,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 	if err != nil {
 		return nil, intake.Fault(err)
 	}
-	result, err := h.ingest(ctx, run, file, strict)
-	if err != nil {
-		return nil, err
-	}
-	return h.saved(ctx, result)
+	return h.ingest(ctx, run, file, strict)
 }
 
 // ingest reads a stored file into a result of the run, which is nil for an
@@ -53,6 +64,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 func (h *Handler) ingest(ctx context.Context, run *resultstore.Run, file intake.File, strict bool) (*resultstore.Result, error) {
 	result := file.Result()
 	result.Tenant, result.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
+	result.Anonymous = intake.Stranger(ctx) && (run == nil || len(run.TokenHash) == 0)
 	if run != nil {
 		result.RunID = run.ID
 		if old, err := h.earlier(ctx, run, file); old != nil || err != nil {

@@ -249,18 +249,19 @@ func secretOf(run *resultstore.Run) auth.Run {
 }
 
 // refuseEarly refuses a call whose address names a run that the caller may not
-// report to, before its body is read. What it cannot tell yet, runOf will.
-func (h *Handler) refuseEarly(ctx context.Context, raw *upload.Raw, path map[string]string) error {
+// report to, before its body is read. What it cannot tell yet, runOf will. It
+// reports whether the caller has shown the secret of the run.
+func (h *Handler) refuseEarly(ctx context.Context, raw *upload.Raw, path map[string]string) (proven bool, err error) {
 	id, given, named := intake.AddressedRun(ctx, raw, path)
 	if !named {
-		return nil
+		return false, nil
 	}
 	run, err := h.reportable(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	return auth.CheckRunFirst(ctx, h.config.Pepper, secretOf(run), given, raw.ContentType)
 }

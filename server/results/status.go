@@ -32,7 +32,7 @@ func (h *Handler) saveStatus(ctx context.Context, path map[string]string) (*call
 	if !ok {
 		return nil, errors.New("status: the body was not put aside")
 	}
-	if err := h.refuseEarly(ctx, raw, path); err != nil {
+	if _, err := h.refuseEarly(ctx, raw, path); err != nil {
 		return nil, err
 	}
 	values, err := upload.ReadText(ctx, raw.Request(path), upload.Options{Known: statusFields})

@@ -3,6 +3,8 @@ package results_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
+	"github.com/slipway-lab/slipway/store/storetest"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
@@ -229,5 +233,137 @@ func TestMiniconf_Secrets(t *testing.T) {
 		}
 	}, func(c *server.Config) {
 		c.Results.TempestConfig = map[string]map[string]string{"network": {"public_id": "the server's"}, "auth": {"api-token": "the server's"}}
+	})
+}
+
+// zipped is the text in gzip.
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// TestAnonymousUpload_Limits: what comes without a credential may be of a certain
+// size, also when it is decompressed, not much larger than what was sent, and
+// compressed once. A credential, or the secret of the run, lifts that.
+func TestAnonymousUpload_Limits(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		guarded := newRun(t, s, `{"run_token":"correct-horse"}`)
+		pass := "test: a\nsuccess: a\n"
+		large := pass + strings.Repeat("#", 3<<20)
+		many := pass + strings.Repeat(rand.Text()+"\n", 120_000) // which compresses well, but not that well
+		encoded := servertest.With("Content-Encoding", "gzip")
+		token := servertest.As(s.Token(auth.Runner))
+		const path = "/v1/post-result"
+		for _, tt := range []struct {
+			name, path, body, says string
+			options                []servertest.Option
+			want                   int
+		}{
+			{"small", path, pass, "", nil, 201},
+			{"small, in gzip", path, zipped(t, pass), "", nil, 201},
+			{"small, sent in gzip", path, zipped(t, pass), "", []servertest.Option{encoded}, 201},
+			{"compressed twice", path, zipped(t, zipped(t, pass)), "compressed once", []servertest.Option{encoded}, 415},
+			{"a bomb", path, zipped(t, large), "100 times", nil, 413},
+			{"a bomb that is sent in gzip", path, zipped(t, large), "100 times", []servertest.Option{encoded}, 413},
+			{"too large", path, large, "--max-anonymous-upload", nil, 413},
+			{"too large, decompressed", path, zipped(t, many), "", nil, 413},
+			{"too large, with a token", path, large, "", []servertest.Option{token}, 201},
+			{"a bomb, with a token", path, zipped(t, large), "", []servertest.Option{token}, 201},
+			{"too large, with the secret of the run", path + "?run_token=correct-horse&test_id=" + guarded, large, "", nil, 201},
+			{"RefStack's later API", "/v1/subunit", zipped(t, large), "100 times", nil, 413},
+			{"RefStack's later API, in time", "/v1/subunit", pass, "", nil, 201},
+		} {
+			a := s.Do("POST", tt.path, tt.body, append(tt.options, servertest.With("Content-Type", "application/octet-stream"))...)
+			if a.Status != tt.want || !strings.Contains(string(a.Body), tt.says) {
+				t.Errorf("%s: %d, want %d %s\n%.300s", tt.name, a.Status, tt.want, tt.says, a.Body)
+			}
+		}
+	}, func(c *server.Config) { c.Uploads.Anonymous = 2 << 20 })
+}
+
+// TestAnonymousUpload_Total: all uploads without a credential together have a limit,
+// which a second server on the same store keeps as well, and failed ones count.
+func TestAnonymousUpload_Total(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.Store) {
+		small := func(c *server.Config) { c.Uploads.AnonymousTotal = 3000 }
+		s := servertest.On(t, db, small)
+		post := func(s *servertest.Server, path, mark string, want int, options ...servertest.Option) {
+			t.Helper()
+			body := "test: " + mark + "\nsuccess: " + mark + "\n" + strings.Repeat("#", 1000)
+			a := s.Do("POST", path, body, append(options, servertest.With("Content-Type", "application/octet-stream"))...)
+			if a.Status != want || want == 507 && (a.Header.Get("Retry-After") == "" || !strings.Contains(string(a.Body), "--max-anonymous-total")) {
+				t.Errorf("upload %s: %d, want %d\n%.300s", mark, a.Status, want, a.Body)
+			}
+		}
+		post(s, "/v1/post-result", "a", 201)
+		post(s, "/v1/post-result?test_id=99", "b", 400) // whose bytes lie on the disk for a while
+		post(s, "/v1/post-result", "c", 507)
+		post(s, "/v1/post-result", "d", 201, servertest.As(s.Token(auth.Runner)))
+		other := servertest.On(t, db, small)
+		post(other, "/v1/post-result", "e", 201)
+		post(other, "/v1/subunit", "f", 507)
+	})
+}
+
+// TestAnonymousUpload_Retention: the runs that uploads without a credential made are
+// removed when they are old, and the event log says so. What somebody made, or
+// uploaded with a credential, stays.
+func TestAnonymousUpload_Retention(t *testing.T) {
+	t.Parallel()
+
+	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+		var days atomic.Int64
+		cfg.Now = func() time.Time { return time.Now().AddDate(0, 0, int(days.Load())) }
+		db := storetest.Open(t, cfg)
+		s := servertest.On(t, db)
+		post := func(path string, options ...servertest.Option) string {
+			t.Helper()
+			a := s.Do("POST", path, "test: a\nsuccess: a\n", append(options, servertest.With("Content-Type", "application/octet-stream"))...)
+			var saved struct {
+				TestID int64 `json:"test_id"`
+			}
+			if err := json.Unmarshal(a.Body, &saved); err != nil || a.Status != 201 {
+				t.Fatalf("POST %s: %d %s", path, a.Status, a.Body)
+			}
+			return fmt.Sprint(saved.TestID)
+		}
+		nobodys := post("/v1/post-result")
+		joined := post("/v1/post-result")
+		somebodys := post("/v1/post-result", servertest.As(s.Token(auth.Runner)))
+		made := newRun(t, s, "")
+		post("/v1/post-result?test_id=" + made)
+		a := s.Do("POST", "/v1/post-result?test_id="+joined, "test: b\nfailure: b\n", servertest.As(s.Token(auth.Runner)), servertest.With("Content-Type", "application/octet-stream"))
+		if a.Status != 201 {
+			t.Fatalf("another attempt: %d %s", a.Status, a.Body)
+		}
+		days.Store(20)
+		young := post("/v1/post-result")
+
+		days.Store(31)
+		s = servertest.On(t, db) // which looks when it starts
+		await.That(t, "the removal of the old run", func() bool {
+			return s.Do("GET", "/v1/runs/"+nobodys, "", servertest.Admin()).Status == 404
+		})
+		for name, run := range map[string]string{"somebody's run": somebodys, "a run that somebody made": made, "a run to which somebody uploaded": joined, "a young run": young} {
+			if a := s.Do("GET", "/v1/runs/"+run, "", servertest.Admin()); a.Status != 200 {
+				t.Errorf("%s: %d", name, a.Status)
+			}
+		}
+		a = s.Do("GET", "/v1/events", "", servertest.Admin())
+		if got := strings.Count(string(a.Body), `"UPLOAD_EXPIRED"`); got != 1 || !strings.Contains(string(a.Body), `"test_id":`+nobodys) {
+			t.Errorf("the event log: %d %s", a.Status, a.Body)
+		}
 	})
 }

@@ -26,9 +26,12 @@ type Store interface {
 	DiscardResult(ctx context.Context, key int64) error
 }
 
-// Intake takes uploads in. All fields are required.
+// Intake takes uploads in. All fields but Strangers are required.
 type Intake struct {
 	Store  Store
 	Blobs  store.Blobs
 	Limits Limits
+
+	// Strangers bounds uploads without a credential; nil where there are none.
+	Strangers *Strangers
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
@@ -34,9 +35,13 @@ func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.O
 	}
 	defer blob.Abort() //nolint:errcheck // after Commit it does nothing
 	opts.Limits.File = in.Limits.File
+	if u := strangerOf(ctx); u != nil {
+		opts.Limits.File = min(opts.Limits.File, u.most)
+		req.Body = u.bodyOf(ctx, req.Body)
+	}
 	form, err := upload.Read(ctx, req, opts, blob)
 	if err != nil {
-		return File{}, nil, Fault(err)
+		return File{}, nil, withoutCredential(ctx, Fault(err))
 	}
 	name := "file"
 	if len(opts.FileFields) > 0 {
@@ -49,11 +54,23 @@ func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.O
 	if err != nil {
 		return File{}, nil, err
 	}
+	spend(ctx, size)
 	file := File{sha, size}
 	if form.File.Section != nil {
 		file, err = in.unwrap(ctx, file, *form.File.Section)
 	}
 	return file, form, err
+}
+
+// withoutCredential says of an upload that is too large why its limit is low.
+func withoutCredential(ctx context.Context, err error) error {
+	var f *fault.Fault
+	if !Stranger(ctx) || !errors.As(err, &f) || f.ID != "too-large" || strings.Contains(f.Detail, "without a credential") {
+		return err
+	}
+	g := *f
+	g.Detail += "; that is the limit without a credential (--max-anonymous-upload)"
+	return &g
 }
 
 // unwrap stores the file that stood inside a JSON body. The body around it is
@@ -117,6 +134,9 @@ func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, 
 		return File{}, err
 	}
 	sha, size, err := blob.Commit()
+	if err == nil {
+		spend(ctx, size)
+	}
 	return File{sha, size}, err
 }
 

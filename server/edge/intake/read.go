@@ -93,6 +93,11 @@ func (in *Intake) openContent(ctx context.Context, result *resultstore.Result) (
 	defer raw.Close()
 	var damage *subunit.Damage
 	file, err := in.Keep(ctx, func(w io.Writer) error {
+		if u := strangerOf(ctx); u != nil {
+			if w, err = u.unzipped(ctx, w, raw.Size()); err != nil {
+				return err
+			}
+		}
 		_, found, err := subunit.Gunzip(w, io.NewSectionReader(raw, 0, raw.Size()), in.Limits.Decompressed)
 		damage = found
 		return err

@@ -24,6 +24,7 @@ func (r *Raw) Request(pathValues map[string]string) Request {
 type (
 	contextKey struct{}
 	sentKey    struct{}
+	bytesKey   struct{}
 )
 
 // NewContext returns a context that carries the untouched body.
@@ -42,6 +43,19 @@ func FromContext(ctx context.Context) (*Raw, bool) {
 // bytes as they were sent, which whoever undoes the compression fills.
 func WithSentSum(ctx context.Context, sum hash.Hash) context.Context {
 	return context.WithValue(ctx, sentKey{}, sum)
+}
+
+// WithSentBytes returns a context that tells how many bytes of a compressed body
+// were read so far, as they were sent.
+func WithSentBytes(ctx context.Context, sent func() int64) context.Context {
+	return context.WithValue(ctx, bytesKey{}, sent)
+}
+
+// SentBytes returns what WithSentBytes put there, nil for a body that was not
+// compressed.
+func SentBytes(ctx context.Context) func() int64 {
+	sent, _ := ctx.Value(bytesKey{}).(func() int64)
+	return sent
 }
 
 // SentSum returns the sum of the bytes that were sent, once the body has been
