@@ -44,14 +44,15 @@ type blobRow struct {
 
 func (blobRow) TableName() string { return "blobs" }
 
-// objectDir is where the objects are, below the prefix of the address.
-const objectDir = "objects/"
+// objectStart is how the names of the objects begin, below the prefix of the address.
+// They have no slash: stores that keep objects as files make directories of it, and
+// remove one that gets empty while somebody else writes into it.
+const objectStart = "blob-"
 
 func newObject() string {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	name := hex.EncodeToString(random[:])
-	return objectDir + name[:2] + "/" + name[2:]
+	return objectStart + hex.EncodeToString(random[:])
 }
 
 // meaning translates an error of the bucket. What is missing is lost only when the

@@ -195,7 +195,7 @@ func (b *objectBlobs) sweepObjects(ctx context.Context, before time.Time) error 
 	if again {
 		return nil
 	}
-	err := b.bucket.List(ctx, objectDir, func(some []bucket.Object) error {
+	err := b.bucket.List(ctx, objectStart, func(some []bucket.Object) error {
 		var old []string
 		for _, o := range some {
 			if o.Modified.Before(before) {

@@ -248,16 +248,16 @@ type Object struct {
 	Modified time.Time
 }
 
-// List calls f with the objects whose names begin with dir, at most a thousand at
+// List calls f with the objects whose names begin with start, at most a thousand at
 // a time. An error of f ends it.
-func (b *Bucket) List(ctx context.Context, dir string, f func([]Object) error) error {
+func (b *Bucket) List(ctx context.Context, start string, f func([]Object) error) error {
 	const chunk = 1000
 	var some []Object
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for info := range b.core.ListObjectsIter(ctx, b.Address.Bucket, minio.ListObjectsOptions{Prefix: b.Address.Key(dir), Recursive: true, MaxKeys: chunk}) {
+	for info := range b.core.ListObjectsIter(ctx, b.Address.Bucket, minio.ListObjectsOptions{Prefix: b.Address.Key(start), Recursive: true, MaxKeys: chunk}) {
 		if info.Err != nil {
-			return problem("list", dir, info.Err)
+			return problem("list", start, info.Err)
 		}
 		name := strings.TrimPrefix(info.Key, b.Address.Key(""))
 		some = append(some, Object{Name: name, Size: info.Size, Modified: info.LastModified})

@@ -3,8 +3,10 @@ package bucket
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"sync"
@@ -149,7 +151,7 @@ func (u *Upload) sendPart(number int, part []byte) (minio.CompletePart, error) {
 	ctx, cancel := u.bucket.deadline(u.ctx)
 	defer cancel()
 	sum := checksum(part)
-	opts := minio.PutObjectPartOptions{CustomHeader: map[string][]string{}}
+	opts := minio.PutObjectPartOptions{CustomHeader: map[string][]string{}, DisableContentSha256: true, Sha256Hex: u.bucket.signature(part)}
 	opts.CustomHeader.Set(minio.ChecksumCRC32C.Key(), sum)
 	sent, err := u.bucket.core.PutObjectPart(ctx, u.bucket.Address.Bucket, u.key(), u.id, number, bytes.NewReader(part), int64(len(part)), opts)
 	if err != nil {
@@ -157,6 +159,16 @@ func (u *Upload) sendPart(number int, part []byte) (minio.CompletePart, error) {
 	}
 	done := minio.CompletePart{PartNumber: number, ETag: sent.ETag, ChecksumCRC32C: sent.ChecksumCRC32C}
 	return done, nil
+}
+
+// signature is the hash of a body that is part of the request's signature. TLS
+// needs none.
+func (b *Bucket) signature(body []byte) string {
+	if !b.Address.Plain {
+		return ""
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // castagnoli is the polynomial of the checksum that every processor counts fast.
@@ -224,7 +236,10 @@ func (u *Upload) Abort() error {
 func (b *Bucket) put(ctx context.Context, name string, content []byte) error {
 	ctx, cancel := b.deadline(ctx)
 	defer cancel()
-	opts := minio.PutObjectOptions{ContentType: contentType, UserMetadata: map[string]string{minio.ChecksumCRC32C.Key(): checksum(content)}}
-	_, err := b.core.PutObject(ctx, b.Address.Bucket, b.Address.Key(name), bytes.NewReader(content), int64(len(content)), "", "", opts)
+	opts := minio.PutObjectOptions{
+		ContentType: contentType, DisableContentSha256: true,
+		UserMetadata: map[string]string{minio.ChecksumCRC32C.Key(): checksum(content)},
+	}
+	_, err := b.core.PutObject(ctx, b.Address.Bucket, b.Address.Key(name), bytes.NewReader(content), int64(len(content)), "", b.signature(content), opts)
 	return problem("write", name, err)
 }
