@@ -110,7 +110,11 @@ func (p *placedBlobs) target(ctx context.Context, now *openPlace, address string
 	}
 	// The database knows the id before the place does, so that an interrupted move
 	// finds its own.
-	known := now.Known
+	row, err := p.store.place(ctx)
+	if err != nil || row == nil {
+		return nil, errors.Join(err, ErrConflict)
+	}
+	known := row.Known
 	if !slices.Contains(known, id) {
 		if stored, _ := target.readID(ctx); stored != "" {
 			return nil, target.writeID(ctx, &place{ID: uuid.NewString(), Known: known}) // another's: says so

@@ -9932,7 +9932,7 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -12662,7 +12662,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -34666,7 +34666,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -43922,7 +43922,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).
