@@ -36,7 +36,7 @@ func (blobsShowCmd) Run(ctx context.Context, f *storeFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d blobs, %d bytes\n", at, count, bytes)
+	fmt.Printf("%s has %d blobs, %d bytes\n", at, count, bytes)
 	if leaving != "" {
 		fmt.Printf("a move from %s has not ended: run \"slipway blobs move --to %s\" again\n", leaving, at)
 	}
