@@ -1192,7 +1192,12 @@ type DeliveryState string
 // Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
 type Event struct {
 	// ID Its place in the log, to be given as `after`.
-	ID        string    `json:"id"`
+	ID string `json:"id"`
+
+	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
+	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// `known_issue.matched`, once a day at most for each issue.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
 
@@ -6509,6 +6514,12 @@ type BadRequest = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Conflict = Problem
 
+// ContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ContentLost = Problem
+
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6556,6 +6567,12 @@ type RangeNotSatisfiable = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
+
+// ReportsContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsContentLost = Problem
 
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -10016,7 +10033,7 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -12786,7 +12803,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -35012,7 +35029,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -44393,7 +44410,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).

@@ -51,7 +51,8 @@ func (m *memory) Create(context.Context) (store.BlobWriter, error) { return &mem
 func (m *memory) InsertNameList(context.Context, *resultstore.Result, *resultstore.NameList) error {
 	return nil
 }
-func (m *memory) Remove(context.Context, string) error { return nil }
+func (m *memory) Remove(context.Context, string) error                  { return nil }
+func (m *memory) Each(context.Context, func(string, int64) error) error { return nil }
 func (m *memory) RemoveUnused(context.Context, []string, func([]string) (map[string]bool, error)) error {
 	return nil
 }
