@@ -166,7 +166,7 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if err := tx.CreateOpportunityResult(row); err != nil {
 		return err
 	}
-	if err := queueSets(tx, o); err != nil || extra == nil {
+	if err := queueSets(ctx, tx, o); err != nil || extra == nil {
 		return err
 	}
 	extra.kept = keptFiles(row.ID, extra.files)
@@ -175,10 +175,10 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 
 // queueSets notes that an opportunity has a result, and its image with it, to be
 // compared with the one before.
-func queueSets(tx *productstore.Store, o *productstore.Opportunity) error {
+func queueSets(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity) error {
 	return errors.Join(
 		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "opportunity", Ref: store.SetRef("opportunity", o.ID.String())}),
-		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "image", Ref: store.SetRef("image", o.ProductID.String(), o.ImageUniqueID)}))
+		tx.QueueSetSoon(ctx, store.PendingSet{Tenant: o.Tenant, Kind: "image", Ref: store.SetRef("image", o.ProductID.String(), o.ImageUniqueID)}))
 }
 
 func registeredRevno(ctx context.Context, tx *productstore.Store, tenant, agent string) *string {
