@@ -215,19 +215,11 @@ func (s *Store) OpenAttachment(ctx context.Context, r *Result, a *Attachment) (s
 	if err != nil {
 		return nil, fmt.Errorf("attachment of result %s: %w", r.ID, err)
 	}
-	if size := content.Size(); name == r.ContentSHA256 && size != r.ContentBytes || size < a.end() {
+	if size := content.Size(); name == r.ContentSHA256 && size != r.ContentBytes {
 		_ = content.Close()
-		return nil, fmt.Errorf("attachment of result %s: %w: its content has %d bytes of %d", r.ID, store.ErrContentLost, size, max(r.ContentBytes, a.end()))
+		return nil, fmt.Errorf("attachment of result %s: %w: its content has %d bytes of %d", r.ID, store.ErrContentLost, size, r.ContentBytes)
 	}
 	return newSpanReader(content, a.Spans), nil
-}
-
-// end is how many bytes the blob must have in which the spans lie.
-func (a *Attachment) end() (end int64) {
-	for _, s := range a.Spans {
-		end = max(end, s.Offset+s.Length)
-	}
-	return end
 }
 
 // readAtCloser is what a spanReader needs of a blob.
