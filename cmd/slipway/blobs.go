@@ -17,6 +17,9 @@ type blobsCmd struct {
 
 type blobsShowCmd struct{}
 
+// Help is an example.
+func (blobsShowCmd) Help() string { return "Example:\n\n    slipway blobs show" }
+
 // Run prints where the blobs are and counts them.
 func (blobsShowCmd) Run(ctx context.Context, f *storeFlags) error {
 	s, _, err := f.prepared(ctx, false)
@@ -41,6 +44,11 @@ func (blobsShowCmd) Run(ctx context.Context, f *storeFlags) error {
 		fmt.Printf("a move from %s has not ended: run \"slipway blobs move --to %s\" again\n", leaving, at)
 	}
 	return nil
+}
+
+// Help is an example.
+func (blobsMoveCmd) Help() string {
+	return "Example:\n\n    slipway blobs move --to \"file:$PWD/moved\""
 }
 
 type blobsMoveCmd struct {

@@ -225,6 +225,16 @@ func TestUpload_newFailures(t *testing.T) {
 		t.Errorf("it says %s", d.err)
 	}
 	h.want(4, "slipway upload --cloud cj junit.xml")
+
+	// A folder is one result, and so is what is added to it.
+	h.write("out/a/one.xml", strings.ReplaceAll(junitFile, "suite.Case", "a.Case"))
+	h.write("out/b/one.xml", strings.ReplaceAll(junitFile, "suite.Case", "b.Case"))
+	if d := h.want(0, "slipway upload out"); !strings.Contains(d.out, "4 tests: 2 passed, 2 failed") {
+		t.Errorf("it prints %s", d.out)
+	}
+	if d := h.want(0, "slipway upload --run latest --add junit.xml"); !strings.Contains(d.out, "attempt 1: fail — 6 tests") {
+		t.Errorf("it prints %s", d.out)
+	}
 }
 
 // TestUpload_interrupted is ended in the middle: the next call goes on with its run.

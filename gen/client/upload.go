@@ -28,6 +28,10 @@ type Upload struct {
 	// Strict refuses damaged and unknown files with a Problem of status 422, and
 	// nothing is stored then.
 	Strict bool
+
+	// Add adds the files to the run's current result, instead of making another
+	// attempt.
+	Add bool
 }
 
 // Upload sends result files of a run, as they are read; nothing is held in
@@ -49,6 +53,10 @@ func (a *API) Upload(ctx context.Context, to Upload, files ...File) (*ResultSave
 	if to.Strict {
 		strict := "true"
 		params.Strict = &strict
+	}
+	if to.Add {
+		add := "true"
+		params.Add = &add
 	}
 	body, contentType := stream(nil, files)
 	defer body.Close() // which ends the writer when the server answered early

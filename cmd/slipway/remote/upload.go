@@ -29,6 +29,7 @@ type Upload struct {
 	Cloud       string   `placeholder:"NAME" help:"The cloud of the new run, by its label or number. Runs of one cloud are compared with each other."`
 	Name        string   `placeholder:"TEXT" help:"What the new run is called."`
 	Strict      bool     `help:"Refuse damaged and unknown files; nothing is kept then."`
+	Add         bool     `help:"Add the files to the run's current result instead of making another attempt."`
 	FailOn      string   `enum:"new,any,none" default:"none" help:"Exit with 1 for new failures, for any failure, or never for the tests' sake: new, any or none. A run with nothing to be compared with counts as any."`
 	ExpectTests string   `placeholder:"previous|N" help:"Exit with 1 when fewer tests came than in the previous result, or than this number."`
 	Failures    int      `default:"20" min:"0" help:"How many failures to print; 0: all."`
@@ -46,6 +47,9 @@ func (c *Upload) Run(ctx context.Context, std *terminal.Streams) error {
 	}
 	if c.ToRun != "" && (c.Cloud != "" || c.Name != "") {
 		return terminal.Usage("--cloud and --name are for a new run; %s is there already", c.ToRun)
+	}
+	if c.Add && c.ToRun == "" {
+		return terminal.Usage("--add needs --run: a new run has no result to add to")
 	}
 	return c.run(ctx, std, c.do)
 }
@@ -260,7 +264,7 @@ func (c *Upload) sendOnce(ctx context.Context, s *session, run int64, sources []
 		defer lazy.Close()
 		files = append(files, client.File{Name: src.name, Content: progress.Reader(lazy)})
 	}
-	return s.api.Upload(ctx, client.Upload{Run: run, RunToken: c.RunToken, Strict: c.Strict}, files...)
+	return s.api.Upload(ctx, client.Upload{Run: run, RunToken: c.RunToken, Strict: c.Strict, Add: c.Add}, files...)
 }
 
 // lazyFile opens a file when it is read first and closes it at its end: a folder
