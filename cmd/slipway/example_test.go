@@ -198,6 +198,27 @@ func TestLogin(t *testing.T) {
 	h.want(0, "slipway context use lab")
 }
 
+// TestToken_overTheAPI makes and ends a token at a server, and beside it.
+func TestToken_overTheAPI(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	h := l.home
+	d := h.want(0, "slipway token create ci --role reader")
+	h.want(0, "slipway results --token "+strings.TrimSpace(d.out))
+	_, rest, _ := strings.Cut(d.err, "token ")
+	id, _, _ := strings.Cut(rest, " ")
+	if list := h.want(0, "slipway token list"); !strings.Contains(list.out, id) {
+		t.Errorf("the list is %s", list.out)
+	}
+	h.want(3, "slipway token create more --role admin --token "+strings.TrimSpace(d.out))
+	h.want(0, "slipway token revoke "+id)
+	h.want(3, "slipway audit --token "+strings.TrimSpace(d.out))
+	beside := "env -u SLIPWAY_URL -u SLIPWAY_TOKEN slipway token list --data data"
+	if list := h.want(0, beside+" --all"); !strings.Contains(list.out, id) {
+		t.Errorf("beside the server the list is %s", list.out)
+	}
+}
+
 // TestUpload_newFailures takes the same failure for known after the first time.
 func TestUpload_newFailures(t *testing.T) {
 	t.Parallel()

@@ -87,8 +87,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	std := terminal.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
-	return runWith(ctx, args, std)
+	return runWith(ctx, args, streams())
+}
+
+// streams are the process's own.
+func streams() terminal.Streams {
+	return terminal.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
 }
 
 // runWith runs a command line and returns its exit code.

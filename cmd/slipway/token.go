@@ -10,6 +10,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/oapi-codegen/nullable"
+
+	"github.com/slipway-lab/slipway/cmd/slipway/remote"
+	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/store"
 )
@@ -26,6 +30,8 @@ type tokenCmd struct {
 func (tokenCreate) Help() string { return "Example:\n\n    slipway token create ci --role runner" }
 
 type tokenCreate struct {
+	Remote remote.Flags `embed:""`
+
 	Name      string        `arg:"" help:"What the token is for."`
 	Role      []string      `required:"" help:"reader, runner, lab, operator or admin; may be repeated."`
 	Kind      string        `enum:"u,r,l,s," default:"" help:"u person, r runner, l lab, s service. Default: by the role."`
@@ -40,6 +46,9 @@ type tokenCreate struct {
 // Run makes the token. Its text goes to standard output alone, so that it can
 // be caught by a script.
 func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	if c.Remote.Named() {
+		return c.Remote.CreateToken(ctx, streams(), c.asked(time.Now()))
+	}
 	t, err := c.token(time.Now(), tf.Life)
 	if err != nil {
 		return err
@@ -56,6 +65,27 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 	fmt.Fprintf(os.Stderr, "token %s (%s) created; it is shown only here:\n", t.ID, t.Name)
 	fmt.Println(text)
 	return nil
+}
+
+// asked is the token as the server is asked for it.
+func (c *tokenCreate) asked(now time.Time) client.NewAccessToken {
+	in := client.NewAccessToken{Name: c.Name, Flags: c.Flag, Labs: c.Lab, AllowFrom: c.AllowFrom}
+	for _, r := range c.Role {
+		in.Roles = append(in.Roles, client.AccessRole(r))
+	}
+	if c.Owner != "" {
+		in.Owner = &c.Owner
+	}
+	if c.Tenant != "" {
+		in.Tenant = &c.Tenant
+	}
+	if kind, ok := map[string]client.AccessTokenKind{"u": "person", "r": "runner", "l": "lab", "s": "service"}[c.Kind]; ok {
+		in.Kind = &kind
+	}
+	if c.Expires != 0 {
+		in.ExpiresAt = nullable.NewNullableWithValue(now.Add(c.Expires).UTC())
+	}
+	return in
 }
 
 func (c *tokenCreate) token(now time.Time, life auth.Life) (*store.Token, error) {
@@ -95,6 +125,8 @@ func (tokenRotate) Help() string {
 }
 
 type tokenRotate struct {
+	Remote remote.Flags `embed:""`
+
 	ID      string        `arg:"" help:"The token's id, as list shows it."`
 	Overlap time.Duration `default:"1h" help:"How long the old token still works; 0 ends it at once."`
 }
@@ -103,6 +135,9 @@ type tokenRotate struct {
 func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	if c.Overlap < 0 {
 		return errors.New("the overlap must not be negative")
+	}
+	if c.Remote.Named() {
+		return c.Remote.RotateToken(ctx, streams(), c.ID, c.Overlap)
 	}
 	s, issuer, err := tf.open(ctx, f)
 	if err != nil {
@@ -127,11 +162,16 @@ func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 func (tokenList) Help() string { return "Example:\n\n    slipway token list" }
 
 type tokenList struct {
+	Remote remote.Flags `embed:""`
+
 	All bool `help:"Also those that are revoked or expired."`
 }
 
 // Run prints a table without any token's text.
 func (c *tokenList) Run(ctx context.Context, f *storeFlags) error {
+	if c.Remote.Named() {
+		return c.Remote.ListTokens(ctx, streams(), c.All)
+	}
 	s, _, err := f.prepared(ctx, false)
 	if err != nil {
 		return err
@@ -167,11 +207,16 @@ func day(t *time.Time) string {
 func (tokenRevoke) Help() string { return "Example:\n\n    slipway token revoke \"$TOKEN_ID\"" }
 
 type tokenRevoke struct {
+	Remote remote.Flags `embed:""`
+
 	ID string `arg:"" help:"The token's id, as list shows it."`
 }
 
 // Run revokes the token; servers notice within seconds.
 func (c *tokenRevoke) Run(ctx context.Context, f *storeFlags) error {
+	if c.Remote.Named() {
+		return c.Remote.RevokeToken(ctx, streams(), c.ID)
+	}
 	s, _, err := f.prepared(ctx, false)
 	if err != nil {
 		return err
