@@ -32,9 +32,6 @@ type Flags struct {
 	Web     bool          `group:"Output" help:"Open the page in a browser."`
 }
 
-// Form is the form of output that errors are printed in.
-func (f *Flags) Form() string { return f.Output }
-
 // session is a command at work.
 type session struct {
 	*Flags
