@@ -446,7 +446,7 @@ func writeIDFile(name, id string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has got its name
+	defer os.Remove(f.Name()) // it has got its name
 	_, err = f.WriteString(id + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
