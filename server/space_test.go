@@ -205,22 +205,22 @@ func TestFullDisk_Underway(t *testing.T) {
 		}
 		return func() { _ = os.Remove(name) }
 	}
-	files := func() (n int) {
-		_ = filepath.WalkDir(filepath.Join(d.dir, "blobs"), func(_ string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && e.Name() != "sweep.lock" {
-				n++
+	files := func() (left []string) {
+		_ = filepath.WalkDir(filepath.Join(d.dir, "blobs"), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && e.Name() != "sweep.lock" && e.Name() != "slipway-store" {
+				left = append(left, path)
 			}
 			return nil
 		})
-		return n
+		return left
 	}
 
 	empty := fill(1 << 20)
 	if a := post(s, "/v1/post-result", noise(t, 4<<20), bytesKind); a.Status != 507 || a.Header.Get("Retry-After") == "" {
 		t.Errorf("an upload that does not fit: %d %s", a.Status, a.Body)
 	}
-	if n := files(); n != 0 {
-		t.Errorf("%d files are left of it", n)
+	if left := files(); len(left) != 0 {
+		t.Errorf("files are left of it: %q", left)
 	}
 	empty()
 

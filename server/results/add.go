@@ -48,6 +48,7 @@ func (h *Handler) addOnce(ctx context.Context, run *resultstore.Run, files []int
 		}
 	}
 	result := newResult(ctx, run, files)
+	result.Parts = true
 	post := intake.Post{Files: files, Format: asks.format, Strict: asks.strict, Onto: base}
 	err = h.intake.Take(ctx, result, post, func(*report.Report) (_ bool, err error) {
 		extended, err := h.store.ExtendResult(ctx, result, base)
