@@ -146,6 +146,26 @@ func TestAgent_agentKilled(t *testing.T) {
 	l.wantResult(next, "PASSED")
 }
 
+// TestAgent_drain finishes what it holds after SIGTERM, takes nothing more, and ends.
+func TestAgent_drain(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := l.agent("", `sh -c 'echo begun; while ! test -f `+l.dir+`/go; do sleep 0.05; done'`)
+	ids := l.advertise("one", "two")
+	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(ids[0]), "begun") })
+	a.signal(syscall.SIGTERM)
+	a.await(t, "finishes what it holds")
+	l.write("go", "")
+	<-a.end
+	if code := a.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("it ends with %d", code)
+	}
+	l.wantResult(ids[0], "PASSED")
+	if o := l.opportunity(ids[1]); o.State != "QUEUED" || o.Attempt != 0 {
+		t.Errorf("the other one is %s after %d attempts", o.State, o.Attempt)
+	}
+}
+
 // TestAgent_late finishes after its lease has ended and another agent has the work:
 // the result is refused, kept and said.
 func TestAgent_late(t *testing.T) {
