@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -31,10 +32,14 @@ var migrationFiles embed.FS
 const versionTable = "schema_versions"
 
 // Migrate brings the schema up to date. It waits for another process that is
-// doing the same.
+// doing the same. ErrNewerSchema: a newer program has migrated it, and this one
+// must not touch it.
 func (s *Store) Migrate(ctx context.Context) error {
 	provider, err := s.migrations()
 	if err != nil {
+		return err
+	}
+	if _, err := s.Pending(ctx); err != nil {
 		return err
 	}
 	migrate := func() error {
@@ -72,7 +77,7 @@ func (s *Store) migrations() (*goose.Provider, error) {
 		dialect = goose.DialectPostgres
 		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
 	}
-	provider, err := goose.NewProvider(dialect, sqlDB(s.core.write), nil, opts...)
+	provider, err := goose.NewProvider(dialect, sqlDB(s.core.session), nil, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -127,7 +132,8 @@ func (s *Store) hasVersionTable(ctx context.Context) (bool, error) {
 }
 
 // Pending is the number of migrations that Migrate would run. A server whose
-// database has some is not ready.
+// database has some is not ready. ErrNewerSchema: it has some that this program
+// does not know.
 func (s *Store) Pending(ctx context.Context) (int, error) {
 	provider, err := s.migrations()
 	if err != nil {
@@ -137,11 +143,16 @@ func (s *Store) Pending(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	pending := 0
+	pending, newest := 0, int64(0)
 	for _, source := range provider.ListSources() {
+		newest = max(newest, source.Version)
 		if source.Version > version {
 			pending++
 		}
+	}
+	if version > newest {
+		return 0, fmt.Errorf("%w: it is at version %d, this program knows %d; start the program that migrated it, or restore a backup from before",
+			ErrNewerSchema, version, newest)
 	}
 	return pending, nil
 }
@@ -150,10 +161,20 @@ func (s *Store) Pending(ctx context.Context) (int, error) {
 // It waits in the database; goose's own looks again every few seconds.
 type sessionLock struct{}
 
+// migrateTime is how long one migration may be silent: it may build the index of a
+// large table, or wait for another server that does.
+const migrateTime = time.Hour
+
 const sessionLockKey = "hashtextextended(current_schema() || '/migrate', 0)"
 
 func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if w := wireOf(conn); w != nil {
+		w.setLimit(migrateTime)
+	}
 	if _, err := conn.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "SET statement_timeout = 0"); err != nil {
 		return err
 	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+sessionLockKey+")")
@@ -165,5 +186,8 @@ func (sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "RESET statement_timeout")
+	}
 	return err
 }
