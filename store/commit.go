@@ -124,7 +124,7 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	defer func() { _ = tx.Rollback() }() // nothing to keep
 	if s.db.Postgres {
 		// What is looked at is often streamed to a client that reads slowly.
-		restore, err := s.core.limitTx(Patient(ctx), conn, tx)
+		restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx)
 		defer restore()
 		if err != nil {
 			return err
@@ -222,19 +222,25 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 // pgTx waits for a connection as long as ctx allows. The transaction itself is
 // not interrupted, as on SQLite: its locks end with lock_timeout, and a client
 // that hangs up would otherwise cost a connection each time.
-func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(), error) {
+func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
 	conn, err := s.core.writeConn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
+	w := wireOf(conn)
+	defer func() {
+		if err != nil && w.fellSilent() && !errors.Is(err, ErrOutcomeUnknown) {
+			err = fmt.Errorf("%w: %w", errSilent, err)
+		}
+	}()
 	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	restore, err := s.core.limitTx(ctx, conn, tx)
+	restore, err := s.core.limitTx(ctx, w, tx)
 	defer restore()
 	if err != nil {
 		return nil, err
@@ -250,7 +256,9 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(
 	if state.lost != nil {
 		return nil, state.lost
 	}
-	if err := commitFailed(tx.Commit()); err != nil {
+	before := w.writes()
+	err = tx.Commit()
+	if err := commitFailed(err, w == nil || w.writes() > before); err != nil {
 		return nil, err
 	}
 	return state.after, nil

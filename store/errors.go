@@ -169,7 +169,7 @@ func isBroken(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, errSilent), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return false
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), pgconn.SafeToRetry(err):
 		return true
@@ -177,17 +177,19 @@ func isBroken(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) && !network.Timeout()
 }
 
-// commitFailed names the error of a COMMIT. The change was not made when PostgreSQL
-// says so, or when the driver had sent nothing; whatever else breaks, the COMMIT may
-// have been carried out and only its answer was lost. FATAL and PANIC count as
-// broken: a server that shuts down may end a COMMIT that is already on its disk
-// (SyncRepWaitForLSN in src/backend/replication/syncrep.c).
-func commitFailed(err error) error {
+// commitFailed names the error of a COMMIT. The change was not made when the database
+// says so, or when nothing was sent; whatever else breaks, the COMMIT may have been
+// carried out and only its answer was lost. FATAL and PANIC count as broken: a server
+// that shuts down may end a COMMIT that is already on its disk (SyncRepWaitForLSN in
+// src/backend/replication/syncrep.c). What the driver says of a broken connection does
+// not count: when the answer fails to come it says that the connection was closed
+// before (peekMessage and NextResult in pgconn/pgconn.go of pgx 5.12).
+func commitFailed(err error, sent bool) error {
 	if err == nil {
 		return nil
 	}
+	known := !sent || errors.Is(err, pgx.ErrTxCommitRollback)
 	var pg *pgconn.PgError
-	known := pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgx.ErrTxCommitRollback) || errors.Is(err, sql.ErrTxDone)
 	if errors.As(err, &pg) {
 		known = pg.SeverityUnlocalized == "ERROR"
 	}

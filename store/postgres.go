@@ -100,7 +100,7 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 // limitTx gives a transaction its limits, where they are not those of the
 // connection, and returns what takes them back.
-func (c *core) limitTx(ctx context.Context, conn *sql.Conn, tx *sql.Tx) (restore func(), err error) {
+func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx) (restore func(), err error) {
 	restore = func() {}
 	limit := c.config.StatementTimeout
 	if isPatient(ctx) {
@@ -108,7 +108,7 @@ func (c *core) limitTx(ctx context.Context, conn *sql.Conn, tx *sql.Tx) (restore
 	} else if c.config.DatabasePooler == "" {
 		return restore, nil
 	}
-	if w := wireOf(conn); w != nil {
+	if w != nil {
 		w.setLimit(limit)
 		restore = func() { w.setLimit(c.config.StatementTimeout) }
 	}

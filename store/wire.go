@@ -3,8 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,12 +53,13 @@ func dialer(limit time.Duration) *net.Dialer {
 // anything.
 func dialWire(limit time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := dialer(limit + silenceGrace)
+	silent := &atomic.Bool{}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &wire{Conn: conn, limit: limit + silenceGrace}, nil
+		return &wire{Conn: conn, limit: limit + silenceGrace, silent: silent}, nil
 	}
 }
 
@@ -62,10 +67,16 @@ func dialWire(limit time.Duration) func(ctx context.Context, network, address st
 // which come with the end of a context, hold as well.
 type wire struct {
 	net.Conn
+	sent atomic.Int64 // how often something was written
+
+	// silent is of all connections of a pool: one of them got no answer, and none
+	// has got one since. Then the others are not given the whole limit again.
+	silent *atomic.Bool
 
 	mu     sync.Mutex
 	limit  time.Duration
 	driver time.Time // the driver's deadline; zero: none
+	ended  bool      // by its own limit
 }
 
 // setLimit changes how long the connection waits for an answer.
@@ -75,18 +86,42 @@ func (w *wire) setLimit(limit time.Duration) {
 	w.limit = limit + silenceGrace
 }
 
+// writes is how often something was written.
+func (w *wire) writes() int64 {
+	if w == nil {
+		return 0
+	}
+	return w.sent.Load()
+}
+
+// fellSilent reports whether the connection ended because no answer came.
+func (w *wire) fellSilent() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended
+}
+
 func (w *wire) Read(p []byte) (int, error) {
 	if err := w.prepare(w.Conn.SetReadDeadline); err != nil {
 		return 0, err
 	}
-	return w.Conn.Read(p)
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.silent.Store(false)
+	}
+	return n, w.end(err)
 }
 
 func (w *wire) Write(p []byte) (int, error) {
 	if err := w.prepare(w.Conn.SetWriteDeadline); err != nil {
 		return 0, err
 	}
-	return w.Conn.Write(p)
+	w.sent.Add(1)
+	n, err := w.Conn.Write(p)
+	return n, w.end(err)
 }
 
 // prepare sets the deadline of what comes next. It holds the lock while it does so:
@@ -94,7 +129,11 @@ func (w *wire) Write(p []byte) (int, error) {
 func (w *wire) prepare(set func(time.Time) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := time.Now().Add(w.limit)
+	limit := w.limit
+	if w.silent.Load() {
+		limit = min(limit, silenceGrace)
+	}
+	at := time.Now().Add(limit)
 	if !w.driver.IsZero() && w.driver.Before(at) {
 		at = w.driver
 	}
@@ -107,6 +146,26 @@ func (w *wire) SetDeadline(t time.Time) error {
 	defer w.mu.Unlock()
 	w.driver = t
 	return w.Conn.SetDeadline(t)
+}
+
+// errSilent is how a connection ends whose database did not answer. It is no
+// timeout in the sense of package net, after which the driver would try once more.
+var errSilent = fmt.Errorf("%w: the database does not answer", ErrUnavailable)
+
+// end tells the limit of the connection from a deadline of the driver.
+func (w *wire) end(err error) error {
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.driver.IsZero() && !time.Now().Before(w.driver) {
+		return err
+	}
+	w.ended = true
+	w.silent.Store(true)
+	_ = w.Conn.Close() // whatever comes now belongs to a question that was given up
+	return errSilent
 }
 
 // wireOf finds the wire below a connection of the pool; nil when it has none.

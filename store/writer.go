@@ -114,7 +114,7 @@ func (b *batch) finish(files *watch) {
 	case b.err != nil || b.over || b.size == 0:
 		_ = b.tx.Rollback()
 	default:
-		b.err = commitFailed(b.tx.Commit())
+		b.err = commitFailed(b.tx.Commit(), true)
 		if err := files.changed(); err != nil && b.err == nil {
 			b.err = fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
 		}
