@@ -75,7 +75,7 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(all...)}
 	if s.db.Postgres {
 		dialect = goose.DialectPostgres
-		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
+		opts = append(opts, goose.WithSessionLocker(sessionLock{s.core.config.StatementTimeout}))
 	}
 	provider, err := goose.NewProvider(dialect, sqlDB(s.core.session), nil, opts...)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Store) Pending(ctx context.Context) (int, error) {
 
 // sessionLock makes replicas that start together migrate one after the other.
 // It waits in the database; goose's own looks again every few seconds.
-type sessionLock struct{}
+type sessionLock struct{ limit time.Duration } // of the connection, afterwards
 
 // migrateTime is how long one migration may be silent: it may build the index of a
 // large table, or wait for another server that does.
@@ -181,7 +181,10 @@ func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-func (sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+func (l sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	if w := wireOf(conn); w != nil {
+		defer w.setLimit(l.limit)
+	}
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+sessionLockKey+")"); err != nil {
 		return err
 	}
