@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/mattn/go-sqlite3"
 )
 
@@ -325,4 +326,28 @@ func (s *Store) Latest(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("latest time: %w", Translate(err))
 	}
 	return time.UnixMicro(micros).UTC(), nil
+}
+
+// RehomeBlobs makes the data directory the place of the blobs of a database that was
+// restored there: the place that it remembers may belong to a server that still runs,
+// and one of the two would sweep what the other one needs.
+func (s *Store) RehomeBlobs(ctx context.Context) error {
+	err := s.InTx(ctx, func(tx *Store) error {
+		if err := tx.Lock(ctx, placeSetting); err != nil {
+			return err
+		}
+		row := &place{ID: uuid.NewString(), Address: "file:"}
+		old, err := tx.place(ctx)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			row.Known = append(old.Known, old.ID)
+		}
+		return tx.keepPlace(row)
+	})
+	if err != nil {
+		return err
+	}
+	return s.CheckBlobs(ctx)
 }

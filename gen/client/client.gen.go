@@ -1214,7 +1214,12 @@ type DeliveryState string
 // Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
 type Event struct {
 	// ID Its place in the log, to be given as `after`.
-	ID        string    `json:"id"`
+	ID string `json:"id"`
+
+	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
+	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// `known_issue.matched`, once a day at most for each issue.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
 
@@ -5960,6 +5965,9 @@ type WebhookFilter struct {
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
+
+	// NewFailuresAtLeast Of `comparison` events, only those with at least so many tests that fail and did not fail before: `new_failure` and `new_failing` together.
+	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
 // WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
@@ -6423,6 +6431,12 @@ type BadRequest = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Conflict = Problem
 
+// ContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ContentLost = Problem
+
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6476,6 +6490,12 @@ type RangeNotSatisfiable = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
+
+// ReportsContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsContentLost = Problem
 
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -10551,6 +10571,7 @@ type ClientInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -11002,6 +11023,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -11018,6 +11043,10 @@ type ClientInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -11033,6 +11062,10 @@ type ClientInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -13929,6 +13962,7 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -14876,6 +14910,10 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -14902,6 +14940,10 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -14927,6 +14969,10 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -35327,6 +35373,7 @@ type ClientWithResponsesInterface interface {
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
+	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 	// at the end, its result with the nodes that failed.
 	//
@@ -35840,6 +35887,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -35856,6 +35907,10 @@ type ClientWithResponsesInterface interface {
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 	//
@@ -35871,6 +35926,10 @@ type ClientWithResponsesInterface interface {
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 	// with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+	//
+	// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
 	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
@@ -44967,6 +45026,7 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
+// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
 // at the end, its result with the nodes that failed.
 //
@@ -45780,6 +45840,10 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -45802,6 +45866,10 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
 //
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
+//
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
 //
@@ -45823,6 +45891,10 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
 // with 422 and nothing is stored. The same bytes for the same run again answer with the result they made the first time; other bytes make a further attempt.
+//
+// Without a credential, and without the `run_token` of the run in the address or as a Bearer, a file has at most 32 MiB, also after decompression, is
+// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
+// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
 // The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
 // In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.

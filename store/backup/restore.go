@@ -176,8 +176,12 @@ func (r *restoring) check(ctx context.Context) (err error) {
 		}
 	}
 	r.Note("the database is sound, its %d tables have as many rows as the manifest says", len(rows))
-	return s.NamedBlobs(ctx, func(sha string) error {
+	err = s.NamedBlobs(ctx, func(sha string) error {
 		_, err := os.Stat(filepath.Join(r.work, blobName(sha)))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.RehomeBlobs(ctx)
 }
