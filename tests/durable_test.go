@@ -40,14 +40,16 @@ func TestBackup(t *testing.T) {
 	if status, body, err := p.call("POST", "/v1/runs", "application/json", ""); status != http.StatusCreated {
 		t.Fatalf("run: %d %s %v", status, body, err)
 	}
+	var stop atomic.Bool
 	var mu sync.Mutex
 	acknowledged := map[string]string{}
 	post := func(text string) {
-		status, body, err := p.call("POST", "/v1/runs/1/results", "application/octet-stream", text)
+		status, body, err := p.call("POST", "/v1/post-result?test_id=1", "text/plain", text)
 		var answer struct {
 			ID string `json:"result_id"`
 		}
 		if err != nil || status != http.StatusCreated || json.Unmarshal(body, &answer) != nil {
+			stop.Store(true)
 			t.Errorf("upload: %d %.200s %v", status, body, err)
 			return
 		}
@@ -62,7 +64,6 @@ func TestBackup(t *testing.T) {
 	for id, text := range acknowledged {
 		before[id] = text
 	}
-	var stop atomic.Bool
 	var clients sync.WaitGroup
 	for c := range 3 {
 		clients.Go(func() {
