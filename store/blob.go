@@ -86,5 +86,14 @@ func (s *Store) referencedBlobs(ctx context.Context, columns []BlobColumn, shas 
 			found[sha] = true
 		}
 	}
+	held, err := s.heldByBackup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if held {
+		for _, sha := range shas {
+			found[sha] = true
+		}
+	}
 	return found, nil
 }

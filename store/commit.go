@@ -112,11 +112,24 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	if s.db.Postgres {
 		opts = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
-	tx, err := sqlDB(s.core.reads).BeginTx(ctx, opts)
+	conn, err := sqlDB(s.core.reads).Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", Translate(err))
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, opts)
 	if err != nil {
 		return fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to keep
+	if s.db.Postgres {
+		// What is looked at is often streamed to a client that reads slowly.
+		restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx)
+		defer restore()
+		if err != nil {
+			return err
+		}
+	}
 	return look(s.within(ctx, &txState{sql: tx, readOnly: true}))
 }
 
@@ -188,7 +201,8 @@ const (
 )
 
 // retryTx runs change again when PostgreSQL gave up the transaction for the
-// sake of another one, or when the connection had died before it began.
+// sake of another one, or when the connection broke before anything of the COMMIT
+// was sent.
 func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
 	for try := range pgTries {
 		after, err = s.pgTx(ctx, change)
@@ -208,18 +222,29 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 // pgTx waits for a connection as long as ctx allows. The transaction itself is
 // not interrupted, as on SQLite: its locks end with lock_timeout, and a client
 // that hangs up would otherwise cost a connection each time.
-func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(), error) {
-	conn, err := sqlDB(s.core.write).Conn(ctx)
+func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
+	conn, err := s.core.writeConn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("begin: %w", Translate(err))
+		return nil, err
 	}
 	defer conn.Close()
+	w := wireOf(conn)
+	defer func() {
+		if err != nil && w.fellSilent() && !errors.Is(err, ErrOutcomeUnknown) {
+			err = fmt.Errorf("%w: %w", errSilent, err)
+		}
+	}()
 	ctx = context.WithoutCancel(ctx)
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	restore, err := s.core.limitTx(ctx, w, tx)
+	defer restore()
+	if err != nil {
+		return nil, err
+	}
 	state := &txState{sql: tx}
 	inside := s.within(ctx, state)
 	if err := change(inside); err != nil {
@@ -231,8 +256,25 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) ([]func(
 	if state.lost != nil {
 		return nil, state.lost
 	}
-	if err := tx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", Translate(err))
+	before := w.writes()
+	err = tx.Commit()
+	if err := commitFailed(err, w == nil || w.writes() > before); err != nil {
+		return nil, err
 	}
 	return state.after, nil
+}
+
+// writeConn waits for a connection of the pool, but no longer than a statement may
+// take: when the database is silent, the connections come back late.
+func (c *core) writeConn(ctx context.Context) (*sql.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, c.config.StatementTimeout)
+	defer cancel()
+	conn, err := sqlDB(c.write).Conn(waiting)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() == nil && waiting.Err() != nil:
+		return nil, fmt.Errorf("begin: %w: no connection became free", ErrUnavailable)
+	}
+	return nil, fmt.Errorf("begin: %w", Translate(err))
 }

@@ -6,9 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
@@ -25,6 +28,9 @@ var (
 	ErrInvalid        = storeerr.ErrInvalid
 	ErrUnavailable    = storeerr.ErrUnavailable
 	ErrFull           = storeerr.ErrFull
+	ErrOutcomeUnknown = storeerr.ErrOutcomeUnknown
+	ErrNewerSchema    = storeerr.ErrNewerSchema
+	ErrReplaced       = storeerr.ErrReplaced
 	ErrClosed         = storeerr.ErrClosed
 	ErrInUse          = storeerr.ErrInUse
 	ErrSecretMismatch = storeerr.ErrSecretMismatch
@@ -40,6 +46,9 @@ var (
 func Translate(err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return err // whatever broke
 	}
 	if errors.Is(err, gorm.ErrRecordNotFound) || errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
@@ -66,7 +75,8 @@ func kindOf(err error) error {
 	var network net.Error
 	switch {
 	case errors.As(err, &connect), errors.As(err, &network),
-		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone):
+		errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone),
+		errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), pgconn.SafeToRetry(err):
 		return ErrUnavailable
 	}
 	return nil
@@ -129,12 +139,78 @@ func postgresKind(code string) error {
 
 // worthRetrying reports whether PostgreSQL gave the transaction up for the sake
 // of another one, a replica has migrated the schema since a statement was
-// prepared, or the driver found its connection dead before it had sent anything.
-// Running it again may succeed.
+// prepared, or the connection broke or could not be made. Nothing was committed
+// then (commitFailed sorts out what may have been), so running it again is safe and
+// may succeed.
 func worthRetrying(err error) bool {
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return false
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000"
+		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000" || brokenOff(pg.Code)
 	}
-	return errors.Is(err, driver.ErrBadConn)
+	return isBroken(err)
+}
+
+// brokenOff reports whether PostgreSQL ended the connection by itself: its class of
+// connection errors, shut down, crashed, starting up.
+func brokenOff(code string) bool {
+	switch code {
+	case "57P01", "57P02", "57P03":
+		return true
+	}
+	return strings.HasPrefix(code, "08")
+}
+
+// isBroken reports whether a connection is dead, or none could be made. A limit that
+// has passed is not: who waited that long is not made to wait again.
+func isBroken(err error) bool {
+	var network net.Error
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.Is(err, errSilent), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return false
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), pgconn.SafeToRetry(err):
+		return true
+	}
+	return errors.As(err, &connect) || errors.As(err, &network) && !network.Timeout()
+}
+
+// commitFailed names the error of a COMMIT. The change was not made when the database
+// says so, or when nothing was sent; whatever else breaks, the COMMIT may have been
+// carried out and only its answer was lost. FATAL and PANIC count as broken: a server
+// that shuts down may end a COMMIT that is already on its disk (SyncRepWaitForLSN in
+// src/backend/replication/syncrep.c). What the driver says of a broken connection does
+// not count: when the answer fails to come it says that the connection was closed
+// before (peekMessage and NextResult in pgconn/pgconn.go of pgx 5.12).
+func commitFailed(err error, sent bool) error {
+	if err == nil {
+		return nil
+	}
+	known := !sent || errors.Is(err, pgx.ErrTxCommitRollback)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		known = pg.SeverityUnlocalized == "ERROR"
+	}
+	var lite sqlite3.Error
+	if errors.As(err, &lite) {
+		// What fsync could not bring to the disk may be there all the same after a crash.
+		known = lite.ExtendedCode != sqlite3.ErrIoErrFsync
+	}
+	if known {
+		return fmt.Errorf("commit: %w", Translate(err))
+	}
+	return fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
+}
+
+// isLocked and isReadOnlyError tell why SQLite does not write.
+func isLocked(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
+}
+
+func isReadOnlyError(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -31,10 +32,14 @@ var migrationFiles embed.FS
 const versionTable = "schema_versions"
 
 // Migrate brings the schema up to date. It waits for another process that is
-// doing the same.
+// doing the same. ErrNewerSchema: a newer program has migrated it, and this one
+// must not touch it.
 func (s *Store) Migrate(ctx context.Context) error {
 	provider, err := s.migrations()
 	if err != nil {
+		return err
+	}
+	if _, err := s.Pending(ctx); err != nil {
 		return err
 	}
 	migrate := func() error {
@@ -70,9 +75,9 @@ func (s *Store) migrations() (*goose.Provider, error) {
 	opts := []goose.ProviderOption{goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(all...)}
 	if s.db.Postgres {
 		dialect = goose.DialectPostgres
-		opts = append(opts, goose.WithSessionLocker(sessionLock{}))
+		opts = append(opts, goose.WithSessionLocker(sessionLock{s.core.config.StatementTimeout}))
 	}
-	provider, err := goose.NewProvider(dialect, sqlDB(s.core.write), nil, opts...)
+	provider, err := goose.NewProvider(dialect, sqlDB(s.core.session), nil, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -127,7 +132,8 @@ func (s *Store) hasVersionTable(ctx context.Context) (bool, error) {
 }
 
 // Pending is the number of migrations that Migrate would run. A server whose
-// database has some is not ready.
+// database has some is not ready. ErrNewerSchema: it has some that this program
+// does not know.
 func (s *Store) Pending(ctx context.Context) (int, error) {
 	provider, err := s.migrations()
 	if err != nil {
@@ -137,33 +143,54 @@ func (s *Store) Pending(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	pending := 0
+	pending, newest := 0, int64(0)
 	for _, source := range provider.ListSources() {
+		newest = max(newest, source.Version)
 		if source.Version > version {
 			pending++
 		}
+	}
+	if version > newest {
+		return 0, fmt.Errorf("%w: it is at version %d, this program knows %d; start the program that migrated it, or restore a backup from before",
+			ErrNewerSchema, version, newest)
 	}
 	return pending, nil
 }
 
 // sessionLock makes replicas that start together migrate one after the other.
 // It waits in the database; goose's own looks again every few seconds.
-type sessionLock struct{}
+type sessionLock struct{ limit time.Duration } // of the connection, afterwards
+
+// migrateTime is how long one migration may be silent: it may build the index of a
+// large table, or wait for another server that does.
+const migrateTime = time.Hour
 
 const sessionLockKey = "hashtextextended(current_schema() || '/migrate', 0)"
 
 func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if w := wireOf(conn); w != nil {
+		w.setLimit(migrateTime)
+	}
 	if _, err := conn.ExecContext(ctx, "SET lock_timeout = 0"); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "SET statement_timeout = 0"); err != nil {
 		return err
 	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+sessionLockKey+")")
 	return err
 }
 
-func (sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+func (l sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	if w := wireOf(conn); w != nil {
+		defer w.setLimit(l.limit)
+	}
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock("+sessionLockKey+")"); err != nil {
 		return err
 	}
 	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "RESET statement_timeout")
+	}
 	return err
 }

@@ -256,7 +256,12 @@ func (c *core) lookInstead(ctx context.Context) {
 func (c *core) startHearing(ctx context.Context) (*pgx.Conn, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, c.config.Database)
+	config, err := pgx.ParseConfig(c.config.Database)
+	if err != nil {
+		return nil, "", err
+	}
+	config.DialFunc = dialer(listenTimeout).DialContext // silent as long as nothing happens
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, "", err
 	}

@@ -2,32 +2,52 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
 )
 
 func isPostgresURL(s string) bool {
 	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
 }
 
-// openPostgres opens a pool. READ COMMITTED is set here because a database may
-// have another default, and the row locks of the Update methods are written
-// for it.
+// connectTimeout is how long a new connection to PostgreSQL may take.
+const connectTimeout = 5 * time.Second
+
+// openPostgres opens the pools. Behind a pooler the one to the database itself
+// remains, for what needs a session: migrations and, with a connection of its own,
+// LISTEN.
 func openPostgres(ctx context.Context, cfg Config) (*core, error) {
-	pg, err := pgx.ParseConfig(cfg.Database)
+	session, err := openPool(ctx, cfg, cfg.Database, false)
 	if err != nil {
-		return nil, fmt.Errorf("database address: %w", err) // pgx masks the password
+		return nil, err
 	}
-	pg.RuntimeParams["timezone"] = "UTC"
-	pg.RuntimeParams["default_transaction_isolation"] = "read committed"
-	pg.RuntimeParams["lock_timeout"] = "10s" // SQLite's busy timeout
-	if pg.RuntimeParams["application_name"] == "" {
-		pg.RuntimeParams["application_name"] = "slipway"
+	c := &core{dialect: postgresDialect, write: session, reads: session, session: session, config: cfg}
+	if cfg.DatabasePooler == "" {
+		return c, nil
+	}
+	sqlDB(session).SetMaxOpenConns(2)
+	sqlDB(session).SetMaxIdleConns(0)
+	pool, err := openPool(ctx, cfg, cfg.DatabasePooler, true)
+	if err != nil {
+		_ = c.close()
+		return nil, err
+	}
+	c.write, c.reads = pool, pool
+	return c, nil
+}
+
+func openPool(ctx context.Context, cfg Config, address string, pooled bool) (*gorm.DB, error) {
+	pg, err := postgresConfig(cfg, address, pooled)
+	if err != nil {
+		return nil, err
 	}
 	pool := stdlib.OpenDB(*pg)
 	pool.SetMaxOpenConns(cfg.MaxConns)
@@ -42,5 +62,60 @@ func openPostgres(ctx context.Context, cfg Config) (*core, error) {
 		_ = pool.Close()
 		return nil, fmt.Errorf("database %s: %w", pg.Host, Translate(err))
 	}
-	return &core{dialect: postgresDialect, write: db, reads: db, config: cfg}, nil
+	return db, nil
+}
+
+// postgresConfig is how connections are made. READ COMMITTED is set because a
+// database may have another default, and the row locks of the Update methods are
+// written for it.
+//
+// A pooler in transaction mode refuses settings that it would have to keep for a
+// client (pgbouncer: "unsupported startup parameter"), and hands each transaction
+// another session: there each transaction sets what it needs (settings), and no
+// statement stays prepared from one to the next.
+func postgresConfig(cfg Config, address string, pooled bool) (*pgx.ConnConfig, error) {
+	pg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err) // pgx masks the password
+	}
+	if pg.ConnectTimeout == 0 {
+		pg.ConnectTimeout = connectTimeout
+	}
+	pg.DialFunc = dialWire(cfg.StatementTimeout)
+	if pg.RuntimeParams["application_name"] == "" {
+		pg.RuntimeParams["application_name"] = "slipway"
+	}
+	pg.RuntimeParams["timezone"] = "UTC"
+	if pooled {
+		pg.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		return pg, nil
+	}
+	pg.RuntimeParams["default_transaction_isolation"] = "read committed"
+	pg.RuntimeParams["lock_timeout"] = milliseconds(cfg.StatementTimeout) // SQLite's busy timeout
+	pg.RuntimeParams["statement_timeout"] = milliseconds(cfg.StatementTimeout)
+	return pg, nil
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// limitTx gives a transaction its limits, where they are not those of the
+// connection, and returns what takes them back.
+func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx) (restore func(), err error) {
+	restore = func() {}
+	limit := c.config.StatementTimeout
+	if isPatient(ctx) {
+		limit = c.config.IngestTimeout
+	} else if c.config.DatabasePooler == "" {
+		return restore, nil
+	}
+	if w != nil {
+		w.setLimit(limit)
+		restore = func() { w.setLimit(c.config.StatementTimeout) }
+	}
+	_, err = tx.ExecContext(ctx, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)",
+		milliseconds(limit), milliseconds(c.config.StatementTimeout))
+	if err != nil {
+		return restore, fmt.Errorf("limits: %w", Translate(err))
+	}
+	return restore, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +36,15 @@ func (s *Store) KeepSetting(name string, value []byte) error {
 }
 
 const fingerprintSetting = "secret_fingerprint"
+
+// HasFingerprint reports whether the database belongs to some server secret.
+func (s *Store) HasFingerprint(ctx context.Context) (bool, error) {
+	_, err := s.Setting(ctx, fingerprintSetting)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
 
 // CheckFingerprint keeps the fingerprint of the server secret the first time
 // and compares it from then on. ErrSecretMismatch means that this server must

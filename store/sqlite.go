@@ -17,7 +17,7 @@ const sqliteFile = "slipway.db"
 
 // sqliteSettings hold for every connection. Acknowledged means durable, hence
 // FULL. The driver's own statement cache beats GORM's PrepareStmt.
-const sqliteSettings = "_busy_timeout=10000&_foreign_keys=on&_stmt_cache_size=64"
+const sqliteSettings = "_foreign_keys=on&_stmt_cache_size=64"
 
 const (
 	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
@@ -49,14 +49,16 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 		_ = c.close()
 		return nil, fmt.Errorf("database %s: %w", path, Translate(err))
 	}
-	c.writer = startWriter(sqlDB(c.write))
+	c.session = c.write
+	c.watch = watchDatabase(path)
+	c.writer = startWriter(sqlDB(c.write), c.watch)
 	return c, nil
 }
 
 // connectSQLite opens the writer before the readers, because only the writer
 // may create the file and switch it to WAL.
 func (c *core) connectSQLite(ctx context.Context, path string) error {
-	writeDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, writerSettings)})
+	writeDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, writerSettings+c.busyTimeout())})
 	writeDB.SetMaxOpenConns(1)
 	if err := writeDB.PingContext(ctx); err != nil {
 		_ = writeDB.Close()
@@ -67,13 +69,18 @@ func (c *core) connectSQLite(ctx context.Context, path string) error {
 		_ = writeDB.Close()
 		return err
 	}
-	readDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, readerSettings)})
+	readDB := sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, readerSettings+c.busyTimeout())})
 	readDB.SetMaxOpenConns(c.config.ReadConns)
 	readDB.SetMaxIdleConns(c.config.ReadConns)
 	if c.reads, err = openGorm(sqlite.New(sqlite.Config{Conn: readDB})); err != nil {
 		_ = readDB.Close()
 	}
 	return err
+}
+
+// busyTimeout is how long a connection waits for what another process has locked.
+func (c *core) busyTimeout() string {
+	return "&_busy_timeout=" + milliseconds(c.config.StatementTimeout)
 }
 
 func sqlitePath(cfg Config) string {

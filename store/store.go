@@ -50,6 +50,18 @@ type Config struct {
 	// BlobCA is a file with certificates that the object store's is signed by.
 	BlobCA string `name:"blob-ca" type:"path" placeholder:"FILE" help:"Certificates (PEM) by which the object store's is signed, beside those of the system."`
 
+	// DatabasePooler is the address of a pooler in front of the PostgreSQL of
+	// Database. Everything goes through it but what needs a session: migrations and
+	// LISTEN. Empty: there is none.
+	DatabasePooler string `placeholder:"URL" help:"Address of a pooler in transaction mode (pgbouncer) in front of the database, postgres://…; --database remains the address of the database itself, for what needs a session (migrations, notifications)."`
+
+	// StatementTimeout is how long one statement may take, and how long a
+	// connection to PostgreSQL may be silent; zero is 10 s.
+	StatementTimeout time.Duration `default:"10s" min:"100ms" help:"How long one statement of the database may take, also when the database does not answer at all."`
+
+	// IngestTimeout is StatementTimeout for what is Patient; zero is 2 min.
+	IngestTimeout time.Duration `default:"2m" min:"100ms" help:"The same for the statements that store large uploads, and for reads that are streamed."`
+
 	// Exclusive makes Open fail with ErrInUse when another process has the
 	// same SQLite file open exclusively. The server sets it; a command beside
 	// a running server does not. It means nothing on PostgreSQL.
@@ -90,9 +102,12 @@ type core struct {
 	dialect  dialect
 	write    *gorm.DB // SQLite: the single writing connection
 	reads    *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
+	session  *gorm.DB // for what needs a session: behind a pooler the database itself, else same as write
 	writer   *writer  // nil on PostgreSQL
 	config   Config
 	database string // the file of the embedded one
+	watch    *watch // of that file; nil on PostgreSQL
+	ready    readiness
 	id       string // tells replicas apart
 	blobs    *placedBlobs
 	hub      hub
@@ -149,6 +164,12 @@ func (cfg *Config) setDefaults() {
 	if cfg.BlobParts <= 0 {
 		cfg.BlobParts = 3
 	}
+	if cfg.StatementTimeout <= 0 {
+		cfg.StatementTimeout = 10 * time.Second
+	}
+	if cfg.IngestTimeout <= 0 {
+		cfg.IngestTimeout = 2 * time.Minute
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -203,6 +224,9 @@ func (c *core) close() error {
 	}
 	if c.reads != c.write {
 		errs = append(errs, closeGorm(c.reads))
+	}
+	if c.session != c.write {
+		errs = append(errs, closeGorm(c.session))
 	}
 	if c.unlock != nil {
 		errs = append(errs, c.unlock())

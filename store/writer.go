@@ -22,6 +22,7 @@ const (
 // stack when it panics.
 type writer struct {
 	db      *sql.DB
+	watch   *watch
 	jobs    chan *job
 	stopped chan struct{}
 	patient time.Duration // maxBatchTime; tests that hold a batch open have more patience
@@ -43,8 +44,8 @@ type batch struct {
 	done chan struct{} // closed when the batch is committed or rolled back
 }
 
-func startWriter(db *sql.DB) *writer {
-	w := &writer{db: db, jobs: make(chan *job, maxBatch), stopped: make(chan struct{}), patient: maxBatchTime}
+func startWriter(db *sql.DB, files *watch) *writer {
+	w := &writer{db: db, watch: files, jobs: make(chan *job, maxBatch), stopped: make(chan struct{}), patient: maxBatchTime}
 	go w.loop()
 	return w
 }
@@ -75,7 +76,7 @@ func (w *writer) commit(first *job) {
 			break
 		}
 	}
-	b.finish()
+	b.finish(w.watch)
 }
 
 func (w *writer) begin() *batch {
@@ -105,15 +106,17 @@ func (b *batch) offer(j *job) {
 	}
 }
 
-func (b *batch) finish() {
+// finish commits. What went into files that nobody finds any more is not
+// acknowledged.
+func (b *batch) finish(files *watch) {
 	switch {
 	case b.tx == nil:
 	case b.err != nil || b.over || b.size == 0:
 		_ = b.tx.Rollback()
 	default:
-		if err := b.tx.Commit(); err != nil {
-			b.err = fmt.Errorf("commit: %w", Translate(err))
-			_ = b.tx.Rollback()
+		b.err = commitFailed(b.tx.Commit(), true)
+		if err := files.changed(); err != nil && b.err == nil {
+			b.err = fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
 		}
 	}
 }

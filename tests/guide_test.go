@@ -35,6 +35,36 @@ func chapter(t *testing.T, title string) string {
 	return script.String()
 }
 
+// TestGuide_Backup runs the chapter's commands as they stand there, but at a port that
+// is free.
+func TestGuide_Backup(t *testing.T) {
+	t.Parallel()
+
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is missing")
+	}
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(chapter(t, "Backup and restore"), "127.0.0.1:8080", servertest.FreeAddress(t))
+	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "SLIPWAY_ADMIN_TOKEN="+processAdmin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"1 blobs of 23 bytes", "ok     blobs        1, all with the right hash", "files and 1 blobs are whole", "success: one"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the commands do not print %q:\n%s", want, out)
+		}
+	}
+}
+
 // TestGuide_ObjectStorage runs the chapter's commands as they stand there, but at a
 // port that is free.
 func TestGuide_ObjectStorage(t *testing.T) {

@@ -19,7 +19,7 @@ type listenFlags struct {
 	Listen         string        `default:"127.0.0.1:8080" help:"Address and port to listen on."`
 	TLS            tlsFlags      `embed:"" prefix:"tls-"`
 	MaxConnections int           `name:"max-connections-per-address" default:"1000" min:"0" help:"Limit of the connections that are open from one address, but not from this machine or a trusted proxy; 0: no limit."`
-	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress."`
+	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress; 2 s later it ends whatever hangs."`
 }
 
 // Validate refuses a certificate without its key.

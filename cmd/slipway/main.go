@@ -31,6 +31,9 @@ type cli struct {
 
 	Serve    serveCmd    `cmd:"" default:"withargs" help:"Run the server (the default)."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version's schema and stop."`
+	Backup   backupCmd   `cmd:"" help:"Copy database, uploads and secret to a directory, also while the server runs."`
+	Restore  restoreCmd  `cmd:"" help:"Bring a backup back into an empty data directory (--data)."`
+	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with the stored data, also while the server runs."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
@@ -83,6 +86,7 @@ type cli struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:]))
 }
 

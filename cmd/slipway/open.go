@@ -47,29 +47,49 @@ func (f *storeFlags) prepare(ctx context.Context, s *store.Store) ([]byte, error
 	if err := s.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	secret, err := f.secret()
+	secret, err := f.secret(func() error { return f.mayMakeSecret(ctx, s) })
 	if err != nil {
 		return nil, err
 	}
-	fingerprint := sha256.Sum256(append([]byte("slipway fingerprint\x00"), secret...))
-	if err := s.CheckFingerprint(ctx, fingerprint[:]); err != nil {
+	fingerprint := fingerprintOf(secret)
+	if err := s.CheckFingerprint(ctx, fingerprint); err != nil {
 		return nil, err
 	}
 	return secret, nil
 }
 
+// fingerprintOf is what the database keeps of the secret.
+func fingerprintOf(secret []byte) []byte {
+	sum := sha256.Sum256(append([]byte("slipway fingerprint\x00"), secret...))
+	return sum[:]
+}
+
+// mayMakeSecret refuses a new secret for a database that belongs to another one: the
+// file would look as if it were the right one from then on.
+func (f *storeFlags) mayMakeSecret(ctx context.Context, s *store.Store) error {
+	has, err := s.HasFingerprint(ctx)
+	if err == nil && has {
+		err = fmt.Errorf("%w: %s is missing and SLIPWAY_SECRET is not set; put the secret there with which the database was made",
+			store.ErrSecretMismatch, f.secretFile())
+	}
+	return err
+}
+
+func (f *storeFlags) secretFile() string { return filepath.Join(f.Store.DataDir, "secret") }
+
 const minSecret = 16
 
 // secret returns the configured secret, else that of the file in the data
-// directory, which is made at the first start and readable by its owner only.
-func (f *storeFlags) secret() ([]byte, error) {
+// directory, which is made at the first start, when mayMake agrees, and readable by its
+// owner only.
+func (f *storeFlags) secret(mayMake func() error) ([]byte, error) {
 	if f.Secret != "" {
 		if len(f.Secret) < minSecret {
 			return nil, fmt.Errorf("the server secret must have at least %d characters", minSecret)
 		}
 		return []byte(f.Secret), nil
 	}
-	name := filepath.Join(f.Store.DataDir, "secret")
+	name := f.secretFile()
 	text, err := os.ReadFile(name)
 	if err == nil {
 		if secret := strings.TrimSpace(string(text)); len(secret) >= minSecret {
@@ -78,6 +98,9 @@ func (f *storeFlags) secret() ([]byte, error) {
 		return nil, fmt.Errorf("%s contains no secret of at least %d characters", name, minSecret)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := mayMake(); err != nil {
 		return nil, err
 	}
 	return newSecret(name)

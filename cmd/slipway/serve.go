@@ -48,9 +48,10 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	if c.Check {
 		return c.check(ctx, f, os.Stdout)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	c.Log.to(os.Stderr)
+	defer c.endInTime(ctx)()
 	s, secret, err := f.prepared(ctx, true)
 	if err != nil {
 		return err
@@ -77,6 +78,7 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		h.Note("configuration", c.Auth.PolicyFile, "policy file "+c.policySum)
 	}
 	go c.sweep(ctx, s)
+	go watch(ctx, s, fail)
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
@@ -84,9 +86,50 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	}()
 	c.saysStrangers(ctx)
 	err = c.Listen.serve(ctx, h, c.Server.Edge)
-	stop() // listening may have failed by itself
+	fail(nil) // listening may have failed by itself
 	<-worked
+	if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
+		err = errors.Join(cause, err)
+	}
 	return err
+}
+
+// endTime is how much longer than its requests the rest of a server may take to end.
+const endTime = 2 * time.Second
+
+// endInTime ends the process when the server does not end by itself after it was told
+// to, because the database or something else hangs. What was acknowledged is safe. It
+// returns what calls this off.
+func (c *serveCmd) endInTime(ctx context.Context) (ended func()) {
+	done := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-done:
+		case <-time.After(c.Listen.RequestTimeout + endTime):
+			slog.Error("something hangs; the server ends without it")
+			os.Exit(1)
+		}
+	})
+	return func() { close(done) }
+}
+
+// watch ends the server when the files of its database are not those any more that it
+// has opened: what it stored now, nobody would find.
+func watch(ctx context.Context, s *store.Store, fail context.CancelCauseFunc) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.Replaced(); err != nil {
+			slog.ErrorContext(ctx, "the server ends", "error", err)
+			fail(err)
+			return
+		}
+	}
 }
 
 // firstToken makes an admin token when nobody could log in otherwise, and shows

@@ -6532,6 +6532,12 @@ type Forbidden = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
 
+// HeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type HeaderTooLarge = Problem
+
 // InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6579,6 +6585,12 @@ type ReportsContentLost = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
+
+// ReportsHeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsHeaderTooLarge = Problem
 
 // ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -10033,7 +10045,8 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store reads and writes, its schema is the one that this server knows, and uploads can be
+	// kept; else 503 with the reason, within 2 seconds whatever hangs. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -12803,7 +12816,8 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store reads and writes, its schema is the one that this server knows, and uploads can be
+// kept; else 503 with the reason, within 2 seconds whatever hangs. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -35029,7 +35043,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store reads and writes, its schema is the one that this server knows, and uploads can be
+	// kept; else 503 with the reason, within 2 seconds whatever hangs. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -44410,7 +44425,8 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store reads and writes, its schema is the one that this server knows, and uploads can be
+// kept; else 503 with the reason, within 2 seconds whatever hangs. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).

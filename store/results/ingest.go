@@ -65,7 +65,7 @@ func (s *Store) renewLease(key int64) error {
 // was deleted meanwhile.
 func (s *Store) PublishResult(ctx context.Context, final *Result) (*Result, error) {
 	var published *Result
-	err := s.InTx(ctx, func(tx *Store) error {
+	err := s.InTx(store.Patient(ctx), func(tx *Store) error {
 		r := *final // a copy, in case this runs again
 		if err := tx.loadIngesting(&r); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (s *Store) DiscardResult(ctx context.Context, key int64) error {
 // that is older than this server. Call it at the start and now and then.
 func (s *Store) SweepIngests(ctx context.Context) (int, error) {
 	dead := s.Now()
-	err := s.InTx(ctx, func(tx *Store) error {
+	err := s.InTx(store.Patient(ctx), func(tx *Store) error {
 		q := tx.db.Tx.Model(&Result{}).Where("state = 0") // written out for the partial index
 		if alone := tx.db.AloneSince; !alone.IsZero() {
 			q = q.Where("lease_until <= ? OR created_at < ?", store.Micros(dead), store.Micros(alone))
@@ -252,7 +252,7 @@ func (s *Store) purge(ctx context.Context, key int64) error {
 
 func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed int64, err error) {
 	var took time.Duration
-	err = s.InTx(ctx, func(tx *Store) error {
+	err = s.InTx(store.Patient(ctx), func(tx *Store) error {
 		started := time.Now()
 		defer func() { took = time.Since(started) }()
 		for _, part := range []struct {

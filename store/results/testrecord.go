@@ -116,7 +116,7 @@ const (
 func (s *Store) AddTestRecords(ctx context.Context, key int64, records []TestRecord) error {
 	for len(records) > 0 {
 		slice := records[:min(len(records), s.db.Pace.Rows())]
-		err := s.InTx(ctx, func(tx *Store) error {
+		err := s.InTx(store.Patient(ctx), func(tx *Store) error {
 			if err := tx.renewLease(key); err != nil {
 				return err
 			}

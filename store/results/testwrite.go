@@ -117,7 +117,7 @@ type TestRecords struct {
 func (s *Store) SetTestRecords(ctx context.Context, key int64, records []TestRecords) error {
 	for len(records) > 0 {
 		slice := records[:min(len(records), s.db.Pace.Rows())]
-		err := s.InTx(ctx, func(tx *Store) error {
+		err := s.InTx(store.Patient(ctx), func(tx *Store) error {
 			if err := tx.renewLease(key); err != nil {
 				return err
 			}
@@ -176,7 +176,7 @@ func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write f
 	for len(rows) > 0 {
 		slice := rows[:min(len(rows), s.db.Pace.Rows())]
 		var took time.Duration
-		err := s.InTx(ctx, func(tx *Store) error {
+		err := s.InTx(store.Patient(ctx), func(tx *Store) error {
 			started := time.Now()
 			defer func() { took = time.Since(started) }()
 			if err := tx.renewLease(key); err != nil {

@@ -37,6 +37,18 @@ var (
 	// ErrFull: there is no room left on the disk. Nothing of the change was kept.
 	ErrFull = fmt.Errorf("%w: no space left", ErrUnavailable)
 
+	// ErrOutcomeUnknown: the connection to the database broke while the change was
+	// being committed, so it was made, or it was not. It is no ErrUnavailable,
+	// because whoever reads that may say that nothing was changed.
+	ErrOutcomeUnknown = errors.New("store: it is not known whether the change was made")
+
+	// ErrNewerSchema: a newer program has migrated the database.
+	ErrNewerSchema = errors.New("the database has a newer schema than this program knows")
+
+	// ErrReplaced: the files of the embedded database are not those any more that
+	// were opened: somebody removed, moved or restored them. Nothing can be stored.
+	ErrReplaced = fmt.Errorf("%w: its files were removed or replaced", ErrUnavailable)
+
 	// ErrClosed: Close was called.
 	ErrClosed = fmt.Errorf("%w: closed", ErrUnavailable)
 

@@ -98,6 +98,16 @@ func Postgres(t testing.TB) string {
 	return u.String()
 }
 
+// DropSchema removes the schema that Postgres made, with everything in it.
+func DropSchema(t testing.TB, address string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin(t, os.Getenv(PostgresEnv), fmt.Sprintf("DROP SCHEMA %s CASCADE", u.Query().Get("search_path")))
+}
+
 func admin(t testing.TB, address, statement string) {
 	t.Helper()
 	db, err := sql.Open("pgx", address)

@@ -170,6 +170,14 @@ func Unavailable(format string, args ...any) *Fault {
 		With("Retry-After", "5")
 }
 
+// OutcomeUnknown is a 503 for a change that was made or was not: the connection to
+// the database broke while it was being committed.
+func OutcomeUnknown() *Fault {
+	return New(http.StatusServiceUnavailable, "outcome-unknown", "the connection to the database broke while the change was being stored: "+
+		"it was made, or it was not; look before you send it again, or send it again with the same Idempotency-Key where the operation takes one").
+		With("Retry-After", "5")
+}
+
 // Full is a 507: there is no room to store something new. Nothing was changed.
 func Full(seconds int, format string, args ...any) *Fault {
 	return New(http.StatusInsufficientStorage, "insufficient-storage", format, args...).
@@ -195,6 +203,8 @@ func From(err error) *Fault {
 		return New(http.StatusForbidden, "belongs-to-no-tenant", "this belongs to no tenant: a tenant's token may read it, only a token of no tenant may change it").Because(err)
 	case errors.Is(err, storeerr.ErrConflict):
 		return Conflict("the request contradicts what is stored").Because(err)
+	case errors.Is(err, storeerr.ErrOutcomeUnknown):
+		return OutcomeUnknown().Because(err)
 	case errors.Is(err, storeerr.ErrFull):
 		return Full(60, "the server has no space left to store this; nothing was changed").Because(err)
 	case errors.Is(err, storeerr.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):

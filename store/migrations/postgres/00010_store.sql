@@ -80,6 +80,13 @@ CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
 
+-- Backups that are being taken.
+CREATE TABLE backups (
+    id         text COLLATE "C" NOT NULL PRIMARY KEY,
+    started_at bigint NOT NULL,
+    held_until bigint NOT NULL
+);
+
 -- Answers to Idempotency-Keys.
 CREATE TABLE idempotency_keys (
     principal  text COLLATE "C" NOT NULL,

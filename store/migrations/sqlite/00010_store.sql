@@ -80,6 +80,13 @@ CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
 
+-- Backups that are being taken.
+CREATE TABLE backups (
+    id         TEXT NOT NULL PRIMARY KEY,
+    started_at INTEGER NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT;
+
 -- Answers to Idempotency-Keys.
 CREATE TABLE idempotency_keys (
     principal  TEXT NOT NULL,

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
+	"github.com/slipway-lab/slipway/store/backup"
+)
+
+// note prints how far a command is.
+func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+type backupCmd struct {
+	Dir      string `arg:"" type:"path" help:"Directory that the backup is written to. The next one into the same directory takes its place, and copies only new blobs."`
+	NoSecret bool   `help:"Leave the server's secret out. A server without it can read neither its tokens nor what is encrypted: keep it somewhere else."`
+}
+
+// Run takes a backup beside a running server.
+func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
+	s, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	options := backup.Options{Dir: c.Dir, Build: build(), Note: note}
+	if !c.NoSecret {
+		if options.Secret, err = f.ownSecret(ctx, s); err != nil {
+			return fmt.Errorf("%w; --no-secret leaves it out", err)
+		}
+	}
+	started := time.Now()
+	m, err := backup.Take(ctx, s, options)
+	if err != nil {
+		return err
+	}
+	bytes := m.Database.Bytes + m.BlobBytes
+	fmt.Printf("%s holds a backup of %s: schema version %d, database %d bytes, %d blobs of %d bytes\n",
+		c.Dir, m.StartedAt.Format(time.RFC3339), m.Schema, m.Database.Bytes, m.Blobs, m.BlobBytes)
+	note("%d bytes in %s", bytes, time.Since(started).Round(time.Millisecond))
+	if c.NoSecret {
+		note("the secret is not in it: without that, a restored server can read neither its tokens nor what is encrypted")
+	}
+	return nil
+}
+
+// ownSecret is the secret that the database belongs to.
+func (f *storeFlags) ownSecret(ctx context.Context, s *store.Store) ([]byte, error) {
+	secret, err := f.secret(func() error { return fmt.Errorf("%s is missing and SLIPWAY_SECRET is not set", f.secretFile()) })
+	if err != nil {
+		return nil, err
+	}
+	return secret, s.CheckFingerprint(ctx, fingerprintOf(secret))
+}
+
+type restoreCmd struct {
+	Dir string `arg:"" type:"existingdir" help:"Directory with a backup."`
+}
+
+// Run brings a backup back into an empty place.
+func (c *restoreCmd) Run(ctx context.Context, f *storeFlags) error {
+	m, err := backup.Restore(ctx, c.Dir, backup.Target{
+		Data: f.Store.DataDir, Database: f.Store.Database, Note: note,
+		Open: func(ctx context.Context, data, database string) (*store.Store, error) {
+			return areas.Open(ctx, store.Config{DataDir: data, Database: database})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s holds the backup of %s: start the server with --data %s\n", f.Store.DataDir, m.StartedAt.Format(time.RFC3339), f.Store.DataDir)
+	if m.Secret == nil {
+		note("the secret was not in the backup: put it into %s before you start", f.secretFile())
+	}
+	return nil
+}
+
+type doctorCmd struct {
+	Deep bool `help:"Read every blob and compare its hash, and check the whole database."`
+}
+
+// Run looks for what is wrong and prints a line for each thing it looked at.
+func (c *doctorCmd) Run(ctx context.Context, f *storeFlags) error {
+	if _, err := os.Stat(f.Store.DataDir); err != nil {
+		return err // opening would make an empty one
+	}
+	s, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	wrong := 0
+	for _, finding := range backup.Examine(ctx, s, f.Store.DataDir, c.Deep) {
+		if finding.Err != nil {
+			wrong++
+			fmt.Printf("WRONG  %-12s %v\n", finding.What, finding.Err)
+			continue
+		}
+		fmt.Printf("ok     %-12s %s\n", finding.What, finding.Says)
+	}
+	switch _, err := f.ownSecret(ctx, s); {
+	case err != nil:
+		wrong++
+		fmt.Printf("WRONG  %-12s %v\n", "secret", err)
+	default:
+		fmt.Printf("ok     %-12s the one that the database belongs to\n", "secret")
+	}
+	if wrong > 0 {
+		return errors.New("something is wrong")
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package backup
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+// Target is where a backup goes.
+type Target struct {
+	Data     string // the data directory: there is none yet, or an empty one
+	Database string // of PostgreSQL; empty for SQLite
+	Note     func(string, ...any)
+
+	// Open opens the restored store, so that it can be checked.
+	Open func(ctx context.Context, data, database string) (*store.Store, error)
+}
+
+// Restore brings a backup back into an empty place, and checks all of it: every hash,
+// the number of rows of every table, the database itself, and that every blob is there
+// that it names. The data directory gets its name at the very end.
+func Restore(ctx context.Context, dir string, to Target) (*Manifest, error) {
+	m, err := Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := empty(to.Data); err != nil {
+		return nil, err
+	}
+	if (m.Dialect == "postgres") != (to.Database != "") {
+		return nil, fmt.Errorf("the backup is of %s: --database must be the address of an empty database of the same kind, none for sqlite", m.Dialect)
+	}
+	data, err := filepath.Abs(to.Data)
+	if err != nil {
+		return nil, err
+	}
+	work := data + ".restoring"
+	if err := os.RemoveAll(work); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(work, 0o700); err != nil {
+		return nil, err
+	}
+	r := &restoring{Target: to, manifest: m, from: dir, work: work}
+	for _, step := range []func(context.Context) error{r.files, r.blobs, r.check} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(work))
+		}
+	}
+	if err := syncAll(work); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(data); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return m, errors.Join(os.Rename(work, data), syncAll(filepath.Dir(data)))
+}
+
+// empty refuses a directory with something in it, and says so when a server runs there.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := store.Unused(dir); err != nil {
+		return fmt.Errorf("%s: %w; stop it, and restore into another directory", dir, err)
+	}
+	return fmt.Errorf("%s is not empty: restore into a new directory", dir)
+}
+
+// restoring is a backup on its way back.
+type restoring struct {
+	Target
+	manifest   *Manifest
+	from, work string
+}
+
+func (r *restoring) files(ctx context.Context) error {
+	for _, f := range r.manifest.files() {
+		sha, size, err := hashOf(filepath.Join(r.from, f.Name))
+		if err != nil {
+			return err
+		}
+		if sha != f.SHA256 || size != f.Bytes {
+			return fmt.Errorf("%s is damaged: it has %d bytes with the hash %s, the manifest says %d with %s", f.Name, size, sha, f.Bytes, f.SHA256)
+		}
+	}
+	if s := r.manifest.Secret; s != nil {
+		if err := r.copy(s.Name, "secret", s.SHA256); err != nil {
+			return err
+		}
+	}
+	if r.manifest.Dialect == "postgres" {
+		return store.RestorePostgres(ctx, r.Database, filepath.Join(r.from, r.manifest.Database.Name))
+	}
+	return r.copy(r.manifest.Database.Name, "slipway.db", r.manifest.Database.SHA256)
+}
+
+func (r *restoring) copy(from, to, sha string) error {
+	f, err := os.Open(filepath.Join(r.from, from))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return copyChecked(f, filepath.Join(r.work, to), sha)
+}
+
+func (r *restoring) blobs(ctx context.Context) error {
+	list, err := os.Open(filepath.Join(r.from, r.manifest.List.Name))
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	lines := bufio.NewScanner(list)
+	n := int64(0)
+	for ; lines.Scan(); n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sha, _, _ := strings.Cut(lines.Text(), " ")
+		if len(sha) != 64 || strings.Trim(sha, "0123456789abcdef") != "" {
+			return fmt.Errorf("%s: %q is no blob", r.manifest.List.Name, lines.Text())
+		}
+		if err := r.copy(blobName(sha), blobName(sha), sha); err != nil {
+			return fmt.Errorf("blob %s: %w", sha, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	if n != r.manifest.Blobs {
+		return fmt.Errorf("%s has %d blobs, the manifest says %d", r.manifest.List.Name, n, r.manifest.Blobs)
+	}
+	r.Note("files and %d blobs are whole", n)
+	return nil
+}
+
+// check opens what was restored.
+func (r *restoring) check(ctx context.Context) (err error) {
+	s, err := r.Open(ctx, r.work, r.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if _, err := s.Pending(ctx); err != nil { // a newer schema
+		return err
+	}
+	wrong, err := s.Integrity(ctx, true)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the restored database is damaged: %s", strings.Join(wrong, "; "))
+	}
+	rows, err := s.CountRows(ctx)
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(r.manifest.Rows)) {
+		if rows[table] != r.manifest.Rows[table] {
+			return fmt.Errorf("table %s has %d rows, the manifest says %d", table, rows[table], r.manifest.Rows[table])
+		}
+	}
+	r.Note("the database is sound, its %d tables have as many rows as the manifest says", len(rows))
+	err = s.NamedBlobs(ctx, func(sha string) error {
+		_, err := os.Stat(filepath.Join(r.work, blobName(sha)))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.RehomeBlobs(ctx)
+}
