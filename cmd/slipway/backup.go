@@ -15,6 +15,9 @@ import (
 // note prints how far a command is.
 func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
+// Help is an example.
+func (backupCmd) Help() string { return "Example:\n\n    slipway backup saved" }
+
 type backupCmd struct {
 	Dir      string `arg:"" type:"path" help:"Directory that the backup is written to. The next one into the same directory takes its place, and copies only new blobs."`
 	NoSecret bool   `help:"Leave the server's secret out. A server without it can read neither its tokens nor what is encrypted: keep it somewhere else."`
@@ -57,6 +60,9 @@ func (f *storeFlags) ownSecret(ctx context.Context, s *store.Store) ([]byte, err
 	return secret, s.CheckFingerprint(ctx, fingerprintOf(secret))
 }
 
+// Help is an example.
+func (restoreCmd) Help() string { return "Example:\n\n    slipway restore saved --data restored" }
+
 type restoreCmd struct {
 	Dir string `arg:"" type:"existingdir" help:"Directory with a backup."`
 }
@@ -78,6 +84,9 @@ func (c *restoreCmd) Run(ctx context.Context, f *storeFlags) error {
 	}
 	return nil
 }
+
+// Help is an example.
+func (doctorCmd) Help() string { return "Example:\n\n    slipway doctor" }
 
 type doctorCmd struct {
 	Deep bool `help:"Read every blob and compare its hash, and check the whole database."`
