@@ -629,9 +629,14 @@ type Advertisement struct {
 	CreatedBy     string      `json:"created_by"`
 }
 
-// AdvertisementList Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}]}
+// AdvertisementList A page of the list.
+//
+// Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}],"next":null}
 type AdvertisementList struct {
 	Advertisements []Advertisement `json:"advertisements"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // Agent A program in a lab that fetches test opportunities and posts results.
@@ -667,9 +672,14 @@ type Agent struct {
 // AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 type AgentState string
 
-// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}]}
+// AgentList A page of the list.
+//
+// Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}],"next":null}
 type AgentList struct {
 	Agents []Agent `json:"agents"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // AgentMode What is wanted of an agent; only one that is online gets work.
@@ -999,14 +1009,19 @@ type Cloud struct {
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList A page of the list.
+//
+// Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
 // CloudPatch The fields of a cloud to change.
@@ -1199,9 +1214,14 @@ type DeliveryAttempt struct {
 	Error nullable.Nullable[string] `json:"error"`
 }
 
-// DeliveryList Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}]}
+// DeliveryList A page of the list.
+//
+// Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}],"next":null}
 type DeliveryList struct {
 	Deliveries []Delivery `json:"deliveries"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // DeliveryState `failed` is a delivery that will not be tried again.
@@ -1261,9 +1281,14 @@ type EventLog struct {
 	Attempt           int32              `json:"attempt"`
 }
 
-// EventLogList Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}]}
+// EventLogList A page of the list.
+//
+// Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}],"next":null}
 type EventLogList struct {
 	EventLogs []EventLog `json:"event_logs"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // EventTime A time as SPI's events have it, six digits and an offset of zero.
@@ -1412,9 +1437,14 @@ type GoldMasterAdvertisement struct {
 	Release *string `json:"release,omitempty"`
 }
 
-// GoldMasterList Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}]}
+// GoldMasterList A page of the list.
+//
+// Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}],"next":null}
 type GoldMasterList struct {
 	GoldMasters []GoldMaster `json:"gold_masters"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // GoldMasterPatch Example: {"released":true}
@@ -2288,10 +2318,13 @@ type LabDesignLink struct {
 
 // LabDesigns A page of stored designs.
 //
-// Example: {"designs":[]}
+// Example: {"designs":[],"next":null}
 type LabDesigns struct {
 	// Designs The designs.
 	Designs []LabDesign `json:"designs"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // LabDocumentRef A document of a design.
@@ -2515,10 +2548,13 @@ type LabMachineChange struct {
 
 // LabMachines A page of machines.
 //
-// Example: {"machines":[]}
+// Example: {"machines":[],"next":null}
 type LabMachines struct {
 	// Machines The machines.
 	Machines []LabMachine `json:"machines"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // LabManifest What a machine needs for its deployment.
@@ -4239,9 +4275,13 @@ type OpportunityIDs struct {
 	Ids []OpportunityRef `json:"ids"`
 }
 
-// OpportunityList Example: {"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
+// OpportunityList A page of the list.
+//
+// Example: {"next":null,"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
 type OpportunityList struct {
-	TestOpportunities []Opportunity `json:"test_opportunities"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next              nullable.Nullable[string] `json:"next"`
+	TestOpportunities []Opportunity             `json:"test_opportunities"`
 }
 
 // OpportunityPatch What to change of a test opportunity.
@@ -4503,9 +4543,13 @@ type Product struct {
 	Owner string `json:"owner"`
 }
 
-// ProductList Example: {"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
+// ProductList A page of the list.
+//
+// Example: {"next":null,"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
 type ProductList struct {
-	Products []Product `json:"products"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next     nullable.Nullable[string] `json:"next"`
+	Products []Product                 `json:"products"`
 }
 
 // ProductPatch The fields to change.
@@ -4850,13 +4894,18 @@ type Run struct {
 	Name nullable.Nullable[string] `json:"name"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// RunList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Runs       []Run      `json:"runs"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Runs       []Run       `json:"runs"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -4919,12 +4968,17 @@ type RunResultFormat string
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
 
-// RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
+// RunResultList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination  `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 	Results    []RunResult `json:"results"`
 }
 
@@ -5059,13 +5113,18 @@ type Status struct {
 	Text string `json:"text"`
 }
 
-// StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
+// StatusList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Statuses   []Status   `json:"statuses"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Statuses   []Status    `json:"statuses"`
 }
 
 // StatusSaved Example: {"finished":true,"message":"thank you","status":{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"},"test_id":100}
@@ -5672,13 +5731,18 @@ type TestHistory struct {
 	Next nullable.Nullable[string] `json:"next"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// TestList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
 type TestList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Tests      []Test     `json:"tests"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Tests      []Test      `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -5743,9 +5807,13 @@ type TestResult struct {
 	Files []KeptFile `json:"files,omitempty"`
 }
 
-// TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
+// TestResultList A page of the list.
+//
+// Example: {"next":null,"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
 type TestResultList struct {
-	TestResults []TestResult `json:"test_results"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []TestResult              `json:"test_results"`
 }
 
 // TestSource Who reported a test.
@@ -5773,9 +5841,13 @@ type TestSpec struct {
 	UpdatedAt       CreatedTime                        `json:"updated_at"`
 }
 
-// TestSpecList Example: {"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
+// TestSpecList A page of the list.
+//
+// Example: {"next":null,"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
 type TestSpecList struct {
-	TestSpecs []TestSpec `json:"test_specs"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next      nullable.Nullable[string] `json:"next"`
+	TestSpecs []TestSpec                `json:"test_specs"`
 }
 
 // TestSpecOfResult The test spec as it was when the opportunity was made.
@@ -5965,9 +6037,13 @@ type WebhookFilter struct {
 	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
-// WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
+// WebhookList A page of the list.
+//
+// Example: {"next":null,"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
 type WebhookList struct {
-	Webhooks []Webhook `json:"webhooks"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next     nullable.Nullable[string] `json:"next"`
+	Webhooks []Webhook                 `json:"webhooks"`
 }
 
 // WebhookPatch The fields to change.
@@ -6438,6 +6514,12 @@ type Forbidden = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Gone = Problem
 
+// HeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type HeaderTooLarge = Problem
+
 // InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6474,11 +6556,23 @@ type RangeNotSatisfiable = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
 
+// ReportsConflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsConflict = Problem
+
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsForbidden = Problem
+
+// ReportsHeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ReportsHeaderTooLarge = Problem
 
 // ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -6593,11 +6687,17 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAccessTokenParams defines parameters for CreateAccessToken.
+type CreateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAgentsParams defines parameters for ListAgents.
@@ -6614,8 +6714,8 @@ type ListAgentsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // DeleteAgentParams defines parameters for DeleteAgent.
@@ -6626,8 +6726,7 @@ type DeleteAgentParams struct {
 
 // PickOpportunityParams defines parameters for PickOpportunity.
 type PickOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -6663,7 +6762,7 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
@@ -7120,6 +7219,15 @@ type ListCloudsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateCloudParams defines parameters for CreateCloud.
+type CreateCloudParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteCloudParams defines parameters for DeleteCloud.
@@ -7246,7 +7354,7 @@ type ListDesignsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -7258,7 +7366,7 @@ type CreateDesignParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType Only events of this type, or of one of these.
@@ -7459,14 +7567,13 @@ type ListKnownIssuesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateKnownIssueParams defines parameters for CreateKnownIssue.
 type CreateKnownIssueParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7547,7 +7654,7 @@ type ListMachinesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -7555,6 +7662,9 @@ type ListMachinesParams struct {
 type RegisterMachineParams struct {
 	// XMachineKey The key of the machine, when it has registered before.
 	XMachineKey *string `json:"X-Machine-Key,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // PollMachineWorkParams defines parameters for PollMachineWork.
@@ -7602,14 +7712,13 @@ type ListProductsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateProductParams defines parameters for CreateProduct.
 type CreateProductParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7624,8 +7733,8 @@ type ListGoldMastersParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseGoldMasterParams defines parameters for AdvertiseGoldMaster.
@@ -7633,8 +7742,7 @@ type AdvertiseGoldMasterParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7643,8 +7751,8 @@ type ListImagesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseImageParams defines parameters for AdvertiseImage.
@@ -7652,8 +7760,7 @@ type AdvertiseImageParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7662,8 +7769,8 @@ type ListSnapsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseSnapParams defines parameters for AdvertiseSnap.
@@ -7671,8 +7778,7 @@ type AdvertiseSnapParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7702,8 +7808,8 @@ type ListTestEventsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
@@ -7726,14 +7832,13 @@ type ListOpportunitiesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CancelOpportunityParams defines parameters for CancelOpportunity.
 type CancelOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7757,22 +7862,19 @@ type AppendOutputParams struct {
 
 // ReleaseOpportunityParams defines parameters for ReleaseOpportunity.
 type ReleaseOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RetryOpportunityParams defines parameters for RetryOpportunity.
 type RetryOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // TakeBackOpportunityParams defines parameters for TakeBackOpportunity.
 type TakeBackOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7811,14 +7913,13 @@ type ListTestResultsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // PostTestResultParams defines parameters for PostTestResult.
 type PostTestResultParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7835,6 +7936,9 @@ type ListResultTestsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListTestSpecsParams defines parameters for ListTestSpecs.
@@ -7842,14 +7946,13 @@ type ListTestSpecsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateTestSpecParams defines parameters for CreateTestSpec.
 type CreateTestSpecParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7917,6 +8020,15 @@ type ListRunsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateRunParams defines parameters for CreateRun.
+type CreateRunParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListRunResultsParams defines parameters for ListRunResults.
@@ -7926,6 +8038,9 @@ type ListRunResultsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListTestsParams defines parameters for ListTests.
@@ -7944,6 +8059,9 @@ type ListTestsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListStatusesParams defines parameters for ListStatuses.
@@ -7953,6 +8071,9 @@ type ListStatusesParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseSnapToAllParams defines parameters for AdvertiseSnapToAll.
@@ -7960,8 +8081,7 @@ type AdvertiseSnapToAllParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -8004,7 +8124,7 @@ type ListTasksParams struct {
 	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -8012,6 +8132,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// CreateTaskParams defines parameters for CreateTask.
+type CreateTaskParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetTaskParams defines parameters for GetTask.
@@ -8093,7 +8219,7 @@ type GetTestHistoryParams struct {
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -8102,7 +8228,7 @@ type SearchTestResultsParams struct {
 	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case, boot or opportunity.
@@ -8627,14 +8753,13 @@ type ListWebhooksParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateWebhookParams defines parameters for CreateWebhook.
 type CreateWebhookParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -8646,8 +8771,8 @@ type ListDeliveriesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
@@ -9946,7 +10071,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccessTokenWithBody(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccessToken Make an API token
 	//
@@ -9957,7 +10082,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccessToken(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeAccessToken Revoke an API token
 	//
@@ -10400,7 +10525,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateCloudWithBody(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateCloud Register a cloud
 	//
@@ -10409,7 +10534,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloud(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateCloud(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteCloud Delete a cloud
 	//
@@ -11748,7 +11873,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRunWithBody(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRun Start a run
 	//
@@ -11759,7 +11884,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRun(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteRun Delete a run
 	//
@@ -12029,7 +12154,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTaskWithBody(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateTask Create a task
 	//
@@ -12043,7 +12168,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTask(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelTask Cancel a task
 	//
@@ -12706,8 +12831,8 @@ func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensP
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccessTokenRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAccessTokenWithBody(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12727,8 +12852,8 @@ func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType stri
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccessTokenRequest(c.Server, body)
+func (c *Client) CreateAccessToken(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13620,8 +13745,8 @@ func (c *Client) ListClouds(ctx context.Context, params *ListCloudsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *Client) CreateCloudWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateCloudRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateCloudWithBody(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCloudRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13639,8 +13764,8 @@ func (c *Client) CreateCloudWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *Client) CreateCloud(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateCloudRequest(c.Server, body)
+func (c *Client) CreateCloud(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCloudRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16424,8 +16549,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateRunWithBody(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRunRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16445,8 +16570,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *Client) CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequest(c.Server, body)
+func (c *Client) CreateRun(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRunRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17025,8 +17150,8 @@ func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEdit
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTaskRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateTaskWithBody(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17049,8 +17174,8 @@ func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, bod
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *Client) CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTaskRequest(c.Server, body)
+func (c *Client) CreateTask(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -18490,18 +18615,18 @@ func NewListAccessTokensRequest(server string, params *ListAccessTokensParams) (
 }
 
 // NewCreateAccessTokenRequest calls the generic CreateAccessToken builder with application/json body
-func NewCreateAccessTokenRequest(server string, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
+func NewCreateAccessTokenRequest(server string, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAccessTokenRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAccessTokenRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAccessTokenRequestWithBody constructs an http.Request for the CreateAccessToken method, with any body, and a specified content type
-func NewCreateAccessTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAccessTokenRequestWithBody(server string, params *CreateAccessTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -18525,6 +18650,21 @@ func NewCreateAccessTokenRequestWithBody(server string, contentType string, body
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -18720,9 +18860,9 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -21768,6 +21908,18 @@ func NewListCloudsRequest(server string, params *ListCloudsParams) (*http.Reques
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -21783,18 +21935,18 @@ func NewListCloudsRequest(server string, params *ListCloudsParams) (*http.Reques
 }
 
 // NewCreateCloudRequest calls the generic CreateCloud builder with application/json body
-func NewCreateCloudRequest(server string, body CreateCloudJSONRequestBody) (*http.Request, error) {
+func NewCreateCloudRequest(server string, params *CreateCloudParams, body CreateCloudJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateCloudRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateCloudRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateCloudRequestWithBody constructs an http.Request for the CreateCloud method, with any body, and a specified content type
-func NewCreateCloudRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateCloudRequestWithBody(server string, params *CreateCloudParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -21818,6 +21970,21 @@ func NewCreateCloudRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -24781,6 +24948,17 @@ func NewRegisterMachineRequestWithBody(server string, params *RegisterMachinePar
 			req.Header.Set("X-Machine-Key", headerParam0)
 		}
 
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -25585,9 +25763,9 @@ func NewListProductsRequest(server string, params *ListProductsParams) (*http.Re
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -25902,9 +26080,9 @@ func NewListGoldMastersRequest(server string, productID ProductID, params *ListG
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26159,9 +26337,9 @@ func NewListImagesRequest(server string, productID ProductID, params *ListImages
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26321,9 +26499,9 @@ func NewListSnapsRequest(server string, productID ProductID, params *ListSnapsPa
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26567,9 +26745,9 @@ func NewListTestEventsRequest(server string, productID ProductID, params *ListTe
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26703,9 +26881,9 @@ func NewListOpportunitiesRequest(server string, productID ProductID, params *Lis
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -27416,9 +27594,9 @@ func NewListTestResultsRequest(server string, productID ProductID, params *ListT
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -27724,6 +27902,18 @@ func NewListResultTestsRequest(server string, productID ProductID, resultID Test
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -27888,9 +28078,9 @@ func NewListTestSpecsRequest(server string, productID ProductID, params *ListTes
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -29035,6 +29225,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -29050,18 +29252,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 }
 
 // NewCreateRunRequest calls the generic CreateRun builder with application/json body
-func NewCreateRunRequest(server string, body CreateRunJSONRequestBody) (*http.Request, error) {
+func NewCreateRunRequest(server string, params *CreateRunParams, body CreateRunJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateRunRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateRunRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateRunRequestWithBody constructs an http.Request for the CreateRun method, with any body, and a specified content type
-func NewCreateRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateRunRequestWithBody(server string, params *CreateRunParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -29085,6 +29287,21 @@ func NewCreateRunRequestWithBody(server string, contentType string, body io.Read
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -29207,6 +29424,18 @@ func NewListRunResultsRequest(server string, testID TestID, params *ListRunResul
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -29414,6 +29643,18 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -29581,6 +29822,18 @@ func NewListStatusesRequest(server string, testID TestID, params *ListStatusesPa
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -30432,18 +30685,18 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 }
 
 // NewCreateTaskRequest calls the generic CreateTask builder with application/json body
-func NewCreateTaskRequest(server string, body CreateTaskJSONRequestBody) (*http.Request, error) {
+func NewCreateTaskRequest(server string, params *CreateTaskParams, body CreateTaskJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateTaskRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateTaskRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateTaskRequestWithBody constructs an http.Request for the CreateTask method, with any body, and a specified content type
-func NewCreateTaskRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateTaskRequestWithBody(server string, params *CreateTaskParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -30467,6 +30720,21 @@ func NewCreateTaskRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -34095,9 +34363,9 @@ func NewListWebhooksRequest(server string, params *ListWebhooksParams) (*http.Re
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34350,9 +34618,9 @@ func NewListDeliveriesRequest(server string, webhookID WebhookID, params *ListDe
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34686,7 +34954,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+	CreateAccessTokenWithBodyWithResponse(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
 
 	// CreateAccessTokenWithResponse Make an API token
 	//
@@ -34697,7 +34965,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+	CreateAccessTokenWithResponse(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
 
 	// RevokeAccessTokenWithResponse Revoke an API token
 	//
@@ -35180,7 +35448,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
+	CreateCloudWithBodyWithResponse(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
 
 	// CreateCloudWithResponse Register a cloud
 	//
@@ -35189,7 +35457,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithResponse(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
+	CreateCloudWithResponse(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
 
 	// DeleteCloudWithResponse Delete a cloud
 	//
@@ -36682,7 +36950,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
+	CreateRunWithBodyWithResponse(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
 
 	// CreateRunWithResponse Start a run
 	//
@@ -36693,7 +36961,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithResponse(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
+	CreateRunWithResponse(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
 
 	// DeleteRunWithResponse Delete a run
 	//
@@ -37003,7 +37271,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+	CreateTaskWithBodyWithResponse(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
 
 	// CreateTaskWithResponse Create a task
 	//
@@ -37017,7 +37285,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+	CreateTaskWithResponse(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
 
 	// CancelTaskWithResponse Cancel a task
 	//
@@ -37823,11 +38091,18 @@ func (r GetVersionResp) StatusCode() int {
 	return 0
 }
 
+// ListAccessTokensResp200Headers the declared response headers of an HTTP 200 response for ListAccessTokens
+type ListAccessTokensResp200Headers struct {
+	Link *string
+}
+
 type ListAccessTokensResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AccessTokenList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAccessTokensResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -38158,11 +38433,18 @@ func (r TakeBackFromAgentResp) StatusCode() int {
 	return 0
 }
 
+// ListAuditResp200Headers the declared response headers of an HTTP 200 response for ListAudit
+type ListAuditResp200Headers struct {
+	Link *string
+}
+
 type ListAuditResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AuditList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAuditResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -43960,8 +44242,8 @@ func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
-	rsp, err := c.CreateAccessTokenWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessTokenWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -43977,8 +44259,8 @@ func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
-	rsp, err := c.CreateAccessToken(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessToken(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44730,8 +45012,8 @@ func (c *ClientWithResponses) ListCloudsWithResponse(ctx context.Context, params
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
-	rsp, err := c.CreateCloudWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
+	rsp, err := c.CreateCloudWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44745,8 +45027,8 @@ func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
-	rsp, err := c.CreateCloud(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
+	rsp, err := c.CreateCloud(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47108,8 +47390,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
-	rsp, err := c.CreateRunWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
+	rsp, err := c.CreateRunWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47125,8 +47407,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
-	rsp, err := c.CreateRun(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
+	rsp, err := c.CreateRun(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47621,8 +47903,8 @@ func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
-	rsp, err := c.CreateTaskWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTaskWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47641,8 +47923,8 @@ func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
-	rsp, err := c.CreateTask(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTask(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -48979,6 +49261,19 @@ func ParseListAccessTokensResp(rsp *http.Response) (*ListAccessTokensResp, error
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAccessTokensResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -49391,6 +49686,19 @@ func ParseListAuditResp(rsp *http.Response) (*ListAuditResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAuditResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -10,7 +10,6 @@ import (
 	"mime/multipart"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -323,9 +322,11 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	if err != nil {
 		return nil, err
 	}
-	page := store.Page{Limit: int(valueOr(req.Params.Limit, store.DefaultLimit)), Total: true}
+	page := pageOf(req.Params.Limit, req.Params.After)
 	number := valueOr(req.Params.Page, 1)
-	page.Offset = int(number-1) * page.Limit
+	if page.After == "" {
+		page.Offset = int(number-1) * page.Limit
+	}
 	var list store.List[resultstore.Test]
 	if file != nil {
 		filter := resultstore.TestFilter{Result: file, Q: valueOr(req.Params.Q, ""), Page: page}
@@ -334,19 +335,15 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 			filter.Status = &status
 		}
 		if list, err = h.store.Results.ListTests(ctx, filter); err != nil {
-			return nil, err
+			return nil, fault.Cursor(err)
 		}
 	}
-	pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
-	body := productsapi.TestList{
-		Tests:      convertAll(list.Items, testToAPI),
-		Pagination: productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
+	body := productsapi.TestList{Tests: convertAll(list.Items, testToAPI)}
+	if page.After == "" {
+		pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
+		body.Pagination = &productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total}
 	}
-	a := call.OK(body)
-	if number < pages {
-		a.With("Link", call.Next(ctx, "page", strconv.FormatInt(number+1, 10)))
-	}
-	return a, nil
+	return call.OK(body).Paged(ctx, list.Next), nil
 }
 
 // GetResultTest answers one single test.

@@ -100,7 +100,7 @@ func (m *merger) add(name string) error {
 	if err := stampArea(root, name); err != nil {
 		return err
 	}
-	if err := declareFull(root, name); err != nil {
+	if err := errors.Join(declareFull(root, name), declarePaged(root), declareOnce(root), declareCommon(root, name)); err != nil {
 		return err
 	}
 	m.remember(root, name)
