@@ -18,6 +18,9 @@ export CGO_ENABLED := 1
 # command fail in a checkout that belongs to somebody else.
 export GOFLAGS := $(filter-out -buildvcs%,$(shell go env GOFLAGS)) -buildvcs=false
 
+# What object-store built; .ci/run has its own.
+export SLIPWAY_TEST_S3 ?= $(wildcard $(CURDIR)/.cache/versitygw)
+
 oapi-codegen := go tool -modfile=gen/tools/go.mod oapi-codegen
 oasdiff := go tool -modfile=gen/tools/go.mod oasdiff
 released := tests/testdata/released/slipway.yaml
@@ -38,6 +41,10 @@ build: ## write bin/slipway; needs Go, a C compiler and the module proxy
 test: ## run all tests with the race detector; skips, visibly, what the machine lacks
 	cd gen/tools && go test -vet=off ./... # lint vets, and more thoroughly
 	go test -vet=off -race -timeout 30m ./...
+
+.PHONY: object-store
+object-store: ## build the S3 server that tests of object storage need, into .cache
+	cd gen/tools/s3 && go build -o $(CURDIR)/.cache/versitygw github.com/versity/versitygw/cmd/versitygw
 
 .PHONY: test-postgres
 test-postgres: ## the same on a private PostgreSQL as well (see .ci/postgres)

@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// Blobs keeps byte strings under the sha256 of their content. It is an
-// interface because an object store is to take the place of the files when the
-// server runs on several machines.
+// Blobs keeps byte strings under the sha256 of their content: in files, or in an
+// object store when the server runs on several machines.
 type Blobs interface {
 	// Create starts a blob. The caller must end it with Commit or Abort.
 	Create(ctx context.Context) (BlobWriter, error)
 
-	// Open returns the blob, or ErrNotFound. The caller closes it.
+	// Open returns the blob, or ErrNotFound when it was never committed or was
+	// removed. ErrContentLost says that it was committed and is gone or cut,
+	// ErrUnavailable that nobody knows at the moment; reading may return both as
+	// well. The caller closes it before ctx ends.
 	Open(ctx context.Context, sha256 string) (Blob, error)
 
 	// Remove deletes the blob whoever refers to it; none is no error.
@@ -23,6 +25,10 @@ type Blobs interface {
 	// RemoveUnused removes those of the blobs that referenced does not return and
 	// that nobody holds (HoldBlobs). Nothing is committed while it looks.
 	RemoveUnused(ctx context.Context, shas []string, referenced func([]string) (map[string]bool, error)) error
+
+	// Each calls f with the name and size of every blob, in no order. What is
+	// committed or removed meanwhile may be among them. An error of f ends it.
+	Each(ctx context.Context, f func(sha256 string, size int64) error) error
 
 	// Sweep removes the blobs that were last committed before the given time
 	// and that referenced does not return, and says how many. A blob that is

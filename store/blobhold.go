@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// heldBlobs are files that were committed and that no row may name yet, each locked
-// as it was while it was written.
+// heldBlobs are blobs that were committed and that no row may name yet: what lets
+// go of each. A file is locked as it was while it was written; an object has a row.
 type heldBlobs struct {
-	mu    sync.Mutex
-	files []*os.File
+	mu       sync.Mutex
+	releases []func() error
 }
 
 type heldKey struct{}
@@ -26,25 +26,35 @@ func HoldBlobs(ctx context.Context) (holding context.Context, release func()) {
 	return context.WithValue(ctx, heldKey{}, h), h.release
 }
 
-// hold takes over a file that was committed, and closes it when nobody holds blobs.
-func hold(ctx context.Context, f *os.File) error {
+// holder is who holds the blobs of the context; nil when nobody does.
+func holder(ctx context.Context) *heldBlobs {
 	h, _ := ctx.Value(heldKey{}).(*heldBlobs)
-	if h == nil {
-		return f.Close()
-	}
+	return h
+}
+
+func (h *heldBlobs) add(release func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.files = append(h.files, f)
-	return nil
+	h.releases = append(h.releases, release)
 }
 
 func (h *heldBlobs) release() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, f := range h.files {
-		_ = f.Close() // everything was synced
+	for _, release := range h.releases {
+		_ = release() // everything was synced, and a hold ends by itself
 	}
-	h.files = nil
+	h.releases = nil
+}
+
+// hold takes over a file that was committed, and closes it when nobody holds blobs.
+func hold(ctx context.Context, f *os.File) error {
+	h := holder(ctx)
+	if h == nil {
+		return f.Close()
+	}
+	h.add(f.Close)
+	return nil
 }
 
 // RemoveUnusedBlobs removes those of the blobs that no row names any more and that

@@ -38,31 +38,71 @@ func (b *fileBlobs) Sweep(ctx context.Context, before time.Time, referenced func
 	return removed, nil
 }
 
-// sweepDir reads the directory in chunks, so memory does not grow with the
-// number of blobs.
-func (b *fileBlobs) sweepDir(ctx context.Context, name string, before time.Time, referenced func([]string) (map[string]bool, error)) (int, error) {
-	dir, err := os.Open(filepath.Join(b.dir, name))
+// Each lists the directories in chunks.
+func (b *fileBlobs) Each(ctx context.Context, f func(sha string, size int64) error) error {
+	dirs, err := os.ReadDir(b.dir)
 	if err != nil {
-		return 0, err
+		return fmt.Errorf("list blobs: %w", err)
+	}
+	for _, d := range dirs {
+		if !d.IsDir() || len(d.Name()) != 2 {
+			continue
+		}
+		if err := eachEntry(filepath.Join(b.dir, d.Name()), func(entries []fs.DirEntry) error {
+			for _, e := range entries {
+				info, err := e.Info()
+				if err != nil {
+					continue // removed meanwhile
+				}
+				if _, err := b.path(d.Name() + e.Name()); err != nil {
+					continue // not one of ours
+				}
+				if err := f(d.Name()+e.Name(), info.Size()); err != nil {
+					return err
+				}
+			}
+			return ctx.Err()
+		}); err != nil {
+			return fmt.Errorf("list blobs: %w", err)
+		}
+	}
+	return nil
+}
+
+// eachEntry reads a directory in chunks, so memory does not grow with the number
+// of blobs.
+func eachEntry(name string, f func([]fs.DirEntry) error) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
 	}
 	defer dir.Close()
-	removed := 0
 	for {
 		entries, readErr := dir.ReadDir(sweepChunk)
-		if old := oldBlobs(name, entries, before); len(old) > 0 {
-			n, err := b.removeUnreferenced(ctx, old, before, referenced)
-			removed += n
-			if err != nil {
-				return removed, err
-			}
+		if err := f(entries); err != nil {
+			return err
 		}
 		if errors.Is(readErr, io.EOF) {
-			return removed, nil
+			return nil
 		}
 		if readErr != nil {
-			return removed, readErr
+			return readErr
 		}
 	}
+}
+
+func (b *fileBlobs) sweepDir(ctx context.Context, name string, before time.Time, referenced func([]string) (map[string]bool, error)) (int, error) {
+	removed := 0
+	err := eachEntry(filepath.Join(b.dir, name), func(entries []fs.DirEntry) error {
+		old := oldBlobs(name, entries, before)
+		if len(old) == 0 {
+			return nil
+		}
+		n, err := b.removeUnreferenced(ctx, old, before, referenced)
+		removed += n
+		return err
+	})
+	return removed, err
 }
 
 func oldBlobs(dir string, entries []fs.DirEntry, before time.Time) []string {

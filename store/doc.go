@@ -32,6 +32,15 @@
 //
 // When InTx returns nil the change is on disk.
 //
+// # Blobs
+//
+// Uploaded bytes lie in one place: a directory (fileblob.go) or a bucket
+// (objectblob.go, on package bucket). The row in which the database names the place is
+// asked whenever a blob is begun and committed (placedblob.go), so that all servers
+// follow a move (blobmove.go). In a bucket the name of an object says nothing: the
+// table blobs leads from a content to its object, and its row is durable before any
+// row that names the content.
+//
 // # A new area
 //
 // The area's Store has a *Store inside, so that its transactions may also append

@@ -28,6 +28,8 @@ var (
 	ErrClosed         = storeerr.ErrClosed
 	ErrInUse          = storeerr.ErrInUse
 	ErrSecretMismatch = storeerr.ErrSecretMismatch
+	ErrContentLost    = storeerr.ErrContentLost
+	ErrBlobsElsewhere = storeerr.ErrBlobsElsewhere
 	ErrBadCursor      = storeerr.ErrBadCursor
 	ErrReadOnly       = storeerr.ErrReadOnly
 )

@@ -26,7 +26,9 @@ type fileBlobs struct{ dir string }
 
 // OpenFileBlobs keeps blobs in dir, which it creates when missing, and removes
 // the unfinished uploads of processes that are gone.
-func OpenFileBlobs(dir string) (Blobs, error) {
+func OpenFileBlobs(dir string) (Blobs, error) { return openFileBlobs(dir) }
+
+func openFileBlobs(dir string) (*fileBlobs, error) {
 	b := &fileBlobs{dir: dir}
 	if err := os.MkdirAll(b.tmp(), 0o700); err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)

@@ -29,10 +29,11 @@ type PendingSet struct {
 
 // SetRef names a set: its kind and the parts of the reference, encoded.
 func SetRef(kind string, parts ...string) string {
+	escaped := make([]string, len(parts))
 	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
+		escaped[i] = url.PathEscape(p)
 	}
-	return kind + ":" + strings.Join(parts, "/")
+	return kind + ":" + strings.Join(escaped, "/")
 }
 
 // QueueSet notes in the transaction of a change that the set is to be compared.

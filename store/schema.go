@@ -26,7 +26,9 @@ type BlobKind struct{ Kind, Table, Bytes, Where string }
 type BlobColumn struct{ Table, Column string }
 
 // own is the schema of this package: what every area writes.
-var own = Schema{Models: []any{&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}}}
+var own = Schema{Models: []any{
+	&setting{}, &Token{}, &AuditEntry{}, &Event{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &blobRow{}, &blobHold{},
+}}
 
 func blobColumns(areas []Schema) []BlobColumn {
 	var all []BlobColumn

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -31,6 +30,26 @@ type Config struct {
 	// that is not absolute lies in DataDir.
 	Database string `placeholder:"URL" help:"Address of a PostgreSQL database, postgres://…, which any number of servers may share. Default: the embedded database."`
 
+	// Blobs is where uploaded bytes are kept: "file:" in DataDir, "file:/a/directory"
+	// there, or s3://bucket/prefix. Empty is where the database says, and "file:"
+	// for a database that says nothing yet.
+	Blobs string `placeholder:"URL" help:"Where uploaded bytes are kept: file: (the data directory), file:/directory, or s3://bucket/prefix?endpoint=https://host&region=…&path-style=true, which servers on several machines need. Default: where the database says they are, at first file:."`
+
+	// BlobCacheBytes bounds the copies of objects on this machine; zero keeps none.
+	BlobCacheBytes int64 `default:"1073741824" min:"0" help:"Limit of the copies of objects in the data directory in bytes, so that reading again does not go out; 0: none."`
+
+	// BlobTimeout is how long one request to the object store may take; zero is 30 s.
+	BlobTimeout time.Duration `default:"30s" min:"100ms" help:"How long one request to the object store may take, such as a part of 8 MiB of an upload."`
+
+	// BlobParts is how many parts of one upload are sent at once; zero is 3.
+	BlobParts int `default:"3" min:"1" max:"64" help:"How many parts of 8 MiB of one upload are sent to the object store at once; one more is being filled."`
+
+	// BlobCredentials is a file with credentials for the object store.
+	BlobCredentials string `type:"path" placeholder:"FILE" help:"File with the credentials of the object store (aws_access_key_id and aws_secret_access_key below [default]). Default: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, else ~/.aws/credentials, else the machine's role."`
+
+	// BlobCA is a file with certificates that the object store's is signed by.
+	BlobCA string `name:"blob-ca" type:"path" placeholder:"FILE" help:"Certificates (PEM) by which the object store's is signed, beside those of the system."`
+
 	// Exclusive makes Open fail with ErrInUse when another process has the
 	// same SQLite file open exclusively. The server sets it; a command beside
 	// a running server does not. It means nothing on PostgreSQL.
@@ -51,7 +70,7 @@ type Config struct {
 	Areas []Schema `kong:"-"`
 }
 
-// Store is the database together with the blob directory. It is safe for
+// Store is the database together with its blobs. It is safe for
 // concurrent use. A Store that InTx or Snapshot hands to a closure lives as
 // long as the closure and belongs to its goroutine.
 //
@@ -75,6 +94,7 @@ type core struct {
 	config   Config
 	database string // the file of the embedded one
 	id       string // tells replicas apart
+	blobs    *placedBlobs
 	hub      hub
 	unlock   func() error
 
@@ -90,8 +110,9 @@ const (
 	postgresDialect dialect = "postgres"
 )
 
-// Open opens the database and its blob directory. It does not migrate: call
-// Migrate before anything else. Close must be called to give back the lock.
+// Open opens the database. Its blobs are opened by the first who needs them, or by
+// CheckBlobs. It does not migrate: call Migrate before anything else. Close must be
+// called to give back the lock.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.DataDir == "" {
 		return nil, errors.New("store: no data directory")
@@ -108,12 +129,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := OpenFileBlobs(filepath.Join(cfg.DataDir, "blobs"))
-	if err != nil {
-		return nil, errors.Join(err, c.close())
-	}
 	c.id = uuid.NewString()
-	return &Store{Blobs: blobs, core: c, db: c.tables()}, nil
+	s := &Store{core: c, db: c.tables()}
+	c.blobs = &placedBlobs{store: s}
+	s.Blobs = c.blobs
+	return s, nil
 }
 
 func (cfg *Config) setDefaults() {
@@ -122,6 +142,12 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.MaxConns <= 0 {
 		cfg.MaxConns = 16
+	}
+	if cfg.BlobTimeout <= 0 {
+		cfg.BlobTimeout = 30 * time.Second
+	}
+	if cfg.BlobParts <= 0 {
+		cfg.BlobParts = 3
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -172,6 +198,9 @@ func (c *core) close() error {
 		c.writer.stop()
 	}
 	errs := []error{closeGorm(c.write)}
+	if c.blobs != nil {
+		errs = append(errs, c.blobs.close())
+	}
 	if c.reads != c.write {
 		errs = append(errs, closeGorm(c.reads))
 	}

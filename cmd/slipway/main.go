@@ -27,6 +27,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" default:"withargs" help:"Run the server (the default)."`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database to this version's schema and stop."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
+	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 }

@@ -52,6 +52,11 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		return err
 	}
 	defer s.Close()
+	if err := s.CheckBlobs(ctx); errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrBlobsElsewhere) {
+		slog.WarnContext(ctx, "the blobs cannot be reached yet: uploads and files answer 503 until they can", "error", err)
+	} else if err != nil {
+		return err
+	}
 	a, err := c.authenticator(s, secret, tf)
 	if err != nil {
 		return err

@@ -245,6 +245,12 @@ type CreateAccessTokenParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// RotateAccessTokenParams defines parameters for RotateAccessToken.
+type RotateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListAuditParams defines parameters for ListAudit.
 type ListAuditParams struct {
 	// Event Only entries of this kind.
@@ -309,7 +315,7 @@ type ServerInterface interface {
 	GetAccessToken(ctx echo.Context, tokenID string) error
 	// RotateAccessToken Replace an API token
 	// (POST /v1/access-tokens/{token_id}/rotate)
-	RotateAccessToken(ctx echo.Context, tokenID string) error
+	RotateAccessToken(ctx echo.Context, tokenID string, params RotateAccessTokenParams) error
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
@@ -445,8 +451,28 @@ func (w *ServerInterfaceWrapper) RotateAccessToken(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateAccessTokenParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RotateAccessToken(ctx, tokenID)
+	err = w.Handler.RotateAccessToken(ctx, tokenID, params)
 	return err
 }
 
@@ -631,6 +657,7 @@ type GetAccessTokenRequestObject struct {
 // RotateAccessTokenRequestObject is what a request of RotateAccessToken says.
 type RotateAccessTokenRequestObject struct {
 	TokenID string `json:"token_id"`
+	Params  RotateAccessTokenParams
 	Body    *RotateAccessTokenJSONRequestBody
 }
 
@@ -713,9 +740,10 @@ func (sh *strictHandler) GetAccessToken(ctx echo.Context, tokenID string) error 
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string) error {
+func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string, params RotateAccessTokenParams) error {
 	var request RotateAccessTokenRequestObject
 	request.TokenID = tokenID
+	request.Params = params
 
 	var body RotateAccessTokenJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {

@@ -1234,7 +1234,12 @@ type DeliveryState string
 // Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
 type Event struct {
 	// ID Its place in the log, to be given as `after`.
-	ID        string    `json:"id"`
+	ID string `json:"id"`
+
+	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
+	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// `known_issue.matched`, once a day at most for each issue.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
 
@@ -6502,6 +6507,12 @@ type BadRequest = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type Conflict = Problem
 
+// ContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+type ContentLost = Problem
+
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6556,11 +6567,11 @@ type RangeNotSatisfiable = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
 type ReportsBadRequest = Problem
 
-// ReportsConflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// ReportsContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsConflict = Problem
+type ReportsContentLost = Problem
 
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -6696,6 +6707,12 @@ type ListAccessTokensParams struct {
 
 // CreateAccessTokenParams defines parameters for CreateAccessToken.
 type CreateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateAccessTokenParams defines parameters for RotateAccessToken.
+type RotateAccessTokenParams struct {
 	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -7362,6 +7379,9 @@ type ListDesignsParams struct {
 type CreateDesignParams struct {
 	// Name A name for the design and its later versions.
 	Name string `form:"name" json:"name"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
@@ -10040,7 +10060,7 @@ type ClientInterface interface {
 
 	// GetReadiness Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -10107,7 +10127,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateAccessTokenWithBody(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateAccessToken Replace an API token
 	//
@@ -10117,7 +10137,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAgents List agents
 	//
@@ -12770,7 +12790,7 @@ func (c *Client) GetOpenAPIYAML(ctx context.Context, reqEditors ...RequestEditor
 
 // GetReadiness Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -12907,8 +12927,8 @@ func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateAccessTokenRequestWithBody(c.Server, tokenID, contentType, body)
+func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequestWithBody(c.Server, tokenID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12927,8 +12947,8 @@ func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateAccessTokenRequest(c.Server, tokenID, body)
+func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequest(c.Server, tokenID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -18738,18 +18758,18 @@ func NewGetAccessTokenRequest(server string, tokenID string) (*http.Request, err
 }
 
 // NewRotateAccessTokenRequest calls the generic RotateAccessToken builder with application/json body
-func NewRotateAccessTokenRequest(server string, tokenID string, body RotateAccessTokenJSONRequestBody) (*http.Request, error) {
+func NewRotateAccessTokenRequest(server string, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRotateAccessTokenRequestWithBody(server, tokenID, "application/json", bodyReader)
+	return NewRotateAccessTokenRequestWithBody(server, tokenID, params, "application/json", bodyReader)
 }
 
 // NewRotateAccessTokenRequestWithBody constructs an http.Request for the RotateAccessToken method, with any body, and a specified content type
-func NewRotateAccessTokenRequestWithBody(server string, tokenID string, contentType string, body io.Reader) (*http.Request, error) {
+func NewRotateAccessTokenRequestWithBody(server string, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18780,6 +18800,21 @@ func NewRotateAccessTokenRequestWithBody(server string, tokenID string, contentT
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -22773,6 +22808,21 @@ func NewCreateDesignRequestWithBody(server string, params *CreateDesignParams, c
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -34917,7 +34967,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Check whether the server is ready
 	//
-	// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+	// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 	// to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -34994,7 +35044,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+	RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
 	// RotateAccessTokenWithResponse Replace an API token
 	//
@@ -35004,7 +35054,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
 	// ListAgentsWithResponse List agents
 	//
@@ -44187,7 +44237,7 @@ func (c *ClientWithResponses) GetOpenAPIYAMLWithResponse(ctx context.Context, re
 
 // GetReadinessWithResponse Check whether the server is ready
 //
-// Slipway's own readiness check for load balancers. The store answers and its migrations are done. `degraded` says that there is too little free space
+// Slipway's own readiness check for load balancers. The store answers, also that of uploaded files, and its migrations are done. `degraded` says that there is too little free space
 // to store something new: reading and deleting go on, and the server still belongs behind the load balancer.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -44306,8 +44356,8 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, to
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
-	rsp, err := c.RotateAccessTokenWithBody(ctx, tokenID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessTokenWithBody(ctx, tokenID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44322,8 +44372,8 @@ func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
-	rsp, err := c.RotateAccessToken(ctx, tokenID, body, reqEditors...)
+func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessToken(ctx, tokenID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

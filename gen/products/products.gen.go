@@ -349,7 +349,12 @@ type DeliveryState string
 // Example: {"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}
 type Event struct {
 	// ID Its place in the log, to be given as `after`.
-	ID        string    `json:"id"`
+	ID string `json:"id"`
+
+	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
+	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// `known_issue.matched`, once a day at most for each issue.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
 

@@ -294,7 +294,9 @@ func matchEvent(head *analysisstore.Set, m *match) (store.Event, error) {
 // eventOf is an event about a set.
 func eventOf(set *analysisstore.Set, kind string) store.Event {
 	e := store.Event{Tenant: set.Tenant, Area: area, Type: kind}
-	if set.ProductID != nil {
+	// What names a product and no opportunity is of an image: clients of SPI that
+	// follow a product's opportunities look for the opportunity of every other event.
+	if set.ProductID != nil && set.Kind == analysisstore.ImageSet {
 		if id, err := uuid.Parse(*set.ProductID); err == nil {
 			e.ProductID = &id
 		}

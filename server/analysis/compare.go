@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +45,8 @@ type comparePlace struct {
 	Head    string   `json:"h"`
 	Base    string   `json:"b"`
 	Context []string `json:"c,omitempty"`
-	Name    string   `json:"n,omitempty"`
-	Groups  int      `json:"g,omitempty"` // how many of them came before
+	placeName
+	Groups int `json:"g,omitempty"` // how many of them came before
 }
 
 func (p *comparePlace) String() string {
@@ -107,15 +108,7 @@ func readComparing(ctx context.Context, p *analysisapi.CompareSetsParams) (*comp
 		history: int(valueOr(p.History, 0)), limit: int(valueOr(p.Limit, store.DefaultLimit)),
 	}
 	q.csv = p.As != nil && *p.As == analysisapi.CompareSetsParamsAsCsv || p.As == nil && call.From(ctx).Prefers("application/json", "text/csv") == "text/csv"
-	bases, given := words(ctx, "base")
-	switch {
-	case !given:
-		q.base = string(engine.Previous)
-	case len(bases) == 1:
-		q.base = bases[0]
-	case slices.Contains(bases, string(engine.None)) && len(without(without(bases, string(engine.None)), string(engine.Previous))) == 0:
-		q.base = string(engine.None)
-	default:
+	if q.base = baseOf(ctx); q.base == "" {
 		return nil, fault.InvalidField("query", "base", "must be one reference, none or previous")
 	}
 	var err error
@@ -136,8 +129,29 @@ func readComparing(ctx context.Context, p *analysisapi.CompareSetsParams) (*comp
 	return q, q.continued(valueOr(p.After, ""))
 }
 
-func without(list []string, word string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(w string) bool { return w == word })
+// baseOf is the base that was asked for: none together with previous is none. It is
+// empty when there are several.
+func baseOf(ctx context.Context) string {
+	query, _ := url.ParseQuery(call.From(ctx).Query) // the request was admitted, so it can be read
+	given := map[string]bool{}
+	for _, v := range query["base"] {
+		if v == "none,previous" || v == "previous,none" {
+			v = string(engine.None)
+		}
+		given[v] = true
+	}
+	if given[string(engine.None)] {
+		delete(given, string(engine.Previous))
+	}
+	switch len(given) {
+	case 0:
+		return string(engine.Previous)
+	case 1:
+		for v := range given {
+			return v
+		}
+	}
+	return ""
 }
 
 // sum is what is equal for all pages of one list.
@@ -202,14 +216,22 @@ func (c *comparison) items(ctx context.Context, q *comparing, plan *engine.Plan)
 		if len(q.after.Context) != len(c.fields) {
 			return nil, nil, fault.InvalidField("query", "after", "must be next of a page of the same question")
 		}
-		after = &engine.Key{Context: q.after.Context, Name: q.after.Name}
+		name, err := q.after.read(ctx, c.h)
+		if err != nil {
+			return nil, nil, err
+		}
+		after = &engine.Key{Context: q.after.Context, Name: name}
 	}
 	var page []entry
 	var next *comparePlace
 	err := c.each(ctx, q, plan, after, func(e *entry) (bool, error) {
 		if len(page) == q.limit {
-			last := page[len(page)-1].Key()
-			next = &comparePlace{Context: last.Context, Name: last.Name}
+			last := &page[len(page)-1]
+			t := last.Head
+			if t == nil {
+				t = last.Base
+			}
+			next = &comparePlace{Context: last.Key().Context, placeName: newPlaceName(t)}
 			return false, nil
 		}
 		page = append(page, e.copied())

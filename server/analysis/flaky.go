@@ -38,13 +38,14 @@ type flakyPlace struct {
 	Mixed   int      `json:"m"`
 	Score   float64  `json:"s"`
 	Context []string `json:"c,omitempty"`
-	Name    string   `json:"n"`
+	placeName
 }
 
 // ranked is a test of the ranking.
 type ranked struct {
 	engine.Key
 	history engine.History
+	newest  engine.Test  // its newest result
 	failure *engine.Test // its newest failure, nil for none
 }
 
@@ -68,7 +69,11 @@ func (h *Handler) ListFlakyTests(ctx context.Context, req analysisapi.ListFlakyT
 	}
 	first := 0
 	if q.after != nil {
-		last := &ranked{Key: engine.Key{Context: q.after.Context, Name: q.after.Name}, history: engine.History{MixedVersions: q.after.Mixed, Score: q.after.Score}}
+		name, err := q.after.read(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		last := &ranked{Key: engine.Key{Context: q.after.Context, Name: name}, history: engine.History{MixedVersions: q.after.Mixed, Score: q.after.Score}}
 		first, _ = slices.BinarySearchFunc(tests, last, func(t ranked, last *ranked) int {
 			if t.compare(last) <= 0 {
 				return -1
@@ -87,7 +92,7 @@ func (h *Handler) ListFlakyTests(ctx context.Context, req analysisapi.ListFlakyT
 	next := ""
 	if first+len(page) < len(tests) {
 		last := &page[len(page)-1]
-		text, _ := json.Marshal(flakyPlace{Digest: q.digest, Mixed: last.history.MixedVersions, Score: last.history.Score, Context: last.Context, Name: last.Name})
+		text, _ := json.Marshal(flakyPlace{Digest: q.digest, Mixed: last.history.MixedVersions, Score: last.history.Score, Context: last.Context, placeName: newPlaceName(&last.newest)})
 		next = base64.RawURLEncoding.EncodeToString(text)
 	}
 	return call.OK(&out).Paged(ctx, next), nil
@@ -156,12 +161,13 @@ func (h *Handler) rank(ctx context.Context, q *ranking) ([]ranked, error) {
 	var tests []ranked
 	var of engine.Key
 	var entries []engine.Entry
+	var newest engine.Test
 	var failure *engine.Test
 	end := func() {
 		if len(entries) > 0 && (q.name == nil || q.name.Match(of.Name)) {
 			if history := engine.Summarize(entries, q.window); slices.Contains(q.verdicts, history.Verdict) {
 				history.Since = keepSince(history.Since)
-				tests = append(tests, ranked{Key: of, history: history, failure: failure})
+				tests = append(tests, ranked{Key: of, history: history, newest: newest, failure: failure})
 			}
 		}
 		entries, failure = entries[:0], nil
@@ -180,8 +186,12 @@ func (h *Handler) rank(ctx context.Context, q *ranking) ([]ranked, error) {
 			of = key
 		}
 		entry := rowEntry(row)
+		test := engine.Test{Key: key, Outcome: entry.Outcome, Source: engine.Source(row.Source), Tenant: row.Tenant, Place: engine.Place{Upload: row.Upload, N: row.N, ID: row.ID}}
+		if len(entries) == 0 {
+			newest = test
+		}
 		if failure == nil && entry.Outcome.Failed() {
-			failure = &engine.Test{Key: key, Outcome: entry.Outcome, Source: engine.Source(row.Source), Tenant: row.Tenant, Place: engine.Place{Upload: row.Upload, N: row.N, ID: row.ID}}
+			failure = &test
 		}
 		entries = append(entries, entry)
 	}

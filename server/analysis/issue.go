@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
@@ -60,6 +62,9 @@ func (h *Handler) CreateKnownIssue(ctx context.Context, req analysisapi.CreateKn
 
 // checkIssue fills in what an issue must match, and checks it and the URL.
 func checkIssue(row *analysisstore.Issue, m *analysisapi.KnownIssueMatch) error {
+	if strings.ContainsRune(row.Title, 0) {
+		return fault.InvalidBody("/title", "must not contain U+0000")
+	}
 	if row.URL != nil {
 		if u, err := url.Parse(*row.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return fault.InvalidBody("/url", "must be like https://bugs.example.org/1, http or https")
@@ -72,6 +77,11 @@ func checkIssue(row *analysisstore.Issue, m *analysisapi.KnownIssueMatch) error 
 		return fault.InvalidBody("/match/name", "must have at most %d bytes", engine.MaxGlob)
 	}
 	row.Name, row.Message, row.Context, row.Sources, row.CloudID, row.Job, row.ProductID = m.Name, nil, nil, nil, nil, nil, nil
+	for pointer, v := range map[string]string{"name": m.Name, "message": valueOf(m.Message), "job": valueOf(m.Job)} {
+		if strings.ContainsRune(v, 0) {
+			return fault.InvalidBody("/match/"+pointer, "must not contain U+0000")
+		}
+	}
 	if v, err := m.Message.Get(); err == nil {
 		row.Message = &v
 	}
@@ -81,7 +91,7 @@ func checkIssue(row *analysisstore.Issue, m *analysisapi.KnownIssueMatch) error 
 				return fault.InvalidBody("/match/context", "%s", err)
 			}
 		}
-		text, err := json.Marshal(v)
+		text, err := json.Marshal(v) // which writes U+0000 as an escape
 		if err != nil {
 			return err
 		}
@@ -103,6 +113,12 @@ func checkIssue(row *analysisstore.Issue, m *analysisapi.KnownIssueMatch) error 
 		row.ProductID = new(v.String())
 	}
 	return nil
+}
+
+// valueOf is the empty text for null and for what was not given.
+func valueOf(v nullable.Nullable[string]) string {
+	text, _ := v.Get()
+	return text
 }
 
 func tooMany(err error, most int) error {

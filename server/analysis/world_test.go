@@ -51,7 +51,7 @@ func TestWorlds(t *testing.T) {
 				t.Fatal(err)
 			}
 			servertest.Each(t, func(t *testing.T, s *servertest.Server) {
-				c := &creation{Server: s, t: t, ids: map[string]string{}, cloudOf: map[string]string{}, at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+				c := newCreation(t, s)
 				for _, step := range w.Setup {
 					c.store(step)
 				}
@@ -63,14 +63,16 @@ func TestWorlds(t *testing.T) {
 	}
 }
 
+// start is when the first test of a world began.
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // creation is a world while it is stored. ids are what its keys stand for.
 type creation struct {
 	*servertest.Server
-	t       *testing.T
-	ids     map[string]string
-	cloudOf map[string]string
-	at      time.Time
-	labs    []string
+	t    *testing.T
+	ids  map[string]string
+	at   time.Time
+	labs []string
 }
 
 func (c *creation) call(method, path string, body any, want int, options ...servertest.Option) object {

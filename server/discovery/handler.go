@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
@@ -18,6 +19,7 @@ import (
 type Store interface {
 	Ping(ctx context.Context) error
 	Pending(ctx context.Context) (int, error)
+	PingBlobs(ctx context.Context) error
 }
 
 // Handler answers the operations of tag discovery.
@@ -53,8 +55,11 @@ func (h *Handler) GetHealth(context.Context, discoveryapi.GetHealthRequestObject
 	return call.OK(discoveryapi.Health{Status: discoveryapi.HealthStatusOk}), nil
 }
 
+// blobsWithin is how long readiness waits for the store of uploaded files.
+const blobsWithin = 2 * time.Second
+
 // GetReadiness answers 503 while the store cannot be reached or waits for
-// migrations. Without room for something new the server is still worth asking.
+// migrations, and while the one of uploaded files cannot be reached. Without room for something new the server is still worth asking.
 func (h *Handler) GetReadiness(ctx context.Context, _ discoveryapi.GetReadinessRequestObject) (discoveryapi.Response, error) {
 	if err := h.store.Ping(ctx); err != nil {
 		return nil, fault.Unavailable("the store cannot be reached").Because(err)
@@ -65,6 +70,11 @@ func (h *Handler) GetReadiness(ctx context.Context, _ discoveryapi.GetReadinessR
 	}
 	if pending > 0 {
 		return nil, fault.Unavailable("the store waits for its migrations")
+	}
+	within, cancel := context.WithTimeout(ctx, blobsWithin)
+	defer cancel()
+	if err := h.store.PingBlobs(within); err != nil {
+		return nil, fault.Unavailable("the store of uploaded files cannot be reached").Because(err)
 	}
 	if h.full != nil && h.full(ctx) {
 		reason := "the free space is below its floor: nothing new is stored"

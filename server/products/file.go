@@ -313,7 +313,7 @@ func (h *Handler) GetResultFile(ctx context.Context, req productsapi.GetResultFi
 	if err != nil {
 		return nil, fmt.Errorf("file %d of result %s: %w", f.N, r.ID, download.Lost(err))
 	}
-	return download.Respond(ctx, download.File{Name: f.Name, Tag: f.SHA256, Modified: r.CreatedAt, Size: f.Bytes, Content: blob, Close: blob.Close}), nil
+	return download.Respond(ctx, download.File{Name: f.Name, Tag: f.SHA256, SHA256: f.SHA256, Modified: r.CreatedAt, Size: f.Bytes, Content: blob, Close: blob.Close}), nil
 }
 
 // ListResultTests answers a page of the single tests of a result.
@@ -430,5 +430,5 @@ func (h *Handler) GetResultRaw(ctx context.Context, req productsapi.GetResultRaw
 		return nil, fmt.Errorf("file of result %s: %w", r.ID, download.Lost(err))
 	}
 	name := "result_" + url.PathEscape(req.ResultID)
-	return download.Respond(ctx, download.File{Name: name, Tag: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}), nil
+	return download.Respond(ctx, download.File{Name: name, Tag: r.SHA256, SHA256: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}), nil
 }

@@ -255,13 +255,10 @@ func (h *Handler) GetFile(ctx context.Context, req reportsapi.GetFileRequestObje
 		return nil, notFound(err, name)
 	}
 	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("file %.80q: its blob is lost", name)
-	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("file %.80q: %w", name, download.Lost(err))
 	}
 	return download.Respond(ctx, download.File{
-		Name: path.Base(f.Path), Tag: f.SHA256, Modified: f.UploadedAt, Size: f.Bytes, Content: blob, Close: blob.Close,
+		Name: path.Base(f.Path), Tag: f.SHA256, SHA256: f.SHA256, Modified: f.UploadedAt, Size: f.Bytes, Content: blob, Close: blob.Close,
 	}), nil
 }

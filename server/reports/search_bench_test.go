@@ -79,10 +79,16 @@ func manyTests(b *testing.B, s *resultstore.Store, uploads, tests int) (cloud in
 		if err := s.BeginResult(ctx, r); err != nil {
 			b.Fatal(err)
 		}
+		names := resultstore.NewNameList()
+		names.Add(list)
 		for chunk := range slices.Chunk(list, 8192) {
 			if err := s.InsertTests(ctx, r.Key, chunk); err != nil {
 				b.Fatal(err)
 			}
+		}
+		err := s.InsertNameList(ctx, r, names) // else the server lists it meanwhile
+		if names.Close(); err != nil {
+			b.Fatal(err)
 		}
 		if _, err := s.PublishResult(ctx, r); err != nil {
 			b.Fatal(err)

@@ -31,6 +31,7 @@ func (h *Handler) raw(ctx context.Context, testID int64, resultID string) (*down
 	return download.Respond(ctx, download.File{
 		Name:     fmt.Sprintf("subunit_%d.txt", r.RunID),
 		Tag:      r.SHA256,
+		SHA256:   r.SHA256,
 		Modified: r.CreatedAt,
 		Size:     r.Bytes,
 		Content:  blob,

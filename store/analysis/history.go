@@ -328,7 +328,12 @@ func reportHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.
 		return "", nil, false
 	}
 	where := append([]tables.Condition{tables.If("kernel_tests.hash = ?", tables.Bytes(results.NameHash(q.Name)))}, seesReports(v)...)
-	where = slices.Concat(where, in("kernel_tests.group_id", q.Runs))
+	if q.Runs != nil {
+		groups, boots := in("kernel_tests.group_id", q.Runs)[0], in("kernel_tests.report_id", q.Runs)[0]
+		where = append(where, tables.Condition{
+			SQL: "(" + groups.SQL + " OR kernel_tests.source = 2 AND " + boots.SQL + ")", Args: slices.Concat(groups.Args, boots.Args),
+		})
+	}
 	for _, field := range slices.Concat([]string{"job", "kernel", "git_branch"}, reportContext) {
 		where = slices.Concat(where, in("kernel_tests."+field, q.Reports[field]))
 	}
@@ -350,7 +355,7 @@ func reportHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.
 
 // reportPasts is what readReportPast reads.
 const reportPasts = "SELECT kernel_tests.stored_at, kernel_tests.seq, kernel_tests.source, kernel_tests.status, kernel_tests.duration_us, kernel_tests.report_id," +
-	" kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel, kernel_tests.arch, kernel_tests.board," +
+	" kernel_tests.group_id, kernel_tests.replaced, kernel_tests.tenant, kernel_tests.job, kernel_tests.git_branch, kernel_tests.kernel, kernel_tests.arch, kernel_tests.board," +
 	" kernel_tests.build_environment, kernel_tests.defconfig_full, kernel_tests.device_type, kernel_tests.lab_name FROM kernel_tests"
 
 func readReportPast(rows *sql.Rows, before ...any) (*Past, error) {
@@ -358,9 +363,9 @@ func readReportPast(rows *sql.Rows, before ...any) (*Past, error) {
 	var at, replaced int64
 	var source int
 	var took *int64
-	var branch, kernel *string
+	var group, branch, kernel *string
 	fields := make([]*string, len(reportContext))
-	dest := append(before, &at, &p.key, &source, &p.Status, &took, &p.ID, &replaced, &p.Tenant, &p.Job, &branch, &kernel)
+	dest := append(before, &at, &p.key, &source, &p.Status, &took, &p.ID, &group, &replaced, &p.Tenant, &p.Job, &branch, &kernel)
 	for i := range fields {
 		dest = append(dest, &fields[i])
 	}
@@ -372,6 +377,9 @@ func readReportPast(rows *sql.Rows, before ...any) (*Past, error) {
 	}
 	p.StoredAt, p.Source, p.Duration, p.N = store.FromMicros(at), reportSources[source], microseconds(took), p.key
 	p.Parts = []string{textOf(p.Job), textOf(branch), textOf(kernel)}
+	if (p.Parts[0] == "" || p.Parts[2] == "") && group != nil { // it is of no kernel
+		p.Kind, p.Parts = GroupSet, []string{*group}
+	}
 	p.Version, p.Replaced = textOf(kernel), replaced != 0
 	return p, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // Place is where a test stands: in a file by its upload's key and its number, or,
@@ -93,4 +94,20 @@ func (s *Store) Durations(ctx context.Context, places []Place) (map[Place]time.D
 		}
 	}
 	return took, nil
+}
+
+// NameAt returns the name of the test at a place, or ErrNotFound when the viewer sees
+// none there.
+func (s *Store) NameAt(ctx context.Context, v store.Viewer, p Place) (string, error) {
+	where := append(v.Seen("r.tenant"), v.Private("r.tenant", "r.private_to")...)
+	where = append(where, tables.If("t.result_key = ?", p.Upload), tables.If("t.n = ?", p.N))
+	from := "SELECT m.name FROM tests t JOIN test_names m ON m.id = t.name_id JOIN results r ON r.key = t.result_key"
+	if p.Upload == 0 {
+		from, where = "SELECT name FROM kernel_tests", append(v.Seen("tenant"), tables.If("seq = ?", p.N))
+	}
+	var name string
+	if err := s.db.Read(ctx).Raw(from+tables.Where(where), tables.Args(where)...).Row().Scan(&name); err != nil {
+		return "", fmt.Errorf("name of test %v: %w", p, store.Translate(err))
+	}
+	return name, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,9 +52,7 @@ const kernelTestSlice = 64
 // their kernels to be compared.
 func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
 	now := s.Now()
-	for rest := tests; len(rest) > 0; {
-		some := rest[:min(len(rest), kernelTestSlice)]
-		rest = rest[len(some):]
+	for some := range slices.Chunk(tests, kernelTestSlice) {
 		marks := "(?" + strings.Repeat(", ?", 20) + ")"
 		args := make([]any, 0, 21*len(some))
 		for i := range some {

@@ -71,12 +71,6 @@ func (s *Store) tellResult(run *Run, r *Result, finished bool) error {
 	if err != nil || run.CloudID == nil && run.Name == "" {
 		return err
 	}
-	return s.QueueRun(run, r.Attempt, false)
-}
-
-// QueueRun queues an attempt of a run to be compared; parts says that more files of
-// it may come.
-func (s *Store) QueueRun(run *Run, attempt int64, parts bool) error {
-	ref := fmt.Sprintf("run:%d/%d", run.ID, attempt)
-	return s.QueueSet(store.PendingSet{Tenant: run.Tenant, Kind: "run", Ref: ref, Parts: parts})
+	ref := fmt.Sprintf("run:%d/%d", run.ID, r.Attempt)
+	return s.QueueSet(store.PendingSet{Tenant: run.Tenant, Kind: "run", Ref: ref, Parts: r.Parts})
 }

@@ -216,7 +216,7 @@ func (s *Store) writeNames(ctx context.Context, sum []byte, parts int64, list *N
 // partSlice writes parts in transactions of a limited size.
 type partSlice struct {
 	s     *Store
-	ctx   context.Context //nolint:containedctx // it lives as long as one call
+	ctx   context.Context // it lives as long as one call
 	check func(tx *Store) error
 	put   func(tx *Store, p listPart) error
 	parts []listPart

@@ -19,7 +19,7 @@ type ListedTest struct {
 // part of them.
 type ListReader struct {
 	s      *Store
-	ctx    context.Context //nolint:containedctx // a reader lives as long as one request
+	ctx    context.Context // a reader lives as long as one request
 	result Result
 
 	part         int64 // the next one to read

@@ -125,16 +125,12 @@ func (l *NameList) spill() {
 		head = binary.AppendUvarint(head, uint64(len(e.name)))
 		size += int64(len(head) + len(e.name))
 		_, err := out.Write(head)
-		return errors.Join(err, writeString(out, e.name))
+		_, err2 := out.WriteString(e.name)
+		return errors.Join(err, err2)
 	})
 	l.err = errors.Join(l.err, out.Flush())
 	l.ends = append(l.ends, size)
 	l.forget()
-}
-
-func writeString(w *bufio.Writer, s string) error {
-	_, err := w.WriteString(s)
-	return err
 }
 
 func (l *NameList) forget() { l.chunk, l.runs, l.bytes = nil, nil, 0 }

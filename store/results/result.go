@@ -76,6 +76,10 @@ type Result struct {
 	// none. See InsertNameList.
 	ListID    int64
 	ListParts int64
+
+	// Parts says, of a result that is published, that more files of it may come: it
+	// is compared later.
+	Parts bool `gorm:"-"`
 }
 
 // Counts is the number of test ids by their worst status.

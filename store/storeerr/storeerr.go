@@ -46,6 +46,13 @@ var (
 	// ErrSecretMismatch: the database belongs to a server with another secret.
 	ErrSecretMismatch = errors.New("the server secret does not match the database")
 
+	// ErrContentLost: a row names bytes that are gone, cut or not what they were.
+	ErrContentLost = errors.New("the content is lost")
+
+	// ErrBlobsElsewhere: the blobs of the database are in another store than the
+	// one this server was started with.
+	ErrBlobsElsewhere = fmt.Errorf("%w: its blobs are elsewhere", ErrUnavailable)
+
 	// ErrBadCursor: a cursor that this list never gave out.
 	ErrBadCursor = errors.New("bad cursor")
 

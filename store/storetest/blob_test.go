@@ -64,14 +64,18 @@ func unfinished(t *testing.T, dir string) int {
 
 func TestBlobs(t *testing.T) {
 	t.Parallel()
+	eachBlobs(t, testBlobs)
+}
+
+func testBlobs(t *testing.T, k *kept) {
 	ctx := context.Background()
-	blobs, dir := blobDir(t)
+	blobs := k.blobs
 	large := make([]byte, 300_000)
 	_, _ = rand.Read(large)
 	for _, content := range [][]byte{{}, []byte("x"), large} {
 		sha := putBlob(t, blobs, content)
 		putBlob(t, blobs, content) // the same again is fine
-		if _, err := os.Stat(filepath.Join(dir, sha[:2], sha[2:])); err != nil {
+		if _, err := os.Stat(k.file(sha)); err != nil {
 			t.Errorf("file: %v", err)
 		}
 		b, err := blobs.Open(ctx, sha)
@@ -98,7 +102,7 @@ func TestBlobs(t *testing.T) {
 			t.Errorf("Remove again: %v, want nil", err)
 		}
 	}
-	if n := unfinished(t, dir); n != 0 {
+	if n := k.unfinished(); n != 0 {
 		t.Errorf("%d unfinished files left", n)
 	}
 }
@@ -126,12 +130,19 @@ func TestBlobs_NamesStayInside(t *testing.T) {
 
 func TestBlobs_Abort(t *testing.T) {
 	t.Parallel()
-	blobs, dir := blobDir(t)
-	w, err := blobs.Create(context.Background())
+	eachBlobs(t, func(t *testing.T, k *kept) {
+		testAbort(t, k, []byte("half"))
+		testAbort(t, k, make([]byte, 20<<20)) // some of it is in the object store already
+	})
+}
+
+func testAbort(t *testing.T, k *kept, half []byte) {
+	t.Helper()
+	w, err := k.blobs.Create(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = w.Write([]byte("half"))
+	_, _ = w.Write(half)
 	for range 2 {
 		if err := w.Abort(); err != nil {
 			t.Errorf("Abort: %v", err)
@@ -143,22 +154,26 @@ func TestBlobs_Abort(t *testing.T) {
 	if _, _, err := w.Commit(); err == nil {
 		t.Error("Commit after Abort: nil, want an error")
 	}
-	if n := unfinished(t, dir); n != 0 {
+	if n := k.unfinished(); n != 0 {
 		t.Errorf("%d unfinished files left", n)
 	}
 }
 
 func TestBlobs_SameContentAtOnce(t *testing.T) {
 	t.Parallel()
-	blobs, _ := blobDir(t)
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() { putBlob(t, blobs, []byte("the same")) })
-	}
-	wg.Wait()
-	if _, err := blobs.Open(context.Background(), sum([]byte("the same"))); err != nil {
-		t.Errorf("Open: %v", err)
-	}
+	eachBlobs(t, func(t *testing.T, k *kept) {
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() { putBlob(t, k.blobs, []byte("the same")) })
+		}
+		wg.Wait()
+		if _, err := k.blobs.Open(context.Background(), sum([]byte("the same"))); err != nil {
+			t.Errorf("Open: %v", err)
+		}
+		if n := k.count(); n != 1 {
+			t.Errorf("it is kept %d times, want once", n)
+		}
+	})
 }
 
 // What a killed process left behind goes; what is being written stays.
@@ -195,28 +210,32 @@ func age(t *testing.T, dir, sha string, d time.Duration) {
 func TestSweepBlobs(t *testing.T) {
 	t.Parallel()
 	EachConfig(t, func(t *testing.T, cfg store.Config) {
-		ctx := context.Background()
-		s := resultstore.New(Open(t, cfg))
-		dir := filepath.Join(cfg.DataDir, "blobs")
-		upload1, content, orphan, young, again := putBlob(t, s.Blobs, []byte("1")), putBlob(t, s.Blobs, []byte("2")),
-			putBlob(t, s.Blobs, []byte("3")), putBlob(t, s.Blobs, []byte("4")), putBlob(t, s.Blobs, []byte("5"))
-		for _, sha := range []string{upload1, content, orphan, again} {
-			age(t, dir, sha, store.BlobGrace+time.Minute)
-		}
-		age(t, dir, young, store.BlobGrace-time.Minute)
-		putBlob(t, s.Blobs, []byte("5")) // posted again: young again
-		r := &resultstore.Result{SHA256: upload1, ContentSHA256: content}
-		if err := s.BeginResult(ctx, r); err != nil { // not visible yet, but it counts
-			t.Fatal(err)
-		}
-		if n, err := s.SweepBlobs(ctx); n != 1 || err != nil {
-			t.Errorf("SweepBlobs: %d, %v; want 1", n, err)
-		}
-		for sha, want := range map[string]error{upload1: nil, content: nil, young: nil, again: nil, orphan: store.ErrNotFound} {
-			if _, err := s.Blobs.Open(ctx, sha); !errors.Is(err, want) {
-				t.Errorf("Open(%.6s): %v, want %v", sha, err, want)
+		eachPlace(t, cfg, func(t *testing.T, k *kept) {
+			ctx := context.Background()
+			s := resultstore.New(k.store)
+			upload1, content, orphan, young, again := putBlob(t, s.Blobs, []byte("1")), putBlob(t, s.Blobs, []byte("2")),
+				putBlob(t, s.Blobs, []byte("3")), putBlob(t, s.Blobs, []byte("4")), putBlob(t, s.Blobs, []byte("5"))
+			for _, sha := range []string{upload1, content, orphan, again} {
+				k.age(sha, store.BlobGrace+time.Minute)
 			}
-		}
+			k.age(young, store.BlobGrace-time.Minute)
+			putBlob(t, s.Blobs, []byte("5")) // posted again: young again
+			r := &resultstore.Result{SHA256: upload1, ContentSHA256: content}
+			if err := s.BeginResult(ctx, r); err != nil { // not visible yet, but it counts
+				t.Fatal(err)
+			}
+			if n, err := s.SweepBlobs(ctx); n != 1 || err != nil {
+				t.Errorf("SweepBlobs: %d, %v; want 1", n, err)
+			}
+			for sha, want := range map[string]error{upload1: nil, content: nil, young: nil, again: nil, orphan: store.ErrNotFound} {
+				if _, err := s.Blobs.Open(ctx, sha); !errors.Is(err, want) {
+					t.Errorf("Open(%.6s): %v, want %v", sha, err, want)
+				}
+			}
+			if n := k.count(); n != 4 {
+				t.Errorf("%d blobs are kept, want 4", n)
+			}
+		})
 	})
 }
 
@@ -224,8 +243,12 @@ func TestSweepBlobs(t *testing.T) {
 // blob that was just committed must be there.
 func TestBlobs_SweepRacesWithUpload(t *testing.T) {
 	t.Parallel()
+	eachBlobs(t, testSweepRaces)
+}
+
+func testSweepRaces(t *testing.T, k *kept) {
 	ctx := context.Background()
-	blobs, dir := blobDir(t)
+	blobs := k.blobs
 	stop := make(chan struct{})
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() {
@@ -248,8 +271,7 @@ func TestBlobs_SweepRacesWithUpload(t *testing.T) {
 			t.Fatalf("a blob that was just committed: %v", err)
 		}
 		_ = b.Close()
-		at := time.Now().Add(-2 * time.Hour)
-		_ = os.Chtimes(filepath.Join(dir, sha[:2], sha[2:]), at, at)
+		k.age(sha, 2*time.Hour)
 	}
 	close(stop)
 	sweeper.Wait()
@@ -259,7 +281,11 @@ func TestBlobs_SweepRacesWithUpload(t *testing.T) {
 // has committed in a request that is not over, nor what a row names.
 func TestBlobs_RemoveUnused(t *testing.T) {
 	t.Parallel()
-	blobs, dir := blobDir(t)
+	eachBlobs(t, testRemoveUnused)
+}
+
+func testRemoveUnused(t *testing.T, k *kept) {
+	blobs := k.blobs
 	named := putBlob(t, blobs, []byte("named"))
 	gone := putBlob(t, blobs, []byte("gone"))
 	putBlob(t, blobs, []byte("held"))
@@ -275,10 +301,7 @@ func TestBlobs_RemoveUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := store.OpenFileBlobs(dir) // another process on the same directory
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := k.other() // another process on the same place
 	remove := func(want map[string]bool) {
 		t.Helper()
 		err := other.RemoveUnused(t.Context(), []string{named, gone, held, "nonsense"}, func(shas []string) (map[string]bool, error) {

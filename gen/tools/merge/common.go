@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -81,25 +82,18 @@ const keyParameter = "#/components/parameters/IdempotencyKey"
 // who logs in. It can then contradict what came under the same key before.
 func declareOnce(root *yaml.Node) error {
 	return eachOperation(root, func(_, method string, op *yaml.Node) error {
-		if _, security := find(op, "security"); method != "post" || said(op, spaceKey) != "true" ||
-			said(op, "x-body") == "stream" || said(op, "x-login") == "true" || security != nil && len(security.Content) == 0 {
-			return nil
-		}
-		if !readWhole(op) {
-			return nil
-		}
 		_, parameters := find(op, "parameters")
-		if parameters == nil {
-			parameters = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-			op.Content = append(op.Content, plain("parameters"), parameters)
-		}
-		for _, p := range parameters.Content {
-			if said(p, "$ref") == keyParameter {
+		if !takesKey(parameters) {
+			if method != "post" || !repeats(op) {
 				return nil
 			}
+			if parameters == nil {
+				parameters = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+				op.Content = append(op.Content, plain("parameters"), parameters)
+			}
+			parameters.Style &^= yaml.FlowStyle
+			parameters.Content = append(parameters.Content, reference(keyParameter))
 		}
-		parameters.Style &^= yaml.FlowStyle
-		parameters.Content = append(parameters.Content, reference(keyParameter))
 		if _, responses := find(op, "responses"); responses != nil {
 			if _, conflict := find(responses, "409"); conflict == nil {
 				declare(responses, "409", components+"Conflict")
@@ -107,6 +101,18 @@ func declareOnce(root *yaml.Node) error {
 		}
 		return nil
 	})
+}
+
+func takesKey(parameters *yaml.Node) bool {
+	return parameters != nil && slices.ContainsFunc(parameters.Content, func(p *yaml.Node) bool { return said(p, "$ref") == keyParameter })
+}
+
+// repeats reports whether an operation makes something and can be told by its body
+// from another call.
+func repeats(op *yaml.Node) bool {
+	_, security := find(op, "security")
+	public := security != nil && len(security.Content) == 0
+	return said(op, spaceKey) == "true" && said(op, "x-body") != "stream" && said(op, "x-login") != "true" && !public && readWhole(op)
 }
 
 // readWhole reports whether every body of an operation is a document or a form of

@@ -22,7 +22,11 @@ func LineOf(set *analysisstore.Set) engine.Line {
 
 // OriginRef is the reference of the set that holds a result.
 func OriginRef(o *analysisstore.Origin) string {
-	return engine.Ref{Kind: engine.Kind(o.Kind), Parts: o.Parts, Attempt: o.Attempt}.String()
+	ref := engine.Ref{Kind: engine.Kind(o.Kind), Parts: o.Parts}
+	if ref.Kind == engine.Run {
+		ref.Attempt = o.Attempt
+	}
+	return ref.String()
 }
 
 // OutcomeOf is the outcome of a test by the words of its source.

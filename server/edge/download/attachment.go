@@ -36,11 +36,11 @@ func Attachment(ctx context.Context, from Attachments, r *resultstore.Result, n 
 	}, nil
 }
 
-// Lost keeps a blob that a row names and that is gone from looking like a 404:
-// it is the server's loss.
+// Lost says of a blob that a row names and that is not there that it is lost: it is
+// no 404, because the thing that was asked for exists.
 func Lost(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("the blob is lost: %s", err) //nolint:errorlint // it must not be found again
+		return fmt.Errorf("%w: %s", store.ErrContentLost, err) //nolint:errorlint // it must not be found again
 	}
 	return err
 }

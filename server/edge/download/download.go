@@ -27,11 +27,16 @@ type File struct {
 	Size     int64
 	Content  io.ReadSeeker
 	Close    func() error // called when everything is sent; may be nil
+
+	// SHA256 is what the bytes must have as their hash; empty when nobody knows.
+	SHA256 string
 }
 
 // Send writes the answer to the request in info. A range that cannot be read is
 // ignored; one outside the file is a 416 fault, returned before anything is
-// written.
+// written. So is store.ErrContentLost for bytes that are not as many as Size. What
+// goes wrong later, such as a hash that is another at the end, is returned as well;
+// the last bytes were not written then, and nobody may take the answer for whole.
 func (f File) Send(w http.ResponseWriter, info *call.Info) error {
 	if f.Close != nil {
 		defer f.Close() //nolint:errcheck // it was only read
@@ -50,13 +55,17 @@ func (f File) Send(w http.ResponseWriter, info *call.Info) error {
 		}
 		r.Header.Del("Range")
 	}
+	content, err := f.content(r)
+	if err != nil {
+		return err
+	}
 	header.Set("Content-Type", "application/octet-stream")
 	header.Set("Content-Disposition", disposition(f.Name))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	header.Set("ETag", tag)
-	http.ServeContent(w, r, "", f.Modified.Truncate(time.Second), f.Content)
-	return nil
+	http.ServeContent(w, r, "", f.Modified.Truncate(time.Second), content)
+	return content.err
 }
 
 // applies reports whether a range counts under the If-Range header.

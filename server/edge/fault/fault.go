@@ -187,6 +187,8 @@ func From(err error) *Fault {
 		return f
 	case errors.As(err, &tooLarge):
 		return TooLarge("the body is larger than the limit of %d bytes", tooLarge.Limit)
+	case errors.Is(err, storeerr.ErrContentLost):
+		return New(http.StatusGone, "content-lost", "the bytes are gone, cut or not what they were; posting the same file again brings them back").Because(err)
 	case errors.Is(err, storeerr.ErrNotFound):
 		return NotFound("this does not exist").Because(err)
 	case errors.Is(err, storeerr.ErrOfNoTenant):

@@ -94,3 +94,26 @@ CREATE TABLE idempotency_keys (
 );
 
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+-- The objects in which contents lie when an object store keeps them. A content is
+-- named by its sha256, a place by the id that is in it as well.
+CREATE TABLE blobs (
+    place        text   COLLATE "C" NOT NULL,
+    content      text   COLLATE "C" NOT NULL,
+    object       text   COLLATE "C" NOT NULL,
+    bytes        bigint NOT NULL,
+    committed_at bigint NOT NULL,
+    PRIMARY KEY (place, content),
+    UNIQUE (place, object)
+);
+
+-- Contents that a request holds until its rows name them.
+CREATE TABLE blob_holds (
+    id         text   COLLATE "C" NOT NULL PRIMARY KEY,
+    place      text   COLLATE "C" NOT NULL,
+    content    text   COLLATE "C" NOT NULL,
+    held_until bigint NOT NULL
+);
+
+CREATE INDEX blob_holds_content ON blob_holds (place, content);
+CREATE INDEX blob_holds_until ON blob_holds (held_until);

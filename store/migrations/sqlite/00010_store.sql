@@ -94,3 +94,26 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+-- The objects in which contents lie when an object store keeps them. A content is
+-- named by its sha256, a place by the id that is in it as well.
+CREATE TABLE blobs (
+    place        TEXT    NOT NULL,
+    content      TEXT    NOT NULL,
+    object       TEXT    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
+    PRIMARY KEY (place, content),
+    UNIQUE (place, object)
+) STRICT;
+
+-- Contents that a request holds until its rows name them.
+CREATE TABLE blob_holds (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    place      TEXT    NOT NULL,
+    content    TEXT    NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX blob_holds_content ON blob_holds (place, content);
+CREATE INDEX blob_holds_until ON blob_holds (held_until);

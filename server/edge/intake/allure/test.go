@@ -110,6 +110,8 @@ func (r *test) label() error {
 		r.t.Tag(value)
 	case "framework":
 		r.Report.Writer = value
+	case "suite":
+		r.t.Suite = value
 	default:
 		r.t.Property(name, value)
 	}

@@ -115,7 +115,9 @@ func job(f *jsonfile.File, t *jsonfile.Test, repeated func(id string) bool) erro
 			err = t.Attach("comments")
 		case "skip_reason":
 			err = t.Attach("reason")
-		case "name", "category", "certification_status", "plugin", "project", "template_id", "type":
+		case "category":
+			t.Suite, err = f.Name("a category")
+		case "name", "certification_status", "plugin", "project", "template_id", "type":
 			err = t.ReadProperty(name)
 		}
 		t.ID = id

@@ -138,7 +138,7 @@ func (r *test) member(name string) error {
 		err = r.t.ReadProperty(name)
 	}
 	if (name == "name" || name == "suite") && r.name != "" {
-		r.t.ID = r.f.ID(strings.Join(append(r.suite, r.name), " > "))
+		r.t.ID, r.t.Suite = r.f.ID(strings.Join(append(r.suite, r.name), " > ")), strings.Join(r.suite, " > ")
 	}
 	return err
 }

@@ -138,7 +138,7 @@ func (r *reader) element(feature string) error {
 	if sc.timed {
 		t.Seconds(sc.seconds)
 	}
-	t.ID = unique(r.repeats, r.ID(feature+" > "+title))
+	t.ID, t.Suite = unique(r.repeats, r.ID(feature+" > "+title)), feature
 	switch {
 	case err == nil:
 		return r.Emit(t)

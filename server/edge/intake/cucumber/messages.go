@@ -78,8 +78,8 @@ type messages struct {
 
 // pickle is a scenario.
 type pickle struct {
-	id   string
-	tags []string
+	id, feature string
+	tags        []string
 }
 
 // attempt is a run of a scenario that has not ended.
@@ -175,10 +175,11 @@ func (r *messages) pickle() error {
 		case "tags":
 			err = r.Objects(func() error {
 				return r.Object(func(name string) error {
+					var err error
 					if name == "name" {
-						return r.Strings(func(tag string) { p.tags = append(p.tags, tag) })
+						p.tags, err = r.Shared(p.tags)
 					}
-					return nil
+					return err
 				})
 			})
 		}
@@ -188,7 +189,7 @@ func (r *messages) pickle() error {
 	if !ok {
 		feature = uri
 	}
-	p.id = unique(r.repeats, r.ID(feature+" > "+title))
+	p.id, p.feature = unique(r.repeats, r.ID(feature+" > "+title)), feature
 	r.pickles[id] = p
 	return err
 }
@@ -235,7 +236,7 @@ func (r *messages) started() error {
 		r.Damage(r.Offset(), report.KindMalformed, "the test case %s is of no scenario", report.Quote(testCase))
 		p.id = testCase
 	}
-	t.ID, t.Status = p.id, report.InProgress
+	t.ID, t.Suite, t.Status = p.id, p.feature, report.InProgress
 	for _, tag := range p.tags {
 		t.Tag(tag)
 	}

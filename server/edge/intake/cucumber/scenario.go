@@ -107,11 +107,9 @@ func (s *scenario) result() error {
 
 // duration adds that of a step: nanoseconds, or with behave seconds.
 func (s *scenario) duration() error {
-	n, ok, err := s.Number()
+	n, ok, err := s.Length()
 	switch {
-	case err != nil || !ok:
-	case !(n >= 0):
-		s.BadDuration()
+	case !ok:
 	case n != math.Trunc(n):
 		s.seconds, s.timed = s.seconds+n, true
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/formats"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/intake/report/reporttest"
 )
 
 // Every sample in JSON is told to be of its own format, by each of its beginnings
@@ -45,6 +46,33 @@ func TestDetect_json(t *testing.T) {
 		got := formats.Detect(formats.All(), text[:min(len(text), report.PrefixBytes)])
 		if got == nil || got.Info().Format != want {
 			t.Errorf("%s is %v, want %s", file, got, want)
+		}
+	}
+}
+
+// A test knows its suite, whatever the format calls that.
+func TestRead_suites(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string][2]string{
+		"allure_one_passed.json": {"a.test_arm.TestJoint#test_turn", "test_arm"},
+		"checkbox_usb.json":      {"usb/insert", "USB"},
+		"ctrf_full.json":         {"arm > joint > waits", "arm > joint"},
+		"cucumber_arm.json":      {"The arm > lifts", "The arm"},
+		"cucumber_arm.ndjson":    {"The arm > lifts", "The arm"},
+		"go_arm.jsonl":           {"lab.example/arm/armtest.TestLifts", "lab.example/arm/armtest"},
+		"gtest_arm.json":         {"Arm.Lifts", "Arm"},
+		"jest_arm.json":          {"arm lifts", "arm.test.js"},
+		"playwright_arm.json":    {"[webkit] arm.spec.js › arm › lifts", "arm.spec.js"},
+		"pytest_arm.json":        {"a/test_arm.py::test_lifts", "a/test_arm.py"},
+		"robot_arm.json":         {"Arm.Lifts", "Arm"},
+	} {
+		text, err := os.ReadFile("../testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := reporttest.Read(t, formats.Detect(formats.All(), text[:min(len(text), report.PrefixBytes)]), file, text)
+		if got := res.ByID[want[0]]; got == nil || got.Records[0].Suite != want[1] {
+			t.Errorf("%s: the test %q is %+v, want the suite %q", file, want[0], got, want[1])
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (s *stream) line() error {
 		case "Output":
 			ev.output, ev.outputSize, err = s.Append(ev.output, s.Limits.InlineBytes)
 		case "Elapsed":
-			ev.elapsed, ev.timed, err = s.Number()
+			ev.elapsed, ev.timed, err = s.Length()
 		}
 		return err
 	})

@@ -60,7 +60,7 @@ func (s *stream) testEvent(p *suite, ev *event) error {
 		}
 		t := s.NewTest()
 		o = &open{Test: t}
-		o.ID, o.Status = ev.test, report.InProgress
+		o.ID, o.Suite, o.Status = ev.test, p.name, report.InProgress
 		if p.name != "" {
 			o.ID = s.ID(p.name, ".", ev.test)
 		}

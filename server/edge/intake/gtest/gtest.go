@@ -3,6 +3,7 @@
 package gtest
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -119,7 +120,7 @@ func test(f *jsonfile.File, t *jsonfile.Test, suiteName string) error {
 		default:
 			err = t.ReadProperty(member)
 		}
-		t.ID = id(f, class, name, suiteName)
+		t.ID, t.Suite = id(f, class, name, suiteName), cmp.Or(suiteName, class)
 		return err
 	})
 	t.Status = verdict(f, failed, status, result)

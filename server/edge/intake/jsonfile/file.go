@@ -41,7 +41,7 @@ type File struct {
 
 // Open begins to read a file. It holds nothing that must be closed.
 func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
-	text, base, verbatim, err := open(in)
+	text, base, verbatim, err := open(ctx, in)
 	if err != nil {
 		return nil, err
 	}

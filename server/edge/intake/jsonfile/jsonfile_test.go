@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -129,13 +130,12 @@ func (endless) ReadAt(p []byte, at int64) (int, error) {
 func TestRead_oneLongLine(t *testing.T) {
 	t.Parallel()
 	lim := report.Limits{AttachmentBytes: 1 << 20}
-	in := report.Input{ReaderAt: endless{}, Size: 1 << 40}
+	in := report.Input{ReaderAt: endless{}, Size: 64 << 20}
 	s, _ := sink(lim)
 	if _, err := Read(t.Context(), in, s, named); err != nil || s.Report.DamageCount != 1 {
 		t.Errorf("error %v, damage %v", err, s.Report.Damage)
 	}
 	s, _ = sink(lim)
-	in.Size = 64 << 20
 	f, err := Open(t.Context(), in, s)
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +168,94 @@ func TestFile_limits(t *testing.T) {
 	many := `[{"name":"a"` + strings.Repeat(`,"x":1`, 3) + strings.Repeat(`,"y":1`, 20_000) + `}]`
 	if _, err := Read(t.Context(), input(many), s, named); err != nil || s.Report.DamageCount < 20_000 {
 		t.Errorf("error %v, %d findings for a member that appears 20000 times", err, s.Report.DamageCount)
+	}
+}
+
+// What Python writes for numbers that JSON has not is no damage.
+func TestRead_notNumbers(t *testing.T) {
+	t.Parallel()
+	for pad := range 40 {
+		text := `[{"name":"NaN a\\","x":NaN,"y":[-Infinity,Infinity,-1],"text":"-Infinity \"NaN"},` + strings.Repeat(" ", 64<<10-80+pad) + `{"name":"b","text":NaN},{"name":"c","x":-Infinity}]`
+		var kept string
+		s := report.NewSink(report.Limits{}, func(r *report.Record) error {
+			for _, a := range r.Attachments {
+				kept += r.ID + ":" + string(a.Data) + ";"
+			}
+			return nil
+		})
+		if _, err := Read(t.Context(), input(text), s, named); err != nil || s.Report.DamageCount > 0 || s.Report.Records != 3 {
+			t.Fatalf("pad %d: error %v, %d records, damage %v", pad, err, s.Report.Records, s.Report.Damage)
+		}
+		if kept != `NaN a\:-Infinity "NaN;` {
+			t.Errorf("pad %d: the texts are %q", pad, kept)
+		}
+	}
+}
+
+func TestFile_Lines_notNumbers(t *testing.T) {
+	t.Parallel()
+	const text = `{"name":"a \"NaN"}` + "\ndon\"t be NaN\n{\"name\":\"NaN\",\"x\":NaN}\n{\"name\":\"broken\n{\"name\":\"is NaN\"}\n"
+	s, _ := sink(report.Limits{})
+	f, err := Open(t.Context(), input(text), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	err = f.Lines(func() error {
+		return f.Object(func(member string) error {
+			if member != "name" {
+				return nil
+			}
+			name, err := f.Name("a name")
+			names = append(names, name)
+			return err
+		})
+	})
+	if got := strings.Join(names, "|"); err != nil || s.Report.DamageCount != 1 || got != `a "NaN|NaN||is NaN` {
+		t.Errorf("names %q, error %v, damage %v", got, err, s.Report.Damage)
+	}
+}
+
+// many is a document of very many tests.
+type many struct{ size int64 }
+
+const oneOfMany = `{"name":"arm lifts","text":"a line\nand another","x":[1,2,3]},`
+
+func (m many) ReadAt(p []byte, at int64) (int, error) {
+	for i := range p {
+		switch pos := at + int64(i); {
+		case pos >= m.size:
+			return i, io.EOF
+		case pos == 0:
+			p[i] = '['
+		default:
+			p[i] = oneOfMany[(pos-1)%int64(len(oneOfMany))]
+		}
+	}
+	return len(p), nil
+}
+
+// The memory does not grow with the file.
+func TestRead_memory(t *testing.T) {
+	m := many{size: 24 << 20}
+	var before, after runtime.MemStats
+	peak := uint64(0)
+	records := 0
+	s := report.NewSink(report.Limits{}, func(*report.Record) error {
+		if records++; records%20_000 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			peak = max(peak, after.HeapAlloc)
+		}
+		return nil
+	})
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	if _, err := Read(t.Context(), report.Input{ReaderAt: m, Size: m.size}, s, named); err != nil || records < 300_000 {
+		t.Fatalf("error %v, %d records", err, records)
+	}
+	if grown := int64(peak) - int64(before.HeapAlloc); grown > 2<<20 {
+		t.Errorf("the heap grew by %d bytes over %d records", grown, records)
 	}
 }
 
@@ -218,7 +306,7 @@ func FuzzUnescape(f *testing.F) {
 
 // FuzzDocument reads anything with the walker itself.
 func FuzzDocument(f *testing.F) {
-	for _, seed := range []string{`[{"name":"a","text":["x",1]}]`, `{"a":{"b":[1,2,{"c":null}]}}`, "{\"a\":1}\n{\"b\":2}\nnoise\n"} {
+	for _, seed := range []string{`[{"name":"a","text":["x",1]}]`, `{"a":{"b":[1,2,{"c":null}]}}`, "{\"a\":1}\n{\"b\":2}\nnoise\n", `[{"name":"a","x":NaN},-Infinity]`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

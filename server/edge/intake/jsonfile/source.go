@@ -49,7 +49,7 @@ var utf8Mark = []byte("\xef\xbb\xbf")
 
 // open returns the text of a file in UTF-8 from its first character on, the place
 // of that in the file, and whether text and file are the same bytes.
-func open(in report.Input) (text io.Reader, base int64, verbatim bool, err error) {
+func open(ctx context.Context, in report.Input) (text io.Reader, base int64, verbatim bool, err error) {
 	head := make([]byte, 4)
 	n, err := in.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
@@ -63,6 +63,9 @@ func open(in report.Input) (text io.Reader, base int64, verbatim bool, err error
 	if bytes.HasPrefix(head, utf8Mark) {
 		base = int64(len(utf8Mark))
 		_, _ = raw.Discard(len(utf8Mark))
+	}
+	if odd, err := mentions(ctx, in); odd || err != nil {
+		return &literals{r: raw}, base, true, err
 	}
 	return raw, base, true, nil
 }

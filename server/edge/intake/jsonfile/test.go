@@ -86,6 +86,7 @@ func (f *File) Emit(t *Test) error {
 	if t.Status.Failed() {
 		f.Red++
 	}
+	t.Suite, _ = report.Cut(t.Suite, f.Limits.IDBytes)
 	t.Complete = t.Status.Final()
 	slices.Sort(t.Tags)
 	t.Tags = slices.Compact(t.Tags)
@@ -118,19 +119,11 @@ func (t *Test) Seconds(seconds float64) {
 
 // Length reads a length of time in the unit. Null is none.
 func (t *Test) Length(unit time.Duration) error {
-	if t.f.Is(jsontext.KindNull) {
-		return t.f.Skip()
-	}
-	n, ok, err := t.f.Number()
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		t.f.BadDuration()
-	default:
+	n, ok, err := t.f.Length()
+	if ok {
 		t.Seconds(n * unit.Seconds())
 	}
-	return nil
+	return err
 }
 
 // Tag adds a tag. Those above the limit are damage, and dropped.

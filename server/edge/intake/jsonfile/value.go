@@ -119,6 +119,30 @@ func (f *File) wrote(text string) {
 // maxWriter is how long what a file calls its writer may be.
 const maxWriter = 200
 
+// Shared reads a string or an array of them that several tests of the file have in
+// common, and appends them to those that are there. What is long is left out, with
+// a warning: a short file could give it to very many tests.
+func (f *File) Shared(texts []string) ([]string, error) {
+	size, dropped := 0, false
+	for _, text := range texts {
+		size += len(text)
+	}
+	err := f.Strings(func(text string) {
+		if size += len(text); size > maxShared {
+			dropped = true
+			return
+		}
+		texts = append(texts, text)
+	})
+	if dropped {
+		f.Warn("texts of several tests that are longer than %d bytes are left out", maxShared)
+	}
+	return texts, err
+}
+
+// maxShared is how long what a reader gives to several tests may be.
+const maxShared = 1000
+
 // Bool reads a boolean; anything else is false.
 func (f *File) Bool() (bool, error) {
 	yes := f.Is(jsontext.KindTrue)
@@ -141,6 +165,20 @@ func (f *File) Number() (float64, bool, error) {
 	}
 	n, ok := number(v)
 	return n, ok, nil
+}
+
+// Length reads a length of time. Null is none, and so is, with a warning, what is
+// no number or below zero.
+func (f *File) Length() (float64, bool, error) {
+	if f.Is(jsontext.KindNull) {
+		return 0, false, f.Skip()
+	}
+	n, ok, err := f.Number()
+	if err == nil && !(ok && n >= 0) {
+		f.BadDuration()
+		ok = false
+	}
+	return n, ok, err
 }
 
 // Count reads a number that counts something; what is none is 0.

@@ -42,17 +42,14 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 	return report.No
 }
 
-// Read reads the tests in two passes: the first finds the titles that stand after
-// the lists they are for, as in a file with sorted members.
+// Read reads the tests. When it meets a title that stands after the list it is for,
+// as in a file with sorted members, it looks all such titles up first.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
-	late := map[int]node{}
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
-		return (&reader{File: f, late: late, survey: true}).document()
-	})
-	if err != nil {
-		return err
-	}
-	r := &reader{late: late}
+	r := &reader{look: func(late map[int]node) error {
+		return jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+			return (&reader{File: f, late: late, survey: true}).document()
+		})
+	}}
 	f, err := jsonfile.Read(ctx, in, s, func(f *jsonfile.File) error {
 		r.File = f
 		return r.document()
@@ -71,7 +68,8 @@ type node struct {
 type reader struct {
 	*jsonfile.File
 	survey     bool
-	late       map[int]node // of the suites and specs by number, where it comes after their lists
+	look       func(late map[int]node) error
+	late       map[int]node // of the suites and specs by number, where it comes after their lists; nil until it is looked up
 	nodes      int
 	rootDir    string
 	unexpected int64
@@ -119,13 +117,18 @@ func (r *reader) document() error {
 func (r *reader) named(list func(member string, n node) error) error {
 	number := r.nodes
 	r.nodes++
-	var n node
-	if len(r.late) > 0 {
-		n = r.late[number]
-	}
+	n := r.late[number]
 	inLists, lateTitle := false, false
 	err := r.Object(func(name string) error {
 		var err error
+		isList := name == "specs" || name == "suites" || name == "tests"
+		if isList && n.title == "" && r.late == nil {
+			r.late = map[int]node{}
+			if err := r.look(r.late); err != nil {
+				return err
+			}
+			n = r.late[number]
+		}
 		switch name {
 		case "title":
 			n.title, err = r.Name("a title")
@@ -134,7 +137,7 @@ func (r *reader) named(list func(member string, n node) error) error {
 			n.file, err = r.Name("a file's name")
 			lateTitle = lateTitle || inLists
 		default:
-			inLists = inLists || name == "specs" || name == "suites" || name == "tests"
+			inLists = inLists || isList
 			err = list(name, n)
 		}
 		return err
@@ -179,7 +182,9 @@ func (r *reader) spec(above []string, file string) error {
 		case "ok":
 			notOK = r.Is(jsontext.KindFalse)
 		case "tags":
-			return r.Strings(func(tag string) { tags = append(tags, tag) })
+			var err error
+			tags, err = r.Shared(tags)
+			return err
 		case "tests":
 			if r.survey {
 				return nil
@@ -188,7 +193,7 @@ func (r *reader) spec(above []string, file string) error {
 				file = n.file
 			}
 			name := strings.Join(append(append([]string{file}, above...), n.title), " › ")
-			return r.Objects(func() error { return r.test(name, tags) })
+			return r.Objects(func() error { return r.test(name, file, tags) })
 		}
 		return nil
 	})
@@ -238,9 +243,9 @@ func (r *reader) errorText(t *jsonfile.Test, name string) error {
 }
 
 // test reads a spec's test in one project.
-func (r *reader) test(name string, tags []string) error {
+func (r *reader) test(name, file string, tags []string) error {
 	return r.Test(func(t *jsonfile.Test) error {
-		t.ID = r.ID(name)
+		t.ID, t.Suite = r.ID(name), file
 		for _, tag := range tags {
 			t.Tag(tag)
 		}

@@ -4,6 +4,7 @@ package pytest
 
 import (
 	"context"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -79,6 +80,7 @@ func test(f *jsonfile.File, t *jsonfile.Test) error {
 		switch name {
 		case "nodeid":
 			t.ID, err = f.Name("a test's name")
+			t.Suite, _, _ = strings.Cut(t.ID, "::")
 		case "outcome":
 			word, err = f.Str()
 		case "setup", "call", "teardown":
@@ -144,10 +146,10 @@ func (p *phase) member(name string) error {
 	case "outcome":
 		p.outcome, err = p.Str()
 	case "duration":
-		p.seconds, p.timed, err = p.Number()
-		if p.timed && !(p.seconds >= 0) {
-			p.BadDuration()
-			p.seconds, p.timed = 0, false
+		if seconds, ok, length := p.Length(); ok {
+			p.seconds, p.timed = seconds, true
+		} else {
+			err = length
 		}
 	case "longrepr":
 		err = p.t.Attach("traceback")

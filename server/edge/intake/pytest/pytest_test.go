@@ -59,6 +59,11 @@ func TestRead(t *testing.T) {
 			Tests: `x.py=fail`, Outcome: report.OutcomeFail,
 		},
 		{
+			Name:  `a length of time that is no number, as Python writes it`,
+			Text:  `{"exitcode":0,"tests":[{"nodeid":"a","outcome":"passed","call":{"outcome":"passed","duration":NaN}}]}`,
+			Tests: `a=success`, Outcome: report.OutcomePass,
+		},
+		{
 			Name:  `a phase failed`,
 			Text:  `{"exitcode":0,"tests":[{"nodeid":"a","outcome":"passed","teardown":{"outcome":"failed"}}]}`,
 			Tests: `a=fail`, Outcome: report.OutcomeFail,

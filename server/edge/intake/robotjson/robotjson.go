@@ -158,6 +158,7 @@ func (r *reader) teardown(number int) error {
 			s.broken = word == "FAIL"
 		case "message":
 			s.teardown, err = r.Name("a message")
+			s.teardown, _ = report.Cut(s.teardown, 1000) // it is given to every test of the suite
 		}
 		return err
 	})
@@ -167,6 +168,7 @@ var words = map[string]report.Status{"pass": report.Success, "fail": report.Fail
 
 func (r *reader) test(above string, teardown *suite) error {
 	return r.Test(func(t *jsonfile.Test) error {
+		t.Suite = above
 		k := keywords{File: r.File, t: t}
 		word := ""
 		err := r.Object(func(member string) error {

@@ -87,6 +87,23 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (principal, path, key)
 ) STRICT;
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+CREATE TABLE blobs (
+    place        TEXT    NOT NULL,
+    content      TEXT    NOT NULL,
+    object       TEXT    NOT NULL,
+    bytes        INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
+    PRIMARY KEY (place, content),
+    UNIQUE (place, object)
+) STRICT;
+CREATE TABLE blob_holds (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    place      TEXT    NOT NULL,
+    content    TEXT    NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT;
+CREATE INDEX blob_holds_content ON blob_holds (place, content);
+CREATE INDEX blob_holds_until ON blob_holds (held_until);
 CREATE TABLE clouds (
     id             INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     tenant         TEXT    NOT NULL,

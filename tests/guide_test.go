@@ -1,0 +1,71 @@
+package tests
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store/storetest/objectstore"
+)
+
+// chapter returns the commands of a chapter of the README.
+func chapter(t *testing.T, title string) string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n### "+title+"\n")
+	if !found {
+		t.Fatalf("the README has no chapter %q", title)
+	}
+	if end := regexp.MustCompile(`(?m)^##+ `).FindStringIndex(rest); end != nil {
+		rest = rest[:end[0]]
+	}
+	var script strings.Builder
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(rest, -1) {
+		script.WriteString(block[1])
+	}
+	return script.String()
+}
+
+// TestGuide_ObjectStorage runs the chapter's commands as they stand there, but at a
+// port that is free.
+func TestGuide_ObjectStorage(t *testing.T) {
+	t.Parallel()
+
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is missing")
+	}
+	objects := objectstore.Start(t)
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(chapter(t, "Object storage"), "127.0.0.1:8080", servertest.FreeAddress(t))
+	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "SLIPWAY_ADMIN_TOKEN="+processAdmin,
+		"S3_ENDPOINT="+objects.Endpoint(), "AWS_ACCESS_KEY_ID="+objectstore.AccessKey, "AWS_SECRET_ACCESS_KEY="+objectstore.SecretKey)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"file: has 1 blobs, 23 bytes", "moved to s3://lab/uploads", "path-style=true&region=us-east-1 has 1 blobs, 23 bytes", "success: one"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the commands do not print %q:\n%s", want, out)
+		}
+	}
+	if n := len(objects.Objects("uploads")); n != 1 {
+		t.Errorf("%d objects in the bucket, want 1", n)
+	}
+}
