@@ -10659,7 +10659,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
 	DeleteDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	//
 	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
@@ -10977,7 +10977,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	//
 	// Slipway: one registered machine.
 	//
@@ -12198,7 +12198,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetTask Show a task
+	// GetTask Read a task
 	//
 	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 	// `init_task_id`.
@@ -14019,7 +14019,7 @@ func (c *Client) DeleteDesign(ctx context.Context, design string, reqEditors ...
 	return c.Client.Do(req)
 }
 
-// GetDesign Show a stored design
+// GetDesign Read a stored design
 //
 // Slipway: the name, size and digest of a stored design, without its documents.
 //
@@ -14695,7 +14695,7 @@ func (c *Client) DeleteMachine(ctx context.Context, machineID LabMachineID, reqE
 	return c.Client.Do(req)
 }
 
-// GetMachine Show a machine
+// GetMachine Read a machine
 //
 // Slipway: one registered machine.
 //
@@ -17224,7 +17224,7 @@ func (c *Client) CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// GetTask Show a task
+// GetTask Read a task
 //
 // Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 // `init_task_id`.
@@ -35626,7 +35626,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
 	DeleteDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*DeleteDesignResp, error)
 
-	// GetDesignWithResponse Show a stored design
+	// GetDesignWithResponse Read a stored design
 	//
 	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
@@ -35992,7 +35992,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*DeleteMachineResp, error)
 
-	// GetMachineWithResponse Show a machine
+	// GetMachineWithResponse Read a machine
 	//
 	// Slipway: one registered machine.
 	//
@@ -37347,7 +37347,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTaskWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*CancelTaskResp, error)
 
-	// GetTaskWithResponse Show a task
+	// GetTaskWithResponse Read a task
 	//
 	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 	// `init_task_id`.
@@ -45274,7 +45274,7 @@ func (c *ClientWithResponses) DeleteDesignWithResponse(ctx context.Context, desi
 	return ParseDeleteDesignResp(rsp)
 }
 
-// GetDesignWithResponse Show a stored design
+// GetDesignWithResponse Read a stored design
 //
 // Slipway: the name, size and digest of a stored design, without its documents.
 //
@@ -45856,7 +45856,7 @@ func (c *ClientWithResponses) DeleteMachineWithResponse(ctx context.Context, mac
 	return ParseDeleteMachineResp(rsp)
 }
 
-// GetMachineWithResponse Show a machine
+// GetMachineWithResponse Read a machine
 //
 // Slipway: one registered machine.
 //
@@ -47997,7 +47997,7 @@ func (c *ClientWithResponses) CancelTaskWithResponse(ctx context.Context, taskID
 	return ParseCancelTaskResp(rsp)
 }
 
-// GetTaskWithResponse Show a task
+// GetTaskWithResponse Read a task
 //
 // Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 // `init_task_id`.

@@ -1605,7 +1605,7 @@ type ServerInterface interface {
 	// DeleteDesign Delete a stored design
 	// (DELETE /v1/designs/{design})
 	DeleteDesign(ctx echo.Context, design string) error
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	// (GET /v1/designs/{design})
 	GetDesign(ctx echo.Context, design string) error
 	// GetDesignDocuments Get the documents of a stored design
@@ -1626,7 +1626,7 @@ type ServerInterface interface {
 	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	// (GET /v1/machines/{machine_id})
 	GetMachine(ctx echo.Context, machineID LabMachineID) error
 	// UpdateMachine Hold or release a machine
@@ -1689,7 +1689,7 @@ type ServerInterface interface {
 	// CancelTask Cancel a task
 	// (DELETE /v1/tasks/{task_id})
 	CancelTask(ctx echo.Context, taskID LabTaskID) error
-	// GetTask Show a task
+	// GetTask Read a task
 	// (GET /v1/tasks/{task_id})
 	GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error
 	// ListTaskBuildData List the build data that a task collected
@@ -2834,7 +2834,7 @@ type StrictServerInterface interface {
 	// DeleteDesign Delete a stored design
 	// (DELETE /v1/designs/{design})
 	DeleteDesign(ctx context.Context, request DeleteDesignRequestObject) (Response, error)
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	// (GET /v1/designs/{design})
 	GetDesign(ctx context.Context, request GetDesignRequestObject) (Response, error)
 	// GetDesignDocuments Get the documents of a stored design
@@ -2855,7 +2855,7 @@ type StrictServerInterface interface {
 	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx context.Context, request DeleteMachineRequestObject) (Response, error)
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	// (GET /v1/machines/{machine_id})
 	GetMachine(ctx context.Context, request GetMachineRequestObject) (Response, error)
 	// UpdateMachine Hold or release a machine
@@ -2918,7 +2918,7 @@ type StrictServerInterface interface {
 	// CancelTask Cancel a task
 	// (DELETE /v1/tasks/{task_id})
 	CancelTask(ctx context.Context, request CancelTaskRequestObject) (Response, error)
-	// GetTask Show a task
+	// GetTask Read a task
 	// (GET /v1/tasks/{task_id})
 	GetTask(ctx context.Context, request GetTaskRequestObject) (Response, error)
 	// ListTaskBuildData List the build data that a task collected
