@@ -188,7 +188,7 @@ type ComparedSet struct {
 	// Href Where it can be read; null when there is no such place.
 	Href nullable.Nullable[string] `json:"href"`
 
-	// Complete Whether nothing is missing; of kernels
+	// Complete Whether nothing is missing; of kernels, images and groups, whether any test passed or failed.
 	Complete bool      `json:"complete"`
 	Tests    int64     `json:"tests"`
 	Counts   SetCounts `json:"counts"`
@@ -330,7 +330,7 @@ type KnownIssueMatch struct {
 	// Name A glob for its whole name: `*` any run of characters, `?` one. At most 1000 bytes.
 	Name string `json:"name"`
 
-	// Message A text that its message
+	// Message A text that its message, reason or traceback contains; upper and lower case differ.
 	Message nullable.Nullable[string] `json:"message,omitempty"`
 
 	// Context Fields of its context and their values; null is a field without one.

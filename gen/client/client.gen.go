@@ -62,18 +62,24 @@ const (
 
 // Defines values for DamageKind.
 const (
+	DamageKindAborted     DamageKind = "aborted"
+	DamageKindArchive     DamageKind = "archive"
 	DamageKindContent     DamageKind = "content"
 	DamageKindCrc         DamageKind = "crc"
 	DamageKindGzip        DamageKind = "gzip"
 	DamageKindHeader      DamageKind = "header"
 	DamageKindJSON        DamageKind = "json"
+	DamageKindMalformed   DamageKind = "malformed"
 	DamageKindNoise       DamageKind = "noise"
+	DamageKindPlan        DamageKind = "plan"
 	DamageKindTruncated   DamageKind = "truncated"
+	DamageKindUnclosed    DamageKind = "unclosed"
 	DamageKindV1Details   DamageKind = "v1-details"
 	DamageKindV1Label     DamageKind = "v1-label"
 	DamageKindV1Progress  DamageKind = "v1-progress"
 	DamageKindV1Time      DamageKind = "v1-time"
 	DamageKindV1Truncated DamageKind = "v1-truncated"
+	DamageKindVerdict     DamageKind = "verdict"
 	DamageKindXML         DamageKind = "xml"
 )
 
@@ -393,40 +399,10 @@ const (
 	ReadinessStatusOk       ReadinessStatus = "ok"
 )
 
-// Defines values for ResultFileFormat.
-const (
-	ResultFileFormatEmpty     ResultFileFormat = "empty"
-	ResultFileFormatJSON      ResultFileFormat = "json"
-	ResultFileFormatJunit     ResultFileFormat = "junit"
-	ResultFileFormatSubunitV1 ResultFileFormat = "subunit-v1"
-	ResultFileFormatSubunitV2 ResultFileFormat = "subunit-v2"
-	ResultFileFormatUnknown   ResultFileFormat = "unknown"
-)
-
-// Defines values for ResultSavedFormat.
-const (
-	ResultSavedFormatEmpty     ResultSavedFormat = "empty"
-	ResultSavedFormatJSON      ResultSavedFormat = "json"
-	ResultSavedFormatJunit     ResultSavedFormat = "junit"
-	ResultSavedFormatSubunitV1 ResultSavedFormat = "subunit-v1"
-	ResultSavedFormatSubunitV2 ResultSavedFormat = "subunit-v2"
-	ResultSavedFormatUnknown   ResultSavedFormat = "unknown"
-)
-
 // Defines values for ResultSavedScope.
 const (
 	ResultSavedScopeAll        ResultSavedScope = "all"
 	ResultSavedScopePassesOnly ResultSavedScope = "passes_only"
-)
-
-// Defines values for RunResultFormat.
-const (
-	RunResultFormatEmpty     RunResultFormat = "empty"
-	RunResultFormatJSON      RunResultFormat = "json"
-	RunResultFormatJunit     RunResultFormat = "junit"
-	RunResultFormatSubunitV1 RunResultFormat = "subunit-v1"
-	RunResultFormatSubunitV2 RunResultFormat = "subunit-v2"
-	RunResultFormatUnknown   RunResultFormat = "unknown"
 )
 
 // Defines values for RunResultScope.
@@ -1093,7 +1069,7 @@ type ComparedSet struct {
 	// Href Where it can be read; null when there is no such place.
 	Href nullable.Nullable[string] `json:"href"`
 
-	// Complete Whether nothing is missing; of kernels
+	// Complete Whether nothing is missing; of kernels, images and groups, whether any test passed or failed.
 	Complete bool      `json:"complete"`
 	Tests    int64     `json:"tests"`
 	Counts   SetCounts `json:"counts"`
@@ -1175,6 +1151,8 @@ type CreatedWebhook struct {
 //
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
 type Damage struct {
+	// File Of several files, the name of the one in which it is.
+	File *string    `json:"file,omitempty"`
 	Kind DamageKind `json:"kind"`
 
 	// Offset Where, in bytes of the decompressed upload.
@@ -1357,15 +1335,26 @@ type FlakyTestList struct {
 // Example: flaky
 type FlakyVerdict string
 
+// FormatList Example: {"formats":[{"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}]}
+type FormatList struct {
+	Formats []ResultFormat `json:"formats"`
+}
+
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
 	// Duration Seconds.
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// File The name of its file, where a result has several or its sender said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
 	Href   string                    `json:"href"`
@@ -1384,6 +1373,9 @@ type FoundTestResult struct {
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
 	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
+	// Properties What its file says of it beside the outcome.
+	Properties []Property `json:"properties"`
+
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
@@ -1393,6 +1385,9 @@ type FoundTestResult struct {
 
 	// Status In the words of its source.
 	Status string `json:"status"`
+
+	// Suite The suite in which its file has the test.
+	Suite nullable.Nullable[string] `json:"suite"`
 }
 
 // FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
@@ -1834,7 +1829,7 @@ type KeptFile struct {
 	Bytes     int64                     `json:"bytes"`
 	Sha256    string                    `json:"sha256"`
 
-	// Read Whether it is the one in `file`, of which single tests were read.
+	// Read Whether single tests were read from it.
 	Read bool `json:"read"`
 }
 
@@ -2067,7 +2062,7 @@ type KnownIssueMatch struct {
 	// Name A glob for its whole name: `*` any run of characters, `?` one. At most 1000 bytes.
 	Name string `json:"name"`
 
-	// Message A text that its message
+	// Message A text that its message, reason or traceback contains; upper and lower case differ.
 	Message nullable.Nullable[string] `json:"message,omitempty"`
 
 	// Context Fields of its context and their values; null is a field without one.
@@ -4094,7 +4089,7 @@ type NewTestResultUpload struct {
 	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
-	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes. It may be given several times.
+	// File In a format of `GET /v1/formats`, or an archive; found from the bytes. It may be given several times.
 	File openapi_types.File `json:"file"`
 }
 
@@ -4149,19 +4144,10 @@ type NewTokenAnswer struct {
 
 // NewUpload An upload as a form.
 //
-// Example: {"file":"test: a\nsuccess: a\n","test_id":"100"}
+// Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {
-	// File The file; several are joined in order.
+	// File The file; several parts are several files of one result.
 	File openapi_types.File `json:"file"`
-
-	// RunToken The secret of the run, when it has one.
-	RunToken *string `json:"run_token,omitempty"`
-
-	// Strict Refuse content that is damaged or unknown.
-	Strict *string `json:"strict,omitempty"`
-
-	// TestID The run; empty or absent makes an anonymous one.
-	TestID *string `json:"test_id,omitempty"`
 }
 
 // NewWebhook Where events are to be sent.
@@ -4586,6 +4572,14 @@ type Profile struct {
 	IsAdmin bool `json:"is_admin"`
 }
 
+// Property A value that a file gives a test beside its outcome.
+//
+// Example: {"name":"board","value":"arm-7"}
+type Property struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
 	ID string `json:"id"`
@@ -4769,17 +4763,18 @@ type ReportValues struct {
 	Result []nullable.Nullable[string] `json:"result"`
 }
 
-// ResultFile What was read from the file that came with a result.
+// ResultFile What was read from the files that came with a result, together.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
-	Format     ResultFileFormat `json:"format"`
-	Compressed bool             `json:"compressed"`
-	Sha256     string           `json:"sha256"`
-	Bytes      int64            `json:"bytes"`
-	Outcome    Outcome          `json:"outcome"`
-	Complete   bool             `json:"complete"`
-	Counts     TestCounts       `json:"counts"`
+	// Format A name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format     string     `json:"format"`
+	Compressed bool       `json:"compressed"`
+	Sha256     string     `json:"sha256"`
+	Bytes      int64      `json:"bytes"`
+	Outcome    Outcome    `json:"outcome"`
+	Complete   bool       `json:"complete"`
+	Counts     TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -4788,8 +4783,25 @@ type ResultFile struct {
 	DamageCount int64 `json:"damage_count"`
 }
 
-// ResultFileFormat defines model for ResultFile.Format.
-type ResultFileFormat string
+// ResultFormat A format that uploads may have.
+//
+// Example: {"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}
+type ResultFormat struct {
+	// Name The word for it, in `format` of results and of uploads.
+	Name string `json:"name"`
+
+	// Title What people call it.
+	Title string `json:"title"`
+
+	// Recognised By what a file of the format is known.
+	Recognised string `json:"recognised"`
+
+	// Naming What the id of a test is made of.
+	Naming string `json:"naming"`
+
+	// Example A short file of the format with one test.
+	Example string `json:"example"`
+}
 
 // ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
@@ -4805,7 +4817,7 @@ type ResultPublished struct {
 
 // ResultSaved What was read from an upload.
 //
-// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type ResultSaved struct {
 	// Message RefStack's `thank you`.
 	Message string `json:"message"`
@@ -4822,16 +4834,16 @@ type ResultSaved struct {
 	// Current Whether no newer attempt exists.
 	Current bool `json:"current"`
 
-	// Format Found from the bytes, for gzip from what was inside.
-	Format ResultSavedFormat `json:"format"`
+	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format string `json:"format"`
 
-	// Compressed Whether the file is gzip.
+	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
 	Compressed bool `json:"compressed"`
 
-	// Sha256 Of the file as it was posted.
+	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
 	Sha256 string `json:"sha256"`
 
-	// Bytes Of the file as it was posted.
+	// Bytes Of the files as they were posted, together.
 	Bytes   int64   `json:"bytes"`
 	Outcome Outcome `json:"outcome"`
 
@@ -4858,10 +4870,10 @@ type ResultSaved struct {
 	NoiseBytes int64     `json:"noise_bytes"`
 	Warnings   []string  `json:"warnings"`
 	CreatedAt  time.Time `json:"created_at"`
-}
 
-// ResultSavedFormat Found from the bytes, for gzip from what was inside.
-type ResultSavedFormat string
+	// Files What became of each file. Lists of results leave it out.
+	Files []RunFile `json:"files,omitempty"`
+}
 
 // ResultSavedScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type ResultSavedScope string
@@ -4886,7 +4898,7 @@ type Run struct {
 
 	// CurrentResult The result of one upload as a whole.
 	//
-	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
 
 	// Attempts How many results were uploaded.
@@ -4897,6 +4909,39 @@ type Run struct {
 
 	// Name The suite that runs; null when the run has no name.
 	Name nullable.Nullable[string] `json:"name"`
+}
+
+// RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
+//
+// Example: {"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}
+type RunFile struct {
+	// N Its number in the result, in the order of arrival; members of an archive by their names.
+	N int32 `json:"n"`
+
+	// Name As the form or the archive calls it; empty when nobody said it.
+	Name string `json:"name"`
+
+	// Posted The name of the archive or form part that it came in, which is its own unless it is a member.
+	Posted string `json:"posted"`
+
+	// Format A name of `GET /v1/formats`, `empty`, `unknown`, or `other` for what was passed over.
+	Format string `json:"format"`
+
+	// Writer The program that wrote it, where the file tells.
+	Writer nullable.Nullable[string] `json:"writer"`
+
+	// Bytes Unpacked.
+	Bytes int64 `json:"bytes"`
+
+	// Tests How many test ids.
+	Tests   int64      `json:"tests"`
+	Counts  TestCounts `json:"counts"`
+	Outcome Outcome    `json:"outcome"`
+
+	// Damage The first 100 findings.
+	Damage      []Damage `json:"damage"`
+	DamageCount int64    `json:"damage_count"`
+	Warnings    []string `json:"warnings"`
 }
 
 // RunList A page of the list.
@@ -4915,7 +4960,7 @@ type RunList struct {
 
 // RunResult The result of one upload as a whole.
 //
-// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type RunResult struct {
 	// TestID The run.
 	TestID int64 `json:"test_id"`
@@ -4929,16 +4974,16 @@ type RunResult struct {
 	// Current Whether no newer attempt exists.
 	Current bool `json:"current"`
 
-	// Format Found from the bytes, for gzip from what was inside.
-	Format RunResultFormat `json:"format"`
+	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format string `json:"format"`
 
-	// Compressed Whether the file is gzip.
+	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
 	Compressed bool `json:"compressed"`
 
-	// Sha256 Of the file as it was posted.
+	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
 	Sha256 string `json:"sha256"`
 
-	// Bytes Of the file as it was posted.
+	// Bytes Of the files as they were posted, together.
 	Bytes   int64   `json:"bytes"`
 	Outcome Outcome `json:"outcome"`
 
@@ -4965,17 +5010,17 @@ type RunResult struct {
 	NoiseBytes int64     `json:"noise_bytes"`
 	Warnings   []string  `json:"warnings"`
 	CreatedAt  time.Time `json:"created_at"`
-}
 
-// RunResultFormat Found from the bytes, for gzip from what was inside.
-type RunResultFormat string
+	// Files What became of each file. Lists of results leave it out.
+	Files []RunFile `json:"files,omitempty"`
+}
 
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
 
 // RunResultList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
@@ -5240,9 +5285,9 @@ type SubunitTestRun struct {
 	Metadata             SubunitMetadata           `json:"metadata"`
 }
 
-// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the last attempt where the file counts them, else the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -5256,7 +5301,27 @@ type Test struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`; null when neither is known.
+	Duration nullable.Nullable[float64] `json:"duration"`
+
+	// Suite The suite in which the file has the test, where ids of different suites may be the same.
+	Suite nullable.Nullable[string] `json:"suite"`
+
+	// File The name of its file, as in `files` of the result; null when nobody said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// FileN The number of its file.
+	FileN int32 `json:"file_n"`
+
+	// Tags As the runner gave them, and `flaky` when the test is.
+	Tags []string `json:"tags"`
+
+	// Properties In the order of the file.
+	Properties []Property `json:"properties"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Attachments Those of all its records, record after record.
 	Attachments []Attachment `json:"attachments"`
@@ -5264,7 +5329,7 @@ type Test struct {
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
 
-	// RecordList The records, in the order in which they ended; as many as `records` says.
+	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
 
 	// KnownIssue The known issue that explains its failure; only of tests of runs.
@@ -5738,7 +5803,7 @@ type TestHistory struct {
 
 // TestList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
@@ -5753,7 +5818,7 @@ type TestList struct {
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
 // retried has one for each try. Its attachments stand among those of the test, under its number.
 //
-// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
 	Record int32      `json:"record"`
@@ -5764,7 +5829,10 @@ type TestRecord struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`.
+	Duration nullable.Nullable[float64] `json:"duration"`
+	Tags     []string                   `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
@@ -6069,6 +6137,9 @@ type WebhookPatch struct {
 	Description *string `json:"description,omitempty"`
 }
 
+// Add defines model for Add.
+type Add = string
+
 // AgentID defines model for AgentID.
 type AgentID = string
 
@@ -6093,11 +6164,17 @@ type DeliveryID = string
 // DocumentID defines model for DocumentID.
 type DocumentID = string
 
+// DurationGe defines model for DurationGe.
+type DurationGe = float64
+
 // EndDate defines model for EndDate.
 type EndDate = string
 
 // FieldName defines model for FieldName.
 type FieldName = string
+
+// FileNumber defines model for FileNumber.
+type FileNumber = int32
 
 // FilePath defines model for FilePath.
 type FilePath = string
@@ -6315,6 +6392,9 @@ type FilterWarnings = []string
 // Force defines model for Force.
 type Force = bool
 
+// Format defines model for Format.
+type Format = string
+
 // GoldMasterID defines model for GoldMasterID.
 type GoldMasterID = string
 
@@ -6368,6 +6448,9 @@ type OfOpportunity = string
 
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
+
+// OnlyNameGlob defines model for OnlyNameGlob.
+type OnlyNameGlob = string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
@@ -7713,8 +7796,14 @@ type PostResultParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// Strict Refuse content that is damaged or unknown: `true 1 yes on t y` or `false 0 no off f n`.
+	// Strict Refuse content that is damaged, unknown or without tests: `true 1 yes on t y` or `false 0 no off f n`.
 	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// Add Add to the current result of the run instead of making a further attempt: `true 1 yes on t y` or `false 0 no off f n`.
+	Add *Add `form:"add,omitempty" json:"add,omitempty"`
+
+	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
+	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
 	// is read. Wrong ones count as failed logins.
@@ -7939,6 +8028,12 @@ type ListTestResultsParams struct {
 
 // PostTestResultParams defines parameters for PostTestResult.
 type PostTestResultParams struct {
+	// Strict Refuse content that is damaged, unknown or without tests: `true 1 yes on t y` or `false 0 no off f n`.
+	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
+	Format *Format `form:"format,omitempty" json:"format,omitempty"`
+
 	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -8268,6 +8363,12 @@ type SearchTestResultsParams struct {
 
 	// Run Only tests of this run or test group, by its id.
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// NameGlob Only tests whose whole name fits the pattern: `*` is any text, `?` one character; all else, and case, as it is. `name` is the exact name.
+	NameGlob *OnlyNameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
+
+	// DurationGe Only tests that took at least so many seconds. A test whose duration is not known took none.
+	DurationGe *DurationGe `form:"duration_ge,omitempty" json:"duration_ge,omitempty"`
 
 	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
@@ -10712,6 +10813,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
 	ListFlakyTests(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListFormats List the formats of results
+	//
+	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+	// example. Needs no login.
+	//
+	// Corresponds with GET /v1/formats (the `ListFormats` operationId).
+	ListFormats(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMiniconf Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
@@ -11132,7 +11241,7 @@ type ClientInterface interface {
 
 	// PostResultWithBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -11142,8 +11251,16 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11152,7 +11269,7 @@ type ClientInterface interface {
 
 	// PostResult Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -11162,8 +11279,16 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11172,7 +11297,7 @@ type ClientInterface interface {
 
 	// PostResultWithFormdataBody Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -11182,8 +11307,16 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type.
 	//
@@ -11543,9 +11676,9 @@ type ClientInterface interface {
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
-	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-	// in one of these formats. The same file twice, by name and content, is refused with 400.
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+	// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+	// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -11558,9 +11691,9 @@ type ClientInterface interface {
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
-	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-	// in one of these formats. The same file twice, by name and content, is refused with 400.
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+	// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+	// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11934,9 +12067,17 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 	GetRunResult(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRunFile Download a file of a result
+	//
+	// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+	//
+	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
+	GetRunFile(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetRaw Download a result as it was uploaded
 	//
-	// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download.
+	// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download. Several files that were posted are a tar
+	// of them, which has no ranges.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/raw (the `GetRaw` operationId).
 	GetRaw(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -14132,6 +14273,24 @@ func (c *Client) ListFlakyTests(ctx context.Context, params *ListFlakyTestsParam
 	return c.Client.Do(req)
 }
 
+// ListFormats List the formats of results
+//
+// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+// example. Needs no login.
+//
+// Corresponds with GET /v1/formats (the `ListFormats` operationId).
+func (c *Client) ListFormats(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListFormatsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetMiniconf Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
@@ -15018,7 +15177,7 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 
 // PostResultWithBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -15028,8 +15187,16 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15048,7 +15215,7 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 
 // PostResult Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -15058,8 +15225,16 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -15078,7 +15253,7 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 
 // PostResultWithFormdataBody Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -15088,8 +15263,16 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type.
 //
@@ -15819,9 +16002,9 @@ func (c *Client) ListTestResults(ctx context.Context, productID ProductID, param
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
-// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-// in one of these formats. The same file twice, by name and content, is refused with 400.
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 //
 // Takes any type of body and a specified content type.
 //
@@ -15844,9 +16027,9 @@ func (c *Client) PostTestResultWithBody(ctx context.Context, productID ProductID
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
-// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-// in one of these formats. The same file twice, by name and content, is refused with 400.
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -16670,9 +16853,27 @@ func (c *Client) GetRunResult(ctx context.Context, testID TestID, resultID Resul
 	return c.Client.Do(req)
 }
 
+// GetRunFile Download a file of a result
+//
+// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+//
+// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
+func (c *Client) GetRunFile(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRunFileRequest(c.Server, testID, resultID, n)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetRaw Download a result as it was uploaded
 //
-// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download.
+// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download. Several files that were posted are a tar
+// of them, which has no ranges.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id}/raw (the `GetRaw` operationId).
 func (c *Client) GetRaw(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -23276,6 +23477,33 @@ func NewListFlakyTestsRequest(server string, params *ListFlakyTestsParams) (*htt
 	return req, nil
 }
 
+// NewListFormatsRequest constructs an http.Request for the ListFormats method
+func NewListFormatsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/formats")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetMiniconfRequest constructs an http.Request for the GetMiniconf method
 func NewGetMiniconfRequest(server string, params *GetMiniconfParams) (*http.Request, error) {
 	var err error
@@ -25721,6 +25949,30 @@ func NewPostResultRequestWithBody(server string, params *PostResultParams, conte
 
 		}
 
+		if params.Add != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "add", *params.Add, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.RunToken != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_token", *params.RunToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -27707,6 +27959,45 @@ func NewPostTestResultRequestWithBody(server string, productID ProductID, params
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Strict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "strict", *params.Strict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
@@ -29550,6 +29841,54 @@ func NewGetRunResultRequest(server string, testID TestID, resultID ResultID) (*h
 	return req, nil
 }
 
+// NewGetRunFileRequest constructs an http.Request for the GetRunFile method
+func NewGetRunFileRequest(server string, testID TestID, resultID ResultID, n FileNumber) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "test_id", testID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result_id", resultID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam2 string
+
+	pathParam2, err = runtime.StyleParamWithOptions("simple", false, "n", n, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/runs/%s/results/%s/files/%s", pathParam0, pathParam1, pathParam2)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetRawRequest constructs an http.Request for the GetRaw method
 func NewGetRawRequest(server string, testID TestID, resultID ResultID) (*http.Request, error) {
 	var err error
@@ -31347,6 +31686,30 @@ func NewSearchTestResultsRequest(server string, params *SearchTestResultsParams)
 		if params.Run != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run", params.Run, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.NameGlob != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name_glob", *params.NameGlob, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.DurationGe != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "duration_ge", *params.DurationGe, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -35691,6 +36054,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/flaky-tests (the `ListFlakyTests` operationId).
 	ListFlakyTestsWithResponse(ctx context.Context, params *ListFlakyTestsParams, reqEditors ...RequestEditorFn) (*ListFlakyTestsResp, error)
 
+	// ListFormatsWithResponse List the formats of results
+	//
+	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+	// example. Needs no login.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/formats (the `ListFormats` operationId).
+	ListFormatsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListFormatsResp, error)
+
 	// GetMiniconfWithResponse Get the mini tempest configuration for a run
 	//
 	// RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
@@ -36167,7 +36540,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -36177,8 +36550,16 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36187,7 +36568,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -36197,8 +36578,16 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36207,7 +36596,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostResultWithFormdataBodyWithResponse Upload a result
 	//
-	// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+	// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 	// is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 	//
 	// Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -36217,8 +36606,16 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	//
+	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+	// those of all files together. Files that it has already change nothing. A run without a result gets one.
+	//
+	// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+	// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+	// members of the object as well, once.
 	//
 	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36604,9 +37001,9 @@ type ClientWithResponsesInterface interface {
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
-	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-	// in one of these formats. The same file twice, by name and content, is refused with 400.
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+	// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+	// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36619,9 +37016,9 @@ type ClientWithResponsesInterface interface {
 	// stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 	// A result under an expired lease is accepted while no other agent has picked the opportunity.
 	//
-	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-	// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-	// in one of these formats. The same file twice, by name and content, is refused with 400.
+	// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+	// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+	// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -37049,9 +37446,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id} (the `GetRunResult` operationId).
 	GetRunResultWithResponse(ctx context.Context, testID TestID, resultID ResultID, reqEditors ...RequestEditorFn) (*GetRunResultResp, error)
 
+	// GetRunFileWithResponse Download a file of a result
+	//
+	// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
+	GetRunFileWithResponse(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*GetRunFileResp, error)
+
 	// GetRawWithResponse Download a result as it was uploaded
 	//
-	// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download.
+	// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download. Several files that were posted are a tar
+	// of them, which has no ranges.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39598,6 +40005,29 @@ func (r ListFlakyTestsResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r ListFlakyTestsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListFormatsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FormatList
+}
+
+// Status returns HTTPResponse.Status
+func (r ListFormatsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListFormatsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -42271,6 +42701,64 @@ func (r GetRunResultResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetRunResultResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetRunFileResp200Headers the declared response headers of an HTTP 200 response for GetRunFile
+type GetRunFileResp200Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetRunFileResp206Headers the declared response headers of an HTTP 206 response for GetRunFile
+type GetRunFileResp206Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentRange          *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+// GetRunFileResp304Headers the declared response headers of an HTTP 304 response for GetRunFile
+type GetRunFileResp304Headers struct {
+	AcceptRanges          *string
+	ContentDisposition    *string
+	ContentSecurityPolicy *string
+	ETag                  *string
+	LastModified          *string
+	XContentTypeOptions   *string
+}
+
+type GetRunFileResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetRunFileResp200Headers
+	// Headers206 the parsed response headers for an HTTP 206 response
+	Headers206 *GetRunFileResp206Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetRunFileResp304Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRunFileResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRunFileResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -45375,6 +45863,22 @@ func (c *ClientWithResponses) ListFlakyTestsWithResponse(ctx context.Context, pa
 	return ParseListFlakyTestsResp(rsp)
 }
 
+// ListFormatsWithResponse List the formats of results
+//
+// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+// example. Needs no login.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/formats (the `ListFormats` operationId).
+func (c *ClientWithResponses) ListFormatsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListFormatsResp, error) {
+	rsp, err := c.ListFormats(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListFormatsResp(rsp)
+}
+
 // GetMiniconfWithResponse Get the mini tempest configuration for a run
 //
 // RefStack: one line of JSON, an object of objects of strings, that the runner merges into its tempest.conf. Fixed base, then the
@@ -46133,7 +46637,7 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 
 // PostResultWithBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -46143,8 +46647,16 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46159,7 +46671,7 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 
 // PostResultWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -46169,8 +46681,16 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46185,7 +46705,7 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 
 // PostResultWithFormdataBodyWithResponse Upload a result
 //
-// RefStack: a runner uploads what its tests wrote: subunit v1 or v2, gzip of either, JUnit, or parsed results as JSON. The format
+// RefStack: a runner uploads what its tests wrote, in any of the formats that `GET /v1/formats` lists. The format
 // is detected from the bytes, which are kept unchanged. Without `test_id` an anonymous run is created.
 //
 // Damaged and unknown content is stored too, the answer says so, and it never counts as a pass; with `strict=true` it is refused
@@ -46195,8 +46715,16 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// The file may be the part or field `file` (repeated fields are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
-// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64.
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+//
+// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
+// those of all files together. Files that it has already change nothing. A run without a result gets one.
+//
+// The file may be the part or field `file` (repeated fields that are no parts are joined), the member `file` of a JSON object, or the whole body under any other Content-Type.
+// In JSON, which cannot hold bytes, a v2 stream or gzip is text in base64. `test_id`, `strict`, `run_token` and `add` may be fields of the form or
+// members of the object as well, once.
 //
 // Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46804,9 +47332,9 @@ func (c *ClientWithResponses) ListTestResultsWithResponse(ctx context.Context, p
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
-// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-// in one of these formats. The same file twice, by name and content, is refused with 400.
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46825,9 +47353,9 @@ func (c *ClientWithResponses) PostTestResultWithBodyWithResponse(ctx context.Con
 // stored before the answer. The same result again is answered with 200 and the stored one; another one is 409 `already-posted`.
 // A result under an expired lease is accepted while no other agent has picked the opportunity.
 //
-// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote: subunit v1 or v2, gzip of either,
-// JUnit or JSON. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from the first one
-// in one of these formats. The same file twice, by name and content, is refused with 400.
+// As `multipart/form-data` the result is the part `result` (JSON), and the part `file` is what the runner wrote, in any of the formats that `GET /v1/formats` lists,
+// or an archive of such files. It is kept as it came, and its single tests can be read below the result. Several parts `file` are all kept, and listed in `files`; single tests are read from
+// all of them that are in one of these formats, as with `postResult`. The same file twice, by name and content, is refused with 400.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -47525,9 +48053,25 @@ func (c *ClientWithResponses) GetRunResultWithResponse(ctx context.Context, test
 	return ParseGetRunResultResp(rsp)
 }
 
+// GetRunFileWithResponse Download a file of a result
+//
+// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
+func (c *ClientWithResponses) GetRunFileWithResponse(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*GetRunFileResp, error) {
+	rsp, err := c.GetRunFile(ctx, testID, resultID, n, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRunFileResp(rsp)
+}
+
 // GetRawWithResponse Download a result as it was uploaded
 //
-// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download.
+// The bytes of the upload, unchanged, whole or a range of them, under the name of RefStack's own download. Several files that were posted are a tar
+// of them, which has no ranges.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51270,6 +51814,32 @@ func ParseListFlakyTestsResp(rsp *http.Response) (*ListFlakyTestsResp, error) {
 	return response, nil
 }
 
+// ParseListFormatsResp parses an HTTP response from a ListFormatsWithResponse call
+func ParseListFormatsResp(rsp *http.Response) (*ListFormatsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListFormatsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FormatList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseGetMiniconfResp parses an HTTP response from a GetMiniconfWithResponse call
 func ParseGetMiniconfResp(rsp *http.Response) (*GetMiniconfResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -54688,6 +55258,167 @@ func ParseGetRunResultResp(rsp *http.Response) (*GetRunResultResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetRunFileResp parses an HTTP response from a GetRunFileWithResponse call
+func ParseGetRunFileResp(rsp *http.Response) (*GetRunFileResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRunFileResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetRunFileResp200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 206:
+		var headers GetRunFileResp206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers206 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetRunFileResp304Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentSecurityPolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("X-Content-Type-Options"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Content-Type-Options", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XContentTypeOptions = &value
+		}
+		response.Headers304 = &headers
 	}
 
 	return response, nil

@@ -117,16 +117,6 @@ const (
 	PickedOpportunityWaitingCodePaused      PickedOpportunityWaitingCode = "paused"
 )
 
-// Defines values for ResultFileFormat.
-const (
-	ResultFileFormatEmpty     ResultFileFormat = "empty"
-	ResultFileFormatJSON      ResultFileFormat = "json"
-	ResultFileFormatJunit     ResultFileFormat = "junit"
-	ResultFileFormatSubunitV1 ResultFileFormat = "subunit-v1"
-	ResultFileFormatSubunitV2 ResultFileFormat = "subunit-v2"
-	ResultFileFormatUnknown   ResultFileFormat = "unknown"
-)
-
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -530,7 +520,7 @@ type KeptFile struct {
 	Bytes     int64                     `json:"bytes"`
 	Sha256    string                    `json:"sha256"`
 
-	// Read Whether it is the one in `file`, of which single tests were read.
+	// Read Whether single tests were read from it.
 	Read bool `json:"read"`
 }
 
@@ -616,7 +606,7 @@ type NewTestResultUpload struct {
 	// Result When it comes before the file, a file that nobody waits for is refused before it is read.
 	Result NewTestResult `json:"result"`
 
-	// File Subunit v1 or v2, gzip of either, JUnit or JSON; found from the bytes. It may be given several times.
+	// File In a format of `GET /v1/formats`, or an archive; found from the bytes. It may be given several times.
 	File openapi_types.File `json:"file"`
 }
 
@@ -945,17 +935,26 @@ type ProductPatch struct {
 	Supersede *bool                              `json:"supersede,omitempty"`
 }
 
-// ResultFile What was read from the file that came with a result.
+// Property A value that a file gives a test beside its outcome.
+//
+// Example: {"name":"board","value":"arm-7"}
+type Property struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// ResultFile What was read from the files that came with a result, together.
 //
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
-	Format     ResultFileFormat `json:"format"`
-	Compressed bool             `json:"compressed"`
-	Sha256     string           `json:"sha256"`
-	Bytes      int64            `json:"bytes"`
-	Outcome    Outcome          `json:"outcome"`
-	Complete   bool             `json:"complete"`
-	Counts     TestCounts       `json:"counts"`
+	// Format A name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format     string     `json:"format"`
+	Compressed bool       `json:"compressed"`
+	Sha256     string     `json:"sha256"`
+	Bytes      int64      `json:"bytes"`
+	Outcome    Outcome    `json:"outcome"`
+	Complete   bool       `json:"complete"`
+	Counts     TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -963,9 +962,6 @@ type ResultFile struct {
 	// DamageCount How many things could not be read.
 	DamageCount int64 `json:"damage_count"`
 }
-
-// ResultFileFormat defines model for ResultFile.Format.
-type ResultFileFormat string
 
 // SetMoment A set of the line, and its time.
 //
@@ -1018,9 +1014,9 @@ type SnapRevision struct {
 	Release *string `json:"release,omitempty"`
 }
 
-// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the last attempt where the file counts them, else the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -1034,7 +1030,27 @@ type Test struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`; null when neither is known.
+	Duration nullable.Nullable[float64] `json:"duration"`
+
+	// Suite The suite in which the file has the test, where ids of different suites may be the same.
+	Suite nullable.Nullable[string] `json:"suite"`
+
+	// File The name of its file, as in `files` of the result; null when nobody said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// FileN The number of its file.
+	FileN int32 `json:"file_n"`
+
+	// Tags As the runner gave them, and `flaky` when the test is.
+	Tags []string `json:"tags"`
+
+	// Properties In the order of the file.
+	Properties []Property `json:"properties"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Attachments Those of all its records, record after record.
 	Attachments []Attachment `json:"attachments"`
@@ -1042,7 +1058,7 @@ type Test struct {
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
 
-	// RecordList The records, in the order in which they ended; as many as `records` says.
+	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
 
 	// KnownIssue The known issue that explains its failure; only of tests of runs.
@@ -1074,7 +1090,7 @@ type TestCounts struct {
 
 // TestList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -1086,7 +1102,7 @@ type TestList struct {
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
 // retried has one for each try. Its attachments stand among those of the test, under its number.
 //
-// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
 	Record int32      `json:"record"`
@@ -1097,7 +1113,10 @@ type TestRecord struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`.
+	Duration nullable.Nullable[float64] `json:"duration"`
+	Tags     []string                   `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
@@ -1300,6 +1319,9 @@ type EndDate = string
 // Force defines model for Force.
 type Force = bool
 
+// Format defines model for Format.
+type Format = string
+
 // GoldMasterID defines model for GoldMasterID.
 type GoldMasterID = string
 
@@ -1335,6 +1357,9 @@ type SpecID = string
 
 // StartDate defines model for StartDate.
 type StartDate = string
+
+// Strict defines model for Strict.
+type Strict = string
 
 // StrictMatch defines model for StrictMatch.
 type StrictMatch = bool
@@ -1620,6 +1645,12 @@ type ListTestResultsParams struct {
 
 // PostTestResultParams defines parameters for PostTestResult.
 type PostTestResultParams struct {
+	// Strict Refuse content that is damaged, unknown or without tests: `true 1 yes on t y` or `false 0 no off f n`.
+	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
+	Format *Format `form:"format,omitempty" json:"format,omitempty"`
+
 	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -3257,6 +3288,19 @@ func (w *ServerInterfaceWrapper) PostTestResult(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PostTestResultParams
+	// ------------- Optional query parameter "strict" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
 
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "Idempotency-Key" -------------

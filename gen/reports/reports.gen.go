@@ -194,13 +194,19 @@ type FileAnswer struct {
 
 // FoundTestResult A single test, from any source.
 //
-// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"result_id":"1","run":"100","source":"run","status":"fail"}
+// Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
 	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
 	CreatedOn time.Time                `json:"created_on"`
 
 	// Duration Seconds.
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
+
+	// File The name of its file, where a result has several or its sender said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
 	Href   string                    `json:"href"`
@@ -219,6 +225,9 @@ type FoundTestResult struct {
 	Product   nullable.Nullable[string] `json:"product,omitempty"`
 	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
+	// Properties What its file says of it beside the outcome.
+	Properties []Property `json:"properties"`
+
 	// ResultID Of a run or an opportunity: which result.
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
@@ -228,6 +237,9 @@ type FoundTestResult struct {
 
 	// Status In the words of its source.
 	Status string `json:"status"`
+
+	// Suite The suite in which its file has the test.
+	Suite nullable.Nullable[string] `json:"suite"`
 }
 
 // FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
@@ -1466,6 +1478,14 @@ type OptionalTimestamp struct {
 	Milliseconds int64 `json:"$date"`
 }
 
+// Property A value that a file gives a test beside its outcome.
+//
+// Example: {"name":"board","value":"arm-7"}
+type Property struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // Reference An id, as plain text or in the notation of the answers.
 //
 // Example: 54b9a1c2d3e4f5061728394a
@@ -1976,6 +1996,9 @@ type Cursor = string
 // DocumentID defines model for DocumentID.
 type DocumentID = string
 
+// DurationGe defines model for DurationGe.
+type DurationGe = float64
+
 // FieldName defines model for FieldName.
 type FieldName = string
 
@@ -2203,6 +2226,9 @@ type LabID = string
 
 // OnlyCloud defines model for OnlyCloud.
 type OnlyCloud = []string
+
+// OnlyNameGlob defines model for OnlyNameGlob.
+type OnlyNameGlob = string
 
 // OnlyOutcome defines model for OnlyOutcome.
 type OnlyOutcome = []string
@@ -2990,6 +3016,12 @@ type SearchTestResultsParams struct {
 
 	// Run Only tests of this run or test group, by its id.
 	Run OnlyRun `form:"run,omitempty" json:"run,omitempty"`
+
+	// NameGlob Only tests whose whole name fits the pattern: `*` is any text, `?` one character; all else, and case, as it is. `name` is the exact name.
+	NameGlob *OnlyNameGlob `form:"name_glob,omitempty" json:"name_glob,omitempty"`
+
+	// DurationGe Only tests that took at least so many seconds. A test whose duration is not known took none.
+	DurationGe *DurationGe `form:"duration_ge,omitempty" json:"duration_ge,omitempty"`
 
 	// Name Only where `name` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Name FilterName `form:"name,omitempty" json:"name,omitempty"`
@@ -6235,6 +6267,20 @@ func (w *ServerInterfaceWrapper) SearchTestResults(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "run", ctx.QueryParams(), &params.Run, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter run: %s", err))
+	}
+
+	// ------------- Optional query parameter "name_glob" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name_glob", ctx.QueryParams(), &params.NameGlob, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name_glob: %s", err))
+	}
+
+	// ------------- Optional query parameter "duration_ge" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "duration_ge", ctx.QueryParams(), &params.DurationGe, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter duration_ge: %s", err))
 	}
 
 	// ------------- Optional query parameter "name" -------------

@@ -21,18 +21,24 @@ import (
 
 // Defines values for DamageKind.
 const (
+	DamageKindAborted     DamageKind = "aborted"
+	DamageKindArchive     DamageKind = "archive"
 	DamageKindContent     DamageKind = "content"
 	DamageKindCrc         DamageKind = "crc"
 	DamageKindGzip        DamageKind = "gzip"
 	DamageKindHeader      DamageKind = "header"
 	DamageKindJSON        DamageKind = "json"
+	DamageKindMalformed   DamageKind = "malformed"
 	DamageKindNoise       DamageKind = "noise"
+	DamageKindPlan        DamageKind = "plan"
 	DamageKindTruncated   DamageKind = "truncated"
+	DamageKindUnclosed    DamageKind = "unclosed"
 	DamageKindV1Details   DamageKind = "v1-details"
 	DamageKindV1Label     DamageKind = "v1-label"
 	DamageKindV1Progress  DamageKind = "v1-progress"
 	DamageKindV1Time      DamageKind = "v1-time"
 	DamageKindV1Truncated DamageKind = "v1-truncated"
+	DamageKindVerdict     DamageKind = "verdict"
 	DamageKindXML         DamageKind = "xml"
 )
 
@@ -46,30 +52,10 @@ const (
 	OutcomeSkip       Outcome = "skip"
 )
 
-// Defines values for ResultSavedFormat.
-const (
-	ResultSavedFormatEmpty     ResultSavedFormat = "empty"
-	ResultSavedFormatJSON      ResultSavedFormat = "json"
-	ResultSavedFormatJunit     ResultSavedFormat = "junit"
-	ResultSavedFormatSubunitV1 ResultSavedFormat = "subunit-v1"
-	ResultSavedFormatSubunitV2 ResultSavedFormat = "subunit-v2"
-	ResultSavedFormatUnknown   ResultSavedFormat = "unknown"
-)
-
 // Defines values for ResultSavedScope.
 const (
 	ResultSavedScopeAll        ResultSavedScope = "all"
 	ResultSavedScopePassesOnly ResultSavedScope = "passes_only"
-)
-
-// Defines values for RunResultFormat.
-const (
-	RunResultFormatEmpty     RunResultFormat = "empty"
-	RunResultFormatJSON      RunResultFormat = "json"
-	RunResultFormatJunit     RunResultFormat = "junit"
-	RunResultFormatSubunitV1 RunResultFormat = "subunit-v1"
-	RunResultFormatSubunitV2 RunResultFormat = "subunit-v2"
-	RunResultFormatUnknown   RunResultFormat = "unknown"
 )
 
 // Defines values for RunResultScope.
@@ -177,6 +163,8 @@ type ConfigSections map[string]map[string]string
 //
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
 type Damage struct {
+	// File Of several files, the name of the one in which it is.
+	File *string    `json:"file,omitempty"`
 	Kind DamageKind `json:"kind"`
 
 	// Offset Where, in bytes of the decompressed upload.
@@ -186,6 +174,11 @@ type Damage struct {
 
 // DamageKind defines model for Damage.Kind.
 type DamageKind string
+
+// FormatList Example: {"formats":[{"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}]}
+type FormatList struct {
+	Formats []ResultFormat `json:"formats"`
+}
 
 // KnownIssueNote The known issue that explains a failure.
 //
@@ -275,19 +268,10 @@ type NewStatus struct {
 
 // NewUpload An upload as a form.
 //
-// Example: {"file":"test: a\nsuccess: a\n","test_id":"100"}
+// Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {
-	// File The file; several are joined in order.
+	// File The file; several parts are several files of one result.
 	File openapi_types.File `json:"file"`
-
-	// RunToken The secret of the run, when it has one.
-	RunToken *string `json:"run_token,omitempty"`
-
-	// Strict Refuse content that is damaged or unknown.
-	Strict *string `json:"strict,omitempty"`
-
-	// TestID The run; empty or absent makes an anonymous one.
-	TestID *string `json:"test_id,omitempty"`
 }
 
 // Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
@@ -316,9 +300,37 @@ type Pagination struct {
 // Example: {"cpid":"9fe2ff9ee4384b1894a90878d3e92bab","duration_seconds":6123,"results":["tempest.api.compute.test_a"]}
 type ParsedResults = interface{}
 
+// Property A value that a file gives a test beside its outcome.
+//
+// Example: {"name":"board","value":"arm-7"}
+type Property struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// ResultFormat A format that uploads may have.
+//
+// Example: {"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}
+type ResultFormat struct {
+	// Name The word for it, in `format` of results and of uploads.
+	Name string `json:"name"`
+
+	// Title What people call it.
+	Title string `json:"title"`
+
+	// Recognised By what a file of the format is known.
+	Recognised string `json:"recognised"`
+
+	// Naming What the id of a test is made of.
+	Naming string `json:"naming"`
+
+	// Example A short file of the format with one test.
+	Example string `json:"example"`
+}
+
 // ResultSaved What was read from an upload.
 //
-// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","message":"thank you","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type ResultSaved struct {
 	// Message RefStack's `thank you`.
 	Message string `json:"message"`
@@ -335,16 +347,16 @@ type ResultSaved struct {
 	// Current Whether no newer attempt exists.
 	Current bool `json:"current"`
 
-	// Format Found from the bytes, for gzip from what was inside.
-	Format ResultSavedFormat `json:"format"`
+	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format string `json:"format"`
 
-	// Compressed Whether the file is gzip.
+	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
 	Compressed bool `json:"compressed"`
 
-	// Sha256 Of the file as it was posted.
+	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
 	Sha256 string `json:"sha256"`
 
-	// Bytes Of the file as it was posted.
+	// Bytes Of the files as they were posted, together.
 	Bytes   int64   `json:"bytes"`
 	Outcome Outcome `json:"outcome"`
 
@@ -371,10 +383,10 @@ type ResultSaved struct {
 	NoiseBytes int64     `json:"noise_bytes"`
 	Warnings   []string  `json:"warnings"`
 	CreatedAt  time.Time `json:"created_at"`
-}
 
-// ResultSavedFormat Found from the bytes, for gzip from what was inside.
-type ResultSavedFormat string
+	// Files What became of each file. Lists of results leave it out.
+	Files []RunFile `json:"files,omitempty"`
+}
 
 // ResultSavedScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type ResultSavedScope string
@@ -399,7 +411,7 @@ type Run struct {
 
 	// CurrentResult The result of one upload as a whole.
 	//
-	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+	// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 	CurrentResult nullable.Nullable[RunResult] `json:"current_result"`
 
 	// Attempts How many results were uploaded.
@@ -410,6 +422,39 @@ type Run struct {
 
 	// Name The suite that runs; null when the run has no name.
 	Name nullable.Nullable[string] `json:"name"`
+}
+
+// RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
+//
+// Example: {"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}
+type RunFile struct {
+	// N Its number in the result, in the order of arrival; members of an archive by their names.
+	N int32 `json:"n"`
+
+	// Name As the form or the archive calls it; empty when nobody said it.
+	Name string `json:"name"`
+
+	// Posted The name of the archive or form part that it came in, which is its own unless it is a member.
+	Posted string `json:"posted"`
+
+	// Format A name of `GET /v1/formats`, `empty`, `unknown`, or `other` for what was passed over.
+	Format string `json:"format"`
+
+	// Writer The program that wrote it, where the file tells.
+	Writer nullable.Nullable[string] `json:"writer"`
+
+	// Bytes Unpacked.
+	Bytes int64 `json:"bytes"`
+
+	// Tests How many test ids.
+	Tests   int64      `json:"tests"`
+	Counts  TestCounts `json:"counts"`
+	Outcome Outcome    `json:"outcome"`
+
+	// Damage The first 100 findings.
+	Damage      []Damage `json:"damage"`
+	DamageCount int64    `json:"damage_count"`
+	Warnings    []string `json:"warnings"`
 }
 
 // RunList A page of the list.
@@ -425,7 +470,7 @@ type RunList struct {
 
 // RunResult The result of one upload as a whole.
 //
-// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
+// Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
 type RunResult struct {
 	// TestID The run.
 	TestID int64 `json:"test_id"`
@@ -439,16 +484,16 @@ type RunResult struct {
 	// Current Whether no newer attempt exists.
 	Current bool `json:"current"`
 
-	// Format Found from the bytes, for gzip from what was inside.
-	Format RunResultFormat `json:"format"`
+	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
+	Format string `json:"format"`
 
-	// Compressed Whether the file is gzip.
+	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
 	Compressed bool `json:"compressed"`
 
-	// Sha256 Of the file as it was posted.
+	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
 	Sha256 string `json:"sha256"`
 
-	// Bytes Of the file as it was posted.
+	// Bytes Of the files as they were posted, together.
 	Bytes   int64   `json:"bytes"`
 	Outcome Outcome `json:"outcome"`
 
@@ -475,17 +520,17 @@ type RunResult struct {
 	NoiseBytes int64     `json:"noise_bytes"`
 	Warnings   []string  `json:"warnings"`
 	CreatedAt  time.Time `json:"created_at"`
-}
 
-// RunResultFormat Found from the bytes, for gzip from what was inside.
-type RunResultFormat string
+	// Files What became of each file. Lists of results leave it out.
+	Files []RunFile `json:"files,omitempty"`
+}
 
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
 
 // RunResultList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -544,9 +589,9 @@ type StatusSaved struct {
 	TestID int64  `json:"test_id"`
 }
 
-// Test One test of a result. Its status, times and tags are those of the record that decided: the worst one, and of equals the first.
+// Test One test of a result. Its status, times and tags are those of the record that decided: the last attempt where the file counts them, else the worst one, and of equals the first.
 //
-// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}
 type Test struct {
 	// N Its number within the result.
 	N int32 `json:"n"`
@@ -560,7 +605,27 @@ type Test struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`; null when neither is known.
+	Duration nullable.Nullable[float64] `json:"duration"`
+
+	// Suite The suite in which the file has the test, where ids of different suites may be the same.
+	Suite nullable.Nullable[string] `json:"suite"`
+
+	// File The name of its file, as in `files` of the result; null when nobody said it.
+	File nullable.Nullable[string] `json:"file"`
+
+	// FileN The number of its file.
+	FileN int32 `json:"file_n"`
+
+	// Tags As the runner gave them, and `flaky` when the test is.
+	Tags []string `json:"tags"`
+
+	// Properties In the order of the file.
+	Properties []Property `json:"properties"`
+
+	// Flaky Whether an attempt failed before the last one passed.
+	Flaky bool `json:"flaky"`
 
 	// Attachments Those of all its records, record after record.
 	Attachments []Attachment `json:"attachments"`
@@ -568,7 +633,7 @@ type Test struct {
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
 
-	// RecordList The records, in the order in which they ended; as many as `records` says.
+	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
 	RecordList []TestRecord `json:"record_list"`
 
 	// KnownIssue The known issue that explains its failure; only of tests of runs.
@@ -600,7 +665,7 @@ type TestCounts struct {
 
 // TestList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"id":"tempest.api.compute.servers.test_a","n":0,"record_list":[{"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
@@ -612,7 +677,7 @@ type TestList struct {
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
 // retried has one for each try. Its attachments stand among those of the test, under its number.
 //
-// Example: {"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
+// Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
 	Record int32      `json:"record"`
@@ -623,7 +688,10 @@ type TestRecord struct {
 
 	// Stop When it ended; null when it did not, or the runner did not say.
 	Stop nullable.Nullable[time.Time] `json:"stop"`
-	Tags []string                     `json:"tags"`
+
+	// Duration Seconds, as the file says or between `start` and `stop`.
+	Duration nullable.Nullable[float64] `json:"duration"`
+	Tags     []string                   `json:"tags"`
 }
 
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
@@ -636,8 +704,17 @@ type Testcases struct {
 	Testcases []string `json:"testcases"`
 }
 
+// Add defines model for Add.
+type Add = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// FileNumber defines model for FileNumber.
+type FileNumber = int32
+
+// Format defines model for Format.
+type Format = string
 
 // HistoryLength defines model for HistoryLength.
 type HistoryLength = int32
@@ -724,8 +801,14 @@ type PostResultParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
 	TestID *RunnerTestID `form:"test_id,omitempty" json:"test_id,omitempty"`
 
-	// Strict Refuse content that is damaged or unknown: `true 1 yes on t y` or `false 0 no off f n`.
+	// Strict Refuse content that is damaged, unknown or without tests: `true 1 yes on t y` or `false 0 no off f n`.
 	Strict *Strict `form:"strict,omitempty" json:"strict,omitempty"`
+
+	// Add Add to the current result of the run instead of making a further attempt: `true 1 yes on t y` or `false 0 no off f n`.
+	Add *Add `form:"add,omitempty" json:"add,omitempty"`
+
+	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
+	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
 	// RunToken The secret of the run, when it was made with one; `Authorization` may carry it as a Bearer instead. Sent so, a wrong one is refused before the body
 	// is read. Wrong ones count as failed logins.
@@ -895,6 +978,9 @@ type ServerInterface interface {
 	// DownloadResult Download the current result of a run
 	// (GET /v1/download-result/{test_id})
 	DownloadResult(ctx echo.Context, testID TestID) error
+	// ListFormats List the formats of results
+	// (GET /v1/formats)
+	ListFormats(ctx echo.Context) error
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx echo.Context, params GetMiniconfParams) error
@@ -929,6 +1015,9 @@ type ServerInterface interface {
 	// GetRunResult Read a result
 	// (GET /v1/runs/{test_id}/results/{result_id})
 	GetRunResult(ctx echo.Context, testID TestID, resultID ResultID) error
+	// GetRunFile Download a file of a result
+	// (GET /v1/runs/{test_id}/results/{result_id}/files/{n})
+	GetRunFile(ctx echo.Context, testID TestID, resultID ResultID, n FileNumber) error
 	// GetRaw Download a result as it was uploaded
 	// (GET /v1/runs/{test_id}/results/{result_id}/raw)
 	GetRaw(ctx echo.Context, testID TestID, resultID ResultID) error
@@ -1121,6 +1210,15 @@ func (w *ServerInterfaceWrapper) DownloadResult(ctx echo.Context) error {
 	return err
 }
 
+// ListFormats converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFormats(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFormats(ctx)
+	return err
+}
+
 // GetMiniconf converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMiniconf(ctx echo.Context) error {
 	var err error
@@ -1198,6 +1296,20 @@ func (w *ServerInterfaceWrapper) PostResult(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "strict", ctx.QueryParams(), &params.Strict, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter strict: %s", err))
+	}
+
+	// ------------- Optional query parameter "add" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "add", ctx.QueryParams(), &params.Add, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter add: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
 	}
 
 	// ------------- Optional query parameter "run_token" -------------
@@ -1386,6 +1498,38 @@ func (w *ServerInterfaceWrapper) GetRunResult(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetRunResult(ctx, testID, resultID)
+	return err
+}
+
+// GetRunFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRunFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "test_id" -------------
+	var testID TestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "test_id", ctx.Param("test_id"), &testID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_id: %s", err))
+	}
+
+	// ------------- Path parameter "result_id" -------------
+	var resultID ResultID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "result_id", ctx.Param("result_id"), &resultID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter result_id: %s", err))
+	}
+
+	// ------------- Path parameter "n" -------------
+	var n FileNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "n", ctx.Param("n"), &n, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter n: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRunFile(ctx, testID, resultID, n)
 	return err
 }
 
@@ -1724,6 +1868,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/clouds/:cloud_id", wrapper.UpdateCloud, options.OperationMiddlewares["updateCloud"]...)
 	router.PUT(options.BaseURL+"/v1/clouds/:cloud_id", wrapper.ReplaceCloud, options.OperationMiddlewares["replaceCloud"]...)
 	router.GET(options.BaseURL+"/v1/download-result/:test_id", wrapper.DownloadResult, options.OperationMiddlewares["downloadResult"]...)
+	router.GET(options.BaseURL+"/v1/formats", wrapper.ListFormats, options.OperationMiddlewares["listFormats"]...)
 	router.GET(options.BaseURL+"/v1/get-miniconf", wrapper.GetMiniconf, options.OperationMiddlewares["getMiniconf"]...)
 	router.GET(options.BaseURL+"/v1/get-script", wrapper.GetScript, options.OperationMiddlewares["getScript"]...)
 	router.GET(options.BaseURL+"/v1/get-testcases", wrapper.GetTestcases, options.OperationMiddlewares["getTestcases"]...)
@@ -1734,6 +1879,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:test_id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results", wrapper.ListRunResults, options.OperationMiddlewares["listRunResults"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id", wrapper.GetRunResult, options.OperationMiddlewares["getRunResult"]...)
+	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/files/:n", wrapper.GetRunFile, options.OperationMiddlewares["getRunFile"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/raw", wrapper.GetRaw, options.OperationMiddlewares["getRaw"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests", wrapper.ListTests, options.OperationMiddlewares["listTests"]...)
 	router.GET(options.BaseURL+"/v1/runs/:test_id/results/:result_id/tests/:n", wrapper.GetTest, options.OperationMiddlewares["getTest"]...)
@@ -1787,6 +1933,10 @@ type ReplaceCloudRequestObject struct {
 // DownloadResultRequestObject is what a request of DownloadResult says.
 type DownloadResultRequestObject struct {
 	TestID TestID `json:"test_id"`
+}
+
+// ListFormatsRequestObject is what a request of ListFormats says.
+type ListFormatsRequestObject struct {
 }
 
 // GetMiniconfRequestObject is what a request of GetMiniconf says.
@@ -1843,6 +1993,13 @@ type ListRunResultsRequestObject struct {
 type GetRunResultRequestObject struct {
 	TestID   TestID   `json:"test_id"`
 	ResultID ResultID `json:"result_id"`
+}
+
+// GetRunFileRequestObject is what a request of GetRunFile says.
+type GetRunFileRequestObject struct {
+	TestID   TestID     `json:"test_id"`
+	ResultID ResultID   `json:"result_id"`
+	N        FileNumber `json:"n"`
 }
 
 // GetRawRequestObject is what a request of GetRaw says.
@@ -1919,6 +2076,9 @@ type StrictServerInterface interface {
 	// DownloadResult Download the current result of a run
 	// (GET /v1/download-result/{test_id})
 	DownloadResult(ctx context.Context, request DownloadResultRequestObject) (Response, error)
+	// ListFormats List the formats of results
+	// (GET /v1/formats)
+	ListFormats(ctx context.Context, request ListFormatsRequestObject) (Response, error)
 	// GetMiniconf Get the mini tempest configuration for a run
 	// (GET /v1/get-miniconf)
 	GetMiniconf(ctx context.Context, request GetMiniconfRequestObject) (Response, error)
@@ -1953,6 +2113,9 @@ type StrictServerInterface interface {
 	// GetRunResult Read a result
 	// (GET /v1/runs/{test_id}/results/{result_id})
 	GetRunResult(ctx context.Context, request GetRunResultRequestObject) (Response, error)
+	// GetRunFile Download a file of a result
+	// (GET /v1/runs/{test_id}/results/{result_id}/files/{n})
+	GetRunFile(ctx context.Context, request GetRunFileRequestObject) (Response, error)
 	// GetRaw Download a result as it was uploaded
 	// (GET /v1/runs/{test_id}/results/{result_id}/raw)
 	GetRaw(ctx context.Context, request GetRawRequestObject) (Response, error)
@@ -2064,6 +2227,12 @@ func (sh *strictHandler) DownloadResult(ctx echo.Context, testID TestID) error {
 	return answer(ctx, response, err)
 }
 
+func (sh *strictHandler) ListFormats(ctx echo.Context) error {
+	var request ListFormatsRequestObject
+	response, err := sh.ssi.ListFormats(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) GetMiniconf(ctx echo.Context, params GetMiniconfParams) error {
 	var request GetMiniconfRequestObject
 	request.Params = params
@@ -2168,6 +2337,15 @@ func (sh *strictHandler) GetRunResult(ctx echo.Context, testID TestID, resultID 
 	request.TestID = testID
 	request.ResultID = resultID
 	response, err := sh.ssi.GetRunResult(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) GetRunFile(ctx echo.Context, testID TestID, resultID ResultID, n FileNumber) error {
+	var request GetRunFileRequestObject
+	request.TestID = testID
+	request.ResultID = resultID
+	request.N = n
+	response, err := sh.ssi.GetRunFile(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

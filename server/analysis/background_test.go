@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
@@ -246,5 +247,39 @@ func TestBackground_Servers(t *testing.T) {
 	}
 	if !slices.Equal(heads, want) {
 		t.Errorf("comparisons of %v\nwant %v", heads, want)
+	}
+}
+
+// TestBackground_Images: what is told of test opportunities, of images and of published
+// results.
+func TestBackground_Images(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(c *server.Config) { c.Analysis.RestReports = 0 })
+	c := &creation{Server: s, t: t, ids: map[string]string{}, at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	c.store(object{"do": "product", "key": "P", "name": "board", "release": "24-core", "specs": []any{object{"name": "smoke", "platform": "amd64"}, object{"name": "full", "platform": "amd64"}}})
+	for i, status := range []string{"PASSED", "FAILED"} {
+		c.store(object{"do": "image", "key": fmt.Sprint("i", i), "product": "P", "image_unique_id": fmt.Sprint("IMG", i), "results": []any{
+			object{"spec": "smoke", "platform": "amd64", "status": status, "tests": nil},
+			object{"spec": "full", "platform": "amd64", "status": "PASSED", "tests": []any{[]any{"a", "success"}}},
+		}})
+	}
+	for _, passes := range []string{`{"name":"a"},{"name":"b"}`, `{"name":"a"}`} {
+		send(t, s, "POST", "/v1/results", fmt.Sprintf(`{"cpid":"cp1","duration_seconds":1,"results":[%s]}`, passes), 201, servertest.JSON())
+	}
+	counts := map[string]string{}
+	for _, e := range awaitEvents(t, s, 4, "comparison") {
+		kind, _, _ := strings.Cut(e.Data.Head.Ref, ":")
+		if base, _, _ := strings.Cut(e.Data.Base.Ref, ":"); base != kind {
+			t.Errorf("%s is compared with %s", e.Data.Head.Ref, e.Data.Base.Ref)
+		}
+		counts[kind] += fmt.Sprintf("new_failure %d gone %d still_passing %d;", e.Data.Counts["new_failure"], e.Data.Counts["gone"], e.Data.Counts["still_passing"])
+	}
+	for kind, want := range map[string]string{
+		"opportunity": "new_failure 1 gone 0 still_passing 0;new_failure 0 gone 0 still_passing 1;",
+		"image":       "new_failure 1 gone 0 still_passing 1;", "published": "new_failure 0 gone 1 still_passing 1;",
+	} {
+		if counts[kind] != want {
+			t.Errorf("comparisons of the kind %s: %q, want %q", kind, counts[kind], want)
+		}
 	}
 }

@@ -1,8 +1,6 @@
 package products
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +21,8 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/download"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -46,8 +45,8 @@ func (h *Handler) PostTestResult(ctx context.Context, req productsapi.PostTestRe
 // formFile is a file of a form.
 type formFile struct {
 	intake.File
-	name      string // as the agent called it
 	mediaType *string
+	read      bool // whether single tests were read from it
 }
 
 // maxFileName limits what a form says of a file, in bytes.
@@ -63,8 +62,8 @@ func (f *formFile) describe(part *multipart.Part) {
 		}
 		return text
 	}
-	if f.name = clean(part.FileName()); f.name == "" {
-		f.name = "file"
+	if f.Name = clean(part.FileName()); f.Name == "" {
+		f.Name = "file"
 	}
 	if text := clean(part.Header.Get("Content-Type")); text != "" {
 		f.mediaType = &text
@@ -121,77 +120,10 @@ func (h *Handler) addFile(ctx context.Context, files []formFile, part *multipart
 	}
 	f := formFile{File: kept}
 	f.describe(part)
-	if slices.ContainsFunc(files, func(other formFile) bool { return other.name == f.name && other.SHA256 == f.SHA256 }) {
+	if slices.ContainsFunc(files, func(other formFile) bool { return other.Name == f.Name && other.SHA256 == f.SHA256 }) {
 		return nil, fault.InvalidField("form", "file", "must be given once: the same file came before")
 	}
 	return append(files, f), nil
-}
-
-// toRead chooses the file from which single tests are read: the first in a format
-// that is read here, else the first.
-func (h *Handler) toRead(ctx context.Context, files []formFile) (int, error) {
-	for i := range files {
-		known, err := h.isReadable(ctx, &files[i])
-		if err != nil || known {
-			return i, err
-		}
-	}
-	return 0, nil
-}
-
-// headBytes is how much of a file is looked at to find its format.
-const headBytes = 64 << 10
-
-// isReadable looks at the head of a file, which may be packed. Detection alone takes
-// a kernel's log for JSON, because its lines begin with a bracket.
-func (h *Handler) isReadable(ctx context.Context, f *formFile) (bool, error) {
-	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
-	if err != nil {
-		return false, err
-	}
-	defer blob.Close()
-	head, err := io.ReadAll(io.LimitReader(blob, headBytes))
-	if err != nil {
-		return false, err
-	}
-	if subunit.IsGzip(head) {
-		if head = unpackedHead(head); len(head) == 0 {
-			return false, nil
-		}
-	}
-	format, err := subunit.Detect(bytes.NewReader(head), int64(len(head)))
-	switch format {
-	case subunit.FormatUnknown, subunit.FormatEmpty, subunit.FormatGzip:
-		return false, err
-	case subunit.FormatJSON:
-		return beginsAsJSON(head), err
-	}
-	return true, err
-}
-
-// unpackedHead is what can be unpacked of the head of a gzip file.
-func unpackedHead(packed []byte) []byte {
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return nil
-	}
-	head, _ := io.ReadAll(io.LimitReader(z, headBytes)) // it may be cut, or damaged
-	return head
-}
-
-// beginsAsJSON reports whether nothing in the head of a file contradicts that it is
-// one JSON value.
-func beginsAsJSON(head []byte) bool {
-	d := jsontext.NewDecoder(bytes.NewReader(head), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	for tokens := 0; ; tokens++ {
-		if _, err := d.ReadToken(); err != nil {
-			return tokens > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
-		}
-		if d.StackDepth() == 0 {
-			_, err := d.ReadToken()
-			return errors.Is(err, io.EOF)
-		}
-	}
 }
 
 // expected refuses what would be refused after the file was read.
@@ -206,21 +138,52 @@ func (h *Handler) expected(ctx context.Context, product string, in *productsapi.
 // postWithFile reads the file into single tests, which become visible together
 // with the result, or not at all.
 func (h *Handler) postWithFile(ctx context.Context, req productsapi.PostTestResultRequestObject, in *productsapi.NewTestResult, files []formFile) (*call.Answer, error) {
-	chosen := 0
-	if len(files) > 1 {
-		var err error
-		if chosen, err = h.toRead(ctx, files); err != nil {
-			return nil, err
-		}
+	strict, err := strictOf(req.Params.Strict)
+	if err != nil {
+		return nil, err
 	}
-	read := files[chosen].Result()
+	post := intake.Post{Format: valueOr(req.Params.Format, ""), Strict: strict}
+	if err := intake.KnownFormat(post.Format); err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		post.Files = append(post.Files, f.File)
+	}
+	read := intake.NewResult(post.Files)
 	read.Tenant, read.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
 	var a *call.Answer
-	err := h.intake.Take(ctx, read, false, func(*subunit.Report) (fresh bool, err error) {
+	err = h.intake.Take(ctx, read, post, func(*report.Report) (fresh bool, err error) {
+		if err := h.markRead(ctx, read, files); err != nil {
+			return false, err
+		}
 		a, fresh, err = h.postResult(ctx, req, in, read, files...)
 		return fresh, err
 	})
 	return a, err
+}
+
+// strictOf reads the parameter, which takes the words of RefStack's runners.
+func strictOf(text *string) (bool, error) {
+	if text == nil {
+		return false, nil
+	}
+	values, err := upload.ParseQuery("strict="+url.QueryEscape(*text), []string{"strict"}, upload.Limits{})
+	if err != nil {
+		return false, intake.Fault(err)
+	}
+	strict, _, err := values.Bool("strict")
+	return strict, intake.Fault(err)
+}
+
+// markRead notes from which files single tests were read.
+func (h *Handler) markRead(ctx context.Context, read *resultstore.Result, files []formFile) error {
+	rows, err := h.store.Results.ResultFiles(ctx, read)
+	for i := range rows {
+		if rows[i].IsReport() {
+			files[rows[i].Part].read = true
+		}
+	}
+	return err
 }
 
 // maxResultPart limits the part of a form that holds the result.
@@ -276,15 +239,14 @@ func (h *Handler) file(ctx context.Context, product, id string) (*resultstore.Re
 
 // keptFiles are the rows of the files of a result, none when it has only one: that
 // is described by what was read from it.
-func keptFiles(result uuid.UUID, files []formFile, read *resultstore.Result) []productstore.KeptFile {
+func keptFiles(result uuid.UUID, files []formFile) []productstore.KeptFile {
 	if len(files) < 2 {
 		return nil
 	}
-	chosen := slices.IndexFunc(files, func(f formFile) bool { return f.SHA256 == read.SHA256 })
 	var rows []productstore.KeptFile
 	for i, f := range files {
 		rows = append(rows, productstore.KeptFile{
-			ResultID: result, N: int64(i), Name: f.name, MediaType: f.mediaType, Bytes: f.Size, SHA256: f.SHA256, Read: i == chosen,
+			ResultID: result, N: int64(i), Name: f.Name, MediaType: f.mediaType, Bytes: f.Size, SHA256: f.SHA256, Read: f.read,
 		})
 	}
 	return rows
@@ -328,6 +290,7 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 		page.Offset = int(number-1) * page.Limit
 	}
 	var list store.List[resultstore.Test]
+	var names map[int64]string
 	if file != nil {
 		filter := resultstore.TestFilter{Result: file, Q: valueOr(req.Params.Q, ""), Page: page}
 		if req.Params.Status != nil {
@@ -337,8 +300,11 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 		if list, err = h.store.Results.ListTests(ctx, filter); err != nil {
 			return nil, fault.Cursor(err)
 		}
+		if names, err = h.store.Results.FileNames(ctx, file, list.Items); err != nil {
+			return nil, err
+		}
 	}
-	body := productsapi.TestList{Tests: convertAll(list.Items, testToAPI)}
+	body := productsapi.TestList{Tests: convertAll(list.Items, func(t *resultstore.Test) productsapi.Test { return testToAPI(t, names[t.File]) })}
 	if page.After == "" {
 		pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
 		body.Pagination = &productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total}
@@ -348,11 +314,15 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 
 // GetResultTest answers one single test.
 func (h *Handler) GetResultTest(ctx context.Context, req productsapi.GetResultTestRequestObject) (productsapi.Response, error) {
-	_, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
+	file, t, err := h.singleTest(ctx, req.ProductID, req.ResultID, req.N)
 	if err != nil {
 		return nil, err
 	}
-	return call.OK(testToAPI(t)), nil
+	names, err := h.store.Results.FileNames(ctx, file, []resultstore.Test{*t})
+	if err != nil {
+		return nil, err
+	}
+	return call.OK(testToAPI(t, names[t.File])), nil
 }
 
 func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (*resultstore.Result, *resultstore.Test, error) {
@@ -368,42 +338,6 @@ func (h *Handler) singleTest(ctx context.Context, product, id string, n int32) (
 		return nil, nil, fault.NotFound("the result has no test %d", n).Because(err)
 	}
 	return file, t, err
-}
-
-func testToAPI(t *resultstore.Test) productsapi.Test {
-	out := productsapi.Test{
-		N: int32(t.N), ID: t.Name, Status: productsapi.TestStatus(t.Status.String()), Records: int32(t.Records),
-		Tags: texts(t.Tags), Attachments: []productsapi.Attachment{},
-	}
-	out.Start.SetNull()
-	if !t.Start.IsZero() {
-		out.Start.Set(t.Start)
-	}
-	out.Stop.SetNull()
-	if !t.Stop.IsZero() {
-		out.Stop.Set(t.Stop)
-	}
-	for _, r := range t.AllRecords() {
-		record := productsapi.TestRecord{Record: int32(r.Record), Status: productsapi.TestStatus(r.Status.String()), Tags: texts(r.Tags)}
-		record.Start.SetNull()
-		if !r.Start.IsZero() {
-			record.Start.Set(r.Start)
-		}
-		record.Stop.SetNull()
-		if !r.Stop.IsZero() {
-			record.Stop.Set(r.Stop)
-		}
-		out.RecordList = append(out.RecordList, record)
-		for i := range r.Attachments {
-			a := &r.Attachments[i]
-			item := productsapi.Attachment{K: int32(len(out.Attachments)), Name: a.Name, Mime: a.MIME, Size: a.Size, Record: int32(r.Record)}
-			if cut := a.Kept() < a.Size; cut {
-				item.Truncated = &cut
-			}
-			out.Attachments = append(out.Attachments, item)
-		}
-	}
-	return out
 }
 
 // GetResultAttachment sends a file that a runner attached to a test.
@@ -425,10 +359,17 @@ func (h *Handler) GetResultRaw(ctx context.Context, req productsapi.GetResultRaw
 	if r == nil {
 		return nil, fault.NotFound("no file came with the result")
 	}
+	name := "result_" + url.PathEscape(req.ResultID)
+	parts, err := h.store.Results.ResultParts(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) > 1 {
+		return download.TarOf(ctx, h.store.Blobs, name+".tar", r.CreatedAt, parts), nil
+	}
 	blob, err := h.store.Blobs.Open(ctx, r.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("file of result %s: %w", r.ID, download.Lost(err))
 	}
-	name := "result_" + url.PathEscape(req.ResultID)
 	return download.Respond(ctx, download.File{Name: name, Tag: r.SHA256, SHA256: r.SHA256, Modified: r.CreatedAt, Size: r.Bytes, Content: blob, Close: blob.Close}), nil
 }

@@ -36,7 +36,7 @@ func (h *Handler) postResult(ctx context.Context, req productsapi.PostTestResult
 	if len(files) > 1 {
 		var all strings.Builder
 		for _, f := range files {
-			fmt.Fprintf(&all, "%s %q\n", f.SHA256, f.name)
+			fmt.Fprintf(&all, "%s %q\n", f.SHA256, f.Name)
 		}
 		fileDigest = all.String()
 	}
@@ -166,19 +166,19 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if err := tx.CreateOpportunityResult(row); err != nil {
 		return err
 	}
-	if err := queueSets(tx, o); err != nil || extra == nil {
+	if err := queueSets(ctx, tx, o); err != nil || extra == nil {
 		return err
 	}
-	extra.kept = keptFiles(row.ID, extra.files, extra.file)
+	extra.kept = keptFiles(row.ID, extra.files)
 	return tx.CreateKeptFiles(extra.kept)
 }
 
 // queueSets notes that an opportunity has a result, and its image with it, to be
 // compared with the one before.
-func queueSets(tx *productstore.Store, o *productstore.Opportunity) error {
+func queueSets(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity) error {
 	return errors.Join(
 		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "opportunity", Ref: store.SetRef("opportunity", o.ID.String())}),
-		tx.QueueSet(store.PendingSet{Tenant: o.Tenant, Kind: "image", Ref: store.SetRef("image", o.ProductID.String(), o.ImageUniqueID)}))
+		tx.QueueSetSoon(ctx, store.PendingSet{Tenant: o.Tenant, Kind: "image", Ref: store.SetRef("image", o.ProductID.String(), o.ImageUniqueID)}))
 }
 
 func registeredRevno(ctx context.Context, tx *productstore.Store, tenant, agent string) *string {
@@ -341,7 +341,7 @@ func (d *resultDocs) toAPI(r *productstore.OpportunityResult, o *opaques) produc
 
 func fileToAPI(r *resultstore.Result) productsapi.ResultFile {
 	return productsapi.ResultFile{
-		Format: productsapi.ResultFileFormat(r.Format), Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: productsapi.Outcome(r.Outcome),
+		Format: r.Format, Compressed: r.Gzip, Sha256: r.SHA256, Bytes: r.Bytes, Outcome: productsapi.Outcome(r.Outcome),
 		Complete: r.Complete, Tests: r.Tests, DamageCount: r.DamageCount,
 		Counts: productsapi.TestCounts{
 			Success: r.Counts.Success, Xfail: r.Counts.XFail, Skip: r.Counts.Skip, Fail: r.Counts.Fail, Uxsuccess: r.Counts.UXSuccess,

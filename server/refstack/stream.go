@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 	refstackstore "github.com/slipway-lab/slipway/store/refstack"
@@ -76,7 +76,7 @@ func (h *Handler) takeSubunit(ctx context.Context, who caller) (*refstackstore.P
 	if stream.RunID, err = h.runOf(ctx, form.Values, who, owner); err != nil {
 		return nil, err
 	}
-	return h.publishStream(ctx, stream, &refstackstore.Published{CPID: cpid, Owner: owner.name})
+	return h.publishStream(ctx, stream, file, &refstackstore.Published{CPID: cpid, Owner: owner.name})
 }
 
 // receiveStream stores the file and says whose upload it is.
@@ -177,8 +177,8 @@ func (h *Handler) refuseEarly(ctx context.Context, who caller, raw *upload.Raw) 
 
 // publishStream reads the stream, makes the list of its passes, and publishes
 // both.
-func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, p *refstackstore.Published) (published *refstackstore.Published, err error) {
-	err = h.takeStream(ctx, stream, func() error {
+func (h *Handler) publishStream(ctx context.Context, stream *resultstore.Result, file intake.File, p *refstackstore.Published) (published *refstackstore.Published, err error) {
+	err = h.takeStream(ctx, stream, file, func() error {
 		published, err = h.publishPasses(ctx, stream, p)
 		return err
 	})
@@ -201,7 +201,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result,
 	passes := newResult(ctx, stream.Tenant, file)
 	passes.RunID = stream.RunID
 	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
-	err = h.takeList(ctx, passes, list, func() error {
+	err = h.takeList(ctx, passes, file, list, func() error {
 		published, err = h.store.Publish(ctx, p, passes, stream)
 		if errors.Is(err, store.ErrConflict) {
 			err = otherStream(err)
@@ -220,8 +220,8 @@ func otherStream(cause error) error {
 
 // takeStream reads a file that must be subunit into the rows of its result, and
 // publishes it.
-func (h *Handler) takeStream(ctx context.Context, stream *resultstore.Result, publish func() error) error {
-	err := h.intake.Take(ctx, stream, false, func(*subunit.Report) (bool, error) {
+func (h *Handler) takeStream(ctx context.Context, stream *resultstore.Result, file intake.File, publish func() error) error {
+	err := h.intake.Take(ctx, stream, intake.Post{Files: []intake.File{file}}, func(*report.Report) (bool, error) {
 		if !strings.HasPrefix(stream.Format, "subunit-") {
 			return false, refused(textMalformed, fault.Entry{Parameter: "subunit_data", In: "body", Message: "must be a subunit stream, version 1 or 2; this is " + stream.Format})
 		}
@@ -317,11 +317,11 @@ func (h *Handler) takeLinked(ctx context.Context, raw *upload.Raw, p *refstackst
 	}
 	stream := newResult(ctx, p.Tenant, file)
 	stream.RunID = p.RunID
-	return h.link(ctx, p, stream)
+	return h.link(ctx, p, stream, file)
 }
 
-func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result) (linked *refstackstore.Published, err error) {
-	err = h.takeStream(ctx, stream, func() error {
+func (h *Handler) link(ctx context.Context, p *refstackstore.Published, stream *resultstore.Result, file intake.File) (linked *refstackstore.Published, err error) {
+	err = h.takeStream(ctx, stream, file, func() error {
 		if err := h.samePasses(ctx, p, stream); err != nil {
 			return err
 		}

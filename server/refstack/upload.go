@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -121,7 +121,7 @@ func (h *Handler) checkList(ctx context.Context, file intake.File) (*passList, e
 func (h *Handler) publishList(ctx context.Context, file intake.File, list *passList, owner keyOwner) (*refstackstore.Published, error) {
 	var p *refstackstore.Published
 	passes := newResult(ctx, owner.tenant, file)
-	err := h.takeList(ctx, passes, list, func() (err error) {
+	err := h.takeList(ctx, passes, file, list, func() (err error) {
 		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil)
 		return err
 	})
@@ -140,11 +140,11 @@ func newResult(ctx context.Context, tenant string, file intake.File) *resultstor
 // takeList reads a list that was checked into rows of its own and publishes it. A
 // list of which the reader does not take every item is refused, so that none is
 // lost unseen.
-func (h *Handler) takeList(ctx context.Context, passes *resultstore.Result, list *passList, publish func() error) error {
-	return h.intake.Take(ctx, passes, false, func(report *subunit.Report) (bool, error) {
-		if int64(report.Records) != list.items {
+func (h *Handler) takeList(ctx context.Context, passes *resultstore.Result, file intake.File, list *passList, publish func() error) error {
+	return h.intake.Take(ctx, passes, intake.Post{Files: []intake.File{file}}, func(found *report.Report) (bool, error) {
+		if int64(found.Records) != list.items {
 			f := refused(textSchema)
-			for _, d := range report.Damage {
+			for _, d := range found.Damage {
 				f.Errors = append(f.Errors, bodyEntry("", d.Reason))
 			}
 			return false, f

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/oapi-codegen/nullable"
 
@@ -58,6 +61,10 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 
 // testSearch reads the question; impossible says that no source can answer it.
 func (h *Handler) testSearch(raw string) (search searchstore.Query, impossible bool, err error) {
+	raw, err = takeOwn(raw, &search)
+	if err != nil {
+		return search, false, err
+	}
 	q, err := h.parser.ParseStrict(raw, testFields)
 	if err != nil {
 		return search, false, refusedQuery(err)
@@ -87,6 +94,37 @@ func (h *Handler) testSearch(raw string) (search searchstore.Query, impossible b
 	return search, len(search.Sources) == 0, nil
 }
 
+// takeOwn reads the parameters that KernelCI's queries do not have, and returns the
+// query without them.
+func takeOwn(raw string, search *searchstore.Query) (rest string, err error) {
+	var others []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, _ = url.QueryUnescape(name)
+		value, _ = url.QueryUnescape(value) // the request was admitted, so it can be read
+		switch name {
+		case "name_glob":
+			if value == "" || strings.ContainsRune(value, 0) {
+				return "", fault.InvalidField("query", name, "must be a pattern without U+0000, such as arm.*")
+			}
+			search.NameGlobs = append(search.NameGlobs, value)
+		case "duration_ge":
+			seconds, err := strconv.ParseFloat(value, 64)
+			if err != nil || !(seconds >= 0 && seconds <= maxSeconds) {
+				return "", fault.InvalidField("query", name, "must be a number of seconds, 0 to %d", int64(maxSeconds))
+			}
+			search.Took = max(search.Took, time.Duration(seconds*float64(time.Second)))
+			search.HasTook = true
+		default:
+			others = append(others, pair)
+		}
+	}
+	return strings.Join(others, "&"), nil
+}
+
+// maxSeconds bounds a duration that is asked for.
+const maxSeconds = 1e9
+
 func testResultToAPI(f *searchstore.TestResult) reportsapi.FoundTestResult {
 	r := reportsapi.FoundTestResult{
 		Source: reportsapi.FoundTestResultSource(sourceNames[f.Source]), Name: f.Name, Status: f.Status,
@@ -104,10 +142,21 @@ func testResultToAPI(f *searchstore.TestResult) reportsapi.FoundTestResult {
 		r.ResultID.Set(f.ResultID.String())
 		r.Href = fmt.Sprintf("/v1/products/%s/tests/results/%s/tests/%d", *f.ProductID, f.ResultID, f.N)
 	}
+	r.Flaky, r.Suite, r.File, r.Properties = f.Flaky, textOrNull(f.Suite), textOrNull(f.File), []reportsapi.Property{}
+	for _, p := range f.Properties {
+		r.Properties = append(r.Properties, reportsapi.Property(p))
+	}
 	if f.Duration != nil {
 		r.Duration.Set(f.Duration.Seconds())
 	}
 	return r
+}
+
+func textOrNull(text string) nullable.Nullable[string] {
+	if text == "" {
+		return null[string]()
+	}
+	return nullable.NewNullableWithValue(text)
 }
 
 func null[T any]() nullable.Nullable[T] { return nullable.NewNullNullable[T]() }

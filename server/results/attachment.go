@@ -19,10 +19,17 @@ func (h *Handler) DownloadResult(ctx context.Context, req resultsapi.DownloadRes
 	return h.raw(ctx, req.TestID, "current")
 }
 
-func (h *Handler) raw(ctx context.Context, testID int64, resultID string) (*download.Answer, error) {
+func (h *Handler) raw(ctx context.Context, testID int64, resultID string) (resultsapi.Response, error) {
 	r, err := h.result(ctx, testID, resultID)
 	if err != nil {
 		return nil, err
+	}
+	parts, err := h.store.ResultParts(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) > 1 {
+		return download.TarOf(ctx, h.blobs, fmt.Sprintf("result_%d.tar", r.RunID), r.CreatedAt, parts), nil
 	}
 	blob, err := h.blobs.Open(ctx, r.SHA256)
 	if err != nil {

@@ -47,14 +47,13 @@ func fault(t testing.TB, name string) []byte {
 }
 
 // TestFaults posts files that made a failed run look passed, or lost results,
-// and others of formats that are not read, which must never be green either.
+// and others of formats that once were not read.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
-	read := map[string]bool{
-		"esc_in_failure.xml": true, "gtest_notrun.xml": true, "nan_time.xml": true, "pytest_double.xml": true, "suite_error.xml": true,
-		"surefire_flaky.xml": true, "utf16le_bom.xml": true, "utf8_nodash.xml": true, "windows1252.xml": true,
-		"v1_real_setupclass.subunit": true, "v2_real_setupclass.subunit": true,
+	unread := map[string]bool{
+		"results_named_status.json": true, // no runner's format: see TestFaults_Verdicts
+		"avocado_results.json":      true, // three of its tests have one name without their numbers
 	}
 	files, err := filepath.Glob("testdata/faults/*.expect")
 	if err != nil || len(files) < 25 {
@@ -70,8 +69,10 @@ func TestFaults(t *testing.T) {
 
 			got := mustSave(t, s.Send("POST", "/v1/post-result", bytes.NewReader(fault(t, name)), servertest.With("Content-Type", "application/octet-stream")))
 			outcome, counts := expectOf(t, name)
-			if !read[name] {
-				// Its format is not read yet, or gives other counts: see below.
+			if outcome == "" {
+				return // of another area
+			}
+			if unread[name] {
 				if got.Outcome != "error" && got.Outcome != "fail" && got.Outcome != "incomplete" {
 					t.Errorf("outcome %s with %v of %d tests, want error, fail or incomplete", got.Outcome, got.Counts, got.Tests)
 				}
@@ -95,9 +96,7 @@ func TestFaults_Verdicts(t *testing.T) {
 	t.Parallel()
 	s := servertest.New(t)
 	for name, body := range map[string]string{
-		"Checkbox":           string(fault(t, "checkbox_submission.json")),
 		"a name and a word":  string(fault(t, "results_named_status.json")),
-		"kirk":               string(fault(t, "ltp_kirk.json")),
 		"an outcome":         `{"results":["a",{"name":"b","outcome":"fail"}]}`,
 		"more bytes":         `{"results":["a"]}{"results":["b"]}`,
 		"more bytes, no end": `{"results":["a"]} {"results":["b"`,

@@ -43,6 +43,10 @@ type Store interface {
 	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
 	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
 	CurrentResult(ctx context.Context, runID int64) (*resultstore.Result, error)
+	ExtendResult(ctx context.Context, final, base *resultstore.Result) (*resultstore.Result, error)
+	ResultFile(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.ResultFile, error)
+	ResultParts(ctx context.Context, r *resultstore.Result) ([]resultstore.ResultFile, error)
+	FileNames(ctx context.Context, r *resultstore.Result, tests []resultstore.Test) (map[int64]string, error)
 	ResultByAttempt(ctx context.Context, runID, attempt int64) (*resultstore.Result, error)
 	ResultByUpload(ctx context.Context, runID int64, sha256 string) (*resultstore.Result, error)
 	ListResults(ctx context.Context, f resultstore.ResultFilter) (store.List[resultstore.Result], error)
@@ -57,6 +61,7 @@ type Handler struct {
 	blobs  store.Blobs
 	intake *intake.Intake
 	config Config
+	adding turns
 	box    seal.Box // secrets of clouds
 
 	analysis *analysisstore.Store // for what is said beside tests

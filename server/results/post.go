@@ -10,16 +10,35 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/upload"
 	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
-var resultFields = append([]string{"strict"}, runnerFields...)
+var resultFields = append([]string{"strict", "add", "format"}, runnerFields...)
+
+// asksOf is how an upload wants to be read.
+type asksOf struct {
+	strict, add bool
+	format      string
+}
+
+func readAsks(values upload.Values) (asks asksOf, err error) {
+	if asks.strict, _, err = values.Bool("strict"); err != nil {
+		return asks, intake.Fault(err)
+	}
+	if asks.add, _, err = values.Bool("add"); err != nil {
+		return asks, intake.Fault(err)
+	}
+	if asks.format, err = values.Optional("format"); err != nil {
+		return asks, intake.Fault(err)
+	}
+	return asks, intake.KnownFormat(asks.format)
+}
 
 // PostResult stores an upload, reads it, and answers what was understood. The
-// file is on disk before anything is looked at, so what an upload contains
+// files are on disk before anything is looked at, so what an upload contains
 // never decides whether it is kept.
 func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequestObject) (resultsapi.Response, error) {
 	raw, ok := upload.FromContext(ctx)
@@ -44,7 +63,7 @@ func (h *Handler) PostResult(ctx context.Context, _ resultsapi.PostResultRequest
 
 // take stores an upload and reads it into a result.
 func (h *Handler) take(ctx context.Context, raw *upload.Raw) (*resultstore.Result, error) {
-	file, form, err := h.intake.Receive(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
+	files, form, err := h.intake.ReceiveFiles(ctx, raw.Request(nil), upload.Options{Known: resultFields, RawBody: true})
 	if err != nil {
 		return nil, err
 	}
@@ -52,27 +71,43 @@ func (h *Handler) take(ctx context.Context, raw *upload.Raw) (*resultstore.Resul
 	if err != nil {
 		return nil, err
 	}
-	strict, _, err := form.Values.Bool("strict")
+	asks, err := readAsks(form.Values)
 	if err != nil {
-		return nil, intake.Fault(err)
+		return nil, err
 	}
-	return h.ingest(ctx, run, file, strict)
+	var result *resultstore.Result
+	if asks.add && run != nil {
+		result, err = h.add(ctx, run, files, asks)
+	} else {
+		result, err = h.ingest(ctx, run, files, asks)
+	}
+	return result, err
 }
 
-// ingest reads a stored file into a result of the run, which is nil for an
-// anonymous one. The same bytes for the same run are one result.
-func (h *Handler) ingest(ctx context.Context, run *resultstore.Run, file intake.File, strict bool) (*resultstore.Result, error) {
-	result := file.Result()
+// newResult is a result of files that the caller posted for a run, nil for an
+// anonymous one.
+func newResult(ctx context.Context, run *resultstore.Run, files []intake.File) *resultstore.Result {
+	result := intake.NewResult(files)
 	result.Tenant, result.Uploader = auth.From(ctx).Tenant, auth.From(ctx).TokenID
 	result.Anonymous = intake.Stranger(ctx) && (run == nil || len(run.TokenHash) == 0)
 	if run != nil {
 		result.RunID = run.ID
-		if old, err := h.earlier(ctx, run, file); old != nil || err != nil {
+	}
+	return result
+}
+
+// ingest reads stored files into a result of the run, which is nil for an
+// anonymous one. The same bytes for the same run are one result.
+func (h *Handler) ingest(ctx context.Context, run *resultstore.Run, files []intake.File, asks asksOf) (*resultstore.Result, error) {
+	result := newResult(ctx, run, files)
+	if run != nil {
+		if old, err := h.earlier(ctx, run, result.SHA256); old != nil || err != nil {
 			return old, err
 		}
 	}
 	var published *resultstore.Result
-	err := h.intake.Take(ctx, result, strict, func(*subunit.Report) (_ bool, err error) {
+	post := intake.Post{Files: files, Format: asks.format, Strict: asks.strict}
+	err := h.intake.Take(ctx, result, post, func(*report.Report) (_ bool, err error) {
 		published, err = h.store.PublishResult(ctx, result)
 		return true, err
 	})
@@ -80,8 +115,8 @@ func (h *Handler) ingest(ctx context.Context, run *resultstore.Run, file intake.
 }
 
 // earlier returns the result that these bytes made for the run before.
-func (h *Handler) earlier(ctx context.Context, run *resultstore.Run, file intake.File) (*resultstore.Result, error) {
-	old, err := h.store.ResultByUpload(ctx, run.ID, file.SHA256)
+func (h *Handler) earlier(ctx context.Context, run *resultstore.Run, sha256 string) (*resultstore.Result, error) {
+	old, err := h.store.ResultByUpload(ctx, run.ID, sha256)
 	if !errors.Is(err, store.ErrNotFound) {
 		return old, err
 	}
@@ -104,7 +139,7 @@ func (h *Handler) saved(ctx context.Context, r *resultstore.Result) (resultsapi.
 	if err != nil {
 		return nil, err
 	}
-	body, err := resultToAPI(r, current)
+	body, err := h.wholeResult(ctx, r, current)
 	if err != nil {
 		return nil, err
 	}

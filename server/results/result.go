@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/oapi-codegen/nullable"
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/auth"
@@ -53,7 +55,7 @@ func (h *Handler) GetRunResult(ctx context.Context, req resultsapi.GetRunResultR
 	if err != nil {
 		return nil, err
 	}
-	body, err := resultToAPI(r, current)
+	body, err := h.wholeResult(ctx, r, current)
 	return call.OK(body), err
 }
 
@@ -118,7 +120,7 @@ func resultToAPI(r *resultstore.Result, current bool) (resultsapi.RunResult, err
 		ResultID:    r.ID,
 		Attempt:     int32(r.Attempt),
 		Current:     current,
-		Format:      resultsapi.RunResultFormat(r.Format),
+		Format:      r.Format,
 		Compressed:  r.Gzip,
 		Sha256:      r.SHA256,
 		Bytes:       r.Bytes,
@@ -174,9 +176,14 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	if err != nil {
 		return nil, fault.Cursor(err)
 	}
+	names, err := h.store.FileNames(ctx, r, list.Items)
+	if err != nil {
+		return nil, err
+	}
 	body := resultsapi.TestList{Tests: []resultsapi.Test{}}
 	for i := range list.Items {
-		body.Tests = append(body.Tests, testToAPI(&list.Items[i]))
+		t := &list.Items[i]
+		body.Tests = append(body.Tests, testToAPI(t, names[t.File]))
 	}
 	if err := h.addIssues(ctx, r, body.Tests); err != nil {
 		return nil, err
@@ -197,7 +204,11 @@ func (h *Handler) GetTest(ctx context.Context, req resultsapi.GetTestRequestObje
 	if err != nil {
 		return nil, err
 	}
-	body := []resultsapi.Test{testToAPI(t)}
+	names, err := h.store.FileNames(ctx, r, []resultstore.Test{*t})
+	if err != nil {
+		return nil, err
+	}
+	body := []resultsapi.Test{testToAPI(t, names[t.File])}
 	return call.OK(&body[0]), h.addIssues(ctx, r, body)
 }
 
@@ -213,21 +224,31 @@ func (h *Handler) test(ctx context.Context, testID int64, resultID string, n int
 	return r, t, err
 }
 
-func testToAPI(t *resultstore.Test) resultsapi.Test {
+func testToAPI(t *resultstore.Test, file string) resultsapi.Test {
 	out := resultsapi.Test{
 		N:           int32(t.N),
 		ID:          t.Name,
 		Status:      resultsapi.TestStatus(t.Status.String()),
 		Start:       timeOrNull(&t.Start),
 		Stop:        timeOrNull(&t.Stop),
-		Tags:        append([]string{}, t.Tags...),
+		Duration:    secondsOrNull(t.Length, t.Start, t.Stop),
+		Suite:       textOrNull(t.Suite),
+		File:        textOrNull(file),
+		FileN:       int32(t.File),
+		Tags:        append([]string{}, t.AllTags()...),
+		Properties:  []resultsapi.Property{},
+		Flaky:       t.Flaky,
 		Attachments: []resultsapi.Attachment{},
 		Records:     int32(t.Records),
+	}
+	for _, p := range t.Properties {
+		out.Properties = append(out.Properties, resultsapi.Property(p))
 	}
 	for _, r := range t.AllRecords() {
 		out.RecordList = append(out.RecordList, resultsapi.TestRecord{
 			Record: int32(r.Record), Status: resultsapi.TestStatus(r.Status.String()),
-			Start: timeOrNull(&r.Start), Stop: timeOrNull(&r.Stop), Tags: append([]string{}, r.Tags...),
+			Start: timeOrNull(&r.Start), Stop: timeOrNull(&r.Stop),
+			Duration: secondsOrNull(r.Length, r.Start, r.Stop), Tags: append([]string{}, r.Tags...),
 		})
 		for i := range r.Attachments {
 			a := &r.Attachments[i]
@@ -240,4 +261,12 @@ func testToAPI(t *resultstore.Test) resultsapi.Test {
 		}
 	}
 	return out
+}
+
+func secondsOrNull(l resultstore.Length, start, stop time.Time) nullable.Nullable[float64] {
+	took, ok := resultstore.Took(l, start, stop)
+	if !ok {
+		return nullable.NewNullNullable[float64]()
+	}
+	return nullable.NewNullableWithValue(took.Seconds())
 }

@@ -300,7 +300,7 @@ func runHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Con
 	case published && !run:
 		where = append(where, tables.If("p.id IS NOT NULL"))
 	}
-	return "SELECT r.created_at, r.key, t.n, t.status, t.stop_us - t.start_us, r.run_id, r.attempt, r.tenant, runs.cloud_id, p.id" +
+	return "SELECT r.created_at, r.key, t.n, t.status, COALESCE(t.duration_us, t.stop_us - t.start_us), r.run_id, r.attempt, r.tenant, runs.cloud_id, p.id" +
 		" FROM tests t JOIN results r ON r.key = t.result_key JOIN runs ON runs.id = r.run_id" +
 		" LEFT JOIN published_results p ON p.result_key = r.key", where, true
 }
@@ -409,7 +409,7 @@ func fileHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Co
 		return "", nil, false
 	}
 	where := append(opportunityWhere(v, q), named(q.Name), tables.If("r.state = 1"))
-	return "SELECT r.key, t.n, t.status, t.stop_us - t.start_us, " + opportunityColumns +
+	return "SELECT r.key, t.n, t.status, COALESCE(t.duration_us, t.stop_us - t.start_us), " + opportunityColumns +
 		" FROM tests t JOIN results r ON r.key = t.result_key JOIN opportunity_results o ON o.file_id = r.id" + opportunityJoins, append(where, ofFileOutcomes(q.Outcomes)...), true
 }
 

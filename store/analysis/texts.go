@@ -75,7 +75,7 @@ func (s *Store) Durations(ctx context.Context, places []Place) (map[Place]time.D
 			if upload == 0 {
 				continue
 			}
-			rows, err := s.db.Read(ctx).Raw("SELECT n, stop_us - start_us FROM tests WHERE result_key = ? AND n IN ? AND stop_us IS NOT NULL AND start_us IS NOT NULL", upload, some).Rows()
+			rows, err := s.db.Read(ctx).Raw("SELECT n, COALESCE(duration_us, stop_us - start_us) FROM tests WHERE result_key = ? AND n IN ? AND COALESCE(duration_us, stop_us - start_us) IS NOT NULL", upload, some).Rows()
 			if err != nil {
 				return nil, fmt.Errorf("durations: %w", store.Translate(err))
 			}

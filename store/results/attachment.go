@@ -13,8 +13,9 @@ import (
 )
 
 // Attachment is a file that a test left in the stream. Its bytes are not
-// copied: they are spans of the result's content. Formats in which they stand
-// encoded, such as JSON, give them inline.
+// copied: they are spans of the content of one of the result's files. Formats in
+// which they stand encoded, such as JSON, give short ones inline, and longer ones
+// as spans of what was derived of the file.
 type Attachment struct {
 	Name string
 	MIME string
@@ -23,6 +24,9 @@ type Attachment struct {
 	// One of the two, or neither when nothing was kept.
 	Spans  []Span
 	Inline []byte
+
+	File    int64 // in which of the result's files the spans lie
+	Derived bool  // they lie in what was decoded of it
 }
 
 // Span is a part of a blob.
@@ -67,7 +71,12 @@ func (a *Attachment) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(s.Length))
 		end = s.Offset + s.Length
 	}
-	return compact.AppendText(b, string(a.Inline))
+	b = compact.AppendText(b, string(a.Inline))
+	from := uint64(a.File) << 1
+	if a.Derived {
+		from |= 1
+	}
+	return binary.AppendUvarint(b, from)
 }
 
 func decodeAttachments(data []byte) ([]Attachment, error) {
@@ -108,7 +117,52 @@ func readAttachment(r *compact.Reader) Attachment {
 	if inline := r.Bytes(); len(inline) > 0 {
 		a.Inline = append([]byte{}, inline...)
 	}
+	from := r.Size()
+	a.File, a.Derived = from>>1, from&1 == 1
 	return a
+}
+
+// encodeDetails returns nil for nothing.
+func (o *Origin) encodeDetails() []byte {
+	if o.Suite == "" && o.Host == "" && o.Prefix == 0 && len(o.Properties) == 0 {
+		return nil
+	}
+	b := compact.AppendText([]byte{compactVersion}, o.Suite)
+	b = compact.AppendText(b, o.Host)
+	b = binary.AppendUvarint(b, uint64(o.Prefix))
+	b = binary.AppendUvarint(b, uint64(len(o.Properties)))
+	for _, p := range o.Properties {
+		b = compact.AppendText(b, p.Name)
+		b = compact.AppendText(b, p.Value)
+	}
+	return b
+}
+
+// DecodeOrigin reads the column details, which has all of an Origin but the file.
+func DecodeOrigin(details []byte) (o Origin, err error) {
+	err = o.decodeDetails(details)
+	return o, err
+}
+
+func (o *Origin) decodeDetails(data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	r := compact.NewReader(data)
+	if r.Byte() != compactVersion {
+		return errCompact
+	}
+	o.Suite, o.Host, o.Prefix = r.Text(), r.Text(), r.Size()
+	for range r.Count() {
+		o.Properties = append(o.Properties, Property{Name: r.Text(), Value: r.Text()})
+		if r.Failed() {
+			return errCompact
+		}
+	}
+	if r.Failed() || !r.Empty() {
+		return errCompact
+	}
+	return nil
 }
 
 func encodeTags(tags []string) []byte {
@@ -149,7 +203,15 @@ func (s *Store) OpenAttachment(ctx context.Context, r *Result, a *Attachment) (s
 	if len(a.Spans) == 0 {
 		return newSpanReader(inlineBlob(a.Inline), []Span{{0, int64(len(a.Inline))}}), nil
 	}
-	content, err := s.Blobs.Open(ctx, r.ContentSHA256)
+	f, err := s.ResultFile(ctx, r, a.File)
+	if err != nil {
+		return nil, fmt.Errorf("attachment of result %s: %w", r.ID, err)
+	}
+	name := f.ContentSHA256
+	if a.Derived {
+		name = f.DerivedSHA256
+	}
+	content, err := s.Blobs.Open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("attachment of result %s: %w", r.ID, err)
 	}

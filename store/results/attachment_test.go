@@ -18,6 +18,7 @@ var codecSamples = []struct {
 		{Name: "traceback", MIME: "text/x-traceback;charset=utf8", Size: 12, Spans: []Span{{3, 4}, {10, 8}}},
 		{Name: "big", Size: 1 << 40, Spans: []Span{{1 << 39, 1}, {0, 1 << 38}}},
 		{Name: "inline", MIME: "text/plain", Size: 4, Inline: []byte("here")},
+		{Name: "derived", Size: 4, Spans: []Span{{9, 4}}, File: 1 << 40, Derived: true},
 	}},
 	{[]string{strings.Repeat("x", 1<<16)}, []Attachment{{Name: strings.Repeat("n", 1<<16)}}},
 }
@@ -39,6 +40,20 @@ func TestCompactColumns(t *testing.T) {
 		}
 		if got, err := decodeAttachments([]byte(damaged)); !errors.Is(err, errCompact) {
 			t.Errorf("decodeAttachments(%q): %v, %v; want an error", damaged, got, err)
+		}
+	}
+}
+
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Origin{{}, {Suite: "s"}, {Host: "h"}, {Prefix: 3}, {Suite: "\xff", Host: "", Prefix: 1 << 40, Properties: []Property{{}, {"a", "b"}}}} {
+		if got, err := DecodeOrigin(o.encodeDetails()); err != nil || !reflect.DeepEqual(got, o) {
+			t.Errorf("%+v, %v; want %+v", got, err, o)
+		}
+	}
+	for _, damaged := range []string{"\x02", "\x01", "\x01\x05", "\x01\x00\x00\x00", "\x01\x00\x00\x00\x01", "\x01\x00\x00\x00\x00rest", "\x01\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+		if got, err := DecodeOrigin([]byte(damaged)); !errors.Is(err, errCompact) {
+			t.Errorf("DecodeOrigin(%q): %+v, %v; want an error", damaged, got, err)
 		}
 	}
 }

@@ -210,6 +210,9 @@ const deleteFailures = `DELETE FROM test_failures WHERE result_key = ? AND n <=
 const deleteLists = `DELETE FROM test_lists WHERE result_key = ? AND part <=
 	(SELECT MAX(part) FROM (SELECT part FROM test_lists WHERE result_key = ? ORDER BY part LIMIT ?) AS slice)`
 
+const deleteFiles = `DELETE FROM result_files WHERE result_key = ? AND n <=
+	(SELECT MAX(n) FROM (SELECT n FROM result_files WHERE result_key = ? ORDER BY n LIMIT ?) AS slice)`
+
 // PurgeDiscarded removes the rows of results that were deleted, some at a time,
 // unless s is a transaction: then, as when it fails, the next SweepIngests does.
 func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
@@ -231,13 +234,18 @@ func (s *Store) purge(ctx context.Context, key int64) error {
 		}
 		return fmt.Errorf("remove result %d: %w", key, err)
 	}
+	blobs, err := s.fileBlobs(ctx, key)
+	if err != nil {
+		return fmt.Errorf("remove result %d: %w", key, err)
+	}
+	blobs = append(blobs, gone.SHA256, gone.ContentSHA256)
 	for {
 		removed, err := s.purgeSlice(ctx, key, s.db.Pace.Rows())
 		if err != nil {
 			return err
 		}
 		if removed == 0 {
-			return s.RemoveUnusedBlobs(ctx, gone.SHA256, gone.ContentSHA256)
+			return s.RemoveUnusedBlobs(ctx, blobs...)
 		}
 	}
 }
@@ -250,7 +258,7 @@ func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed in
 		for _, part := range []struct {
 			sql  string
 			rows int
-		}{{deleteTests, rows}, {deleteRecords, rows}, {deleteFailures, rows / 8}, {deleteLists, max(1, rows/256)}} {
+		}{{deleteTests, rows}, {deleteRecords, rows}, {deleteFailures, rows / 8}, {deleteLists, max(1, rows/256)}, {deleteFiles, rows}} {
 			res := tx.db.Tx.Exec(part.sql, key, key, part.rows)
 			if removed = res.RowsAffected; res.Error != nil || removed > 0 {
 				return store.Translate(res.Error)

@@ -13,8 +13,11 @@ import (
 // Schema is what the area adds to the database. Two of its tables, tests and
 // test_names, have no model: their rows are too many for it.
 var Schema = store.Schema{
-	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}},
-	Blobs:  []store.BlobColumn{{Table: "results", Column: "sha256"}, {Table: "results", Column: "content_sha256"}},
+	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}, &ResultFile{}},
+	Blobs: []store.BlobColumn{
+		{Table: "results", Column: "sha256"}, {Table: "results", Column: "content_sha256"},
+		{Table: "result_files", Column: "sha256"}, {Table: "result_files", Column: "content_sha256"}, {Table: "result_files", Column: "derived_sha256"},
+	},
 	BlobKinds: []store.BlobKind{
 		{Kind: "result", Table: "results", Bytes: "bytes"},
 		{Kind: "result_content", Table: "results", Bytes: "content_bytes", Where: "content_sha256 <> sha256"},

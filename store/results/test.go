@@ -53,8 +53,11 @@ type Test struct {
 	Name        string // the test id of the stream; may be empty
 	Status      TestStatus
 	Start, Stop time.Time // zero when the stream did not say
-	Records     int64     // lives of this test id; more than one is a retry
-	Record      int64     // the number of the one that decided the status, and that the other fields show; the first is 0
+	Length
+	Origin
+	Flaky       bool  // an attempt before the one that counts failed
+	Records     int64 // lives of this test id; more than one is a retry
+	Record      int64 // the number of the one that decided the status, and that the other fields show; the first is 0
 	Tags        []string
 	Attachments []Attachment
 
@@ -75,13 +78,61 @@ type TestRecord struct {
 	Record      int64 // its number within the test
 	Status      TestStatus
 	Start, Stop time.Time // zero when the stream did not say
+	Length
+	Origin
 	Tags        []string
 	Attachments []Attachment
 }
 
+// Length is how long a test took by the words of its file, which is no more than
+// that when it has no start or stop.
+type Length struct {
+	Duration    time.Duration
+	HasDuration bool // false when the file does not say it
+}
+
+// Took returns how long a test took: what the file says, else what lies between its
+// times. ok is false when neither is known.
+func Took(l Length, start, stop time.Time) (took time.Duration, ok bool) {
+	switch {
+	case l.HasDuration:
+		return l.Duration, true
+	case start.IsZero(), stop.Before(start):
+		return 0, false
+	}
+	return stop.Sub(start), true
+}
+
+// Origin is where in the upload a record stands, and what its file says beside
+// the outcome.
+type Origin struct {
+	File       int64  // which of the result's files; see ResultFile
+	Suite      string // empty when the file names none
+	Host       string // likewise
+	Prefix     int64  // bytes of the name that were put in front of it, because another suite or host has a test of the same name
+	Properties []Property
+}
+
+// Property is a value that a file gives a test.
+type Property struct{ Name, Value string }
+
 // Deciding returns the record that the test shows.
 func (t *Test) Deciding() TestRecord {
-	return TestRecord{N: t.N, Record: t.Record, Status: t.Status, Start: t.Start, Stop: t.Stop, Tags: t.Tags, Attachments: t.Attachments}
+	return TestRecord{
+		N: t.N, Record: t.Record, Status: t.Status, Start: t.Start, Stop: t.Stop,
+		Length: t.Length, Origin: t.Origin, Tags: t.Tags, Attachments: t.Attachments,
+	}
+}
+
+// flakyTag is the tag of tests that are flaky.
+const flakyTag = "flaky"
+
+// AllTags returns the tags of a test, and "flaky" when it is.
+func (t *Test) AllTags() []string {
+	if !t.Flaky || slices.Contains(t.Tags, flakyTag) {
+		return t.Tags
+	}
+	return append(slices.Clone(t.Tags), flakyTag)
 }
 
 // AllRecords returns the records of a test in the order of their numbers.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.record, t.tags, t.attachments, t.others"
+	testFields = "t.n, m.name, t.status, t.start_us, t.stop_us, t.records, t.record, t.duration_us, t.file, t.flaky, t.tags, t.attachments, t.others, t.details"
 	testSelect = "SELECT " + testFields + " FROM tests t JOIN test_names m ON m.id = t.name_id"
 )
 
@@ -106,13 +106,18 @@ func (s *Store) scanTests(ctx context.Context, query string, args []any, visit f
 
 // scan reads testFields, which stand behind what goes into before.
 func (t *Test) scan(rows *sql.Rows, before ...any) error {
-	var start, stop sql.NullInt64
-	var tags, attachments, others sql.RawBytes
-	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &t.Record, &tags, &attachments, &others)...)
+	var start, stop, length sql.NullInt64
+	var tags, attachments, others, details sql.RawBytes
+	err := rows.Scan(append(before, &t.N, &t.Name, &t.Status, &start, &stop, &t.Records, &t.Record, &length, &t.File, &t.Flaky,
+		&tags, &attachments, &others, &details)...)
 	if err != nil {
 		return store.Translate(err)
 	}
 	t.Start, t.Stop = timeOrZero(start), timeOrZero(stop)
+	t.Length = lengthOf(length)
+	if err = t.decodeDetails(details); err != nil {
+		return fmt.Errorf("details of test %d: %w", t.N, err)
+	}
 	if t.Tags, err = decodeTags(tags); err != nil {
 		return fmt.Errorf("tags of test %d: %w", t.N, err)
 	}
@@ -123,6 +128,10 @@ func (t *Test) scan(rows *sql.Rows, before ...any) error {
 		return fmt.Errorf("records of test %d: %w", t.N, err)
 	}
 	return nil
+}
+
+func lengthOf(us sql.NullInt64) Length {
+	return Length{Duration: time.Duration(us.Int64) * time.Microsecond, HasDuration: us.Valid}
 }
 
 func timeOrZero(us sql.NullInt64) time.Time {

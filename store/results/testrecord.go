@@ -23,6 +23,9 @@ func encodeRecords(list []TestRecord) []byte {
 		b = append(b, byte(r.Status))
 		b = appendTime(b, r.Start)
 		b = appendTime(b, r.Stop)
+		b = appendLength(b, r.Length)
+		b = binary.AppendUvarint(b, uint64(r.File))
+		b = compact.AppendText(b, string(r.encodeDetails()))
 		b = compact.AppendText(b, string(encodeTags(r.Tags)))
 		b = compact.AppendText(b, string(encodeAttachments(r.Attachments)))
 	}
@@ -35,6 +38,21 @@ func appendTime(b []byte, t time.Time) []byte {
 		return append(b, 0)
 	}
 	return binary.AppendVarint(append(b, 1), store.Micros(t))
+}
+
+// appendLength writes whether there is a length, and which.
+func appendLength(b []byte, l Length) []byte {
+	if !l.HasDuration {
+		return append(b, 0)
+	}
+	return binary.AppendVarint(append(b, 1), l.Duration.Microseconds())
+}
+
+func readLength(r *compact.Reader) Length {
+	if r.Byte() == 0 {
+		return Length{}
+	}
+	return Length{Duration: time.Duration(r.Varint()) * time.Microsecond, HasDuration: true}
 }
 
 func readTime(r *compact.Reader) time.Time {
@@ -55,12 +73,16 @@ func decodeRecords(data []byte, n int64) ([]TestRecord, error) {
 	}
 	var list []TestRecord
 	for range r.Count() {
-		rec := TestRecord{N: n, Record: r.Size(), Status: TestStatus(r.Byte()), Start: readTime(r), Stop: readTime(r)}
-		tags, attachments := r.Bytes(), r.Bytes()
+		rec := TestRecord{N: n, Record: r.Size(), Status: TestStatus(r.Byte()), Start: readTime(r), Stop: readTime(r), Length: readLength(r)}
+		rec.File = r.Size()
+		details, tags, attachments := r.Bytes(), r.Bytes(), r.Bytes()
 		if r.Failed() {
 			return nil, errCompact
 		}
-		var err error
+		err := rec.decodeDetails(details)
+		if err != nil {
+			return nil, err
+		}
 		if len(tags) > 0 {
 			if rec.Tags, err = decodeTags(tags); err != nil {
 				return nil, err
@@ -81,11 +103,11 @@ func decodeRecords(data []byte, n int64) ([]TestRecord, error) {
 
 // The numbered form of parameters is the one that both databases read.
 const (
-	addRecord = "INSERT INTO test_records (result_key, n, record, status, start_us, stop_us, tags, attachments)" +
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-	keepRecord = "INSERT INTO test_records (result_key, n, record, status, start_us, stop_us, tags, attachments)" +
-		" SELECT result_key, n, record, status, start_us, stop_us, tags, attachments FROM tests WHERE result_key = $1 AND n = $2"
-	recordsOf = "SELECT n, record, status, start_us, stop_us, tags, attachments FROM test_records WHERE result_key = ? AND n IN ?"
+	recordColumns = "n, record, status, start_us, stop_us, duration_us, file, tags, attachments, details"
+	addRecord     = "INSERT INTO test_records (result_key, " + recordColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+	keepRecord    = "INSERT INTO test_records (result_key, " + recordColumns + ")" +
+		" SELECT result_key, " + recordColumns + " FROM tests WHERE result_key = $1 AND n = $2"
+	recordsOf = "SELECT " + recordColumns + " FROM test_records WHERE result_key = ? AND n IN ?"
 )
 
 // AddTestRecords adds records that did not decide the status of their tests,
@@ -113,7 +135,7 @@ func (s *Store) addRecords(key int64, records []TestRecord) error {
 		r := &records[i]
 		var row testRow
 		row.fillRecord(*r)
-		if _, err := s.db.Exec(addRecord, key, r.N, r.Record, int64(r.Status), row.start, row.stop, row.tags, row.attachments); err != nil {
+		if _, err := s.db.Exec(addRecord, key, r.N, r.Record, int64(r.Status), row.start, row.stop, row.length, row.file, row.tags, row.attachments, row.details); err != nil {
 			return err
 		}
 	}
@@ -151,12 +173,16 @@ func (s *Store) readRecords(ctx context.Context, r *Result, list []Test) error {
 	defer rows.Close()
 	for rows.Next() {
 		var rec TestRecord
-		var start, stop sql.NullInt64
-		var tags, attachments sql.RawBytes
-		if err := rows.Scan(&rec.N, &rec.Record, &rec.Status, &start, &stop, &tags, &attachments); err != nil {
+		var start, stop, length sql.NullInt64
+		var tags, attachments, details sql.RawBytes
+		err := rows.Scan(&rec.N, &rec.Record, &rec.Status, &start, &stop, &length, &rec.File, &tags, &attachments, &details)
+		if err != nil {
 			return store.Translate(err)
 		}
-		rec.Start, rec.Stop = timeOrZero(start), timeOrZero(stop)
+		rec.Start, rec.Stop, rec.Length = timeOrZero(start), timeOrZero(stop), lengthOf(length)
+		if err := rec.decodeDetails(details); err != nil {
+			return err
+		}
 		if rec.Tags, err = decodeTags(tags); err != nil {
 			return err
 		}

@@ -20,9 +20,13 @@ type testRow struct {
 	start, stop any // int64 or nil
 	records     int64
 	record      int64
+	length      any // likewise
+	file        int64
+	flaky       bool
 	tags        any // []byte or nil
 	attachments any
 	others      any
+	details     any
 	failure     string
 }
 
@@ -98,10 +102,14 @@ func (s *Store) UpdateTests(ctx context.Context, key int64, tests []Test) error 
 }
 
 // The numbered form of parameters is the one that both databases read.
-const setRecords = "UPDATE tests SET records = $1 WHERE result_key = $2 AND n = $3"
+const setRecords = "UPDATE tests SET records = $1, flaky = $2 WHERE result_key = $3 AND n = $4"
 
-// TestRecords is how many records of a stream told of one test.
-type TestRecords struct{ N, Records int64 }
+// TestRecords is how many records of a stream told of one test, and whether an
+// attempt before the last one failed.
+type TestRecords struct {
+	N, Records int64
+	Flaky      bool
+}
 
 // SetTestRecords corrects the number of records of tests that were inserted
 // before, and nothing else of them. Each N may appear only once; the rest is as
@@ -114,7 +122,7 @@ func (s *Store) SetTestRecords(ctx context.Context, key int64, records []TestRec
 				return err
 			}
 			for _, r := range slice {
-				if _, err := tx.db.Exec(setRecords, r.Records, key, r.N); err != nil {
+				if _, err := tx.db.Exec(setRecords, r.Records, r.Flaky, key, r.N); err != nil {
 					return store.Translate(err)
 				}
 			}
@@ -132,7 +140,7 @@ func (r *testRow) fill(t *Test) error {
 	if !utf8.ValidString(t.Name) || strings.ContainsRune(t.Name, 0) {
 		return fmt.Errorf("name of test %d: %w", t.N, store.ErrInvalid)
 	}
-	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record, failure: t.Failure}
+	*r = testRow{n: t.N, name: t.Name, status: t.Status, records: t.Records, record: t.Record, flaky: t.Flaky, failure: t.Failure}
 	r.fillRecord(t.Deciding())
 	if b := encodeRecords(t.Others); b != nil {
 		r.others = b
@@ -147,6 +155,13 @@ func (r *testRow) fillRecord(from TestRecord) {
 	}
 	if !from.Stop.IsZero() {
 		r.stop = store.Micros(from.Stop)
+	}
+	if from.HasDuration {
+		r.length = from.Duration.Microseconds()
+	}
+	r.file = from.File
+	if b := from.encodeDetails(); b != nil {
+		r.details = b
 	}
 	if b := encodeTags(from.Tags); b != nil {
 		r.tags = b
@@ -183,11 +198,13 @@ func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write f
 // prepared statement by its text.
 var (
 	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING")
-	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES ",
-		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?,?,?)", "")
+	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record,"+
+		" duration_us, file, flaky, tags, attachments, others, details) VALUES ",
+		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?,?,?,?,?,?,?)", "")
 	updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
-		" records = v.column5, record = v.column6, tags = v.column7, attachments = v.column8 FROM (VALUES ",
-		"(?,?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
+		" records = v.column5, record = v.column6, duration_us = v.column7, file = v.column8, flaky = v.column9,"+
+		" tags = v.column10, attachments = v.column11, details = v.column12 FROM (VALUES ",
+		"(?,?,?,?,?,?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
 )
 
 // shapes is a statement for 64, 8 and 1 rows.
@@ -237,12 +254,13 @@ func (s *Store) insertRows(key int64, rows []testRow) error {
 	if s.db.Postgres {
 		return s.pgInsertRows(key, rows)
 	}
-	args := make([]any, 0, 1+10*64)
+	args := make([]any, 0, 1+14*64)
 	return insertShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.record, r.tags, r.attachments, r.others)
+			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.record,
+				r.length, r.file, r.flaky, r.tags, r.attachments, r.others, r.details)
 		}
 		_, err := s.db.Exec(sql, args...)
 		return err
@@ -253,13 +271,14 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 	if s.db.Postgres {
 		return s.pgUpdateRows(key, rows)
 	}
-	args := make([]any, 0, 8*64+1)
+	args := make([]any, 0, 12*64+1)
 	updated := int64(0)
 	err := updateShapes.eachPart(rows, func(sql string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.record, r.tags, r.attachments)
+			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.record,
+				r.length, r.file, r.flaky, r.tags, r.attachments, r.details)
 		}
 		res, err := s.db.Exec(sql, append(args, key)...)
 		if err != nil {
@@ -281,8 +300,11 @@ type columns struct {
 	name              []string
 	status            []int16
 	start, stop       []*int64
+	length            []*int64
+	file              []int64
+	flaky             []bool
 	tags, attachments [][]byte
-	others            [][]byte
+	others, details   [][]byte
 }
 
 func newColumns(rows []testRow) *columns {
@@ -303,6 +325,11 @@ func newColumns(rows []testRow) *columns {
 		others, _ := r.others.([]byte)
 		c.others = append(c.others, others)
 		c.record = append(c.record, r.record)
+		c.length = append(c.length, optional(r.length))
+		c.file = append(c.file, r.file)
+		c.flaky = append(c.flaky, r.flaky)
+		details, _ := r.details.([]byte)
+		c.details = append(c.details, details)
 	}
 	return c
 }
@@ -327,12 +354,15 @@ func (s *Store) pgInternNames(rows []testRow) error {
 
 func (s *Store) pgInsertRows(key int64, rows []testRow) error {
 	c := newColumns(rows)
-	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others)
-		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.record, u.tags, u.attachments, u.others
-		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bytea[])
-			AS u (n, hash, status, start_us, stop_us, records, record, tags, attachments, others)
+	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record,
+			duration_us, file, flaky, tags, attachments, others, details)
+		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.record,
+			u.duration_us, u.file, u.flaky, u.tags, u.attachments, u.others, u.details
+		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+				$9::bigint[], $10::bigint[], $11::boolean[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[])
+			AS u (n, hash, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details)
 		JOIN test_names m ON m.hash = u.hash`,
-		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.record, c.tags, c.attachments, c.others)
+		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.record, c.length, c.file, c.flaky, c.tags, c.attachments, c.others, c.details)
 	if err != nil {
 		return err
 	}
@@ -345,11 +375,13 @@ func (s *Store) pgInsertRows(key int64, rows []testRow) error {
 func (s *Store) pgUpdateRows(key int64, rows []testRow) (int64, error) {
 	c := newColumns(rows)
 	res, err := s.db.Exec(`UPDATE tests SET status = u.status, start_us = u.start_us, stop_us = u.stop_us,
-			records = u.records, record = u.record, tags = u.tags, attachments = u.attachments
-		FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bytea[])
-			AS u (n, status, start_us, stop_us, records, record, tags, attachments)
+			records = u.records, record = u.record, duration_us = u.duration_us, file = u.file, flaky = u.flaky,
+			tags = u.tags, attachments = u.attachments, details = u.details
+		FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+				$8::bigint[], $9::bigint[], $10::boolean[], $11::bytea[], $12::bytea[], $13::bytea[])
+			AS u (n, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, details)
 		WHERE tests.result_key = $1 AND tests.n = u.n`,
-		key, c.n, c.status, c.start, c.stop, c.records, c.record, c.tags, c.attachments)
+		key, c.n, c.status, c.start, c.stop, c.records, c.record, c.length, c.file, c.flaky, c.tags, c.attachments, c.details)
 	if err != nil {
 		return 0, err
 	}

@@ -47,7 +47,7 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 	if !possible {
 		return nil, nil, nil
 	}
-	plan, err := s.planTests(ctx, src, list)
+	plan, err := s.planTests(ctx, src, list, s.ownConditions(src, q))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,6 +76,28 @@ func (s *Store) searchSource(ctx context.Context, src *testSource, q Query, curs
 		}
 	}
 }
+
+// ownConditions are those that are no field of the query.
+func (s *Store) ownConditions(src *testSource, q Query) []tables.Condition {
+	var list []tables.Condition
+	if q.HasTook {
+		list = append(list, tables.If(src.took+" >= ?", q.Took.Microseconds()))
+	}
+	for _, pattern := range q.NameGlobs {
+		if s.db.Postgres {
+			list = append(list, tables.If(src.name+` LIKE ? ESCAPE '\'`, likeOf.Replace(pattern)))
+		} else {
+			list = append(list, tables.If(src.name+" GLOB ?", globOf.Replace(pattern)))
+		}
+	}
+	return list
+}
+
+// The signs of a pattern in the words of each database. Both look at case.
+var (
+	likeOf = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%", "?", "_")
+	globOf = strings.NewReplacer("[", "[[]")
+)
 
 // productIDs puts the ids of products in the place of their names, because results
 // are indexed by those.
@@ -145,10 +167,11 @@ func (s *Store) readTests(ctx context.Context, src *testSource, query string, ar
 	return list, store.Translate(rows.Err())
 }
 
-// planTests decides with which condition to begin.
-func (s *Store) planTests(ctx context.Context, src *testSource, list []testCondition) (*testPlan, error) {
+// planTests decides with which condition to begin. more are conditions on tests that
+// nothing begins with.
+func (s *Store) planTests(ctx context.Context, src *testSource, list []testCondition, more []tables.Condition) (*testPlan, error) {
 	slices.SortStableFunc(list, func(a, b testCondition) int { return driverRank(a.field) - driverRank(b.field) })
-	p := &testPlan{from: src.uploads + src.tests, uploads: src.uploads}
+	p := &testPlan{from: src.uploads + src.tests, uploads: src.uploads, test: more}
 	for _, c := range list {
 		if p.direct || c.few == "" || !c.among {
 			continue
@@ -166,8 +189,10 @@ func (s *Store) planTests(ctx context.Context, src *testSource, list []testCondi
 			list = slices.DeleteFunc(slices.Clone(list), func(o testCondition) bool { return o.field == c.field && o.SQL == c.SQL })
 		}
 	}
-	if p.walk = s.walkOf(src, p, list); p.walk != nil {
-		return p, nil
+	if len(more) == 0 {
+		if p.walk = s.walkOf(src, p, list); p.walk != nil {
+			return p, nil
+		}
 	}
 	for _, c := range list {
 		if src.on != "" && c.among && (c.field == "status" || c.field == "outcome") && !s.db.Postgres {

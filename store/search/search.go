@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
 	"github.com/slipway-lab/slipway/store/reports"
+	"github.com/slipway-lab/slipway/store/results"
 )
 
 // Store is the store with what reads across areas. It writes nothing.
@@ -55,6 +56,11 @@ type TestResult struct {
 	Kernel    *string
 	LabName   *string
 
+	Flaky      bool
+	Suite      string
+	File       string // its name
+	Properties []results.Property
+
 	key int64 // inside its source, after the time
 }
 
@@ -69,6 +75,11 @@ type Query struct {
 	// are seen by nobody else.
 	Viewer store.Viewer
 	Page   store.Page // no offset, no total
+	// NameGlobs are patterns that a name must fit, all of them: * is any text and ?
+	// one character. With HasTook a test must have taken Took at least.
+	NameGlobs []string
+	Took      time.Duration
+	HasTook   bool
 	// Scan is how many uploads of each source are looked at for one page; 0 is
 	// DefaultScan.
 	Scan int

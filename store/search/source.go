@@ -22,6 +22,7 @@ type testSource struct {
 	byName  string // FROM when it begins with the tests, which is for rare names
 
 	at, key, n string // the columns of the order
+	name, took string // a test's name, and its duration in microseconds
 	columns    string
 	base       []tables.Condition // what all uploads must meet
 	seen       []tables.Condition // and what they must meet for the one who asks
@@ -32,6 +33,7 @@ type testSource struct {
 
 const (
 	testsOfResult = " CROSS JOIN tests t JOIN test_names m ON m.id = t.name_id"
+	tookOfResult  = "COALESCE(t.duration_us, t.stop_us - t.start_us)"
 	runUploads    = "results r LEFT JOIN runs ON runs.id = r.run_id"
 	fileUploads   = "opportunity_results o JOIN products p ON p.id = o.product_id JOIN results r ON r.id = o.file_id"
 )
@@ -45,26 +47,26 @@ func testSources(q Query) []*testSource {
 	runs := &testSource{
 		source: RunSource, fields: runTestFields, uploads: runUploads, tests: testsOfResult, on: "t.result_key = r.key",
 		byName: "tests t CROSS JOIN results r LEFT JOIN runs ON runs.id = r.run_id JOIN test_names m ON m.id = t.name_id",
-		at:     "r.created_at", key: "r.key", n: "t.n", first: 64, scan: scan, read: readRunTest,
-		columns: "r.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, r.id, r.run_id, runs.cloud_id",
+		at:     "r.created_at", key: "r.key", n: "t.n", name: "m.name", took: tookOfResult, first: 64, scan: scan, read: readRunTest,
+		columns: "r.created_at, r.key, " + testTimesColumns + ", r.id, r.run_id, runs.cloud_id",
 		base:    []tables.Condition{tables.If("r.state = 1"), tables.If("r.run_id IS NOT NULL")},
 		seen:    append(q.Viewer.Seen("runs.tenant"), q.Viewer.Private("r.tenant", "r.private_to")...),
 	}
 	files := &testSource{
 		source: OpportunitySource, fields: fileTestFields, uploads: fileUploads, tests: testsOfResult, on: "t.result_key = r.key",
 		byName: "tests t CROSS JOIN results r JOIN opportunity_results o ON o.file_id = r.id JOIN products p ON p.id = o.product_id JOIN test_names m ON m.id = t.name_id",
-		at:     "o.created_at", key: "r.key", n: "t.n", first: 64, scan: scan, read: readFileTest,
-		columns: "o.created_at, r.key, t.n, m.name, t.status, t.start_us, t.stop_us, o.id, o.opportunity_id, o.product_id, p.name",
+		at:     "o.created_at", key: "r.key", n: "t.n", name: "m.name", took: tookOfResult, first: 64, scan: scan, read: readFileTest,
+		columns: "o.created_at, r.key, " + testTimesColumns + ", o.id, o.opportunity_id, o.product_id, p.name",
 		base:    []tables.Condition{tables.If("o.file_id IS NOT NULL"), tables.If("r.state = 1")},
 		seen:    []tables.Condition{tables.If("p.deleted_at IS NULL"), tables.If("p.tenant = ?", q.Viewer.Tenant)},
 	}
 	cases := &testSource{
-		source: CaseSource, fields: caseTestFields, uploads: "test_cases", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
+		source: CaseSource, fields: caseTestFields, uploads: "test_cases", at: `"created_on"`, key: "seq", n: "0", name: `"name"`, took: `"time"`, first: 1000, scan: 10 * scan,
 		columns: `"created_on", seq, "_id", "name", "status", "time", "test_group_id", "job", "kernel", "lab_name"`, read: readCaseTest,
 		seen: reports.Cases.Seen(q.Viewer.Scope),
 	}
 	boots := &testSource{
-		source: BootSource, fields: bootTestFields, uploads: "kernel_boots", at: `"created_on"`, key: "seq", n: "0", first: 1000, scan: 10 * scan,
+		source: BootSource, fields: bootTestFields, uploads: "kernel_boots", at: `"created_on"`, key: "seq", n: "0", name: "'" + BootName + "'", took: `"time"`, first: 1000, scan: 10 * scan,
 		columns: `"created_on", seq, "_id", "status", "time", "job", "kernel", "lab_name"`, read: readBootTest,
 		seen: reports.Boots.Seen(q.Viewer.Scope),
 	}
@@ -76,29 +78,55 @@ type testTimes struct {
 	at          int64
 	status      results.TestStatus
 	start, stop *int64
+	took        *int64
+	flaky       bool
+	details     []byte
+	file        *string
 }
 
-func (t testTimes) into(f *TestResult) {
-	f.CreatedAt, f.Status = store.FromMicros(t.at), t.status.String()
-	if t.start != nil && t.stop != nil {
-		d := time.Duration(*t.stop-*t.start) * time.Microsecond
+// testTimesColumns are those that scan reads before the rest.
+const testTimesColumns = "t.n, m.name, t.status, t.start_us, t.stop_us, t.duration_us, t.flaky, t.details," +
+	" (SELECT rf.name FROM result_files rf WHERE rf.result_key = t.result_key AND rf.n = t.file)"
+
+// scan reads a row that begins with a time, a key and testTimesColumns.
+func (t *testTimes) scan(rows *sql.Rows, f *TestResult, rest ...any) error {
+	into := append([]any{&t.at, &f.key, &f.N, &f.Name, &t.status, &t.start, &t.stop, &t.took, &t.flaky, &t.details, &t.file}, rest...)
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	return t.into(f)
+}
+
+func (t *testTimes) into(f *TestResult) error {
+	f.CreatedAt, f.Status, f.Flaky = store.FromMicros(t.at), t.status.String(), t.flaky
+	took := t.took
+	if took == nil && t.start != nil && t.stop != nil {
+		between := *t.stop - *t.start
+		took = &between
+	}
+	if took != nil {
+		d := time.Duration(*took) * time.Microsecond
 		f.Duration = &d
 	}
+	if t.file != nil {
+		f.File = *t.file
+	}
+	origin, err := results.DecodeOrigin(t.details)
+	f.Suite, f.Properties = origin.Suite, origin.Properties
+	return err
 }
 
 func readRunTest(rows *sql.Rows) (TestResult, error) {
 	f := TestResult{Source: RunSource}
 	var t testTimes
-	err := rows.Scan(&t.at, &f.key, &f.N, &f.Name, &t.status, &t.start, &t.stop, &f.ResultID, &f.Run, &f.CloudID)
-	t.into(&f)
+	err := t.scan(rows, &f, &f.ResultID, &f.Run, &f.CloudID)
 	return f, err
 }
 
 func readFileTest(rows *sql.Rows) (TestResult, error) {
 	f := TestResult{Source: OpportunitySource}
 	var t testTimes
-	err := rows.Scan(&t.at, &f.key, &f.N, &f.Name, &t.status, &t.start, &t.stop, &f.ResultID, &f.Run, &f.ProductID, &f.Product)
-	t.into(&f)
+	err := t.scan(rows, &f, &f.ResultID, &f.Run, &f.ProductID, &f.Product)
 	return f, err
 }
 

@@ -167,10 +167,11 @@ func (s *Store) testsOf(ctx context.Context, src *testSource, w *walk, uploads [
 	return s.readTests(ctx, src, query, append(args, tables.Args(where)...))
 }
 
-const walkedFields = "SELECT result_key, n, name_id, status, start_us, stop_us FROM tests"
+const walkedFields = "SELECT result_key, n, name_id, status, start_us, stop_us, duration_us, file, flaky, details FROM tests"
 
-// lastOf is a query for the last tests of one upload, each status from its index: the
-// comparisons of rows keep the databases from reading all tests of the upload backwards.
+// lastOf is a query for the last tests of one upload, each status from its index:
+// were the status equal to something, the databases could as well read all tests of the
+// upload backwards.
 func (s *Store) lastOf(w *walk, src *testSource, key int64, cursor *testCursor, limit int) (string, []any) {
 	before := int64(math.MaxInt64)
 	if cursor != nil && cursor.source == src.source && cursor.key == key && cursor.n >= 0 {
@@ -187,9 +188,8 @@ func (s *Store) lastOf(w *walk, src *testSource, key int64, cursor *testCursor, 
 	var parts []string
 	var args []any
 	for i, status := range w.statuses {
-		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s WHERE (result_key, status, n) < (?, ?, ?) AND (result_key, status) >= (?, ?)"+
-			" ORDER BY result_key DESC, status DESC, n DESC%s) AS s%d", from, last, i))
-		args = append(args, key, int64(status), before, key, int64(status))
+		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s WHERE result_key = ? AND status >= ? AND (status, n) < (?, ?) ORDER BY status DESC, n DESC%s) AS s%d", from, last, i))
+		args = append(args, key, int64(status), int64(status), before)
 	}
 	return strings.Join(parts, " UNION ALL "), args
 }

@@ -127,7 +127,7 @@ func TestMoveBlobs(t *testing.T) {
 				}
 			})
 		}
-		for _, to := range []string{objects.URL("moved"), "file:", objects.URL("moved")} {
+		for _, to := range []string{objects.URL("moved"), "file:"} {
 			more := count.Load() + 5
 			await.That(t, "blobs are written", func() bool { return count.Load() >= more })
 			if moved, err := command.MoveBlobs(t.Context(), to, nil); err != nil || moved.LostCount > 0 {
@@ -138,21 +138,19 @@ func TestMoveBlobs(t *testing.T) {
 		await.That(t, "blobs are written after the move", func() bool { return count.Load() >= more })
 		close(stop)
 		writers.Wait()
-		if err := os.RemoveAll(filepath.Join(cfg.DataDir, "blobs")); err != nil { // nobody needs it any more
-			t.Fatal(err)
+		old := cfg
+		old.Blobs = objects.URL("moved")
+		if err := Open(t, old).CheckBlobs(t.Context()); !errors.Is(err, store.ErrBlobsElsewhere) {
+			t.Errorf("a server that is started with the former place: %v", err)
 		}
+		objects.Kill() // nobody needs it any more
 		fresh := Open(t, cfg)
 		for i, sha := range committed {
 			if err := readBack(t, []*store.Store{server, second, fresh}[i%3], sha); err != nil {
 				t.Errorf("blob %.8s: %v", sha, err)
 			}
 		}
-		old := cfg
-		old.Blobs = "file:"
-		if err := Open(t, old).CheckBlobs(t.Context()); !errors.Is(err, store.ErrBlobsElsewhere) {
-			t.Errorf("a server that is started with the former place: %v", err)
-		}
-		if _, err := command.MoveBlobs(t.Context(), objects.URL("moved"), nil); err == nil {
+		if _, err := command.MoveBlobs(t.Context(), "file:", nil); err == nil {
 			t.Error("a move to where they are: nil, want an error")
 		}
 	})
@@ -276,5 +274,23 @@ func TestBlobs_Spans(t *testing.T) {
 	}
 	if err := readBack(t, s, sha); err != nil {
 		t.Error(err)
+	}
+}
+
+// Over TLS the store's certificate must be one that is trusted; --blob-ca adds to
+// those.
+func TestBlobs_TLS(t *testing.T) {
+	t.Parallel()
+	objects := objectstore.StartTLS(t)
+	cfg := store.Config{DataDir: t.TempDir(), Blobs: objects.URL(testPrefix), BlobCredentials: objects.Credentials, BlobTimeout: 10 * time.Second}
+	if err := Open(t, cfg).CheckBlobs(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a certificate that nobody trusts: %v, want ErrUnavailable", err)
+	}
+	cfg.BlobCA = objects.CA
+	s := Open(t, cfg)
+	for _, content := range [][]byte{{}, []byte("small"), make([]byte, 20<<20)} {
+		if err := readBack(t, s, putBlob(t, s.Blobs, content)); err != nil {
+			t.Errorf("%d bytes over TLS: %v", len(content), err)
+		}
 	}
 }

@@ -34,6 +34,11 @@ func oddTests() []resultstore.Test {
 			}},
 		{N: 6, Name: "inprogress", Status: resultstore.TestInProgress, Records: 1},
 		{N: 7, Name: "unknown", Status: resultstore.TestUnknown, Records: 1},
+		{N: 8, Name: "told by its file", Status: resultstore.TestSuccess, Records: 4, Record: 3, Flaky: true,
+			Length:      resultstore.Length{Duration: 1500 * time.Microsecond, HasDuration: true},
+			Origin:      resultstore.Origin{File: 7, Suite: "été", Host: "arm-1", Prefix: 4, Properties: []resultstore.Property{{Name: "board", Value: "a\x00b"}, {}}},
+			Attachments: []resultstore.Attachment{{Name: "shot", Size: 9, File: 3, Derived: true, Spans: []resultstore.Span{{Offset: 5, Length: 9}}}},
+			Others:      []resultstore.TestRecord{{N: 8, Record: 0, Status: resultstore.TestFail, Length: resultstore.Length{HasDuration: true}, Origin: resultstore.Origin{File: 2, Suite: "s"}}}},
 		{N: 1000, Name: "exists", Status: resultstore.TestExists, Records: 1},
 	}
 }
@@ -61,8 +66,8 @@ func TestTests_RoundTrip(t *testing.T) {
 				t.Errorf("Test(%d): %+v, %v\nwant %+v", test.N, got, err, test)
 			}
 		}
-		if _, err := s.Test(ctx, r, 8); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("Test(8): %v, want ErrNotFound", err)
+		if _, err := s.Test(ctx, r, 9); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Test(9): %v, want ErrNotFound", err)
 		}
 	})
 }
@@ -341,7 +346,16 @@ func TestOpenAttachment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &resultstore.Result{ContentSHA256: sha, ContentBytes: size}
+	r := &resultstore.Result{}
+	if err := s.BeginResult(ctx, r); err != nil {
+		t.Fatal(err)
+	}
+	files := []resultstore.ResultFile{
+		{N: 0, ContentSHA256: sha, Bytes: size}, {N: 1, ContentSHA256: strings.Repeat("0", 64)}, {N: 2, ContentSHA256: strings.Repeat("0", 64), DerivedSHA256: sha},
+	}
+	if err := s.InsertFiles(ctx, r.Key, files); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		a    resultstore.Attachment
@@ -350,6 +364,7 @@ func TestOpenAttachment(t *testing.T) {
 		{"spans", resultstore.Attachment{Spans: []resultstore.Span{{Offset: 1, Length: 3}, {Offset: 10, Length: 0}, {Offset: 8, Length: 4}, {Offset: 0, Length: 1}}}, "12389ab0"},
 		{"inline", resultstore.Attachment{Inline: []byte("here")}, "here"},
 		{"nothing kept", resultstore.Attachment{Size: 5}, ""},
+		{"derived", resultstore.Attachment{File: 2, Derived: true, Spans: []resultstore.Span{{Offset: 2, Length: 2}}}, "23"},
 	} {
 		got, err := s.OpenAttachment(ctx, r, &tt.a)
 		if err != nil {
@@ -373,8 +388,9 @@ func TestOpenAttachment(t *testing.T) {
 	if b, err := io.ReadAll(beyond); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a span past the end: %q, %v; want io.ErrUnexpectedEOF", b, err)
 	}
-	r.ContentSHA256 = strings.Repeat("0", 64)
-	if _, err := s.OpenAttachment(ctx, r, &resultstore.Attachment{Spans: []resultstore.Span{{Length: 1}}}); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("without the blob: %v, want ErrNotFound", err)
+	for _, file := range []int64{1, 3} {
+		if _, err := s.OpenAttachment(ctx, r, &resultstore.Attachment{File: file, Spans: []resultstore.Span{{Length: 1}}}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("file %d, without the blob: %v, want ErrNotFound", file, err)
+		}
 	}
 }

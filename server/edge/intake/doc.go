@@ -21,6 +21,10 @@ type Store interface {
 	InsertTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
 	UpdateTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
 	AddTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecord) error
+	CopyTests(ctx context.Context, resultKey int64, from *resultstore.Result) error
+	EachTest(ctx context.Context, filter resultstore.TestFilter, f func(*resultstore.Test) error) error
+	InsertFiles(ctx context.Context, resultKey int64, files []resultstore.ResultFile) error
+	ResultFiles(ctx context.Context, r *resultstore.Result) ([]resultstore.ResultFile, error)
 	SetTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecords) error
 	InsertNameList(ctx context.Context, r *resultstore.Result, list *resultstore.NameList) error
 	DiscardResult(ctx context.Context, key int64) error

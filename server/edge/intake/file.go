@@ -2,14 +2,18 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/upload"
+	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -17,49 +21,153 @@ import (
 type File struct {
 	SHA256 string
 	Size   int64
+	Name   string // as the client called it; may be empty, and is no path
 }
 
 // Result returns a result of the file, with what is known of it before it is
 // read.
-func (f File) Result() *resultstore.Result {
-	return &resultstore.Result{SHA256: f.SHA256, Bytes: f.Size, ContentSHA256: f.SHA256, ContentBytes: f.Size}
+func (f File) Result() *resultstore.Result { return NewResult([]File{f}) }
+
+// NewResult returns a result of files that were posted together, with what is known
+// of it before they are read. Several files are known by their list, each on a line
+// as sha256sum writes it.
+func NewResult(files []File) *resultstore.Result {
+	r := &resultstore.Result{}
+	list := sha256.New()
+	for _, f := range files {
+		r.SHA256 = f.SHA256
+		r.Bytes += f.Size
+		fmt.Fprintf(list, "%s  %s\n", f.SHA256, f.Name)
+	}
+	if len(files) != 1 {
+		r.SHA256 = hex.EncodeToString(list.Sum(nil))
+	}
+	r.ContentSHA256, r.ContentBytes = r.SHA256, r.Bytes
+	return r
 }
 
 // Receive streams the file of a request to the blob store and reads the text
 // fields around it. opts.Limits.File is the intake's own. Faults of the request
-// come back as *fault.Fault; a request without a file is one of them.
+// come back as *fault.Fault; a request without a file is one of them. Several
+// parts are one file.
 func (in *Intake) Receive(ctx context.Context, req upload.Request, opts upload.Options) (File, *upload.Form, error) {
-	blob, err := in.Blobs.Create(ctx)
+	files, form, err := in.receive(ctx, req, opts, &splitter{ctx: ctx, blobs: in.Blobs})
 	if err != nil {
 		return File{}, nil, err
 	}
-	defer blob.Abort() //nolint:errcheck // after Commit it does nothing
+	return files[0], form, nil
+}
+
+// ReceiveFiles is Receive for a call that takes several files, each a part of a
+// form. Parts without a name and without content are none.
+func (in *Intake) ReceiveFiles(ctx context.Context, req upload.Request, opts upload.Options) ([]File, *upload.Form, error) {
+	s := &splitter{ctx: ctx, blobs: in.Blobs, most: min(in.Limits.Members, maxParts)}
+	opts.Part = s.next
+	return in.receive(ctx, req, opts, s)
+}
+
+func (in *Intake) receive(ctx context.Context, req upload.Request, opts upload.Options, s *splitter) ([]File, *upload.Form, error) {
+	defer s.abort()
 	opts.Limits.File = in.Limits.File
+	opts.Limits.Parts = max(s.most, upload.Limits{}.WithDefaults().Parts) + opts.Limits.WithDefaults().Fields
 	if u := strangerOf(ctx); u != nil {
 		opts.Limits.File = min(opts.Limits.File, u.most)
 		req.Body = u.bodyOf(ctx, req.Body)
 	}
-	form, err := upload.Read(ctx, req, opts, blob)
+	form, err := upload.Read(ctx, req, opts, s)
 	if err != nil {
-		return File{}, nil, withoutCredential(ctx, Fault(err))
+		return nil, nil, withoutCredential(ctx, Fault(err))
 	}
 	name := "file"
 	if len(opts.FileFields) > 0 {
 		name = opts.FileFields[0]
 	}
 	if err := form.File.Err(name); err != nil {
-		return File{}, nil, Fault(err)
+		return nil, nil, Fault(err)
 	}
-	sha, size, err := blob.Commit()
-	if err != nil {
-		return File{}, nil, err
+	if err := s.end(); err != nil {
+		return nil, nil, err
 	}
-	spend(ctx, size)
-	file := File{sha, size}
+	files := s.posted()
 	if form.File.Section != nil {
-		file, err = in.unwrap(ctx, file, *form.File.Section)
+		files[0], err = in.unwrap(ctx, files[0], *form.File.Section)
 	}
-	return file, form, err
+	return files, form, err
+}
+
+// maxParts bounds the files of one form: each is a blob of its own, kept open until
+// the rows that name it are there. An archive may hold more.
+const maxParts = 1000
+
+// splitter writes what it is given into one blob after the other.
+type splitter struct {
+	ctx   context.Context // of the request
+	blobs store.Blobs
+	most  int // files
+
+	open  store.BlobWriter // nil before the first byte
+	name  string           // of the open one
+	begun int
+	files []File
+}
+
+// next ends the file and begins another one.
+func (s *splitter) next(filename, _ string) error {
+	if s.begun >= s.most {
+		return fault.TooLarge("an upload has at most %d files", s.most)
+	}
+	if s.begun > 0 {
+		if err := s.end(); err != nil {
+			return err
+		}
+	}
+	s.begun++
+	s.name = filename
+	return nil
+}
+
+func (s *splitter) Write(p []byte) (int, error) {
+	if s.open == nil {
+		var err error
+		if s.open, err = s.blobs.Create(s.ctx); err != nil {
+			return 0, err
+		}
+	}
+	return s.open.Write(p)
+}
+
+// end keeps the file.
+func (s *splitter) end() error {
+	if _, err := s.Write(nil); err != nil { // so that there is one
+		return err
+	}
+	sha, size, err := s.open.Commit()
+	if err == nil {
+		spend(s.ctx, size)
+	}
+	s.files = append(s.files, File{SHA256: sha, Size: size, Name: s.name})
+	s.open, s.name = nil, ""
+	return err
+}
+
+func (s *splitter) abort() {
+	if s.open != nil {
+		_ = s.open.Abort() // after Commit it does nothing
+	}
+}
+
+// posted returns the files, without those that a form has for an empty field.
+func (s *splitter) posted() []File {
+	var files []File
+	for _, f := range s.files {
+		if f.Size > 0 || f.Name != "" {
+			files = append(files, f)
+		}
+	}
+	if len(files) == 0 {
+		return s.files[:1]
+	}
+	return files
 }
 
 // withoutCredential says of an upload that is too large why its limit is low.
@@ -137,7 +245,7 @@ func (in *Intake) Keep(ctx context.Context, write func(io.Writer) error) (File, 
 	if err == nil {
 		spend(ctx, size)
 	}
-	return File{sha, size}, err
+	return File{SHA256: sha, Size: size}, err
 }
 
 // AddressedRun is the run that the address of a call names, and the run_token

@@ -5,48 +5,78 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/formats"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
-// Take reads the file that the result names into rows of its own and into the
-// fields that sum it up, and hands it to publish, which makes it visible in a
-// transaction of its area. Whatever publish does not make visible, because of an
-// error or because it was there already, is removed again.
+// Post is what is read into one result.
+type Post struct {
+	Files  []File
+	Format string // of all the files; empty: each is found out. See KnownFormat
+	Strict bool   // refuse damage, unknown files, and files without tests
+
+	// Onto is a visible result that the files are added to. What is read becomes a
+	// copy of it with more tests, and store.ExtendResult publishes it.
+	Onto *resultstore.Result
+}
+
+// KnownFormat returns a fault when a format that a caller names does not exist.
+func KnownFormat(name string) error {
+	if name == "" || formats.ByName(formats.All(), name) != nil {
+		return nil
+	}
+	return fault.InvalidField("query", "format", "must be one of %s", formatNames())
+}
+
+func formatNames() string {
+	names := ""
+	for i, r := range formats.All() {
+		if i > 0 {
+			names += ", "
+		}
+		names += string(r.Info().Format)
+	}
+	return names
+}
+
+// Take reads the files of a post into rows of the result, and into the fields that
+// sum it up, and hands it to publish, which makes it visible in a transaction of
+// its area. Whatever publish does not make visible, because of an error or because
+// it was there already, is removed again.
 //
-// What an upload holds is no error, unless strict is set: then a damaged or
-// unknown file is a 422. Errors of BeginResult pass unchanged.
-func (in *Intake) Take(ctx context.Context, result *resultstore.Result, strict bool, publish func(*subunit.Report) (visible bool, err error)) error {
-	report, err := in.read(ctx, result, strict)
+// What an upload holds is no error, unless the post is strict: then a file that is
+// damaged, unknown or without tests is a 422. Errors of BeginResult pass unchanged.
+func (in *Intake) Take(ctx context.Context, result *resultstore.Result, post Post, publish func(*report.Report) (visible bool, err error)) error {
+	found, err := in.read(ctx, result, post)
 	if err != nil {
 		return err
 	}
-	visible, err := publish(report)
+	visible, err := publish(found)
 	if err != nil || !visible {
 		in.discard(ctx, result)
 	}
 	return err
 }
 
-// read begins the result and reads its file. When it fails, nothing of it stays.
-func (in *Intake) read(ctx context.Context, result *resultstore.Result, strict bool) (*subunit.Report, error) {
+// read begins the result and reads its files. When it fails, nothing of it stays.
+func (in *Intake) read(ctx context.Context, result *resultstore.Result, post Post) (*report.Report, error) {
 	if err := in.Store.BeginResult(ctx, result); err != nil {
 		return nil, err
 	}
-	report, err := in.fill(ctx, result)
-	if err == nil && strict {
-		err = damageFault(report)
+	found, err := in.fill(ctx, result, post)
+	if err == nil && post.Strict {
+		err = damageFault(found, result)
 	}
 	if err != nil {
 		in.discard(ctx, result)
 		return nil, err
 	}
-	return report, nil
+	return found, nil
 }
 
 // discard removes what an upload has written that failed, also when its
@@ -57,113 +87,60 @@ func (in *Intake) discard(ctx context.Context, result *resultstore.Result) {
 	}
 }
 
-// fill reads the file into the rows of the result and the fields that sum it up.
-func (in *Intake) fill(ctx context.Context, result *resultstore.Result) (*subunit.Report, error) {
-	content, gzipDamage, err := in.openContent(ctx, result)
-	if err != nil {
-		return nil, err
-	}
-	defer content.Close()
-	into := newRows(ctx, in.Store, result.Key, content)
-	defer into.names.Close()
-	report, err := subunit.Parse(content, content.Size(), subunit.Limits{Tests: in.Limits.Tests}, into.record)
-	if err = errors.Join(err, into.finish(err == nil)); err != nil {
-		return nil, err
-	}
-	if err := in.Store.InsertNameList(ctx, result, into.names); err != nil {
-		return nil, err
-	}
-	if gzipDamage != nil {
-		report.AddDamage(*gzipDamage)
-	}
-	return report, summarize(result, report, into)
-}
-
-// openContent opens the bytes to parse: the upload itself, or what was inside
-// when it is gzip. That is stored as a blob of its own, because attachments
-// are read from it later.
-func (in *Intake) openContent(ctx context.Context, result *resultstore.Result) (store.Blob, *subunit.Damage, error) {
-	raw, err := in.Blobs.Open(ctx, result.SHA256)
-	if err != nil {
-		return nil, nil, err
-	}
-	if zipped, err := isGzip(raw); err != nil || !zipped {
-		return raw, nil, err
-	}
-	defer raw.Close()
-	var damage *subunit.Damage
-	file, err := in.Keep(ctx, func(w io.Writer) error {
-		if u := strangerOf(ctx); u != nil {
-			if w, err = u.unzipped(ctx, w, raw.Size()); err != nil {
-				return err
-			}
+// fill reads the files into the rows of the result and the fields that sum it up.
+func (in *Intake) fill(ctx context.Context, result *resultstore.Result, post Post) (*report.Report, error) {
+	e := newReading(ctx, in, result)
+	defer e.close()
+	if post.Onto != nil {
+		if err := e.extend(post.Onto); err != nil {
+			return nil, err
 		}
-		_, found, err := subunit.Gunzip(w, io.NewSectionReader(raw, 0, raw.Size()), in.Limits.Decompressed)
-		damage = found
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
 	}
-	result.Gzip, result.ContentSHA256, result.ContentBytes = true, file.SHA256, file.Size
-	content, err := in.Blobs.Open(ctx, file.SHA256)
-	return content, damage, err
+	if err := e.unpack(post.Files); err != nil {
+		return nil, err
+	}
+	if err := e.find(post.Format); err != nil {
+		return nil, err
+	}
+	err := e.readAll()
+	if err = errors.Join(err, e.rows.finish(err == nil)); err != nil {
+		return nil, err
+	}
+	if err := in.Store.InsertNameList(ctx, result, e.rows.names); err != nil {
+		return nil, err
+	}
+	return e.sumUp(post.Onto)
 }
 
-func isGzip(raw store.Blob) (bool, error) {
-	var head [3]byte
-	n, err := raw.ReadAt(head[:], 0)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return subunit.IsGzip(head[:n]), err
-}
-
-// summarize fills in what the result says as a whole.
-func summarize(result *resultstore.Result, report *subunit.Report, in *rows) error {
-	counts, tests := in.counts()
-	result.Format, result.Scope = string(report.Format), string(report.Scope)
-	result.Counts, result.Tests = countsToStore(counts), tests
-	result.Records, result.NoiseBytes = int64(report.Records), report.NoiseBytes
-	result.DamageCount, result.Complete = int64(report.DamageCount), report.Complete()
-	result.Outcome = string(counts.Outcome(report.Format, report.DamageCount))
-	if report.CPID != nil {
-		result.CPID = *report.CPID
-	}
-	for _, f := range []struct {
-		into *store.JSON
-		from any
-	}{{&result.Damage, report.Damage}, {&result.Warnings, report.Warnings}, {&result.Attachments, report.Attachments}} {
-		text, err := json.Marshal(f.from)
-		if err != nil {
-			return err
-		}
-		*f.into = text
-	}
-	return nil
-}
-
-// damageFault is the answer to strict=true when the upload is damaged or
-// nothing that we read.
-func damageFault(report *subunit.Report) error {
-	if report.DamageCount == 0 && report.Format != subunit.FormatUnknown {
+// damageFault is the answer to strict=true when the upload is damaged, nothing
+// that we read, or without tests.
+func damageFault(found *report.Report, result *resultstore.Result) error {
+	var f *fault.Fault
+	switch {
+	case found.Format == report.FormatUnknown:
+		f = fault.Unprocessable("the format of the file is unknown, and strict refuses that; nothing was stored")
+	case found.DamageCount > 0:
+		f = fault.Unprocessable("the file is damaged in %d places, and strict refuses that; nothing was stored", found.DamageCount)
+	case result.Tests == 0:
+		f = fault.Unprocessable("the file holds no test, and strict refuses that; nothing was stored")
+	default:
 		return nil
 	}
-	f := fault.Unprocessable("the file is damaged in %d places, and strict refuses that; nothing was stored", report.DamageCount)
-	if report.Format == subunit.FormatUnknown {
-		f = fault.Unprocessable("the format of the file is unknown, and strict refuses that; nothing was stored")
-	}
-	for _, d := range report.Damage {
-		f.Errors = append(f.Errors, fault.Entry{
-			Parameter: "file", In: "body", Message: fmt.Sprintf("byte %d: %s: %s", d.Offset, d.Kind, d.Reason),
-		})
+	var list []fileDamage
+	_ = json.Unmarshal(result.Damage, &list) // we wrote it
+	for _, d := range list {
+		where := fmt.Sprintf("byte %d", d.Offset)
+		if d.File != "" {
+			where += " of " + d.File
+		}
+		f.Errors = append(f.Errors, fault.Entry{Parameter: "file", In: "body", Message: fmt.Sprintf("%s: %s: %s", where, d.Kind, d.Reason)})
 	}
 	return f
 }
 
-func countsToStore(c subunit.Counts) resultstore.Counts {
+func countsToStore(c report.Counts) resultstore.Counts {
 	return resultstore.Counts{
-		Success: int64(c[subunit.Success]), XFail: int64(c[subunit.XFail]), Skip: int64(c[subunit.Skip]), Fail: int64(c[subunit.Fail]),
-		UXSuccess: int64(c[subunit.UXSuccess]), InProgress: int64(c[subunit.InProgress]), Unknown: int64(c[subunit.Unknown]), Exists: int64(c[subunit.Exists]),
+		Success: int64(c[report.Success]), XFail: int64(c[report.XFail]), Skip: int64(c[report.Skip]), Fail: int64(c[report.Fail]),
+		UXSuccess: int64(c[report.UXSuccess]), InProgress: int64(c[report.InProgress]), Unknown: int64(c[report.Unknown]), Exists: int64(c[report.Exists]),
 	}
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"io"
 	"maps"
 	"slices"
 
-	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
@@ -34,17 +33,65 @@ type nameID [16]byte
 // seen is what is remembered of a test id until the end of the upload: some 60
 // bytes for each with the map around it.
 type seen struct {
+	attempt int64 // the last one of this reading; see report.Record
 	n       int32
 	records int32
-	status  subunit.Status
-	stored  bool // a row has gone to the store, or is about to
-	stale   bool // the row in the store has an old number of records
+	reading int32 // the file, or the group of files, that spoke of the test last
+	shown   int32 // the reading of the record that the row shows
+
+	status report.Status // worst of the two below
+	before report.Status // what readings before this one came to
+	latest report.Status // what this reading comes to so far
+
+	stored bool // a row has gone to the store, or is about to
+	stale  bool // the row in the store has an old number of records, or is not flaky yet
+	failed bool // an attempt failed, or the reader called one flaky
 }
+
+// newSeen is what is known of a test before its first record is taken.
+func newSeen(r *report.Record, reading int32) *seen {
+	return &seen{before: report.Exists, latest: r.Status, status: r.Status, attempt: r.Attempt, reading: reading, shown: reading}
+}
+
+// flaky reports whether an attempt failed before the one that counts passed.
+func (s *seen) flaky() bool { return s.failed && !s.status.Failed() }
+
+// take counts a record, and reports whether the row shall show it. Of the attempts
+// that one file counts the last one is what the test came to; bare repeats, and
+// what different files say, come to the worst. That a test is listed is no attempt.
+func (s *seen) take(r *report.Record, reading int32) bool {
+	s.records += int32(min(max(1, r.Attempts), maxAttempts))
+	s.failed = s.failed || r.Flaky || r.Attempt > 0 && r.Status.Failed()
+	supersedes := false
+	switch {
+	case reading != s.reading:
+		s.before, s.latest = report.Worst(s.before, s.latest), r.Status
+		s.reading, s.attempt = reading, r.Attempt
+	case r.Attempt > s.attempt && r.Status != report.Exists:
+		supersedes = s.shown == reading
+		s.latest, s.attempt = r.Status, r.Attempt
+	case r.Attempt == s.attempt:
+		s.latest = report.Worst(s.latest, r.Status)
+	default:
+		return false
+	}
+	old := s.status
+	s.status = report.Worst(s.before, s.latest)
+	decides := supersedes || report.Worst(old, r.Status) != old && r.Status == s.status
+	if decides {
+		s.shown = reading
+	}
+	return decides
+}
+
+// maxAttempts bounds what a file may say of the attempts of one test.
+const maxAttempts = 1 << 20
 
 // rows turns the records of an upload into one row for each test id and
 // hands them to the store while the parser goes on. A row shows the record that
-// decided the status, the worst one, and of equals the first; the other records go
-// along with it while it waits to be written, and else to rows of their own.
+// decided the status: the last attempt where a file counts them, else the worst one,
+// and of equals the first. The other records go along with it while it waits to be
+// written, and else to rows of their own.
 type rows struct {
 	ctx    context.Context
 	store  Store
@@ -57,11 +104,11 @@ type rows struct {
 	updates map[int32]resultstore.Test
 	others  []resultstore.TestRecord
 
-	content io.ReaderAt           // what attachments are parts of
-	names   *resultstore.NameList // of the tests in the store
+	names *resultstore.NameList // of the tests in the store
 
-	batches chan batch
-	done    chan error
+	batches  chan batch
+	done     chan error
+	finished bool
 }
 
 // batch is what goes to the store in one call.
@@ -71,14 +118,13 @@ type batch struct {
 	records        []resultstore.TestRecords
 }
 
-func newRows(ctx context.Context, s Store, result int64, content io.ReaderAt) *rows {
+func newRows(ctx context.Context, s Store, result int64) *rows {
 	in := &rows{
 		ctx: ctx, store: s, result: result,
 		tests:   map[nameID]*seen{},
 		listed:  map[nameID]resultstore.Test{},
 		pending: map[int32]int{},
 		updates: map[int32]resultstore.Test{},
-		content: content,
 		names:   resultstore.NewNameList(),
 		batches: make(chan batch, 1),
 		done:    make(chan error, 1),
@@ -100,13 +146,6 @@ func (in *rows) write() {
 }
 
 func (in *rows) writeBatch(b batch) error {
-	for _, tests := range [][]resultstore.Test{b.insert, b.update} {
-		for i := range tests {
-			if t := &tests[i]; t.Status.MayFail() && len(t.Attachments) > 0 {
-				t.Failure = resultstore.FailureText(in.content, t.Attachments)
-			}
-		}
-	}
 	in.names.Add(b.insert)
 	in.names.Update(b.update)
 	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
@@ -121,27 +160,35 @@ func (in *rows) writeBatch(b batch) error {
 	return in.store.SetTestRecords(in.ctx, in.result, b.records)
 }
 
-// record takes one record of the parser.
-func (in *rows) record(r *subunit.Record) error {
-	sum := sha256.Sum256([]byte(r.ID))
-	id := nameID(sum[:16])
-	known := in.tests[id]
-	if known == nil {
-		known = &seen{n: int32(len(in.tests)), status: r.Status, records: 1}
-		in.tests[id] = known
-		return in.add(id, known, r)
-	}
-	known.records++
-	worse := subunit.Worst(known.status, r.Status) != known.status
-	if worse {
-		known.status = r.Status
-	}
-	return in.again(id, known, r, worse)
+func idOf(name string) nameID {
+	sum := sha256.Sum256([]byte(name))
+	return nameID(sum[:16])
 }
 
-func (in *rows) add(id nameID, known *seen, r *subunit.Record) error {
-	row := testOf(r, known)
-	if r.Status == subunit.Exists && len(in.listed) < maxListed {
+// record takes one record of a reading, and the row that is made of it but for the
+// numbers.
+func (in *rows) record(r *report.Record, reading int32, row resultstore.Test) error {
+	id := idOf(r.ID)
+	known := in.tests[id]
+	first := known == nil
+	if first {
+		known = newSeen(r, reading)
+		known.n = int32(len(in.tests))
+		in.tests[id] = known
+	}
+	decides := known.take(r, reading)
+	row.N, row.Records, row.Record, row.Flaky = int64(known.n), int64(known.records), int64(known.records)-1, known.flaky()
+	if first {
+		return in.add(id, known, row)
+	}
+	if decides {
+		row.Status = resultstore.TestStatus(known.status)
+	}
+	return in.again(id, known, row, decides)
+}
+
+func (in *rows) add(id nameID, known *seen, row resultstore.Test) error {
+	if known.status == report.Exists && len(in.listed) < maxListed {
 		in.listed[id] = row
 		return nil
 	}
@@ -149,11 +196,11 @@ func (in *rows) add(id nameID, known *seen, r *subunit.Record) error {
 }
 
 // again takes a further record of a test id.
-func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) error {
+func (in *rows) again(id nameID, known *seen, newer resultstore.Test, decides bool) error {
 	if !known.stored {
 		row := in.listed[id]
-		in.join(&row, known, r, worse)
-		if known.status == subunit.Exists {
+		in.join(&row, newer, decides)
+		if known.status == report.Exists {
 			in.listed[id] = row
 			return in.flushWhen(len(in.others) >= batchTests)
 		}
@@ -161,12 +208,11 @@ func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) err
 		return in.insert(known, row)
 	}
 	if i, ok := in.pending[known.n]; ok {
-		in.join(&in.inserts[i], known, r, worse)
+		in.join(&in.inserts[i], newer, decides)
 		return in.flushWhen(len(in.others) >= batchTests)
 	}
-	if !worse {
+	if !decides {
 		known.stale = true
-		newer := testOf(r, known)
 		in.others = append(in.others, newer.Deciding())
 		return in.flushWhen(len(in.others) >= batchTests)
 	}
@@ -174,21 +220,21 @@ func (in *rows) again(id nameID, known *seen, r *subunit.Record, worse bool) err
 	if before, ok := in.updates[known.n]; ok {
 		in.others = append(in.others, before.Deciding())
 	}
-	in.updates[known.n] = testOf(r, known)
+	in.updates[known.n] = newer
 	return in.flushWhen(len(in.updates) >= batchTests || len(in.others) >= batchTests)
 }
 
 // join puts a further record into a row that is not written yet. The row shows
-// the worse of what it has and the record; the other goes along.
-func (in *rows) join(row *resultstore.Test, known *seen, r *subunit.Record, worse bool) {
-	newer := testOf(r, known)
+// the one that decides; the other goes along.
+func (in *rows) join(row *resultstore.Test, newer resultstore.Test, decides bool) {
 	other := newer.Deciding()
-	if worse {
+	records, flaky := newer.Records, newer.Flaky
+	if decides {
 		other = row.Deciding()
 		newer.Others = row.Others
 		*row = newer
 	}
-	row.Records = int64(known.records)
+	row.Records, row.Flaky = records, flaky
 	if len(row.Others) < maxOthers {
 		row.Others = append(row.Others, other)
 	} else {
@@ -219,9 +265,13 @@ func (in *rows) flushWhen(full bool) error {
 	}
 }
 
-// finish writes what is left, when the parser came to its end, and waits for
-// the writer.
+// finish writes what is left, when the reader came to its end, and waits for
+// the writer. A second call does nothing.
 func (in *rows) finish(whole bool) error {
+	if in.finished {
+		return nil
+	}
+	in.finished = true
 	var err error
 	if whole {
 		err = in.finishRows()
@@ -243,7 +293,7 @@ func (in *rows) finishRows() error {
 	var stale []resultstore.TestRecords
 	for _, known := range in.tests {
 		if known.stale {
-			stale = append(stale, resultstore.TestRecords{N: int64(known.n), Records: int64(known.records)})
+			stale = append(stale, resultstore.TestRecords{N: int64(known.n), Records: int64(known.records), Flaky: known.flaky()})
 		}
 	}
 	select {
@@ -255,31 +305,18 @@ func (in *rows) finishRows() error {
 }
 
 // counts says how many test ids ended with which status.
-func (in *rows) counts() (counts subunit.Counts, tests int64) {
+func (in *rows) counts() (counts report.Counts, tests int64) {
 	for _, known := range in.tests {
 		counts[known.status]++
 	}
 	return counts, int64(len(in.tests))
 }
 
-// testOf copies a record, which belongs to the parser.
-func testOf(r *subunit.Record, known *seen) resultstore.Test {
-	t := resultstore.Test{
-		N:       int64(known.n),
-		Name:    r.ID,
-		Status:  resultstore.TestStatus(r.Status),
-		Start:   r.Start,
-		Stop:    r.Stop,
-		Records: int64(known.records),
-		Record:  int64(known.records) - 1,
-		Tags:    slices.Clone(r.Tags),
+// extend takes over the tests of a result that are in the store already.
+func (in *rows) extend(t *resultstore.Test) {
+	in.names.Add([]resultstore.Test{*t})
+	in.tests[idOf(t.Name)] = &seen{
+		n: int32(t.N), records: int32(t.Records), stored: true, failed: t.Flaky, reading: -1, shown: -1,
+		before: report.Exists, latest: report.Status(t.Status), status: report.Status(t.Status),
 	}
-	for _, a := range r.Attachments {
-		kept := resultstore.Attachment{Name: a.Name, MIME: a.MIME, Size: a.Size, Inline: slices.Clone(a.Data)}
-		for _, s := range a.Spans {
-			kept.Spans = append(kept.Spans, resultstore.Span(s))
-		}
-		t.Attachments = append(t.Attachments, kept)
-	}
-	return t
 }

@@ -31,9 +31,10 @@
 //     has a member named as the file, that member is (see [Section]).
 //   - anything else, or no Content-Type (7): the body is the file.
 //
-// Several parts, or several fields, named as the file are one file: their
-// contents are joined in order. The runner of April 2014 does the same with
-// its numbered result files before it posts them.
+// Several fields named as the file are one file: their contents are joined in
+// order. So are several parts, unless the caller wants to know where each begins
+// (Options.Part). The runner of April 2014 joins its numbered result files
+// before it posts them.
 //
 // # Rules for text
 //

@@ -92,12 +92,30 @@ func (p *partReader) read(part *multipart.Part) error {
 	content := transferDecoded(part)
 	switch what, field := p.opts.role([]byte(name)); what {
 	case roleFile:
+		if err := p.beginFile(part, filename); err != nil {
+			return err
+		}
 		return p.readFile(content, filename, named)
 	case roleText:
 		return p.readText(content, field)
 	}
 	_, err := io.Copy(io.Discard, content)
 	return err
+}
+
+// beginFile tells the caller that another file begins, if it wants to know.
+func (p *partReader) beginFile(part *multipart.Part, filename string) error {
+	if p.opts.Part == nil {
+		return nil
+	}
+	if err := p.file.Flush(); err != nil {
+		return err
+	}
+	if err := p.opts.Part(repair([]byte(filename)), repair([]byte(part.Header.Get("Content-Type")))); err != nil {
+		p.sink.err = err // it is the caller's, not a fault of the body
+		return err
+	}
+	return nil
 }
 
 func (p *partReader) readFile(content io.Reader, filename string, named bool) error {

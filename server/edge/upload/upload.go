@@ -28,7 +28,12 @@ type Options struct {
 	// RawBody allows a body that is the file itself. Without it a body in an
 	// unknown Content-Type is Unsupported, and everything called a form is one.
 	RawBody bool
-	Limits  Limits
+	// Part, when not nil, is called before each part of a multipart body that is
+	// named as the file, with its filename as in FileInfo, and when all bytes of the
+	// one before have been written: the parts are files of their own. Its error
+	// ends the reading. Without it the parts are one file.
+	Part   func(filename, mediaType string) error
+	Limits Limits
 }
 
 // Form is a request as it was read.

@@ -132,9 +132,13 @@ CREATE TABLE tests (
     stop_us     bigint,
     records     bigint NOT NULL,
     record      bigint NOT NULL,
+    duration_us bigint,
+    file        bigint NOT NULL,
+    flaky       boolean NOT NULL,
     tags        bytea,
     attachments bytea,
     others      bytea,
+    details     bytea,
     PRIMARY KEY (result_key, n)
 );
 
@@ -148,7 +152,42 @@ CREATE TABLE test_records (
     status      smallint NOT NULL,
     start_us    bigint,
     stop_us     bigint,
+    duration_us bigint,
+    file        bigint NOT NULL,
     tags        bytea,
     attachments bytea,
+    details     bytea,
     PRIMARY KEY (result_key, n, record)
 );
+
+-- The files of a result: what was posted, or for an archive each of its members.
+-- sha256 names what was posted, which members of one archive share (part counts
+-- what was posted). content_sha256 holds the bytes of the file from
+-- content_offset on, unpacked; derived_sha256 what had to be decoded of it.
+CREATE TABLE result_files (
+    result_key     bigint NOT NULL,
+    n              bigint NOT NULL,
+    name           text COLLATE "C" NOT NULL,
+    part           bigint NOT NULL,
+    part_name      text COLLATE "C" NOT NULL,
+    sha256         text COLLATE "C" NOT NULL,
+    part_bytes     bigint NOT NULL,
+    packing        text COLLATE "C" NOT NULL,
+    content_sha256 text COLLATE "C" NOT NULL,
+    content_offset bigint NOT NULL,
+    bytes          bigint NOT NULL,
+    derived_sha256 text COLLATE "C" NOT NULL,
+    format         text COLLATE "C" NOT NULL,
+    writer         text COLLATE "C" NOT NULL,
+    outcome        text COLLATE "C" NOT NULL,
+    tests          bigint NOT NULL,
+    counts         bytea,
+    damage         bytea,
+    damage_count   bigint NOT NULL,
+    warnings       bytea,
+    PRIMARY KEY (result_key, n)
+);
+
+CREATE INDEX result_files_sha256 ON result_files (sha256);
+CREATE INDEX result_files_content_sha256 ON result_files (content_sha256);
+CREATE INDEX result_files_derived_sha256 ON result_files (derived_sha256);

@@ -133,9 +133,13 @@ CREATE TABLE tests (
     stop_us     INTEGER,
     records     INTEGER NOT NULL,
     record      INTEGER NOT NULL,
+    duration_us INTEGER,
+    file        INTEGER NOT NULL,
+    flaky       INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
     others      BLOB,
+    details     BLOB,
     PRIMARY KEY (result_key, n)
 ) STRICT, WITHOUT ROWID;
 
@@ -149,7 +153,42 @@ CREATE TABLE test_records (
     status      INTEGER NOT NULL,
     start_us    INTEGER,
     stop_us     INTEGER,
+    duration_us INTEGER,
+    file        INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
+    details     BLOB,
     PRIMARY KEY (result_key, n, record)
 ) STRICT, WITHOUT ROWID;
+
+-- The files of a result: what was posted, or for an archive each of its members.
+-- sha256 names what was posted, which members of one archive share (part counts
+-- what was posted). content_sha256 holds the bytes of the file from
+-- content_offset on, unpacked; derived_sha256 what had to be decoded of it.
+CREATE TABLE result_files (
+    result_key     INTEGER NOT NULL,
+    n              INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    part           INTEGER NOT NULL,
+    part_name      TEXT NOT NULL,
+    sha256         TEXT NOT NULL,
+    part_bytes     INTEGER NOT NULL,
+    packing        TEXT NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    content_offset INTEGER NOT NULL,
+    bytes          INTEGER NOT NULL,
+    derived_sha256 TEXT NOT NULL,
+    format         TEXT NOT NULL,
+    writer         TEXT NOT NULL,
+    outcome        TEXT NOT NULL,
+    tests          INTEGER NOT NULL,
+    counts         BLOB,
+    damage         BLOB,
+    damage_count   INTEGER NOT NULL,
+    warnings       BLOB,
+    PRIMARY KEY (result_key, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX result_files_sha256 ON result_files (sha256);
+CREATE INDEX result_files_content_sha256 ON result_files (content_sha256);
+CREATE INDEX result_files_derived_sha256 ON result_files (derived_sha256);

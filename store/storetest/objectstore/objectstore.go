@@ -5,6 +5,7 @@ package objectstore
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -41,8 +42,12 @@ type Server struct {
 	// Dir holds the objects of the bucket as files.
 	Dir string
 
+	// CA is the certificate of a server that speaks TLS, for --blob-ca; else empty.
+	CA string
+
 	t       testing.TB
 	root    string
+	flags   []string
 	address string
 	process *exec.Cmd
 	log     bytes.Buffer
@@ -50,6 +55,28 @@ type Server struct {
 
 // Start starts a server with an empty bucket. It ends with the test.
 func Start(t testing.TB) *Server {
+	t.Helper()
+	s := prepare(t)
+	s.Restart()
+	return s
+}
+
+// StartTLS is Start for a server that speaks TLS, with a certificate that nobody
+// trusts by himself.
+func StartTLS(t testing.TB) *Server {
+	t.Helper()
+	s := prepare(t)
+	s.CA = filepath.Join(s.root, "cert.pem")
+	key := filepath.Join(s.root, "key.pem")
+	if err := newCertificate(s.CA, key); err != nil {
+		t.Fatal(err)
+	}
+	s.flags = []string{"--cert", s.CA, "--key", key}
+	s.Restart()
+	return s
+}
+
+func prepare(t testing.TB) *Server {
 	t.Helper()
 	if os.Getenv(Env) == "" {
 		t.Skipf("%s is not set", Env)
@@ -64,7 +91,6 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
-	s.Restart()
 	return s
 }
 
@@ -91,8 +117,8 @@ func (s *Server) Kill() {
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
-	s.process = exec.Command(os.Getenv(Env), "--access", AccessKey, "--secret", SecretKey, "--port", s.address,
-		"--health", "/health", "--keep-alive", "--quiet", "posix", filepath.Dir(s.Dir))
+	args := append([]string{"--access", AccessKey, "--secret", SecretKey, "--port", s.address, "--health", "/health", "--keep-alive", "--quiet"}, s.flags...)
+	s.process = exec.Command(os.Getenv(Env), append(args, "posix", filepath.Dir(s.Dir))...)
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
@@ -101,7 +127,11 @@ func (s *Server) Restart() {
 }
 
 func (s *Server) healthy() bool {
-	answer, err := http.Get(s.Endpoint() + "/health") //nolint:noctx // a test's
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // whether it is the right one, the store checks
+	}}
+	answer, err := client.Get(s.Endpoint() + "/health") //nolint:noctx // a test's
 	if err != nil {
 		return false
 	}
@@ -111,7 +141,12 @@ func (s *Server) healthy() bool {
 }
 
 // Endpoint is the address of the server.
-func (s *Server) Endpoint() string { return "http://" + s.address }
+func (s *Server) Endpoint() string {
+	if s.CA != "" {
+		return "https://" + s.address
+	}
+	return "http://" + s.address
+}
 
 // URL is the address of the blobs below a prefix, for --blobs.
 func (s *Server) URL(prefix string) string {

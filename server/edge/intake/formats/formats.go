@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/robotjson"
 	"github.com/slipway-lab/slipway/server/edge/intake/robotxml"
 	"github.com/slipway-lab/slipway/server/edge/intake/squad"
+	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
 	"github.com/slipway-lab/slipway/server/edge/intake/tap"
 	"github.com/slipway-lab/slipway/server/edge/intake/teamcity"
 	"github.com/slipway-lab/slipway/server/edge/intake/trx"
@@ -32,6 +33,8 @@ import (
 // file is theirs the earlier one gets it, so what is told by little comes last.
 func All() []report.Reader {
 	return []report.Reader{
+		subunit.V2(),
+		subunit.V1(),
 		teamcity.New(),
 		tap.NewKernel(),
 		tap.New(),
@@ -56,19 +59,54 @@ func All() []report.Reader {
 		gtest.New(),
 		libtest.New(),
 		robotjson.New(),
-		squad.New(), // the last of all: no member is its own
+		squad.New(),    // no member is its own
+		subunit.JSON(), // which takes any JSON
 	}
+}
+
+// ByName returns the reader of a format, and nil when no format has the name.
+func ByName(readers []report.Reader, name string) report.Reader {
+	for _, r := range readers {
+		if string(r.Info().Format) == name {
+			return r
+		}
+	}
+	return nil
 }
 
 // Detect returns the reader whose format a file has by its first bytes, and nil
 // when it is nobody's.
 func Detect(readers []report.Reader, prefix []byte) report.Reader {
-	var best report.Reader
-	sure := report.No
+	best, _ := byPrefix(readers, prefix)
+	return best
+}
+
+func byPrefix(readers []report.Reader, prefix []byte) (best report.Reader, sure report.Confidence) {
 	for _, r := range readers {
 		if c := r.Detect(prefix); c > sure {
 			best, sure = r, c
 		}
 	}
-	return best
+	return best, sure
+}
+
+// Find returns the reader whose format a file has, and nil when it is nobody's.
+// Prefix is what Prefix returns of it. The name of the file is no help: real
+// clients send any file under any name. The error is that of reading the file.
+func Find(readers []report.Reader, in report.Input, prefix []byte) (report.Reader, error) {
+	best, sure := byPrefix(readers, prefix)
+	for _, r := range readers {
+		p, ok := r.(report.Prober)
+		if !ok || sure >= report.Certain {
+			continue
+		}
+		c, err := p.Probe(in)
+		if err != nil {
+			return nil, err
+		}
+		if c > sure {
+			best, sure = r, c
+		}
+	}
+	return best, nil
 }

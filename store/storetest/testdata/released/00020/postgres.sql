@@ -211,9 +211,13 @@ CREATE TABLE tests (
     stop_us     bigint,
     records     bigint NOT NULL,
     record      bigint NOT NULL,
+    duration_us bigint,
+    file        bigint NOT NULL,
+    flaky       boolean NOT NULL,
     tags        bytea,
     attachments bytea,
     others      bytea,
+    details     bytea,
     PRIMARY KEY (result_key, n)
 );
 CREATE INDEX tests_status ON tests (result_key, status, n);
@@ -225,10 +229,39 @@ CREATE TABLE test_records (
     status      smallint NOT NULL,
     start_us    bigint,
     stop_us     bigint,
+    duration_us bigint,
+    file        bigint NOT NULL,
     tags        bytea,
     attachments bytea,
+    details     bytea,
     PRIMARY KEY (result_key, n, record)
 );
+CREATE TABLE result_files (
+    result_key     bigint NOT NULL,
+    n              bigint NOT NULL,
+    name           text COLLATE "C" NOT NULL,
+    part           bigint NOT NULL,
+    part_name      text COLLATE "C" NOT NULL,
+    sha256         text COLLATE "C" NOT NULL,
+    part_bytes     bigint NOT NULL,
+    packing        text COLLATE "C" NOT NULL,
+    content_sha256 text COLLATE "C" NOT NULL,
+    content_offset bigint NOT NULL,
+    bytes          bigint NOT NULL,
+    derived_sha256 text COLLATE "C" NOT NULL,
+    format         text COLLATE "C" NOT NULL,
+    writer         text COLLATE "C" NOT NULL,
+    outcome        text COLLATE "C" NOT NULL,
+    tests          bigint NOT NULL,
+    counts         bytea,
+    damage         bytea,
+    damage_count   bigint NOT NULL,
+    warnings       bytea,
+    PRIMARY KEY (result_key, n)
+);
+CREATE INDEX result_files_sha256 ON result_files (sha256);
+CREATE INDEX result_files_content_sha256 ON result_files (content_sha256);
+CREATE INDEX result_files_derived_sha256 ON result_files (derived_sha256);
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, true, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, true, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 20, true, '2026-11-30 03:50:23');
@@ -246,5 +279,5 @@ SELECT setval(pg_get_serial_sequence('results', 'key'), (SELECT max(key) FROM re
 INSERT INTO test_names (id, hash, name) VALUES (1, '\x16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
 INSERT INTO test_names (id, hash, name) VALUES (2, '\xe3b0c44298fc1c149afbf4c8996fb924', '');
 SELECT setval(pg_get_serial_sequence('test_names', 'id'), (SELECT max(id) FROM test_names));
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 1, 2, 1, NULL, NULL, 1, 0, NULL, NULL, NULL);
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 2, 1, 6, 1400000000000005, NULL, 2, 0, '\x010108776f726b65722d30', '\x01010974726163656261636b0a746578742f706c61696e0801020800', NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details) VALUES (1, 1, 2, 1, NULL, NULL, 1, 0, NULL, 0, false, NULL, NULL, NULL, NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details) VALUES (1, 2, 1, 6, 1400000000000005, NULL, 2, 0, NULL, 0, false, '\x010108776f726b65722d30', '\x01010974726163656261636b0a746578742f706c61696e080102080000', NULL, NULL);

@@ -216,9 +216,13 @@ CREATE TABLE tests (
     stop_us     INTEGER,
     records     INTEGER NOT NULL,
     record      INTEGER NOT NULL,
+    duration_us INTEGER,
+    file        INTEGER NOT NULL,
+    flaky       INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
     others      BLOB,
+    details     BLOB,
     PRIMARY KEY (result_key, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tests_status ON tests (result_key, status, n);
@@ -230,10 +234,39 @@ CREATE TABLE test_records (
     status      INTEGER NOT NULL,
     start_us    INTEGER,
     stop_us     INTEGER,
+    duration_us INTEGER,
+    file        INTEGER NOT NULL,
     tags        BLOB,
     attachments BLOB,
+    details     BLOB,
     PRIMARY KEY (result_key, n, record)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE result_files (
+    result_key     INTEGER NOT NULL,
+    n              INTEGER NOT NULL,
+    name           TEXT NOT NULL,
+    part           INTEGER NOT NULL,
+    part_name      TEXT NOT NULL,
+    sha256         TEXT NOT NULL,
+    part_bytes     INTEGER NOT NULL,
+    packing        TEXT NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    content_offset INTEGER NOT NULL,
+    bytes          INTEGER NOT NULL,
+    derived_sha256 TEXT NOT NULL,
+    format         TEXT NOT NULL,
+    writer         TEXT NOT NULL,
+    outcome        TEXT NOT NULL,
+    tests          INTEGER NOT NULL,
+    counts         BLOB,
+    damage         BLOB,
+    damage_count   INTEGER NOT NULL,
+    warnings       BLOB,
+    PRIMARY KEY (result_key, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX result_files_sha256 ON result_files (sha256);
+CREATE INDEX result_files_content_sha256 ON result_files (content_sha256);
+CREATE INDEX result_files_derived_sha256 ON result_files (derived_sha256);
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (1, 0, 1, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (2, 10, 1, '2026-11-30 03:50:23');
 INSERT INTO schema_versions (id, version_id, is_applied, tstamp) VALUES (3, 20, 1, '2026-11-30 03:50:23');
@@ -251,5 +284,5 @@ INSERT INTO status_messages (id, run_id, text, finished, created_at) VALUES (1, 
 INSERT INTO results (key, id, run_id, attempt, state, lease_until, tenant, uploader, anonymous, created_at, private_to, sha256, bytes, content_sha256, content_bytes, gzip, format, scope, outcome, complete, cpid, duration_us, count_success, count_xfail, count_skip, count_fail, count_uxsuccess, count_inprogress, count_unknown, count_exists, tests, records, noise_bytes, damage, damage_count, warnings, attachments) VALUES (1, '01a22a93-41d5-72f2-a686-dd4186249d50', 1, 1, 1, 1767323645000006, '', '', 0, 1767323045000006, '', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 0, 0, '', '', 'fail', 0, '', NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, x'5b205d', 0, NULL, NULL);
 INSERT INTO test_names (id, hash, name) VALUES (1, x'e3b0c44298fc1c149afbf4c8996fb924', '');
 INSERT INTO test_names (id, hash, name) VALUES (2, x'16c2d335d737ab18904cf837bd320164', 'pkg.test_b');
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 1, 1, 1, NULL, NULL, 1, 0, NULL, NULL, NULL);
-INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, tags, attachments, others) VALUES (1, 2, 2, 6, 1400000000000005, NULL, 2, 0, x'010108776f726b65722d30', x'01010974726163656261636b0a746578742f706c61696e0801020800', NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details) VALUES (1, 1, 1, 1, NULL, NULL, 1, 0, NULL, 0, 0, NULL, NULL, NULL, NULL);
+INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details) VALUES (1, 2, 2, 6, 1400000000000005, NULL, 2, 0, NULL, 0, 0, x'010108776f726b65722d30', x'01010974726163656261636b0a746578742f706c61696e080102080000', NULL, NULL);

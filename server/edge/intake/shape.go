@@ -1,0 +1,44 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// beginsLikeReport reports whether a file begins as results do: such a file may hold
+// a failure, so it is damage when it cannot be read.
+func beginsLikeReport(prefix []byte) bool {
+	text := bytes.TrimLeft(prefix, " \t\r\n")
+	switch {
+	case len(text) == 0:
+		return false
+	case text[0] == '<':
+		return !isPage(text)
+	case text[0] == '{' || text[0] == '[':
+		return beginsAsJSON(text)
+	}
+	return beginsAsTAP.Match(text)
+}
+
+var beginsAsTAP = regexp.MustCompile(`^(TAP version \d|1\.\.\d|(not )?ok \d)`)
+
+// beginsAsJSON reports whether nothing in the beginning of a file contradicts that
+// it is JSON, one value or one on each line.
+func beginsAsJSON(prefix []byte) bool {
+	d := jsontext.NewDecoder(bytes.NewReader(prefix), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for tokens := 0; ; tokens++ {
+		if _, err := d.ReadToken(); err != nil {
+			return tokens > 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF))
+		}
+	}
+}
+
+// isPage reports whether a file is a page or a drawing, which begin with a tag and
+// are no results.
+func isPage(prefix []byte) bool { return page.Match(prefix) }
+
+var page = regexp.MustCompile(`(?is)^\s*(<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype\s+(html|svg)|html|head|body|svg)\b`)
