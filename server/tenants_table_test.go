@@ -59,6 +59,8 @@ var visits = map[string]visit{
 	"getTest":           {kind: hidden},
 	"getAttachment":     {kind: hidden},
 	"getRaw":            {kind: hidden},
+	"getRunFile":        {kind: hidden},
+	"listFormats":       {kind: keyed},
 	"downloadResult":    {kind: hidden},
 	"searchTestResults": {kind: own, status: 200, more: true},
 

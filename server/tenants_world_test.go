@@ -108,7 +108,7 @@ func (w *world) fill(op, text string) string {
 
 // placeInside are names of places in an object of the world.
 var placeInside = map[string]bool{
-	"k": true, "getTest.n": true, "getAttachment.n": true, "getSubunitAttachment.test_run_id": true,
+	"k": true, "getTest.n": true, "getAttachment.n": true, "getRunFile.n": true, "getSubunitAttachment.test_run_id": true,
 	"getResultTest.n": true, "getResultAttachment.n": true, "getResultFile.n": true,
 }
 
@@ -204,7 +204,7 @@ func (w *world) makeRuns() {
 	run := w.names["test_id"]
 	w.do("POST", "/v1/update-test-status?test_id="+run, "status=status+of+{tenant}", 201, servertest.With("Content-Type", form))
 	w.names["result_id"] = find(w.do("POST", "/v1/post-result?test_id="+run, subunit, 201, servertest.With("Content-Type", stream)), "result_id")
-	w.names["getTest.n"], w.names["getAttachment.n"], w.names["k"] = "1", "1", "0"
+	w.names["getTest.n"], w.names["getAttachment.n"], w.names["getRunFile.n"], w.names["k"] = "1", "1", "0", "0"
 }
 
 func (w *world) makePublished() {
