@@ -247,7 +247,7 @@ func TestObjectStore_KilledUnderLoad(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	acknowledged.Range(func(path, body any) bool {
-		a := s.Do("GET", path.(string), "", servertest.Admin()) //nolint:forcetypeassert // stored above
+		a := s.Do("GET", path.(string), "", servertest.Admin())
 		if a.Status != 200 || !bytes.Equal(a.Body, bytes.TrimSuffix([]byte(body.(string)), []byte("\n"))) {
 			t.Errorf("%s was acknowledged: %d with %d bytes", path, a.Status, len(a.Body))
 		}

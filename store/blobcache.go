@@ -117,7 +117,7 @@ func (c *blobCache) remove(sha string) {
 }
 
 func (c *blobCache) evict(e *list.Element) {
-	f := c.order.Remove(e).(cachedFile) //nolint:errcheck,forcetypeassert // nothing else is in there
+	f := c.order.Remove(e).(cachedFile) // nothing else is in there
 	delete(c.files, f.sha)
 	c.used -= f.size
 	_ = os.Remove(c.path(f.sha)) // who has it open reads on

@@ -38,11 +38,11 @@ func (c *checked) Read(p []byte) (int, error) {
 	c.pos += int64(n)
 	switch {
 	case c.pos == c.size:
-		if err := c.end(); err != io.EOF { //nolint:errorlint // end returns it so
+		if err := c.end(); err != io.EOF {
 			return 0, err
 		}
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // as readers return it
+	case err == io.EOF:
 		return n, fmt.Errorf("blob %s: %w: it ends at byte %d of %d", c.want, ErrContentLost, c.pos, c.size)
 	}
 	return n, err

@@ -357,8 +357,14 @@ func (p *placedBlobs) open(at *place) (*openPlace, error) {
 			dir = filepath.Join(config.DataDir, "blobs")
 		}
 		blobs, err := openFileBlobs(dir)
+		if errors.Is(diskError(err), ErrFull) {
+			err = fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		if err != nil {
+			return nil, err // a directory that cannot be used is nothing to wait for
+		}
 		opened.blobs = blobs
-		return opened, err
+		return opened, nil
 	}
 	address, err := bucket.ParseAddress(at.Address)
 	if err != nil {
@@ -424,7 +430,9 @@ func (o *openPlace) writeID(ctx context.Context, row *place) error {
 	}
 	switch b := o.blobs.(type) {
 	case *fileBlobs:
-		return writeIDFile(filepath.Join(b.dir, idName), row.ID)
+		if err := writeIDFile(filepath.Join(b.dir, idName), row.ID); err != nil {
+			return fmt.Errorf("%s: %w: %w", o.where(), diskError(err), err)
+		}
 	case *objectBlobs:
 		if err := b.bucket.Put(ctx, idName, []byte(row.ID)); err != nil {
 			return fmt.Errorf("%s: %w: %w", o.Address, ErrUnavailable, err)
@@ -438,7 +446,7 @@ func writeIDFile(name, id string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it has got its name
+	defer os.Remove(f.Name()) // it has got its name
 	_, err = f.WriteString(id + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

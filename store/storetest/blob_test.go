@@ -199,14 +199,6 @@ func TestBlobs_UnfinishedAreSwept(t *testing.T) {
 	}
 }
 
-func age(t *testing.T, dir, sha string, d time.Duration) {
-	t.Helper()
-	at := time.Now().Add(-d)
-	if err := os.Chtimes(filepath.Join(dir, sha[:2], sha[2:]), at, at); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestSweepBlobs(t *testing.T) {
 	t.Parallel()
 	EachConfig(t, func(t *testing.T, cfg store.Config) {

@@ -294,4 +294,3 @@ func (b *Bucket) AbortUploads(ctx context.Context, before time.Time) (int, error
 	}
 	return n, nil
 }
-

@@ -79,7 +79,7 @@ func (u *Upload) Write(p []byte) (int, error) {
 func (u *Upload) grow(n int) {
 	const small = 1 << 20
 	if have := u.buffer.Len(); have < small && have+n >= small || u.buffer.Cap() == 0 && u.number > 0 {
-		b := full.Get().(*bytes.Buffer) //nolint:errcheck // nothing else is in there
+		b := full.Get().(*bytes.Buffer) // nothing else is in there
 		b.Reset()
 		b.Write(u.buffer.Bytes())
 		u.buffer = b
