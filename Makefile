@@ -56,6 +56,7 @@ generate: ## merge openapi/*.yaml, make gen/<area> and gen/client from it
 	cd gen/tools && go run ./merge -dir ../../openapi -out ../../openapi/slipway.yaml
 	cd gen/tools && go run ./areas -doc ../../openapi/slipway.yaml -overlay ../../openapi/overlay.yaml -out ..
 	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
+	cd gen/tools && go run ./lists -client ../client
 	go run ./cmd/slipway settings --into README.md
 
 .PHONY: verify

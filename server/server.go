@@ -132,6 +132,8 @@ func (c *Config) edge() edge.Config {
 		Auth:         c.Auth,
 		AuditStore:   c.Store,
 		AuditLines:   c.AuditLines,
+		Keys:         c.Store,
+		Secret:       c.Products.Secret,
 		MaxUpload:    3*c.Uploads.File + 1<<20, // a form writes a byte in up to three
 		V1Public:     c.Discovery.V1Public,
 		DocsClosed:   !c.Discovery.DocsPublic,

@@ -33,7 +33,7 @@ const form, stream, octets = "application/x-www-form-urlencoded", "text/plain", 
 // visits has a row for each operation of the document.
 var visits = map[string]visit{
 	"getVersions": {kind: keyed}, "getVersion": {kind: keyed}, "listLabVersions": {kind: keyed}, "getHealth": {kind: keyed}, "getReadiness": {kind: keyed},
-	"getMetrics": {kind: keyed}, "listFormats": {kind: keyed}, "getOpenAPIJSON": {kind: keyed}, "getOpenAPIYAML": {kind: keyed},
+	"getMetrics": {kind: keyed}, "getOpenAPIJSON": {kind: keyed}, "getOpenAPIYAML": {kind: keyed},
 
 	// RefStack's first API
 	"updateTestStatus":  {kind: hidden, status: 400, body: "test_id={test_id}&status=seen", media: form},
@@ -60,6 +60,7 @@ var visits = map[string]visit{
 	"getAttachment":     {kind: hidden},
 	"getRaw":            {kind: hidden},
 	"getRunFile":        {kind: hidden},
+	"listFormats":       {kind: keyed},
 	"downloadResult":    {kind: hidden},
 	"searchTestResults": {kind: own, status: 200, more: true},
 

@@ -83,7 +83,7 @@ var fixed = sync.OnceValue(func() map[string]string {
 		"key": "shared", "field_name": "job", "collection": "boot", "rest": "x", "delivery_id": id, "action_id": "01JD3Z7Q8M4T0K9V6X2C5B1N7A",
 		"hostname": "n1", "design": id, "task_id": id, "machine_id": "01JD3Z7Q8M4T0K9V6X2C5B1N7A", "boot_key": strings.Repeat("0", 64), "seed_key": strings.Repeat("0", 64),
 		"mac": "52:54:00:ce:da:08", "report_id": hex24, "regression_id": hex24, "document_id": hex24, "refuseToken.token": hex24,
-		"registerAgent.agent_id": "a1", "getRunFile.n": "0", "uploadFile.file_path": "next/shared/boot.log",
+		"registerAgent.agent_id": "a1", "uploadFile.file_path": "next/shared/boot.log",
 		"listTestGroupValues.field_name": "name", "countTestGroupValues.field_name": "name", "listTestCaseValues.field_name": "name", "countTestCaseValues.field_name": "name",
 	}
 })
@@ -108,8 +108,8 @@ func (w *world) fill(op, text string) string {
 
 // placeInside are names of places in an object of the world.
 var placeInside = map[string]bool{
-	"k": true, "getTest.n": true, "getAttachment.n": true, "getSubunitAttachment.test_run_id": true,
-	"getResultTest.n": true, "getResultAttachment.n": true, "getResultFile.n": true, "getRunFile.n": true,
+	"k": true, "getTest.n": true, "getAttachment.n": true, "getRunFile.n": true, "getSubunitAttachment.test_run_id": true,
+	"getResultTest.n": true, "getResultAttachment.n": true, "getResultFile.n": true,
 }
 
 // otherID is an id of the same kind.
@@ -204,7 +204,7 @@ func (w *world) makeRuns() {
 	run := w.names["test_id"]
 	w.do("POST", "/v1/update-test-status?test_id="+run, "status=status+of+{tenant}", 201, servertest.With("Content-Type", form))
 	w.names["result_id"] = find(w.do("POST", "/v1/post-result?test_id="+run, subunit, 201, servertest.With("Content-Type", stream)), "result_id")
-	w.names["getTest.n"], w.names["getAttachment.n"], w.names["k"] = "1", "1", "0"
+	w.names["getTest.n"], w.names["getAttachment.n"], w.names["getRunFile.n"], w.names["k"] = "1", "1", "0", "0"
 }
 
 func (w *world) makePublished() {

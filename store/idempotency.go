@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,7 +18,7 @@ type IdempotentAnswer struct {
 	Path      string `gorm:"primaryKey"`
 	Key       string `gorm:"primaryKey"`
 	Request   []byte // digest of what was asked
-	Status    int64
+	Status    int64  // 0: there is no answer yet
 	Location  string
 	Body      []byte
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
@@ -48,6 +49,38 @@ func (s *Store) KeepIdempotentAnswer(a *IdempotentAnswer) error {
 		return fmt.Errorf("idempotency key: %w", Translate(err))
 	}
 	return nil
+}
+
+// ClaimIdempotencyKey takes the key for a request that begins, with a Status of 0,
+// and returns nil. If somebody had it after the given time, nothing is changed and
+// what he left is returned: with a Status of 0 he is at work, or was when his server
+// broke down.
+func (s *Store) ClaimIdempotencyKey(ctx context.Context, claim *IdempotentAnswer, after time.Time) (old *IdempotentAnswer, err error) {
+	err = s.InTx(ctx, func(tx *Store) error {
+		old, err = tx.LockIdempotentAnswer(ctx, claim.Principal, claim.Path, claim.Key, after)
+		if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		old = nil
+		return tx.KeepIdempotentAnswer(claim)
+	})
+	return old, err
+}
+
+// FinishIdempotencyKey keeps the answer under a key that was claimed.
+func (s *Store) FinishIdempotencyKey(ctx context.Context, a *IdempotentAnswer) error {
+	return s.InTx(ctx, func(tx *Store) error { return tx.KeepIdempotentAnswer(a) })
+}
+
+// FreeIdempotencyKey gives a claimed key back, as if nobody had used it.
+func (s *Store) FreeIdempotencyKey(ctx context.Context, a *IdempotentAnswer) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		err := tx.db.Tx.Delete(&IdempotentAnswer{}, "principal = ? AND path = ? AND key = ? AND status = 0", a.Principal, a.Path, a.Key).Error
+		if err != nil {
+			return fmt.Errorf("free idempotency key: %w", Translate(err))
+		}
+		return nil
+	})
 }
 
 // SweepIdempotentAnswers removes the answers that were kept before the given

@@ -28,7 +28,7 @@ func Example_postResult() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cloud, err := c.CreateCloudWithResponse(ctx, client.CreateCloudJSONRequestBody{
+	cloud, err := c.CreateCloudWithResponse(ctx, nil, client.CreateCloudJSONRequestBody{
 		Label:         "private cloud",
 		Endpoint:      "http://198.51.100.7:5000/v2.0",
 		AdminEndpoint: "http://198.51.100.7:35357/v2.0",
@@ -38,7 +38,7 @@ func Example_postResult() {
 	if err != nil || cloud.JSON201 == nil {
 		log.Fatal(cloud.Status(), err)
 	}
-	run, err := c.CreateRunWithResponse(ctx, client.CreateRunJSONRequestBody{
+	run, err := c.CreateRunWithResponse(ctx, nil, client.CreateRunJSONRequestBody{
 		CloudID: nullable.NewNullableWithValue(cloud.JSON201.ID),
 	})
 	if err != nil || run.JSON201 == nil {

@@ -224,7 +224,7 @@ func TestUpload_newFailures(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	h := l.home
-	cloud, err := l.api.CreateCloudWithResponse(t.Context(), cloudCalled("ci"))
+	cloud, err := l.api.CreateCloudWithResponse(t.Context(), nil, cloudCalled("ci"))
 	if err != nil {
 		t.Fatal(err)
 	}

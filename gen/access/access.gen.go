@@ -93,9 +93,6 @@ type AccessTokenKind string
 // Example: {"access_tokens":[],"next":null}
 type AccessTokenList struct {
 	AccessTokens []AccessToken `json:"access_tokens"`
-
-	// Next The cursor of the next page (`after`); null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // AccessTokenRotation How to replace a token.
@@ -165,9 +162,6 @@ type AuditEntryDecision string
 // Example: {"entries":[],"next":null}
 type AuditList struct {
 	Entries []AuditEntry `json:"entries"`
-
-	// Next The cursor of the next page (`after`); null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // CreatedAccessToken A new token and its text, which is shown this once.
@@ -218,6 +212,9 @@ type NewAccessToken struct {
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // Limit defines model for Limit.
 type Limit = int32
 
@@ -235,11 +232,23 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAccessTokenParams defines parameters for CreateAccessToken.
+type CreateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateAccessTokenParams defines parameters for RotateAccessToken.
+type RotateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAuditParams defines parameters for ListAudit.
@@ -274,7 +283,7 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
@@ -297,7 +306,7 @@ type ServerInterface interface {
 	ListAccessTokens(ctx echo.Context, params ListAccessTokensParams) error
 	// CreateAccessToken Make an API token
 	// (POST /v1/access-tokens)
-	CreateAccessToken(ctx echo.Context) error
+	CreateAccessToken(ctx echo.Context, params CreateAccessTokenParams) error
 	// RevokeAccessToken Revoke an API token
 	// (DELETE /v1/access-tokens/{token_id})
 	RevokeAccessToken(ctx echo.Context, tokenID string) error
@@ -306,7 +315,7 @@ type ServerInterface interface {
 	GetAccessToken(ctx echo.Context, tokenID string) error
 	// RotateAccessToken Replace an API token
 	// (POST /v1/access-tokens/{token_id}/rotate)
-	RotateAccessToken(ctx echo.Context, tokenID string) error
+	RotateAccessToken(ctx echo.Context, tokenID string, params RotateAccessTokenParams) error
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
@@ -374,8 +383,28 @@ func (w *ServerInterfaceWrapper) ListAccessTokens(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateAccessToken(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAccessTokenParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateAccessToken(ctx)
+	err = w.Handler.CreateAccessToken(ctx, params)
 	return err
 }
 
@@ -422,8 +451,28 @@ func (w *ServerInterfaceWrapper) RotateAccessToken(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter token_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateAccessTokenParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RotateAccessToken(ctx, tokenID)
+	err = w.Handler.RotateAccessToken(ctx, tokenID, params)
 	return err
 }
 
@@ -591,7 +640,8 @@ type ListAccessTokensRequestObject struct {
 
 // CreateAccessTokenRequestObject is what a request of CreateAccessToken says.
 type CreateAccessTokenRequestObject struct {
-	Body *CreateAccessTokenJSONRequestBody
+	Params CreateAccessTokenParams
+	Body   *CreateAccessTokenJSONRequestBody
 }
 
 // RevokeAccessTokenRequestObject is what a request of RevokeAccessToken says.
@@ -607,6 +657,7 @@ type GetAccessTokenRequestObject struct {
 // RotateAccessTokenRequestObject is what a request of RotateAccessToken says.
 type RotateAccessTokenRequestObject struct {
 	TokenID string `json:"token_id"`
+	Params  RotateAccessTokenParams
 	Body    *RotateAccessTokenJSONRequestBody
 }
 
@@ -661,8 +712,9 @@ func (sh *strictHandler) ListAccessTokens(ctx echo.Context, params ListAccessTok
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) CreateAccessToken(ctx echo.Context) error {
+func (sh *strictHandler) CreateAccessToken(ctx echo.Context, params CreateAccessTokenParams) error {
 	var request CreateAccessTokenRequestObject
+	request.Params = params
 
 	var body CreateAccessTokenJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {
@@ -688,9 +740,10 @@ func (sh *strictHandler) GetAccessToken(ctx echo.Context, tokenID string) error 
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string) error {
+func (sh *strictHandler) RotateAccessToken(ctx echo.Context, tokenID string, params RotateAccessTokenParams) error {
 	var request RotateAccessTokenRequestObject
 	request.TokenID = tokenID
+	request.Params = params
 
 	var body RotateAccessTokenJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {

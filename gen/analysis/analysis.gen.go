@@ -222,9 +222,6 @@ type FlakyTestList struct {
 	Line   FlakyLine   `json:"line"`
 	Window int32       `json:"window"`
 	Tests  []FlakyTest `json:"tests"`
-
-	// Next The cursor of the next page; null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // FlakyVerdict How a test behaves, the first of these that holds: `too_few` fewer than three verdicts; `flaky` a version that both passed and failed, or three flips;
@@ -324,9 +321,6 @@ type KnownIssue struct {
 // Example: {"known_issues":[{"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}],"next":null}
 type KnownIssueList struct {
 	KnownIssues []KnownIssue `json:"known_issues"`
-
-	// Next The cursor of the next page; null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // KnownIssueMatch What a failing test must be for the issue to explain it; null is anything.
@@ -438,9 +432,6 @@ type SetComparison struct {
 	Known  int64          `json:"known"`
 	Items  []ComparedItem `json:"items,omitempty"`
 	Groups []MessageGroup `json:"groups,omitempty"`
-
-	// Next The cursor of the next page; null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // SetCounts How many tests have which outcome.
@@ -506,9 +497,6 @@ type TestHistory struct {
 	Name    string         `json:"name"`
 	Summary HistorySummary `json:"summary"`
 	Entries []HistoryEntry `json:"entries"`
-
-	// Next The cursor of the next page; null at the end.
-	Next nullable.Nullable[string] `json:"next"`
 }
 
 // TestSource Who reported a test.
@@ -629,14 +617,13 @@ type ListKnownIssuesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateKnownIssueParams defines parameters for CreateKnownIssue.
 type CreateKnownIssueParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -702,7 +689,7 @@ type GetTestHistoryParams struct {
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 

@@ -605,9 +605,14 @@ type Advertisement struct {
 	CreatedBy     string      `json:"created_by"`
 }
 
-// AdvertisementList Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}]}
+// AdvertisementList A page of the list.
+//
+// Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}],"next":null}
 type AdvertisementList struct {
 	Advertisements []Advertisement `json:"advertisements"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // Agent A program in a lab that fetches test opportunities and posts results.
@@ -643,9 +648,14 @@ type Agent struct {
 // AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 type AgentState string
 
-// AgentList Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}]}
+// AgentList A page of the list.
+//
+// Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}],"next":null}
 type AgentList struct {
 	Agents []Agent `json:"agents"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // AgentMode What is wanted of an agent; only one that is online gets work.
@@ -975,14 +985,19 @@ type Cloud struct {
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList A page of the list.
+//
+// Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
 // CloudPatch The fields of a cloud to change.
@@ -1177,9 +1192,14 @@ type DeliveryAttempt struct {
 	Error nullable.Nullable[string] `json:"error"`
 }
 
-// DeliveryList Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}]}
+// DeliveryList A page of the list.
+//
+// Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}],"next":null}
 type DeliveryList struct {
 	Deliveries []Delivery `json:"deliveries"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // DeliveryState `failed` is a delivery that will not be tried again.
@@ -1244,9 +1264,14 @@ type EventLog struct {
 	Attempt           int32              `json:"attempt"`
 }
 
-// EventLogList Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}]}
+// EventLogList A page of the list.
+//
+// Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}],"next":null}
 type EventLogList struct {
 	EventLogs []EventLog `json:"event_logs"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // EventTime A time as SPI's events have it, six digits and an offset of zero.
@@ -1412,9 +1437,14 @@ type GoldMasterAdvertisement struct {
 	Release *string `json:"release,omitempty"`
 }
 
-// GoldMasterList Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}]}
+// GoldMasterList A page of the list.
+//
+// Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}],"next":null}
 type GoldMasterList struct {
 	GoldMasters []GoldMaster `json:"gold_masters"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // GoldMasterPatch Example: {"released":true}
@@ -2288,10 +2318,13 @@ type LabDesignLink struct {
 
 // LabDesigns A page of stored designs.
 //
-// Example: {"designs":[]}
+// Example: {"designs":[],"next":null}
 type LabDesigns struct {
 	// Designs The designs.
 	Designs []LabDesign `json:"designs"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // LabDocumentRef A document of a design.
@@ -2515,10 +2548,13 @@ type LabMachineChange struct {
 
 // LabMachines A page of machines.
 //
-// Example: {"machines":[]}
+// Example: {"machines":[],"next":null}
 type LabMachines struct {
 	// Machines The machines.
 	Machines []LabMachine `json:"machines"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // LabManifest What a machine needs for its deployment.
@@ -4230,9 +4266,13 @@ type OpportunityIDs struct {
 	Ids []OpportunityRef `json:"ids"`
 }
 
-// OpportunityList Example: {"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
+// OpportunityList A page of the list.
+//
+// Example: {"next":null,"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
 type OpportunityList struct {
-	TestOpportunities []Opportunity `json:"test_opportunities"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next              nullable.Nullable[string] `json:"next"`
+	TestOpportunities []Opportunity             `json:"test_opportunities"`
 }
 
 // OpportunityPatch What to change of a test opportunity.
@@ -4494,9 +4534,13 @@ type Product struct {
 	Owner string `json:"owner"`
 }
 
-// ProductList Example: {"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
+// ProductList A page of the list.
+//
+// Example: {"next":null,"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
 type ProductList struct {
-	Products []Product `json:"products"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next     nullable.Nullable[string] `json:"next"`
+	Products []Product                 `json:"products"`
 }
 
 // ProductPatch The fields to change.
@@ -4900,13 +4944,18 @@ type RunFile struct {
 	Warnings    []string `json:"warnings"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// RunList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Runs       []Run      `json:"runs"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Runs       []Run       `json:"runs"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -4969,12 +5018,17 @@ type RunResult struct {
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
 
-// RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
+// RunResultList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination  `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 	Results    []RunResult `json:"results"`
 }
 
@@ -5109,13 +5163,18 @@ type Status struct {
 	Text string `json:"text"`
 }
 
-// StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
+// StatusList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Statuses   []Status   `json:"statuses"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Statuses   []Status    `json:"statuses"`
 }
 
 // StatusSaved Example: {"finished":true,"message":"thank you","status":{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"},"test_id":100}
@@ -5742,13 +5801,18 @@ type TestHistory struct {
 	Next nullable.Nullable[string] `json:"next"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
+// TestList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
+
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Tests      []Test     `json:"tests"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Tests      []Test      `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -5816,9 +5880,13 @@ type TestResult struct {
 	Files []KeptFile `json:"files,omitempty"`
 }
 
-// TestResultList Example: {"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
+// TestResultList A page of the list.
+//
+// Example: {"next":null,"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
 type TestResultList struct {
-	TestResults []TestResult `json:"test_results"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next        nullable.Nullable[string] `json:"next"`
+	TestResults []TestResult              `json:"test_results"`
 }
 
 // TestSource Who reported a test.
@@ -5846,9 +5914,13 @@ type TestSpec struct {
 	UpdatedAt       CreatedTime                        `json:"updated_at"`
 }
 
-// TestSpecList Example: {"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
+// TestSpecList A page of the list.
+//
+// Example: {"next":null,"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
 type TestSpecList struct {
-	TestSpecs []TestSpec `json:"test_specs"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next      nullable.Nullable[string] `json:"next"`
+	TestSpecs []TestSpec                `json:"test_specs"`
 }
 
 // TestSpecOfResult The test spec as it was when the opportunity was made.
@@ -6038,9 +6110,13 @@ type WebhookFilter struct {
 	NewFailuresAtLeast nullable.Nullable[int64] `json:"new_failures_at_least,omitempty"`
 }
 
-// WebhookList Example: {"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
+// WebhookList A page of the list.
+//
+// Example: {"next":null,"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
 type WebhookList struct {
-	Webhooks []Webhook `json:"webhooks"`
+	// Next What to give as `after` for the next page; null at the end.
+	Next     nullable.Nullable[string] `json:"next"`
+	Webhooks []Webhook                 `json:"webhooks"`
 }
 
 // WebhookPatch The fields to change.
@@ -6705,11 +6781,23 @@ type ListAccessTokensParams struct {
 	// Usable `true` leaves out the tokens that are revoked or expired.
 	Usable *bool `form:"usable,omitempty" json:"usable,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAccessTokenParams defines parameters for CreateAccessToken.
+type CreateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateAccessTokenParams defines parameters for RotateAccessToken.
+type RotateAccessTokenParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListAgentsParams defines parameters for ListAgents.
@@ -6726,8 +6814,8 @@ type ListAgentsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // DeleteAgentParams defines parameters for DeleteAgent.
@@ -6738,8 +6826,7 @@ type DeleteAgentParams struct {
 
 // PickOpportunityParams defines parameters for PickOpportunity.
 type PickOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -6775,7 +6862,7 @@ type ListAuditParams struct {
 	// To Only entries from before this time.
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Limit The most items on one page.
@@ -7232,6 +7319,15 @@ type ListCloudsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateCloudParams defines parameters for CreateCloud.
+type CreateCloudParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteCloudParams defines parameters for DeleteCloud.
@@ -7358,7 +7454,7 @@ type ListDesignsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -7366,11 +7462,14 @@ type ListDesignsParams struct {
 type CreateDesignParams struct {
 	// Name A name for the design and its later versions.
 	Name string `form:"name" json:"name"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// EventType Only events of this type, or of one of these.
@@ -7571,14 +7670,13 @@ type ListKnownIssuesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateKnownIssueParams defines parameters for CreateKnownIssue.
 type CreateKnownIssueParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7659,7 +7757,7 @@ type ListMachinesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -7667,6 +7765,9 @@ type ListMachinesParams struct {
 type RegisterMachineParams struct {
 	// XMachineKey The key of the machine, when it has registered before.
 	XMachineKey *string `json:"X-Machine-Key,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // PollMachineWorkParams defines parameters for PollMachineWork.
@@ -7720,14 +7821,13 @@ type ListProductsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateProductParams defines parameters for CreateProduct.
 type CreateProductParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7742,8 +7842,8 @@ type ListGoldMastersParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseGoldMasterParams defines parameters for AdvertiseGoldMaster.
@@ -7751,8 +7851,7 @@ type AdvertiseGoldMasterParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7761,8 +7860,8 @@ type ListImagesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseImageParams defines parameters for AdvertiseImage.
@@ -7770,8 +7869,7 @@ type AdvertiseImageParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7780,8 +7878,8 @@ type ListSnapsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseSnapParams defines parameters for AdvertiseSnap.
@@ -7789,8 +7887,7 @@ type AdvertiseSnapParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7820,8 +7917,8 @@ type ListTestEventsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
@@ -7844,14 +7941,13 @@ type ListOpportunitiesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CancelOpportunityParams defines parameters for CancelOpportunity.
 type CancelOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7875,22 +7971,19 @@ type AppendOutputParams struct {
 
 // ReleaseOpportunityParams defines parameters for ReleaseOpportunity.
 type ReleaseOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RetryOpportunityParams defines parameters for RetryOpportunity.
 type RetryOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // TakeBackOpportunityParams defines parameters for TakeBackOpportunity.
 type TakeBackOpportunityParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7929,8 +8022,8 @@ type ListTestResultsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // PostTestResultParams defines parameters for PostTestResult.
@@ -7941,8 +8034,7 @@ type PostTestResultParams struct {
 	// Format Read all files as this format, a name of `GET /v1/formats`, whatever they look like. Archives are unpacked all the same.
 	Format *Format `form:"format,omitempty" json:"format,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -7959,6 +8051,9 @@ type ListResultTestsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListTestSpecsParams defines parameters for ListTestSpecs.
@@ -7966,14 +8061,13 @@ type ListTestSpecsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateTestSpecParams defines parameters for CreateTestSpec.
 type CreateTestSpecParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -8041,6 +8135,15 @@ type ListRunsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateRunParams defines parameters for CreateRun.
+type CreateRunParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListRunResultsParams defines parameters for ListRunResults.
@@ -8050,6 +8153,9 @@ type ListRunResultsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListTestsParams defines parameters for ListTests.
@@ -8068,6 +8174,9 @@ type ListTestsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListStatusesParams defines parameters for ListStatuses.
@@ -8077,6 +8186,9 @@ type ListStatusesParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // AdvertiseSnapToAllParams defines parameters for AdvertiseSnapToAll.
@@ -8084,8 +8196,7 @@ type AdvertiseSnapToAllParams struct {
 	// Strict Answer 404, as SPI did at first, when no opportunity would be made; nothing is stored then.
 	Strict *StrictMatch `form:"strict,omitempty" json:"strict,omitempty"`
 
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -8128,7 +8239,7 @@ type ListTasksParams struct {
 	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -8136,6 +8247,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// CreateTaskParams defines parameters for CreateTask.
+type CreateTaskParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetTaskParams defines parameters for GetTask.
@@ -8217,7 +8334,7 @@ type GetTestHistoryParams struct {
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -8226,7 +8343,7 @@ type SearchTestResultsParams struct {
 	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case, boot or opportunity.
@@ -8757,14 +8874,13 @@ type ListWebhooksParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateWebhookParams defines parameters for CreateWebhook.
 type CreateWebhookParams struct {
-	// IdempotencyKey A text of the client's own that names this request. For 24 hours the same key on the same path gives the same answer without doing
-	// anything again; with another body it is 409.
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -8776,8 +8892,8 @@ type ListDeliveriesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Cursor Continue where an earlier page ended; its `Link` header has the whole address.
-	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateAccessTokenJSONRequestBody defines body for CreateAccessToken for application/json ContentType.
@@ -10077,7 +10193,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccessTokenWithBody(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccessToken Make an API token
 	//
@@ -10088,7 +10204,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateAccessToken(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeAccessToken Revoke an API token
 	//
@@ -10113,7 +10229,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateAccessTokenWithBody(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateAccessToken Replace an API token
 	//
@@ -10123,7 +10239,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAgents List agents
 	//
@@ -10531,7 +10647,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateCloudWithBody(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateCloud Register a cloud
 	//
@@ -10540,7 +10656,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloud(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateCloud(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteCloud Delete a cloud
 	//
@@ -10645,7 +10761,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
 	DeleteDesign(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	//
 	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
@@ -10971,7 +11087,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachine(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	//
 	// Slipway: one registered machine.
 	//
@@ -11911,7 +12027,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRunWithBody(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRun Start a run
 	//
@@ -11922,7 +12038,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRun(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteRun Delete a run
 	//
@@ -12200,7 +12316,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTaskWithBody(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateTask Create a task
 	//
@@ -12214,7 +12330,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTask(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelTask Cancel a task
 	//
@@ -12224,7 +12340,7 @@ type ClientInterface interface {
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// GetTask Show a task
+	// GetTask Read a task
 	//
 	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 	// `init_task_id`.
@@ -12878,8 +12994,8 @@ func (c *Client) ListAccessTokens(ctx context.Context, params *ListAccessTokensP
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccessTokenRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateAccessTokenWithBody(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12899,8 +13015,8 @@ func (c *Client) CreateAccessTokenWithBody(ctx context.Context, contentType stri
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *Client) CreateAccessToken(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateAccessTokenRequest(c.Server, body)
+func (c *Client) CreateAccessToken(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessTokenRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12954,8 +13070,8 @@ func (c *Client) GetAccessToken(ctx context.Context, tokenID string, reqEditors 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateAccessTokenRequestWithBody(c.Server, tokenID, contentType, body)
+func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequestWithBody(c.Server, tokenID, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -12974,8 +13090,8 @@ func (c *Client) RotateAccessTokenWithBody(ctx context.Context, tokenID string, 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRotateAccessTokenRequest(c.Server, tokenID, body)
+func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateAccessTokenRequest(c.Server, tokenID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13792,8 +13908,8 @@ func (c *Client) ListClouds(ctx context.Context, params *ListCloudsParams, reqEd
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *Client) CreateCloudWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateCloudRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateCloudWithBody(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCloudRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13811,8 +13927,8 @@ func (c *Client) CreateCloudWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *Client) CreateCloud(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateCloudRequest(c.Server, body)
+func (c *Client) CreateCloud(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateCloudRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -14046,7 +14162,7 @@ func (c *Client) DeleteDesign(ctx context.Context, design string, reqEditors ...
 	return c.Client.Do(req)
 }
 
-// GetDesign Show a stored design
+// GetDesign Read a stored design
 //
 // Slipway: the name, size and digest of a stored design, without its documents.
 //
@@ -14740,7 +14856,7 @@ func (c *Client) DeleteMachine(ctx context.Context, machineID LabMachineID, reqE
 	return c.Client.Do(req)
 }
 
-// GetMachine Show a machine
+// GetMachine Read a machine
 //
 // Slipway: one registered machine.
 //
@@ -16638,8 +16754,8 @@ func (c *Client) ListRuns(ctx context.Context, params *ListRunsParams, reqEditor
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateRunWithBody(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRunRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16659,8 +16775,8 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *Client) CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequest(c.Server, body)
+func (c *Client) CreateRun(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRunRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17257,8 +17373,8 @@ func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEdit
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTaskRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateTaskWithBody(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17281,8 +17397,8 @@ func (c *Client) CreateTaskWithBody(ctx context.Context, contentType string, bod
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *Client) CreateTask(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTaskRequest(c.Server, body)
+func (c *Client) CreateTask(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTaskRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -17311,7 +17427,7 @@ func (c *Client) CancelTask(ctx context.Context, taskID LabTaskID, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// GetTask Show a task
+// GetTask Read a task
 //
 // Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 // `init_task_id`.
@@ -18722,18 +18838,18 @@ func NewListAccessTokensRequest(server string, params *ListAccessTokensParams) (
 }
 
 // NewCreateAccessTokenRequest calls the generic CreateAccessToken builder with application/json body
-func NewCreateAccessTokenRequest(server string, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
+func NewCreateAccessTokenRequest(server string, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateAccessTokenRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateAccessTokenRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateAccessTokenRequestWithBody constructs an http.Request for the CreateAccessToken method, with any body, and a specified content type
-func NewCreateAccessTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateAccessTokenRequestWithBody(server string, params *CreateAccessTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -18757,6 +18873,21 @@ func NewCreateAccessTokenRequestWithBody(server string, contentType string, body
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -18830,18 +18961,18 @@ func NewGetAccessTokenRequest(server string, tokenID string) (*http.Request, err
 }
 
 // NewRotateAccessTokenRequest calls the generic RotateAccessToken builder with application/json body
-func NewRotateAccessTokenRequest(server string, tokenID string, body RotateAccessTokenJSONRequestBody) (*http.Request, error) {
+func NewRotateAccessTokenRequest(server string, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewRotateAccessTokenRequestWithBody(server, tokenID, "application/json", bodyReader)
+	return NewRotateAccessTokenRequestWithBody(server, tokenID, params, "application/json", bodyReader)
 }
 
 // NewRotateAccessTokenRequestWithBody constructs an http.Request for the RotateAccessToken method, with any body, and a specified content type
-func NewRotateAccessTokenRequestWithBody(server string, tokenID string, contentType string, body io.Reader) (*http.Request, error) {
+func NewRotateAccessTokenRequestWithBody(server string, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18872,6 +19003,21 @@ func NewRotateAccessTokenRequestWithBody(server string, tokenID string, contentT
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -18952,9 +19098,9 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -22000,6 +22146,18 @@ func NewListCloudsRequest(server string, params *ListCloudsParams) (*http.Reques
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -22015,18 +22173,18 @@ func NewListCloudsRequest(server string, params *ListCloudsParams) (*http.Reques
 }
 
 // NewCreateCloudRequest calls the generic CreateCloud builder with application/json body
-func NewCreateCloudRequest(server string, body CreateCloudJSONRequestBody) (*http.Request, error) {
+func NewCreateCloudRequest(server string, params *CreateCloudParams, body CreateCloudJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateCloudRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateCloudRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateCloudRequestWithBody constructs an http.Request for the CreateCloud method, with any body, and a specified content type
-func NewCreateCloudRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateCloudRequestWithBody(server string, params *CreateCloudParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -22050,6 +22208,21 @@ func NewCreateCloudRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -22838,6 +23011,21 @@ func NewCreateDesignRequestWithBody(server string, params *CreateDesignParams, c
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -25040,6 +25228,17 @@ func NewRegisterMachineRequestWithBody(server string, params *RegisterMachinePar
 			req.Header.Set("X-Machine-Key", headerParam0)
 		}
 
+		if params.IdempotencyKey != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam1)
+		}
+
 	}
 
 	return req, nil
@@ -25868,9 +26067,9 @@ func NewListProductsRequest(server string, params *ListProductsParams) (*http.Re
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26185,9 +26384,9 @@ func NewListGoldMastersRequest(server string, productID ProductID, params *ListG
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26442,9 +26641,9 @@ func NewListImagesRequest(server string, productID ProductID, params *ListImages
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26604,9 +26803,9 @@ func NewListSnapsRequest(server string, productID ProductID, params *ListSnapsPa
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26850,9 +27049,9 @@ func NewListTestEventsRequest(server string, productID ProductID, params *ListTe
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26986,9 +27185,9 @@ func NewListOpportunitiesRequest(server string, productID ProductID, params *Lis
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -27699,9 +27898,9 @@ func NewListTestResultsRequest(server string, productID ProductID, params *ListT
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -28046,6 +28245,18 @@ func NewListResultTestsRequest(server string, productID ProductID, resultID Test
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -28210,9 +28421,9 @@ func NewListTestSpecsRequest(server string, productID ProductID, params *ListTes
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -29357,6 +29568,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -29372,18 +29595,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 }
 
 // NewCreateRunRequest calls the generic CreateRun builder with application/json body
-func NewCreateRunRequest(server string, body CreateRunJSONRequestBody) (*http.Request, error) {
+func NewCreateRunRequest(server string, params *CreateRunParams, body CreateRunJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateRunRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateRunRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateRunRequestWithBody constructs an http.Request for the CreateRun method, with any body, and a specified content type
-func NewCreateRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateRunRequestWithBody(server string, params *CreateRunParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -29407,6 +29630,21 @@ func NewCreateRunRequestWithBody(server string, contentType string, body io.Read
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -29529,6 +29767,18 @@ func NewListRunResultsRequest(server string, testID TestID, params *ListRunResul
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -29784,6 +30034,18 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 
 		}
 
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -29951,6 +30213,18 @@ func NewListStatusesRequest(server string, testID TestID, params *ListStatusesPa
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -30802,18 +31076,18 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 }
 
 // NewCreateTaskRequest calls the generic CreateTask builder with application/json body
-func NewCreateTaskRequest(server string, body CreateTaskJSONRequestBody) (*http.Request, error) {
+func NewCreateTaskRequest(server string, params *CreateTaskParams, body CreateTaskJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateTaskRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateTaskRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateTaskRequestWithBody constructs an http.Request for the CreateTask method, with any body, and a specified content type
-func NewCreateTaskRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateTaskRequestWithBody(server string, params *CreateTaskParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -30837,6 +31111,21 @@ func NewCreateTaskRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -34489,9 +34778,9 @@ func NewListWebhooksRequest(server string, params *ListWebhooksParams) (*http.Re
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34744,9 +35033,9 @@ func NewListDeliveriesRequest(server string, webhookID WebhookID, params *ListDe
 
 		}
 
-		if params.Cursor != nil {
+		if params.After != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -35081,7 +35370,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+	CreateAccessTokenWithBodyWithResponse(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
 
 	// CreateAccessTokenWithResponse Make an API token
 	//
@@ -35092,7 +35381,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-	CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
+	CreateAccessTokenWithResponse(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error)
 
 	// RevokeAccessTokenWithResponse Revoke an API token
 	//
@@ -35121,7 +35410,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+	RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
 	// RotateAccessTokenWithResponse Replace an API token
 	//
@@ -35131,7 +35420,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
+	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
 	// ListAgentsWithResponse List agents
 	//
@@ -35575,7 +35864,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
+	CreateCloudWithBodyWithResponse(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
 
 	// CreateCloudWithResponse Register a cloud
 	//
@@ -35584,7 +35873,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-	CreateCloudWithResponse(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
+	CreateCloudWithResponse(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error)
 
 	// DeleteCloudWithResponse Delete a cloud
 	//
@@ -35703,7 +35992,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/designs/{design} (the `DeleteDesign` operationId).
 	DeleteDesignWithResponse(ctx context.Context, design string, reqEditors ...RequestEditorFn) (*DeleteDesignResp, error)
 
-	// GetDesignWithResponse Show a stored design
+	// GetDesignWithResponse Read a stored design
 	//
 	// Slipway: the name, size and digest of a stored design, without its documents.
 	//
@@ -36079,7 +36368,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/machines/{machine_id} (the `DeleteMachine` operationId).
 	DeleteMachineWithResponse(ctx context.Context, machineID LabMachineID, reqEditors ...RequestEditorFn) (*DeleteMachineResp, error)
 
-	// GetMachineWithResponse Show a machine
+	// GetMachineWithResponse Read a machine
 	//
 	// Slipway: one registered machine.
 	//
@@ -37111,7 +37400,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
+	CreateRunWithBodyWithResponse(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
 
 	// CreateRunWithResponse Start a run
 	//
@@ -37122,7 +37411,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/runs (the `CreateRun` operationId).
-	CreateRunWithResponse(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
+	CreateRunWithResponse(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error)
 
 	// DeleteRunWithResponse Delete a run
 	//
@@ -37442,7 +37731,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+	CreateTaskWithBodyWithResponse(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
 
 	// CreateTaskWithResponse Create a task
 	//
@@ -37456,7 +37745,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-	CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
+	CreateTaskWithResponse(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error)
 
 	// CancelTaskWithResponse Cancel a task
 	//
@@ -37468,7 +37757,7 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /v1/tasks/{task_id} (the `CancelTask` operationId).
 	CancelTaskWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*CancelTaskResp, error)
 
-	// GetTaskWithResponse Show a task
+	// GetTaskWithResponse Read a task
 	//
 	// Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 	// `init_task_id`.
@@ -38262,11 +38551,18 @@ func (r GetVersionResp) StatusCode() int {
 	return 0
 }
 
+// ListAccessTokensResp200Headers the declared response headers of an HTTP 200 response for ListAccessTokens
+type ListAccessTokensResp200Headers struct {
+	Link *string
+}
+
 type ListAccessTokensResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AccessTokenList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAccessTokensResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -38597,11 +38893,18 @@ func (r TakeBackFromAgentResp) StatusCode() int {
 	return 0
 }
 
+// ListAuditResp200Headers the declared response headers of an HTTP 200 response for ListAudit
+type ListAuditResp200Headers struct {
+	Link *string
+}
+
 type ListAuditResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *AuditList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAuditResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -44481,8 +44784,8 @@ func (c *ClientWithResponses) ListAccessTokensWithResponse(ctx context.Context, 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
-	rsp, err := c.CreateAccessTokenWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.Context, params *CreateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessTokenWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44498,8 +44801,8 @@ func (c *ClientWithResponses) CreateAccessTokenWithBodyWithResponse(ctx context.
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens (the `CreateAccessToken` operationId).
-func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
-	rsp, err := c.CreateAccessToken(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateAccessTokenWithResponse(ctx context.Context, params *CreateAccessTokenParams, body CreateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessTokenResp, error) {
+	rsp, err := c.CreateAccessToken(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44545,8 +44848,8 @@ func (c *ClientWithResponses) GetAccessTokenWithResponse(ctx context.Context, to
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
-	rsp, err := c.RotateAccessTokenWithBody(ctx, tokenID, contentType, body, reqEditors...)
+func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessTokenWithBody(ctx, tokenID, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -44561,8 +44864,8 @@ func (c *ClientWithResponses) RotateAccessTokenWithBodyWithResponse(ctx context.
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
-func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context, tokenID string, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
-	rsp, err := c.RotateAccessToken(ctx, tokenID, body, reqEditors...)
+func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error) {
+	rsp, err := c.RotateAccessToken(ctx, tokenID, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -45251,8 +45554,8 @@ func (c *ClientWithResponses) ListCloudsWithResponse(ctx context.Context, params
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
-	rsp, err := c.CreateCloudWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Context, params *CreateCloudParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
+	rsp, err := c.CreateCloudWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -45266,8 +45569,8 @@ func (c *ClientWithResponses) CreateCloudWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/clouds (the `CreateCloud` operationId).
-func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
-	rsp, err := c.CreateCloud(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, params *CreateCloudParams, body CreateCloudJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateCloudResp, error) {
+	rsp, err := c.CreateCloud(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -45463,7 +45766,7 @@ func (c *ClientWithResponses) DeleteDesignWithResponse(ctx context.Context, desi
 	return ParseDeleteDesignResp(rsp)
 }
 
-// GetDesignWithResponse Show a stored design
+// GetDesignWithResponse Read a stored design
 //
 // Slipway: the name, size and digest of a stored design, without its documents.
 //
@@ -46061,7 +46364,7 @@ func (c *ClientWithResponses) DeleteMachineWithResponse(ctx context.Context, mac
 	return ParseDeleteMachineResp(rsp)
 }
 
-// GetMachineWithResponse Show a machine
+// GetMachineWithResponse Read a machine
 //
 // Slipway: one registered machine.
 //
@@ -47669,8 +47972,8 @@ func (c *ClientWithResponses) ListRunsWithResponse(ctx context.Context, params *
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
-	rsp, err := c.CreateRunWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context, params *CreateRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
+	rsp, err := c.CreateRunWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -47686,8 +47989,8 @@ func (c *ClientWithResponses) CreateRunWithBodyWithResponse(ctx context.Context,
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/runs (the `CreateRun` operationId).
-func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
-	rsp, err := c.CreateRun(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, params *CreateRunParams, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRunResp, error) {
+	rsp, err := c.CreateRun(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -48198,8 +48501,8 @@ func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params 
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
-	rsp, err := c.CreateTaskWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context, params *CreateTaskParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTaskWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -48218,8 +48521,8 @@ func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
-func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
-	rsp, err := c.CreateTask(ctx, body, reqEditors...)
+func (c *ClientWithResponses) CreateTaskWithResponse(ctx context.Context, params *CreateTaskParams, body CreateTaskJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateTaskResp, error) {
+	rsp, err := c.CreateTask(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -48242,7 +48545,7 @@ func (c *ClientWithResponses) CancelTaskWithResponse(ctx context.Context, taskID
 	return ParseCancelTaskResp(rsp)
 }
 
-// GetTaskWithResponse Show a task
+// GetTaskWithResponse Read a task
 //
 // Drydock: one task or, with `layers`, a map of the task and its subtasks by id, with the id of the first one under
 // `init_task_id`.
@@ -49556,6 +49859,19 @@ func ParseListAccessTokensResp(rsp *http.Response) (*ListAccessTokensResp, error
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAccessTokensResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -49968,6 +50284,19 @@ func ParseListAuditResp(rsp *http.Response) (*ListAuditResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAuditResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

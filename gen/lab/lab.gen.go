@@ -381,7 +381,7 @@ type LabDesignLink struct {
 
 // LabDesigns A page of stored designs.
 //
-// Example: {"designs":[]}
+// Example: {"designs":[],"next":null}
 type LabDesigns struct {
 	// Designs The designs.
 	Designs []LabDesign `json:"designs"`
@@ -589,7 +589,7 @@ type LabMachineChange struct {
 
 // LabMachines A page of machines.
 //
-// Example: {"machines":[]}
+// Example: {"machines":[],"next":null}
 type LabMachines struct {
 	// Machines The machines.
 	Machines []LabMachine `json:"machines"`
@@ -1071,6 +1071,9 @@ type LabWorkReportStatus string
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
 // LabHostname defines model for LabHostname.
 type LabHostname = string
 
@@ -1091,7 +1094,7 @@ type ListDesignsParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -1099,6 +1102,9 @@ type ListDesignsParams struct {
 type CreateDesignParams struct {
 	// Name A name for the design and its later versions.
 	Name string `form:"name" json:"name"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListMachinesParams defines parameters for ListMachines.
@@ -1109,7 +1115,7 @@ type ListMachinesParams struct {
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
@@ -1117,6 +1123,9 @@ type ListMachinesParams struct {
 type RegisterMachineParams struct {
 	// XMachineKey The key of the machine, when it has registered before.
 	XMachineKey *string `json:"X-Machine-Key,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // PollMachineWorkParams defines parameters for PollMachineWork.
@@ -1151,7 +1160,7 @@ type ListTasksParams struct {
 	// Limit The most tasks on one page. Without it, all tasks come at once.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Status Only tasks with this status.
@@ -1159,6 +1168,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+}
+
+// CreateTaskParams defines parameters for CreateTask.
+type CreateTaskParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetTaskParams defines parameters for GetTask.
@@ -1590,7 +1605,7 @@ type ServerInterface interface {
 	// DeleteDesign Delete a stored design
 	// (DELETE /v1/designs/{design})
 	DeleteDesign(ctx echo.Context, design string) error
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	// (GET /v1/designs/{design})
 	GetDesign(ctx echo.Context, design string) error
 	// GetDesignDocuments Get the documents of a stored design
@@ -1611,7 +1626,7 @@ type ServerInterface interface {
 	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx echo.Context, machineID LabMachineID) error
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	// (GET /v1/machines/{machine_id})
 	GetMachine(ctx echo.Context, machineID LabMachineID) error
 	// UpdateMachine Hold or release a machine
@@ -1670,11 +1685,11 @@ type ServerInterface interface {
 	ListTasks(ctx echo.Context, params ListTasksParams) error
 	// CreateTask Create a task
 	// (POST /v1/tasks)
-	CreateTask(ctx echo.Context) error
+	CreateTask(ctx echo.Context, params CreateTaskParams) error
 	// CancelTask Cancel a task
 	// (DELETE /v1/tasks/{task_id})
 	CancelTask(ctx echo.Context, taskID LabTaskID) error
-	// GetTask Show a task
+	// GetTask Read a task
 	// (GET /v1/tasks/{task_id})
 	GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error
 	// ListTaskBuildData List the build data that a task collected
@@ -1787,6 +1802,23 @@ func (w *ServerInterfaceWrapper) CreateDesign(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, true, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1914,6 +1946,21 @@ func (w *ServerInterfaceWrapper) RegisterMachine(ctx echo.Context) error {
 		}
 
 		params.XMachineKey = &XMachineKey
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2339,8 +2386,28 @@ func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateTask(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTaskParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateTask(ctx)
+	err = w.Handler.CreateTask(ctx, params)
 	return err
 }
 
@@ -2713,7 +2780,8 @@ type ListTasksRequestObject struct {
 
 // CreateTaskRequestObject is what a request of CreateTask says.
 type CreateTaskRequestObject struct {
-	Body *CreateTaskJSONRequestBody
+	Params CreateTaskParams
+	Body   *CreateTaskJSONRequestBody
 }
 
 // CancelTaskRequestObject is what a request of CancelTask says.
@@ -2766,7 +2834,7 @@ type StrictServerInterface interface {
 	// DeleteDesign Delete a stored design
 	// (DELETE /v1/designs/{design})
 	DeleteDesign(ctx context.Context, request DeleteDesignRequestObject) (Response, error)
-	// GetDesign Show a stored design
+	// GetDesign Read a stored design
 	// (GET /v1/designs/{design})
 	GetDesign(ctx context.Context, request GetDesignRequestObject) (Response, error)
 	// GetDesignDocuments Get the documents of a stored design
@@ -2787,7 +2855,7 @@ type StrictServerInterface interface {
 	// DeleteMachine Delete a machine
 	// (DELETE /v1/machines/{machine_id})
 	DeleteMachine(ctx context.Context, request DeleteMachineRequestObject) (Response, error)
-	// GetMachine Show a machine
+	// GetMachine Read a machine
 	// (GET /v1/machines/{machine_id})
 	GetMachine(ctx context.Context, request GetMachineRequestObject) (Response, error)
 	// UpdateMachine Hold or release a machine
@@ -2850,7 +2918,7 @@ type StrictServerInterface interface {
 	// CancelTask Cancel a task
 	// (DELETE /v1/tasks/{task_id})
 	CancelTask(ctx context.Context, request CancelTaskRequestObject) (Response, error)
-	// GetTask Show a task
+	// GetTask Read a task
 	// (GET /v1/tasks/{task_id})
 	GetTask(ctx context.Context, request GetTaskRequestObject) (Response, error)
 	// ListTaskBuildData List the build data that a task collected
@@ -3163,8 +3231,9 @@ func (sh *strictHandler) ListTasks(ctx echo.Context, params ListTasksParams) err
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) CreateTask(ctx echo.Context) error {
+func (sh *strictHandler) CreateTask(ctx echo.Context, params CreateTaskParams) error {
 	var request CreateTaskRequestObject
+	request.Params = params
 
 	var body CreateTaskJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {

@@ -252,9 +252,7 @@ type FoundTestResultSource string
 //
 // Example: {"next":null,"test_results":[]}
 type FoundTestResultPage struct {
-	// Next The cursor of the following page, for `after`; null on the last.
-	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []FoundTestResult         `json:"test_results"`
+	TestResults []FoundTestResult `json:"test_results"`
 }
 
 // InnerTestCase A test and its result, inside its group.
@@ -2998,7 +2996,7 @@ type SearchTestResultsParams struct {
 	// Limit The most tests on one page.
 	Limit *TestResultLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// After Continue after the item that this cursor, taken from an earlier page, names.
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// Source Only tests from this source: run, case, boot or opportunity.

@@ -121,14 +121,16 @@ type Cloud struct {
 	UpdatedAt     time.Time                 `json:"updated_at"`
 }
 
-// CloudList Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"pagination":{"current_page":1,"total":1,"total_pages":1}}
+// CloudList A page of the list.
+//
+// Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
 	Clouds []Cloud `json:"clouds"`
 
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
 // CloudPatch The fields of a cloud to change.
@@ -455,13 +457,15 @@ type RunFile struct {
 	Warnings    []string `json:"warnings"`
 }
 
-// RunList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// RunList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Runs       []Run      `json:"runs"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Runs       []Run       `json:"runs"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -524,12 +528,14 @@ type RunResult struct {
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
 
-// RunResultList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
+// RunResultList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination  `json:"pagination"`
+	Pagination *Pagination `json:"pagination,omitempty"`
 	Results    []RunResult `json:"results"`
 }
 
@@ -557,13 +563,15 @@ type Status struct {
 	Text string `json:"text"`
 }
 
-// StatusList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
+// StatusList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Statuses   []Status   `json:"statuses"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Statuses   []Status    `json:"statuses"`
 }
 
 // StatusSaved Example: {"finished":true,"message":"thank you","status":{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"},"test_id":100}
@@ -655,13 +663,15 @@ type TestCounts struct {
 	Exists     int64 `json:"exists"`
 }
 
-// TestList Example: {"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
+// TestList A page of the list.
+//
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
 	// Pagination The number of a page and of all pages (in RefStack's words).
 	//
 	// Example: {"current_page":1,"total":1,"total_pages":1}
-	Pagination Pagination `json:"pagination"`
-	Tests      []Test     `json:"tests"`
+	Pagination *Pagination `json:"pagination,omitempty"`
+	Tests      []Test      `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -697,6 +707,9 @@ type Testcases struct {
 // Add defines model for Add.
 type Add = string
 
+// Cursor defines model for Cursor.
+type Cursor = string
+
 // FileNumber defines model for FileNumber.
 type FileNumber = int32
 
@@ -705,6 +718,9 @@ type Format = string
 
 // HistoryLength defines model for HistoryLength.
 type HistoryLength = int32
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
 
 // Limit defines model for Limit.
 type Limit = int32
@@ -743,6 +759,15 @@ type ListCloudsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateCloudParams defines parameters for CreateCloud.
+type CreateCloudParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // DeleteCloudParams defines parameters for DeleteCloud.
@@ -806,6 +831,15 @@ type ListRunsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateRunParams defines parameters for CreateRun.
+type CreateRunParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListRunResultsParams defines parameters for ListRunResults.
@@ -815,6 +849,9 @@ type ListRunResultsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListTestsParams defines parameters for ListTests.
@@ -833,6 +870,9 @@ type ListTestsParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListStatusesParams defines parameters for ListStatuses.
@@ -842,6 +882,9 @@ type ListStatusesParams struct {
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // UpdateTestStatusParams defines parameters for UpdateTestStatus.
@@ -919,7 +962,7 @@ type ServerInterface interface {
 	ListClouds(ctx echo.Context, params ListCloudsParams) error
 	// CreateCloud Register a cloud
 	// (POST /v1/clouds)
-	CreateCloud(ctx echo.Context) error
+	CreateCloud(ctx echo.Context, params CreateCloudParams) error
 	// DeleteCloud Delete a cloud
 	// (DELETE /v1/clouds/{cloud_id})
 	DeleteCloud(ctx echo.Context, cloudID int64, params DeleteCloudParams) error
@@ -959,7 +1002,7 @@ type ServerInterface interface {
 	ListRuns(ctx echo.Context, params ListRunsParams) error
 	// CreateRun Start a run
 	// (POST /v1/runs)
-	CreateRun(ctx echo.Context) error
+	CreateRun(ctx echo.Context, params CreateRunParams) error
 	// DeleteRun Delete a run
 	// (DELETE /v1/runs/{test_id})
 	DeleteRun(ctx echo.Context, testID TestID) error
@@ -1037,6 +1080,13 @@ func (w *ServerInterfaceWrapper) ListClouds(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
 	}
 
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListClouds(ctx, params)
 	return err
@@ -1046,8 +1096,28 @@ func (w *ServerInterfaceWrapper) ListClouds(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateCloud(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateCloudParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateCloud(ctx)
+	err = w.Handler.CreateCloud(ctx, params)
 	return err
 }
 
@@ -1295,6 +1365,13 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
 	}
 
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListRuns(ctx, params)
 	return err
@@ -1304,8 +1381,28 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateRun(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateRunParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateRun(ctx)
+	err = w.Handler.CreateRun(ctx, params)
 	return err
 }
 
@@ -1366,6 +1463,13 @@ func (w *ServerInterfaceWrapper) ListRunResults(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1509,6 +1613,13 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
 	}
 
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListTests(ctx, testID, resultID, params)
 	return err
@@ -1611,6 +1722,13 @@ func (w *ServerInterfaceWrapper) ListStatuses(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1785,7 +1903,8 @@ type ListCloudsRequestObject struct {
 
 // CreateCloudRequestObject is what a request of CreateCloud says.
 type CreateCloudRequestObject struct {
-	Body *CreateCloudJSONRequestBody
+	Params CreateCloudParams
+	Body   *CreateCloudJSONRequestBody
 }
 
 // DeleteCloudRequestObject is what a request of DeleteCloud says.
@@ -1850,7 +1969,8 @@ type ListRunsRequestObject struct {
 
 // CreateRunRequestObject is what a request of CreateRun says.
 type CreateRunRequestObject struct {
-	Body *CreateRunJSONRequestBody
+	Params CreateRunParams
+	Body   *CreateRunJSONRequestBody
 }
 
 // DeleteRunRequestObject is what a request of DeleteRun says.
@@ -2043,8 +2163,9 @@ func (sh *strictHandler) ListClouds(ctx echo.Context, params ListCloudsParams) e
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) CreateCloud(ctx echo.Context) error {
+func (sh *strictHandler) CreateCloud(ctx echo.Context, params CreateCloudParams) error {
 	var request CreateCloudRequestObject
+	request.Params = params
 
 	var body CreateCloudJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {
@@ -2174,8 +2295,9 @@ func (sh *strictHandler) ListRuns(ctx echo.Context, params ListRunsParams) error
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) CreateRun(ctx echo.Context) error {
+func (sh *strictHandler) CreateRun(ctx echo.Context, params CreateRunParams) error {
 	var request CreateRunRequestObject
+	request.Params = params
 
 	var body CreateRunJSONRequestBody
 	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {

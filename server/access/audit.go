@@ -33,13 +33,13 @@ func (h *Handler) ListAudit(ctx context.Context, req accessapi.ListAuditRequestO
 		Page:      store.Page{Limit: int(deref(p.Limit)), After: deref(p.After)},
 	})
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
-	body := accessapi.AuditList{Entries: []accessapi.AuditEntry{}, Next: cursorOrNull(list.Next)}
+	body := accessapi.AuditList{Entries: []accessapi.AuditEntry{}}
 	for i := range list.Items {
 		body.Entries = append(body.Entries, entryToAPI(&list.Items[i]))
 	}
-	return call.OK(body), nil
+	return call.OK(body).Paged(ctx, list.Next), nil
 }
 
 func entryToAPI(e *store.AuditEntry) accessapi.AuditEntry {

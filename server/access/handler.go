@@ -53,14 +53,6 @@ func timeOrNull(t *time.Time) nullable.Nullable[time.Time] {
 	return nullable.NewNullableWithValue(*t)
 }
 
-// cursorOrNull is the cursor of the next page, null at the end.
-func cursorOrNull(next string) nullable.Nullable[string] {
-	if next == "" {
-		return nullable.NewNullNullable[string]()
-	}
-	return nullable.NewNullableWithValue(next)
-}
-
 func deref[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -40,19 +40,19 @@ func (h *Handler) ListAccessTokens(ctx context.Context, req accessapi.ListAccess
 	}
 	if !who.May(auth.ReadTokens) {
 		if filter.Owner != "" && filter.Owner != who.Owner {
-			return call.OK(accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull("")}), nil
+			return call.OK(accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}}).Paged(ctx, ""), nil
 		}
 		filter.Owner = who.Owner
 	}
 	list, err := h.store.ListTokens(ctx, filter)
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
-	body := accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}, Next: cursorOrNull(list.Next)}
+	body := accessapi.AccessTokenList{AccessTokens: []accessapi.AccessToken{}}
 	for i := range list.Items {
 		body.AccessTokens = append(body.AccessTokens, h.tokenToAPI(&list.Items[i]))
 	}
-	return call.OK(body), nil
+	return call.OK(body).Paged(ctx, list.Next), nil
 }
 
 // GetAccessToken answers one token.

@@ -81,7 +81,7 @@ func (h *Handler) CompareSets(ctx context.Context, req analysisapi.CompareSetsRe
 	}
 	out := compared{SetComparison: analysisapi.SetComparison{
 		Head: setToAPI(head, &plan.Totals.Head), Base: setToAPI(base, &plan.Totals.Base),
-		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known, Next: null[string](),
+		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known,
 	}}
 	var next *comparePlace
 	if q.group {
@@ -94,13 +94,12 @@ func (h *Handler) CompareSets(ctx context.Context, req analysisapi.CompareSetsRe
 	if err != nil {
 		return nil, err
 	}
-	a := call.OK(&out)
+	cursor := ""
 	if next != nil {
 		next.Digest, next.Head, next.Base = q.digest, sets.RefOf(head).String(), sets.RefOf(base).String()
-		out.Next.Set(next.String())
-		a.With("Link", call.Next(ctx, "after", next.String()))
+		cursor = next.String()
 	}
-	return a, nil
+	return call.OK(&out).Paged(ctx, cursor), nil
 }
 
 func readComparing(ctx context.Context, p *analysisapi.CompareSetsParams) (*comparing, error) {

@@ -84,20 +84,18 @@ func (h *Handler) ListFlakyTests(ctx context.Context, req analysisapi.ListFlakyT
 	page := tests[first:min(first+q.limit, len(tests))]
 	out := analysisapi.FlakyTestList{
 		Line:   analysisapi.FlakyLine{CloudID: orNull(q.line.CloudID), Job: orNull(q.line.Job), ProductID: orNull(q.line.ProductID)},
-		Window: int32(q.window), Next: null[string](),
+		Window: int32(q.window),
 	}
 	if out.Tests, err = h.rankedToAPI(ctx, q, page); err != nil {
 		return nil, err
 	}
-	a := call.OK(&out)
+	next := ""
 	if first+len(page) < len(tests) {
 		last := &page[len(page)-1]
 		text, _ := json.Marshal(flakyPlace{Digest: q.digest, Mixed: last.history.MixedVersions, Score: last.history.Score, Context: last.Context, placeName: newPlaceName(&last.newest)})
-		next := base64.RawURLEncoding.EncodeToString(text)
-		out.Next.Set(next)
-		a.With("Link", call.Next(ctx, "after", next))
+		next = base64.RawURLEncoding.EncodeToString(text)
 	}
-	return a, nil
+	return call.OK(&out).Paged(ctx, next), nil
 }
 
 func readRanking(ctx context.Context, p *analysisapi.ListFlakyTestsParams) (*ranking, error) {

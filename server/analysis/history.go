@@ -24,13 +24,13 @@ func (h *Handler) GetTestHistory(ctx context.Context, req analysisapi.GetTestHis
 	q := historyQuery(ctx, p)
 	list, err := h.store.History(ctx, viewer(ctx), q)
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
 	issues, err := known.NewBook(h.store).ExplainPast(ctx, list.Items)
 	if err != nil {
 		return nil, err
 	}
-	out := analysisapi.TestHistory{Name: p.Name, Entries: []analysisapi.HistoryEntry{}, Next: textOrNull(list.Next)}
+	out := analysisapi.TestHistory{Name: p.Name, Entries: []analysisapi.HistoryEntry{}}
 	entries := make([]engine.Entry, 0, len(list.Items))
 	for i := range list.Items {
 		past := &list.Items[i]
@@ -38,7 +38,7 @@ func (h *Handler) GetTestHistory(ctx context.Context, req analysisapi.GetTestHis
 		out.Entries = append(out.Entries, pastToAPI(past, issues[i]))
 	}
 	out.Summary = summaryToAPI(engine.Summarize(entries, int(valueOr(p.Window, defaultWindow))))
-	return call.OK(&out).With("Link", call.Next(ctx, "after", list.Next)), nil
+	return call.OK(&out).Paged(ctx, list.Next), nil
 }
 
 // historyQuery turns the parameters into the store's question. Sources that the

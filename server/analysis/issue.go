@@ -25,13 +25,13 @@ func (h *Handler) ListKnownIssues(ctx context.Context, req analysisapi.ListKnown
 	page := store.Page{Limit: int(valueOr(req.Params.Limit, store.DefaultLimit)), After: valueOr(req.Params.After, "")}
 	list, err := h.store.ListIssues(ctx, auth.From(ctx).Scope(), string(valueOr(req.Params.State, "")), page)
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
-	out := analysisapi.KnownIssueList{KnownIssues: []analysisapi.KnownIssue{}, Next: textOrNull(list.Next)}
+	out := analysisapi.KnownIssueList{KnownIssues: []analysisapi.KnownIssue{}}
 	if out.KnownIssues, err = h.issuesToAPI(ctx, list.Items); err != nil {
 		return nil, err
 	}
-	return call.OK(&out).With("Link", call.Next(ctx, "after", list.Next)), nil
+	return call.OK(&out).Paged(ctx, list.Next), nil
 }
 
 // CreateKnownIssue keeps an issue of the caller's tenant.
@@ -50,16 +50,14 @@ func (h *Handler) CreateKnownIssue(ctx context.Context, req analysisapi.CreateKn
 	if err := checkIssue(row, &in.Match); err != nil {
 		return nil, err
 	}
-	return h.idempotent(ctx, req.Params.IdempotencyKey, in, func(tx *analysisstore.Store) (*call.Answer, error) {
-		if err := tx.CreateIssue(ctx, row, h.config.MaxIssues); err != nil {
-			return nil, tooMany(err, h.config.MaxIssues)
-		}
-		out, err := h.issuesToAPI(ctx, []analysisstore.Issue{*row})
-		if err != nil {
-			return nil, err
-		}
-		return call.Created("/v1/known-issues/"+row.ID.String(), &out[0]), nil
-	})
+	if err := h.store.CreateIssue(ctx, row, h.config.MaxIssues); err != nil {
+		return nil, tooMany(err, h.config.MaxIssues)
+	}
+	out, err := h.issuesToAPI(ctx, []analysisstore.Issue{*row})
+	if err != nil {
+		return nil, err
+	}
+	return call.Created("/v1/known-issues/"+row.ID.String(), &out[0]), nil
 }
 
 // checkIssue fills in what an issue must match, and checks it and the URL.

@@ -58,7 +58,7 @@ func (s *Stack) admit(op *operation, v *validator) echo.MiddlewareFunc {
 			if err := v.check(c); err != nil {
 				return err
 			}
-			err = holding(next, op)(c)
+			err = s.once(holding(next, op), op)(c)
 			noteRefusal(r.Context(), err)
 			guessed = guessedLogin(op, who, info.Header, err)
 			return err

@@ -15,16 +15,22 @@ import (
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/seal"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // Config is what a request's way depends on: its settings, and what the server
-// knows. Auth and Audit are required.
+// knows. Auth, AuditStore and Keys are required.
 type Config struct {
 	Auth *auth.Authenticator
 
 	// AuditStore takes the entries of the audit log.
 	AuditStore AuditStore
+
+	// Keys keeps the answers under an Idempotency-Key, and Secret, the server's, is
+	// what they are sealed with.
+	Keys   KeyStore
+	Secret []byte
 
 	// AuditLines is where each entry of the audit log is written as a line of
 	// JSON as well; nil: nowhere.
@@ -84,6 +90,7 @@ type Stack struct {
 	limits   *limiter
 	audit    *auditor
 	metrics  *metrics
+	box      seal.Box                    // of answers under an Idempotency-Key
 	sites    *http.CrossOriginProtection // nil: everybody logs in
 
 	untrusted, differ sync.Once // what is warned about once
@@ -93,8 +100,8 @@ type Stack struct {
 // and the layers cannot honour is an error. Routes are registered with Router;
 // Handler is then the whole.
 func New(c Config, doc *openapi3.T) (*Stack, error) {
-	if c.AuditStore == nil || c.Auth == nil {
-		return nil, errors.New("edge: AuditStore and Auth are required")
+	if c.AuditStore == nil || c.Auth == nil || c.Keys == nil {
+		return nil, errors.New("edge: AuditStore, Auth and Keys are required")
 	}
 	c.setDefaults()
 	if err := c.Validate(); err != nil {
@@ -109,6 +116,9 @@ func New(c Config, doc *openapi3.T) (*Stack, error) {
 		return nil, fmt.Errorf("the embedded document: %w", err)
 	}
 	s := &Stack{config: c, resolver: resolver, limits: newLimiter(c.Ratelimit, c.Now), metrics: newMetrics(c.Metrics)}
+	if s.box, err = seal.New(c.Secret, "slipway answers under idempotency keys"); err != nil {
+		return nil, err
+	}
 	if s.sites, err = sites(c); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ type operation struct {
 	stream     bool            // x-body: stream
 	rawQuery   bool            // x-query: raw, the handler reads the query itself
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
+	once       bool            // it takes an Idempotency-Key, which the handler does not see
 	needsSpace bool            // x-needs-space: it stores something new
 	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
@@ -178,6 +179,9 @@ func (o *operation) readParams(item *openapi3.PathItem, op *openapi3.Operation) 
 			if own := op.Parameters.GetByInAndName(ref.Value.In, ref.Value.Name); own != nil && own != ref.Value {
 				continue // the operation describes it itself
 			}
+			if ref.Value.In == openapi3.ParameterInHeader && ref.Value.Name == keyHeader {
+				o.once = text(op.Extensions, "x-idempotency") != "handler"
+			}
 			if ref.Value.In == openapi3.ParameterInQuery {
 				o.query = append(o.query, ref.Value.Name)
 			}
@@ -255,6 +259,9 @@ func (o *operation) readBody(op *openapi3.Operation) error {
 		o.body.checks[name] = c
 	}
 	slices.Sort(o.body.media)
+	if o.once && len(o.body.checks) < len(o.body.media) && !(o.stream && o.maxBody > 0) {
+		return errors.New("an Idempotency-Key needs bodies that are read whole, or streams with x-max-bytes")
+	}
 	return nil
 }
 
@@ -286,7 +293,7 @@ func echoPath(o *operation, path string) string {
 		if name == o.rest {
 			as = "*"
 		}
-		path = strings.Replace(path, "{"+name+"}", as, 1)
+		path = replaceSegment(path, name, as)
 	}
 	return path
 }
@@ -302,6 +309,11 @@ func methodsOf(item *openapi3.PathItem) []string {
 	}
 	slices.SortFunc(methods, func(a, b string) int { return order(a) - order(b) })
 	return slices.Compact(methods)
+}
+
+// replaceSegment puts a value in the place of a parameter of a path.
+func replaceSegment(path, name, value string) string {
+	return strings.Replace(path, "{"+name+"}", value, 1)
 }
 
 func order(method string) int {

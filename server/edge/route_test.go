@@ -14,8 +14,11 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// noStore knows no token and keeps no entry.
-type noStore struct{ auth.Store }
+// noStore knows no token and keeps no entry and no answer.
+type noStore struct {
+	auth.Store
+	KeyStore
+}
 
 func (noStore) AddAudit(context.Context, []store.AuditEntry) error { return nil }
 
@@ -26,7 +29,7 @@ func (noStore) TokenByHash(context.Context, []byte) (*store.Token, error) {
 // newStack makes the layers with none of the operations registered.
 func newStack(t *testing.T) *Stack {
 	t.Helper()
-	s, err := New(Config{Auth: auth.New(auth.Config{Store: noStore{}, AdminToken: "test-admin-token"}), AuditStore: noStore{}, Settings: Settings{MaxBody: 1 << 20, MaxHeader: 64 << 10, StallTimeout: time.Minute}, MaxUpload: 1 << 20}, loadDocument(t))
+	s, err := New(Config{Auth: auth.New(auth.Config{Store: noStore{}, AdminToken: "test-admin-token"}), AuditStore: noStore{}, Keys: noStore{}, Settings: Settings{MaxBody: 1 << 20, MaxHeader: 64 << 10, StallTimeout: time.Minute}, MaxUpload: 1 << 20}, loadDocument(t))
 	if err != nil {
 		t.Fatal(err)
 	}

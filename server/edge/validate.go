@@ -57,7 +57,8 @@ func (v *validator) check(c echo.Context) error {
 func (v *validator) checkParams(c echo.Context) error {
 	if v.op.rawQuery { // the handler reads call.Info.Query, and the binding finds nothing to refuse
 		u := *c.Request().URL
-		if err := invalid(v.unknownParams(u.Query())); err != nil {
+		given := u.Query()
+		if err := invalid(append(v.unknownParams(given), v.continued(c, given)...)); err != nil {
 			return err
 		}
 		u.RawQuery = ""
@@ -70,7 +71,7 @@ func (v *validator) checkParams(c echo.Context) error {
 	if err != nil && !v.op.stream { // a streamed operation reads its query itself
 		return fault.Invalid("the query string contains a semicolon, or a %% without two hexadecimal digits after it").Because(err)
 	}
-	entries := v.unknownParams(query)
+	entries := append(v.unknownParams(query), v.continued(c, query)...)
 	for i := range v.op.params {
 		p := &v.op.params[i]
 		given := p.given(c, query)

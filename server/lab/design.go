@@ -93,13 +93,13 @@ func (h *Handler) ListDesigns(ctx context.Context, req labapi.ListDesignsRequest
 	}
 	list, err := h.store.ListDesigns(ctx, name, page(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
 	rows := []any{}
 	for i := range list.Items {
 		rows = append(rows, designDocument(&list.Items[i]))
 	}
-	return call.OK(map[string]any{"designs": rows}).With("Link", call.Next(ctx, "after", list.Next)), nil
+	return call.OK(map[string]any{"designs": rows}).Paged(ctx, list.Next), nil
 }
 
 func page(limit *int32, after *string) store.Page {

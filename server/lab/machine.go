@@ -191,13 +191,13 @@ func machineDocument(m *labstore.Machine) map[string]any {
 func (h *Handler) ListMachines(ctx context.Context, req labapi.ListMachinesRequestObject) (labapi.Response, error) {
 	list, err := h.store.ListMachines(ctx, textOf(req.Params.Node), page(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
 	rows := []any{}
 	for i := range list.Items {
 		rows = append(rows, machineDocument(&list.Items[i]))
 	}
-	return call.OK(map[string]any{"machines": rows}).With("Link", call.Next(ctx, "after", list.Next)), nil
+	return call.OK(map[string]any{"machines": rows}).Paged(ctx, list.Next), nil
 }
 
 // GetMachine answers one machine.

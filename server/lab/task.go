@@ -250,10 +250,10 @@ func (h *Handler) ListTasks(ctx context.Context, req labapi.ListTasksRequestObje
 	}
 	first, err := h.taskPage(ctx, f)
 	if err != nil {
-		return nil, fault.Cursor("after", err)
+		return nil, fault.Cursor(err)
 	}
 	if paged {
-		return call.OK(first.docs).With("Link", call.Next(ctx, "after", first.next)), nil
+		return call.OK(first.docs).Paged(ctx, first.next), nil
 	}
 	return &taskStream{h: h, ctx: ctx, filter: f, page: first}, nil
 }

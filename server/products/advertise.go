@@ -31,7 +31,7 @@ func (h *Handler) AdvertiseImage(ctx context.Context, req productsapi.AdvertiseI
 		Kind: trigger.KindImage, Channel: in.Channel, ImageUniqueID: in.ImageUniqueID, ImageReference: rawOf(in.ImageReference),
 		ExtraSnaps: in.ExtraSnaps, Platform: in.Platform, Release: in.Release,
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, valueOr(req.Params.Strict, false), ad)
 }
 
 // AdvertiseSnap takes a new snap revision, or a gold master, because SPI's own
@@ -45,7 +45,7 @@ func (h *Handler) AdvertiseSnap(ctx context.Context, req productsapi.AdvertiseSn
 	if in.Name == nil && in.Snaps != nil {
 		ad.Kind, ad.Snaps = trigger.KindGoldMaster, snapsFrom(in.Snaps)
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, valueOr(req.Params.Strict, false), ad)
 }
 
 // AdvertiseGoldMaster takes a tested combination of snap revisions.
@@ -54,7 +54,7 @@ func (h *Handler) AdvertiseGoldMaster(ctx context.Context, req productsapi.Adver
 	ad := trigger.Advertisement{
 		Kind: trigger.KindGoldMaster, Channel: in.Channel, Snaps: snapsFrom(in.Snaps), Platform: in.Platform, Release: in.Release,
 	}
-	return h.advertiseTo(ctx, req.ProductID, req.Params.IdempotencyKey, valueOr(req.Params.Strict, false), in, ad)
+	return h.advertiseTo(ctx, req.ProductID, valueOr(req.Params.Strict, false), ad)
 }
 
 func snapsFrom(in []productsapi.Snap) []trigger.Snap {
@@ -72,7 +72,7 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.Advert
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.idempotent(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		products, err := tx.LockProductsWithSnap(tenantOf(ctx), in.Name)
 		if err != nil {
 			return nil, err
@@ -94,11 +94,11 @@ func (h *Handler) AdvertiseSnapToAll(ctx context.Context, req productsapi.Advert
 	})
 }
 
-func (h *Handler) advertiseTo(ctx context.Context, product string, key *string, strict bool, body any, ad trigger.Advertisement) (*call.Answer, error) {
+func (h *Handler) advertiseTo(ctx context.Context, product string, strict bool, ad trigger.Advertisement) (*call.Answer, error) {
 	if err := checkAdvertisement(ad); err != nil {
 		return nil, err
 	}
-	return h.idempotent(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, product)
 		if err != nil {
 			return nil, err
@@ -330,12 +330,12 @@ func contextFrom(c trigger.Context) productstore.Context {
 
 // ListImages answers what was advertised as an image.
 func (h *Handler) ListImages(ctx context.Context, req productsapi.ListImagesRequestObject) (productsapi.Response, error) {
-	return h.listAdvertisements(ctx, req.ProductID, trigger.KindImage, pageOf(req.Params.Limit, req.Params.Cursor))
+	return h.listAdvertisements(ctx, req.ProductID, trigger.KindImage, pageOf(req.Params.Limit, req.Params.After))
 }
 
 // ListSnaps answers what was advertised as a snap revision.
 func (h *Handler) ListSnaps(ctx context.Context, req productsapi.ListSnapsRequestObject) (productsapi.Response, error) {
-	return h.listAdvertisements(ctx, req.ProductID, trigger.KindSnap, pageOf(req.Params.Limit, req.Params.Cursor))
+	return h.listAdvertisements(ctx, req.ProductID, trigger.KindSnap, pageOf(req.Params.Limit, req.Params.After))
 }
 
 func (h *Handler) listAdvertisements(ctx context.Context, product string, kind trigger.Kind, page store.Page) (*call.Answer, error) {
@@ -345,7 +345,7 @@ func (h *Handler) listAdvertisements(ctx context.Context, product string, kind t
 	}
 	list, err := h.store.ListAdvertisements(ctx, p.ID, string(kind), page)
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.Advertisement) any {
 		return productsapi.AdvertisementList{Advertisements: convertAll(items, func(a *productstore.Advertisement) productsapi.Advertisement { return advertisementToAPI(a, o) })}
@@ -372,9 +372,9 @@ func (h *Handler) ListGoldMasters(ctx context.Context, req productsapi.ListGoldM
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.store.ListGoldMasters(ctx, p.ID, pageOf(req.Params.Limit, req.Params.Cursor))
+	list, err := h.store.ListGoldMasters(ctx, p.ID, pageOf(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.GoldMaster) any {
 		return productsapi.GoldMasterList{GoldMasters: convertAll(items, goldMasterToAPI)}

@@ -23,11 +23,11 @@ import (
 func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequestObject) (productsapi.Response, error) {
 	filter := productstore.AgentFilter{
 		Tenant: tenantOf(ctx), Platform: valueOr(req.Params.Platform, ""), AgentGroup: valueOr(req.Params.AgentGroup, ""),
-		Mode: string(valueOr(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.Cursor),
+		Mode: string(valueOr(req.Params.Mode, "")), Page: pageOf(req.Params.Limit, req.Params.After),
 	}
 	list, err := h.store.ListAgents(ctx, filter)
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	var held map[string][]productstore.Lease
 	if ids := convertAll(list.Items, func(a *productstore.Agent) string { return a.ID }); len(ids) > 0 {

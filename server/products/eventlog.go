@@ -40,14 +40,14 @@ func (h *Handler) ListTestEvents(ctx context.Context, req productsapi.ListTestEv
 		}
 		return h.stream(ctx, f, q.TestOpportunityID, nil, q.LastEventID)
 	}
-	filter.AgentID, filter.EventType, filter.Page = valueOr(q.AgentID, ""), valueOr(q.EventType, ""), pageOf(q.Limit, q.Cursor)
+	filter.AgentID, filter.EventType, filter.Page = valueOr(q.AgentID, ""), valueOr(q.EventType, ""), pageOf(q.Limit, q.After)
 	var list store.List[productstore.Opportunity]
 	if q.TestOpportunityID != nil {
 		filter.ID, err = uuid.Parse(*q.TestOpportunityID)
 	}
 	if err == nil { // what is no id is no opportunity
 		if list, err = h.store.ListOpportunities(ctx, filter); err != nil {
-			return nil, fault.Cursor("cursor", err)
+			return nil, fault.Cursor(err)
 		}
 	}
 	return h.eventLogs(ctx, list)
@@ -111,7 +111,7 @@ func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequ
 		}
 	})
 	if err == nil && len(events) == f.Limit {
-		a.With("Link", call.Next(ctx, "after", strconv.FormatInt(next, 10)))
+		a.With("Link", call.Next(ctx, strconv.FormatInt(next, 10)))
 	}
 	return a, err
 }

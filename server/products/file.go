@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -285,9 +284,11 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	if err != nil {
 		return nil, err
 	}
-	page := store.Page{Limit: int(valueOr(req.Params.Limit, store.DefaultLimit)), Total: true}
+	page := pageOf(req.Params.Limit, req.Params.After)
 	number := valueOr(req.Params.Page, 1)
-	page.Offset = int(number-1) * page.Limit
+	if page.After == "" {
+		page.Offset = int(number-1) * page.Limit
+	}
 	var list store.List[resultstore.Test]
 	var names map[int64]string
 	if file != nil {
@@ -297,22 +298,18 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 			filter.Status = &status
 		}
 		if list, err = h.store.Results.ListTests(ctx, filter); err != nil {
-			return nil, err
+			return nil, fault.Cursor(err)
 		}
 		if names, err = h.store.Results.FileNames(ctx, file, list.Items); err != nil {
 			return nil, err
 		}
 	}
-	pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
-	body := productsapi.TestList{
-		Tests:      convertAll(list.Items, func(t *resultstore.Test) productsapi.Test { return testToAPI(t, names[t.File]) }),
-		Pagination: productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total},
+	body := productsapi.TestList{Tests: convertAll(list.Items, func(t *resultstore.Test) productsapi.Test { return testToAPI(t, names[t.File]) })}
+	if page.After == "" {
+		pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
+		body.Pagination = &productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total}
 	}
-	a := call.OK(body)
-	if number < pages {
-		a.With("Link", call.Next(ctx, "page", strconv.FormatInt(number+1, 10)))
-	}
-	return a, nil
+	return call.OK(body).Paged(ctx, list.Next), nil
 }
 
 // GetResultTest answers one single test.

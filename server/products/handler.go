@@ -102,15 +102,15 @@ func lockProduct(ctx context.Context, tx *productstore.Store, text string) (*pro
 	return p, notFound(err, "product", text)
 }
 
-// pageOf turns the document's limit and cursor, which are checked already, into
+// pageOf turns the document's limit and after, which are checked already, into
 // the store's.
-func pageOf(limit *int32, cursor *string) store.Page {
+func pageOf(limit *int32, after *string) store.Page {
 	p := store.Page{Limit: store.DefaultLimit, Total: true}
 	if limit != nil {
 		p.Limit = int(*limit)
 	}
-	if cursor != nil {
-		p.After = *cursor
+	if after != nil {
+		p.After = *after
 	}
 	return p
 }
@@ -121,11 +121,7 @@ func listed[T any](ctx context.Context, list store.List[T], build func(o *opaque
 	if err != nil {
 		return nil, err
 	}
-	a.With("X-Total-Count", fmt.Sprint(list.Total))
-	if list.Next != "" {
-		a.With("Link", call.Next(ctx, "cursor", list.Next))
-	}
-	return a, nil
+	return a.With("X-Total-Count", fmt.Sprint(list.Total)).Paged(ctx, list.Next), nil
 }
 
 // convertAll converts each entry of a list. The result is never nil, so that it is

@@ -20,11 +20,24 @@ import (
 // keyAge is how long the answer to an Idempotency-Key is kept.
 const keyAge = 24 * time.Hour
 
-// idempotent runs do in a transaction. With an Idempotency-Key its answer is kept in
-// that transaction, and the same request again gets it without anything being
+// transact runs do in a transaction and returns its answer.
+func (h *Handler) transact(ctx context.Context, do func(tx *productstore.Store) (*call.Answer, error)) (a *call.Answer, err error) {
+	err = h.store.InTx(ctx, func(tx *productstore.Store) error {
+		a, err = do(tx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// idempotent is for the calls of agents, whose outcome must never be unknown, and
+// which may carry files; all others leave their keys to package edge. It runs do in
+// a transaction. With an Idempotency-Key its answer is kept in that transaction, and the same request again gets it without anything being
 // done; another request under the same key is a conflict. Refusals are not kept:
 // they have changed nothing. Answers are sealed, because some hold a secret that is
-// shown this once: that of a webhook, the token of a lease.
+// shown this once: the token of a lease.
 func (h *Handler) idempotent(ctx context.Context, key *string, request any, do func(tx *productstore.Store) (*call.Answer, error)) (*call.Answer, error) {
 	var a *call.Answer
 	var kept store.IdempotentAnswer

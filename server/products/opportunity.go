@@ -29,7 +29,7 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	filter := productstore.OpportunityFilter{
 		Product: p.ID, ImageUniqueID: valueOr(req.Params.ImageUniqueID, ""), AgentID: valueOr(req.Params.AgentID, ""),
 		States: convertAll(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
-		Page:   pageOf(req.Params.Limit, req.Params.Cursor),
+		Page:   pageOf(req.Params.Limit, req.Params.After),
 	}
 	if req.Params.SpecID != nil {
 		if filter.SpecID, err = uuid.Parse(*req.Params.SpecID); err != nil {
@@ -38,7 +38,7 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 	}
 	list, err := h.store.ListOpportunities(ctx, filter)
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	related, err := h.related(ctx, h.store, list.Items)
 	if err != nil {
@@ -108,7 +108,7 @@ func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, 
 // ReleaseOpportunity gives an opportunity back.
 func (h *Handler) ReleaseOpportunity(ctx context.Context, req productsapi.ReleaseOpportunityRequestObject) (productsapi.Response, error) {
 	holder := ""
-	a, err := h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
+	a, err := h.step(ctx, req.ProductID, req.TestOpportunityID,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 			change, err := l.Release(now, req.Body.LeaseToken, valueOr(req.Body.Reason, ""), h.store.NewID)
 			if err == nil {
@@ -128,7 +128,7 @@ func (h *Handler) TakeBackOpportunity(ctx context.Context, req productsapi.TakeB
 	if err != nil {
 		return nil, err
 	}
-	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body, takeBack(reason))
+	return h.step(ctx, req.ProductID, req.TestOpportunityID, takeBack(reason))
 }
 
 func takeBackReason(in *productsapi.OpportunityTakeBack) (string, error) {
@@ -145,7 +145,7 @@ func takeBack(reason string) func(time.Time, lifecycle.Opportunity) (lifecycle.C
 
 // UpdateOpportunity changes the priority of an opportunity that is not final.
 func (h *Handler) UpdateOpportunity(ctx context.Context, req productsapi.UpdateOpportunityRequestObject) (productsapi.Response, error) {
-	return h.idempotent(ctx, nil, nil, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err
@@ -170,15 +170,15 @@ func (h *Handler) CancelOpportunity(ctx context.Context, req productsapi.CancelO
 	if err := checkTexts("/reason", []string{reason}); err != nil {
 		return nil, err
 	}
-	return h.step(ctx, req.Params.IdempotencyKey, req.ProductID, req.TestOpportunityID, req.Body,
+	return h.step(ctx, req.ProductID, req.TestOpportunityID,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {
 			return l.Cancel(now, reason, h.config.CancelGrace)
 		})
 }
 
 // step lets the state machine change one opportunity and answers it.
-func (h *Handler) step(ctx context.Context, key *string, product, id string, body any, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*call.Answer, error) {
-	return h.idempotent(ctx, key, body, func(tx *productstore.Store) (*call.Answer, error) {
+func (h *Handler) step(ctx context.Context, product, id string, change func(time.Time, lifecycle.Opportunity) (lifecycle.Change, error)) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, product, id)
 		if err != nil {
 			return nil, err
@@ -200,7 +200,7 @@ func (h *Handler) cancel(ctx context.Context, tx *productstore.Store, o *product
 // RetryOpportunity makes a new opportunity in the context of a final one, with
 // the spec as it is now.
 func (h *Handler) RetryOpportunity(ctx context.Context, req productsapi.RetryOpportunityRequestObject) (productsapi.Response, error) {
-	return h.idempotent(ctx, req.Params.IdempotencyKey, nil, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		o, err := lockOpportunity(ctx, tx, req.ProductID, req.TestOpportunityID)
 		if err != nil {
 			return nil, err

@@ -21,10 +21,10 @@ import (
 func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProductsRequestObject) (productsapi.Response, error) {
 	list, err := h.store.ListProducts(ctx, productstore.ProductFilter{
 		Tenant: tenantOf(ctx), Name: valueOr(req.Params.Name, ""), Snap: valueOr(req.Params.Snap, ""),
-		Page: pageOf(req.Params.Limit, req.Params.Cursor),
+		Page: pageOf(req.Params.Limit, req.Params.After),
 	})
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.Product) any {
 		return productsapi.ProductList{Products: convertAll(items, func(p *productstore.Product) productsapi.Product { return productToAPI(p, o) })}
@@ -33,7 +33,7 @@ func (h *Handler) ListProducts(ctx context.Context, req productsapi.ListProducts
 
 // CreateProduct defines a product of the caller.
 func (h *Handler) CreateProduct(ctx context.Context, req productsapi.CreateProductRequestObject) (productsapi.Response, error) {
-	return h.idempotent(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		p := &productstore.Product{Tenant: tenantOf(ctx), Owner: auth.From(ctx).Label()}
 		if err := fillProduct(p, req.Body); err != nil {
 			return nil, err
@@ -187,7 +187,7 @@ func checkTexts(pointer string, list []string) error {
 
 // CreateTestSpec defines a test of a product.
 func (h *Handler) CreateTestSpec(ctx context.Context, req productsapi.CreateTestSpecRequestObject) (productsapi.Response, error) {
-	return h.idempotent(ctx, req.Params.IdempotencyKey, req.Body, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		p, err := lockProduct(ctx, tx, req.ProductID)
 		if err != nil {
 			return nil, err
@@ -237,9 +237,9 @@ func (h *Handler) ListTestSpecs(ctx context.Context, req productsapi.ListTestSpe
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.store.ListTestSpecs(ctx, p.ID, pageOf(req.Params.Limit, req.Params.Cursor))
+	list, err := h.store.ListTestSpecs(ctx, p.ID, pageOf(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(o *opaques, items []productstore.TestSpec) any {
 		return productsapi.TestSpecList{TestSpecs: convertAll(items, func(t *productstore.TestSpec) productsapi.TestSpec { return testSpecToAPI(t, o) })}

@@ -203,7 +203,7 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 	filter := productstore.OpportunityResultFilter{
 		Product: p.ID, ImageUniqueID: valueOr(q.ImageUniqueID, ""), TestStatus: strings.ToUpper(valueOr(q.TestStatus, "")), SpecName: valueOr(q.SpecName, ""),
 		PrimarySnapName: valueOr(q.PrimarySnapName, ""), AgentID: valueOr(q.AgentID, ""), BaseChannel: valueOr(q.BaseChannel, ""),
-		UpdateChannel: valueOr(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.Cursor),
+		UpdateChannel: valueOr(q.UpdateChannel, ""), From: when.From, To: when.To, Page: pageOf(q.Limit, q.After),
 	}
 	var list store.List[productstore.OpportunityResult]
 	if q.TestOpportunityID != nil {
@@ -211,7 +211,7 @@ func (h *Handler) ListTestResults(ctx context.Context, req productsapi.ListTestR
 	}
 	if err == nil { // what is no id is no opportunity, so it has no result
 		if list, err = h.store.ListOpportunityResults(ctx, filter); err != nil {
-			return nil, fault.Cursor("cursor", err)
+			return nil, fault.Cursor(err)
 		}
 	}
 	docs, err := h.resultDocs(ctx, h.store, list.Items)

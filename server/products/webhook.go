@@ -25,9 +25,9 @@ import (
 
 // ListWebhooks answers a page of the webhooks of the caller's tenant.
 func (h *Handler) ListWebhooks(ctx context.Context, req productsapi.ListWebhooksRequestObject) (productsapi.Response, error) {
-	list, err := h.store.ListWebhooks(ctx, tenantOf(ctx), pageOf(req.Params.Limit, req.Params.Cursor))
+	list, err := h.store.ListWebhooks(ctx, tenantOf(ctx), pageOf(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Webhook) any {
 		return productsapi.WebhookList{Webhooks: convertAll(items, webhookToAPI)}
@@ -40,7 +40,7 @@ func (h *Handler) CreateWebhook(ctx context.Context, req productsapi.CreateWebho
 	if err := h.checkURL(in.URL); err != nil {
 		return nil, err
 	}
-	return h.idempotent(ctx, req.Params.IdempotencyKey, in, func(tx *productstore.Store) (*call.Answer, error) {
+	return h.transact(ctx, func(tx *productstore.Store) (*call.Answer, error) {
 		var secret [24]byte
 		_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
 		w := &productstore.Webhook{
@@ -172,9 +172,9 @@ func (h *Handler) ListDeliveries(ctx context.Context, req productsapi.ListDelive
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.store.ListDeliveries(ctx, w.ID, string(valueOr(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.Cursor))
+	list, err := h.store.ListDeliveries(ctx, w.ID, string(valueOr(req.Params.State, "")), pageOf(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, fault.Cursor("cursor", err)
+		return nil, fault.Cursor(err)
 	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Delivery) any {
 		return productsapi.DeliveryList{Deliveries: convertAll(items, deliveryToAPI)}

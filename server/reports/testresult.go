@@ -43,7 +43,7 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 	var list store.List[searchstore.TestResult]
 	if !impossible {
 		if list, err = searchstore.New(h.store.Store).SearchTestResults(ctx, search); err != nil {
-			return nil, fault.Cursor("after", err)
+			return nil, fault.Cursor(err)
 		}
 	}
 	page := reportsapi.FoundTestResultPage{TestResults: []reportsapi.FoundTestResult{}}
@@ -56,13 +56,7 @@ func (h *Handler) SearchTestResults(ctx context.Context, _ reportsapi.SearchTest
 		found.KnownIssue = issueNote(issues[i])
 		page.TestResults = append(page.TestResults, found)
 	}
-	a := call.OK(&page)
-	page.Next.SetNull()
-	if list.Next != "" {
-		page.Next.Set(list.Next)
-		a.With("Link", call.Next(ctx, "after", list.Next))
-	}
-	return a, nil
+	return call.OK(&page).Paged(ctx, list.Next), nil
 }
 
 // testSearch reads the question; impossible says that no source can answer it.

@@ -19,12 +19,12 @@ import (
 
 // ListClouds answers a page of clouds, newest first.
 func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsRequestObject) (resultsapi.Response, error) {
-	page := asked(req.Params.Page, req.Params.Limit)
+	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
 	list, err := h.store.ListClouds(ctx, resultstore.CloudFilter{
 		Scope: auth.From(ctx).Scope(), Label: deref(req.Params.Label), CPID: deref(req.Params.Cpid), Page: page,
 	})
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	body := resultsapi.CloudList{Clouds: []resultsapi.Cloud{}}
 	for i := range list.Items {
@@ -36,7 +36,7 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 	}
 	p, link := pagination(ctx, "/v1/clouds", page, list.Total)
 	body.Pagination = p
-	return call.OK(body).Linked(link), nil
+	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
 
 // CreateCloud registers a cloud of the caller's tenant.

@@ -82,12 +82,17 @@ func New(s *resultstore.Store, c Config) (*Handler, error) {
 	return &Handler{store: s, blobs: s.Blobs, intake: in, config: c, box: box, analysis: analysisstore.New(s.Store)}, nil
 }
 
-// asked turns the document's page and limit, which are checked and filled in
-// already, into the store's.
-func asked(page *int64, limit *int32) store.Page {
+// asked turns the document's page, limit and after, which are checked and filled
+// in already, into the store's. A page behind a cursor has no number, so nothing is
+// counted for it.
+func asked(page *int64, limit *int32, after *string) store.Page {
 	p := store.Page{Limit: store.DefaultLimit, Total: true}
 	if limit != nil {
 		p.Limit = int(*limit)
+	}
+	if after != nil {
+		p.After, p.Total = *after, false
+		return p
 	}
 	if page != nil {
 		p.Offset = int(*page-1) * p.Limit
@@ -96,10 +101,13 @@ func asked(page *int64, limit *int32) store.Page {
 }
 
 // pagination says where a page stands, and in a Link header how to reach its
-// neighbours.
-func pagination(ctx context.Context, path string, p store.Page, total int64) (resultsapi.Pagination, *string) {
+// neighbours. One behind a cursor has no number.
+func pagination(ctx context.Context, path string, p store.Page, total int64) (*resultsapi.Pagination, *string) {
+	if p.After != "" {
+		return nil, nil
+	}
 	limit := int64(p.Limit)
-	out := resultsapi.Pagination{
+	out := &resultsapi.Pagination{
 		CurrentPage: int64(p.Offset)/limit + 1,
 		TotalPages:  (total + limit - 1) / limit,
 		Total:       total,

@@ -26,11 +26,11 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 	if err != nil {
 		return nil, err
 	}
-	page := asked(req.Params.Page, req.Params.Limit)
+	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
 	who := auth.From(ctx).Viewer()
 	list, err := h.store.ListResults(ctx, resultstore.ResultFilter{RunID: req.TestID, SeenBy: &who, Page: page})
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	body := resultsapi.RunResultList{Results: []resultsapi.RunResult{}}
 	for i := range list.Items {
@@ -42,7 +42,7 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 	}
 	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, list.Total)
 	body.Pagination = p
-	return call.OK(body).Linked(link), nil
+	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
 
 // GetRunResult answers what one upload said as a whole.
@@ -166,7 +166,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	if err != nil {
 		return nil, err
 	}
-	page := asked(req.Params.Page, req.Params.Limit)
+	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
 	filter := resultstore.TestFilter{Result: r, Q: deref(req.Params.Q), Page: page}
 	if req.Params.Status != nil {
 		status, _ := resultstore.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
@@ -174,7 +174,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	}
 	list, err := h.store.ListTests(ctx, filter)
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	names, err := h.store.FileNames(ctx, r, list.Items)
 	if err != nil {
@@ -195,7 +195,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	}
 	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
 	body.Pagination = p
-	return call.OK(body).Linked(link), nil
+	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
 
 // GetTest answers one test of a result.

@@ -23,7 +23,7 @@ import (
 
 // ListRuns answers a page of runs, newest first.
 func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestObject) (resultsapi.Response, error) {
-	page := asked(req.Params.Page, req.Params.Limit)
+	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
 	filter := resultstore.RunFilter{Finished: req.Params.Finished, Scope: auth.From(ctx).Scope(), Page: page}
 	if req.Params.CloudID != nil {
 		filter.CloudID = *req.Params.CloudID
@@ -33,7 +33,7 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 	}
 	list, err := h.store.ListRuns(ctx, filter)
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	body := resultsapi.RunList{Runs: []resultsapi.Run{}}
 	for i := range list.Items {
@@ -45,7 +45,7 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 	}
 	p, link := pagination(ctx, "/v1/runs", page, list.Total)
 	body.Pagination = p
-	return call.OK(body).Linked(link), nil
+	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
 
 // CreateRun makes a run of a cloud, or of none.

@@ -78,10 +78,10 @@ func (h *Handler) ListStatuses(ctx context.Context, req resultsapi.ListStatusesR
 	if _, err := h.run(ctx, req.TestID); err != nil {
 		return nil, err
 	}
-	page := asked(req.Params.Page, req.Params.Limit)
+	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
 	list, err := h.store.ListStatuses(ctx, req.TestID, page)
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	body := resultsapi.StatusList{Statuses: []resultsapi.Status{}}
 	for i := range list.Items {
@@ -89,7 +89,7 @@ func (h *Handler) ListStatuses(ctx context.Context, req resultsapi.ListStatusesR
 	}
 	p, link := pagination(ctx, runPath(req.TestID)+"/statuses", page, list.Total)
 	body.Pagination = p
-	return call.OK(body).Linked(link), nil
+	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
 
 func statusToAPI(m *resultstore.StatusMessage) resultsapi.Status {

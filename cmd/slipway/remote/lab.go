@@ -196,7 +196,7 @@ func (c *Deploy) Run(ctx context.Context, std *terminal.Streams) error {
 		}
 		filter := client.LabNodeFilter{"filter_set_type": "union", "filter_set": []any{map[string]any{"filter_type": "union", "node_names": c.Nodes}}}
 		var task json.RawMessage
-		answer, err := s.api.Raw().CreateTask(ctx, client.LabNewTask{Action: c.Action, DesignRef: reference, NodeFilter: nullable.NewNullableWithValue(filter)})
+		answer, err := s.api.Raw().CreateTask(ctx, nil, client.LabNewTask{Action: c.Action, DesignRef: reference, NodeFilter: nullable.NewNullableWithValue(filter)})
 		if err := into(&task, answer, err); err != nil {
 			return err
 		}

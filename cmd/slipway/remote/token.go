@@ -19,7 +19,7 @@ func (f *Flags) Named() bool { return f.Server != "" || f.Context != "" }
 // CreateToken makes a token and prints its text, once.
 func (f *Flags) CreateToken(ctx context.Context, std terminal.Streams, in client.NewAccessToken) error {
 	return f.run(ctx, &std, func(ctx context.Context, s *session) error {
-		answer, err := s.api.Raw().CreateAccessToken(ctx, in)
+		answer, err := s.api.Raw().CreateAccessToken(ctx, nil, in)
 		return s.newToken(answer, err)
 	})
 }
@@ -28,7 +28,7 @@ func (f *Flags) CreateToken(ctx context.Context, std terminal.Streams, in client
 func (f *Flags) RotateToken(ctx context.Context, std terminal.Streams, id string, overlap time.Duration) error {
 	return f.run(ctx, &std, func(ctx context.Context, s *session) error {
 		seconds := int64(overlap / time.Second)
-		answer, err := s.api.Raw().RotateAccessToken(ctx, id, client.AccessTokenRotation{OverlapSeconds: &seconds})
+		answer, err := s.api.Raw().RotateAccessToken(ctx, id, nil, client.AccessTokenRotation{OverlapSeconds: &seconds})
 		return s.newToken(answer, err)
 	})
 }

@@ -122,7 +122,7 @@ func (c *Upload) runOf(ctx context.Context, s *session, begun *begun) (int64, er
 		in.CloudID = nullable.NewNullableWithValue(cloud)
 	}
 	var run client.Run
-	answer, err := s.api.Raw().CreateRun(ctx, in)
+	answer, err := s.api.Raw().CreateRun(ctx, nil, in)
 	if err := into(&run, answer, err); err != nil {
 		return 0, err
 	}

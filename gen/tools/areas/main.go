@@ -109,6 +109,7 @@ func generate(doc *openapi3.T, area string, ids []string, out string) error {
 		return err
 	}
 	only(doc, area)
+	withoutNext(doc)
 	code, err := codegen.Generate(doc, config)
 	if err != nil {
 		return err

@@ -93,3 +93,17 @@ func (r references) schema(s *openapi3.SchemaRef) {
 	r.schema(v.Not)
 	r.schema(v.AdditionalProperties.Schema)
 }
+
+// withoutNext takes next out of the pages of lists: package call writes it, so that
+// no handler can leave it out or write it another way. A log that goes on, whose next
+// is never null, is its handler's.
+func withoutNext(doc *openapi3.T) {
+	for _, s := range doc.Components.Schemas {
+		next := s.Value.Properties["next"]
+		if next == nil || !next.Value.Nullable {
+			continue
+		}
+		delete(s.Value.Properties, "next")
+		s.Value.Required = slices.DeleteFunc(s.Value.Required, func(name string) bool { return name == "next" })
+	}
+}

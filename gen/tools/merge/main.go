@@ -58,7 +58,6 @@ func run(dir, out string) error {
 			return err
 		}
 	}
-	declareTooLarge(m.doc)
 	var text bytes.Buffer
 	text.WriteString(mark)
 	enc := yaml.NewEncoder(&text)
@@ -101,7 +100,7 @@ func (m *merger) add(name string) error {
 	if err := stampArea(root, name); err != nil {
 		return err
 	}
-	if err := declareFull(root, name); err != nil {
+	if err := errors.Join(declareFull(root, name), declarePaged(root), declareOnce(root), declareCommon(root, name)); err != nil {
 		return err
 	}
 	m.remember(root, name)

@@ -76,6 +76,20 @@ func TestRun(t *testing.T) {
 			},
 			wantErr: "x-area is missing",
 		},
+		{
+			name: "a list with a cursor takes its second name and has a Link",
+			fragments: map[string]string{
+				"00-root.yaml": "x-area: a\npaths:\n  /a:\n    get:\n      parameters:\n        - {$ref: \"#/components/parameters/Cursor\"}\n      responses:\n        \"200\": {description: d}\n",
+			},
+			want: "        - {$ref: \"#/components/parameters/Cursor\"}\n        - {$ref: \"#/components/parameters/PageCursor\"}\n      responses:\n        \"200\": {description: d, headers: {Link: {$ref: \"#/components/headers/Link\"}}}\n        \"415\":",
+		},
+		{
+			name: "431 is not written at an operation",
+			fragments: map[string]string{
+				"00-root.yaml": "x-area: a\npaths:\n  /a:\n    get:\n      responses: {\"431\": {description: d}}\n",
+			},
+			wantErr: "get /a: 431 can come of every operation",
+		},
 		{name: "an empty folder is an error", wantErr: "no fragment"},
 	}
 	for _, tt := range tests {

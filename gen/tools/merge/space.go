@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,22 +14,12 @@ const spaceKey = "x-needs-space"
 // declareFull adds the answer 507 to each operation that needs space, in the form
 // of its 503: of the systems' own errors there is one of each.
 func declareFull(root *yaml.Node, name string) error {
-	_, paths := find(root, "paths")
-	if paths == nil {
-		return nil
-	}
-	for i := 1; i < len(paths.Content); i += 2 {
-		item := paths.Content[i]
-		for j := 0; j < len(item.Content); j += 2 {
-			if !slices.Contains(methods, item.Content[j].Value) {
-				continue
-			}
-			if err := declareFullOf(item.Content[j+1]); err != nil {
-				return fmt.Errorf("%s: %s %s: %w", name, item.Content[j].Value, paths.Content[i-1].Value, err)
-			}
+	return eachOperation(root, func(path, method string, op *yaml.Node) error {
+		if err := declareFullOf(op); err != nil {
+			return fmt.Errorf("%s: %s %s: %w", name, method, path, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func declareFullOf(op *yaml.Node) error {
@@ -53,12 +42,6 @@ func declareFullOf(op *yaml.Node) error {
 	if ref == nil || !strings.HasSuffix(ref.Value, "ServiceUnavailable") {
 		return fmt.Errorf("%s needs a response 503 that refers to a ServiceUnavailable", spaceKey)
 	}
-	text := func(s string, style yaml.Style) *yaml.Node {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: style}
-	}
-	responses.Content = append(responses.Content, text("507", yaml.DoubleQuotedStyle), &yaml.Node{
-		Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle,
-		Content: []*yaml.Node{text("$ref", 0), text(strings.TrimSuffix(ref.Value, "ServiceUnavailable")+"InsufficientStorage", yaml.DoubleQuotedStyle)},
-	})
+	declare(responses, "507", strings.TrimSuffix(ref.Value, "ServiceUnavailable")+"InsufficientStorage")
 	return nil
 }

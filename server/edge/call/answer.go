@@ -17,6 +17,9 @@ type Answer struct {
 	Body   any         // is written as JSON; nil: Text is the body
 	Text   []byte      // the body as it is; nil, with a Body of nil: there is none
 
+	paged bool   // it is a page of a list, which next continues
+	next  string // empty on the last page
+
 	info *Info // of a request that may hold an If-None-Match; nil: no ETag
 }
 
@@ -110,11 +113,18 @@ func (a *Answer) WriteResponse(w http.ResponseWriter) error {
 }
 
 func (a *Answer) encode() ([]byte, error) {
-	if a.Body == nil {
-		return a.Text, nil
+	text := a.Text
+	if a.Body != nil {
+		var err error
+		if text, err = json.Marshal(a.Body); err != nil {
+			return nil, err
+		}
+		text = append(text, '\n')
 	}
-	text, err := json.Marshal(a.Body)
-	return append(text, '\n'), err
+	if a.paged {
+		text = withNext(text, a.next)
+	}
+	return text, nil
 }
 
 // HasTag reports whether the client has the answer with this ETag already, by its

@@ -236,9 +236,9 @@ func Body(err error) error {
 
 // Cursor makes store.ErrBadCursor a 400 that names the parameter in which the
 // cursor came. Other errors pass unchanged.
-func Cursor(parameter string, err error) error {
+func Cursor(err error) error {
 	if errors.Is(err, storeerr.ErrBadCursor) {
-		return InvalidField("query", parameter, "must be a cursor from an earlier page of this list").Because(err)
+		return InvalidField("query", "after", "must be a cursor from an earlier page of this list").Because(err)
 	}
 	return err
 }

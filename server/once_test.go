@@ -1,0 +1,164 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+)
+
+// takesKey reports whether an operation takes an Idempotency-Key.
+func takesKey(op *openapi3.Operation) bool {
+	return op.Parameters.GetByInAndName("header", "Idempotency-Key") != nil
+}
+
+// TestOnce_EveryCreate sends each call that makes something twice under one key: the
+// answers are the same. Streams have no key, nor what no caller logs in for.
+func TestOnce_EveryCreate(t *testing.T) {
+	t.Parallel()
+
+	doc, err := edge.LoadDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, servertest.New(t, ownHooks), "")
+	n := 0
+	for _, op := range operations(t) {
+		described := doc.Paths.Value(op.path).GetOperation(op.method)
+		if op.method == "POST" && described.Responses.Value("507") != nil && text(described, "x-body") != "stream" && !takesKey(described) {
+			t.Errorf("%s makes something and takes no key", op.id)
+		}
+		if !takesKey(described) {
+			continue
+		}
+		key := servertest.With("Idempotency-Key", "once-"+op.id)
+		first := op.call(w, w.as, key)
+		second := op.call(w, w.as, key)
+		if first.Status >= 300 {
+			continue // a refusal is not kept
+		}
+		n++
+		if second.Status != first.Status || !bytes.Equal(first.Body, second.Body) {
+			t.Errorf("%s: %d %.300s\nand then %d %.300s", op.id, first.Status, first.Body, second.Status, second.Body)
+		}
+		for _, name := range []string{"Location", "Cache-Control", "Content-Type"} {
+			if got := second.Header.Get(name); got != first.Header.Get(name) {
+				t.Errorf("%s: %s %q, and then %q", op.id, name, first.Header.Get(name), got)
+			}
+		}
+	}
+	if n < 12 {
+		t.Errorf("%d operations were answered from what was kept, want most of those that make something", n)
+	}
+}
+
+// TestOnce: one of many does it, others get its answer; somebody else's key and
+// another body are other requests.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		key := servertest.With("Idempotency-Key", "k")
+		post := func(path, body string, options ...servertest.Option) servertest.Answer {
+			return s.Do("POST", path, body, append([]servertest.Option{servertest.Admin(), servertest.JSON(), key}, options...)...)
+		}
+		answers := make([]servertest.Answer, 8)
+		var all sync.WaitGroup
+		for i := range answers {
+			all.Go(func() { answers[i] = post([]string{"/v1/runs", "/runs", "/api/v1.0/runs"}[i%3], `{"name":"one"}`) })
+		}
+		all.Wait()
+		for _, a := range answers {
+			if a.Status != http.StatusCreated || !bytes.Equal(a.Body, answers[0].Body) {
+				t.Errorf("%d %s, want %s", a.Status, a.Body, answers[0].Body)
+			}
+		}
+		if a := s.Do("GET", "/v1/runs", "", servertest.Admin()); strings.Count(string(a.Body), `"name":"one"`) != 1 {
+			t.Errorf("more than one run was made: %s", a.Body)
+		}
+		if a := post("/v1/runs", `{"name":"two"}`); a.Status != http.StatusConflict || !strings.Contains(string(a.Body), "another request") {
+			t.Errorf("another body: %d %s", a.Status, a.Body)
+		}
+		if a := post("/v1/runs", `{"name":"one"}`, servertest.As(s.Token(auth.Admin))); a.Status != http.StatusCreated || bytes.Equal(a.Body, answers[0].Body) {
+			t.Errorf("somebody else's key: %d %s", a.Status, a.Body)
+		}
+		if a := post("/v1/runs", `{"cloud_id":99}`, servertest.With("Idempotency-Key", "refused")); a.Status != 400 {
+			t.Errorf("a cloud that does not exist: %d %s", a.Status, a.Body)
+		}
+		if a := post("/v1/runs", `{"name":"three"}`, servertest.With("Idempotency-Key", "refused")); a.Status != http.StatusCreated {
+			t.Errorf("under the key of a refusal: %d %s", a.Status, a.Body)
+		}
+	})
+}
+
+// TestOnce_Secret: the text of a token comes again, but is not kept in clear.
+func TestOnce_Secret(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		var texts [2]struct {
+			Token string `json:"token"`
+		}
+		for i := range texts {
+			a := s.Do("POST", "/v1/access-tokens", `{"name":"n","owner":"o","kind":"service","roles":["reader"]}`, servertest.Admin(), servertest.JSON(), servertest.With("Idempotency-Key", "t"))
+			if err := json.Unmarshal(a.Body, &texts[i]); err != nil || a.Status != http.StatusCreated || a.Header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("%d %s, Cache-Control %q", a.Status, a.Body, a.Header.Get("Cache-Control"))
+			}
+		}
+		if texts[0].Token == "" || texts[0] != texts[1] {
+			t.Errorf("%v, want the same token twice", texts)
+		}
+		kept := keptUnder(t, s.Store, "/v1/access-tokens", "t")
+		if len(kept.Body) == 0 || bytes.Contains(kept.Body, []byte(texts[0].Token[5:20])) {
+			t.Errorf("the answer is kept in clear: %q", kept.Body)
+		}
+	})
+}
+
+func keptUnder(t *testing.T, s *store.Store, path, key string) (kept *store.IdempotentAnswer) {
+	t.Helper()
+	err := s.InTx(t.Context(), func(tx *store.Store) (err error) {
+		kept, err = tx.LockIdempotentAnswer(t.Context(), "admin::admin", path, key, time.Time{})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+// TestOnce_Killed: a server that broke down at a request leaves the claim of its key,
+// and whoever asks again is told that nobody knows what was done.
+func TestOnce_Killed(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		post := func(want int, id string) {
+			t.Helper()
+			a := s.Do("POST", "/v1/runs", `{"name":"one"}`, servertest.Admin(), servertest.JSON(), servertest.With("Idempotency-Key", "k"))
+			if a.Status != want || want >= 400 && readProblem(t, a).ID != id {
+				t.Errorf("%d %s, want %d %s", a.Status, a.Body, want, id)
+			}
+		}
+		post(http.StatusCreated, "")
+		kept := keptUnder(t, s.Store, "/v1/runs", "k")
+		kept.Status = 0
+		if err := s.Store.FinishIdempotencyKey(t.Context(), kept); err != nil {
+			t.Fatal(err)
+		}
+		post(http.StatusConflict, "outcome-unknown")
+	}, func(c *server.Config) { // whose clock is ahead of the store's
+		c.Now = func() time.Time { return time.Now().Add(3 * time.Minute) }
+	})
+}
