@@ -40,7 +40,7 @@ func TestTenants_DoNotSeeEachOther(t *testing.T) {
 			}
 		}
 		for list, empty := range map[string]string{
-			"/v1/products": `{"products":[]}`, "/v1/agents": `{"agents":[]}`, "/v1/events": `{"events":[],"next":"0","removed_to":null}`, "/v1/webhooks": `{"webhooks":[]}`,
+			"/v1/products": `{"products":[],"next":null}`, "/v1/agents": `{"agents":[],"next":null}`, "/v1/events": `{"events":[],"next":"0","removed_to":null}`, "/v1/webhooks": `{"webhooks":[],"next":null}`,
 		} {
 			if a := l.Do("GET", list, "", stranger); a.Status != http.StatusOK || string(a.Body) != empty {
 				t.Errorf("GET %s: %d %s, want %s", list, a.Status, a.Body, empty)

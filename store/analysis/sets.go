@@ -164,11 +164,11 @@ func (s *Store) findRun(ctx context.Context, v store.Viewer, parts []string, att
 }
 
 // ofFile makes a set of the tests of one file.
-func (set *Set) ofFile(r *results.Result, source string) *Set {
-	set.Complete = r.Complete && r.DamageCount == 0
-	set.Private = r.PrivateTo != ""
-	set.uploads = []*Upload{{Result: r, Source: source}}
-	return set
+func (s *Set) ofFile(r *results.Result, source string) *Set {
+	s.Complete = r.Complete && r.DamageCount == 0
+	s.Private = r.PrivateTo != ""
+	s.uploads = []*Upload{{Result: r, Source: source}}
+	return s
 }
 
 func (s *Store) resultByKey(ctx context.Context, key int64) (*results.Result, error) {
@@ -378,10 +378,10 @@ func (s *Store) findKernel(ctx context.Context, v store.Viewer, parts []string) 
 }
 
 // kernelWhere are the conditions of the tests of a kernel.
-func (set *Set) kernelWhere() []tables.Condition {
-	list := []tables.Condition{tables.If(`"job" = ?`, *set.Job), tables.If(`"kernel" = ?`, *set.Kernel)}
-	if set.Branch == nil {
+func (s *Set) kernelWhere() []tables.Condition {
+	list := []tables.Condition{tables.If(`"job" = ?`, *s.Job), tables.If(`"kernel" = ?`, *s.Kernel)}
+	if s.Branch == nil {
 		return append(list, tables.If(`"git_branch" IS NULL`))
 	}
-	return append(list, tables.If(`"git_branch" = ?`, *set.Branch))
+	return append(list, tables.If(`"git_branch" = ?`, *s.Branch))
 }

@@ -54,29 +54,37 @@ func (s *Store) uploadsNamed(ctx context.Context, sets []*Set, fields, names []s
 	}
 	for some := range slices.Chunk(keys, placesAtOnce) {
 		where := append(in("m.hash", hashes), in("t.result_key", some)...)
-		rows, err := s.db.Read(ctx).Raw("SELECT t.result_key, t.n, m.name, t.status FROM test_names m JOIN tests t ON t.name_id = m.id"+tables.Where(where), tables.Args(where)...).Rows()
-		if err != nil {
-			return store.Translate(err)
-		}
-		for rows.Next() {
-			row := Row{File: true}
-			var status results.TestStatus
-			if err := rows.Scan(&row.Upload, &row.N, &row.Name, &status); err != nil {
-				rows.Close()
-				return store.Translate(err)
-			}
-			row.Status = status.String()
+		err := s.testsWhere(ctx, where, func(row *Row) {
 			for _, o := range uploads[row.Upload] {
 				row.Context, row.Source = o.upload.context(fields), o.upload.Source
-				visit(o.set, &row)
+				visit(o.set, row)
 			}
-		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
+		})
+		if err != nil {
 			return store.Translate(err)
 		}
 	}
 	return nil
+}
+
+// testsWhere visits tests t of files by their names m. The row is a new one each
+// time.
+func (s *Store) testsWhere(ctx context.Context, where []tables.Condition, visit func(*Row)) error {
+	rows, err := s.db.Read(ctx).Raw("SELECT t.result_key, t.n, m.name, t.status FROM test_names m JOIN tests t ON t.name_id = m.id"+tables.Where(where), tables.Args(where)...).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row := Row{File: true}
+		var status results.TestStatus
+		if err := rows.Scan(&row.Upload, &row.N, &row.Name, &status); err != nil {
+			return err
+		}
+		row.Status = status.String()
+		visit(&row)
+	}
+	return rows.Err()
 }
 
 func (s *Store) reportsNamed(ctx context.Context, sets []*Set, fields, names []string, visit func(set int, row *Row)) error {

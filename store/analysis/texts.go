@@ -75,25 +75,28 @@ func (s *Store) Durations(ctx context.Context, places []Place) (map[Place]time.D
 			if upload == 0 {
 				continue
 			}
-			rows, err := s.db.Read(ctx).Raw("SELECT n, COALESCE(duration_us, stop_us - start_us) FROM tests WHERE result_key = ? AND n IN ? AND COALESCE(duration_us, stop_us - start_us) IS NOT NULL", upload, some).Rows()
-			if err != nil {
+			if err := s.durations(ctx, upload, some, took); err != nil {
 				return nil, fmt.Errorf("durations: %w", store.Translate(err))
-			}
-			for rows.Next() {
-				var n, us int64
-				if err := rows.Scan(&n, &us); err != nil {
-					rows.Close()
-					return nil, store.Translate(err)
-				}
-				took[Place{upload, n}] = time.Duration(us) * time.Microsecond
-			}
-			rows.Close()
-			if err := rows.Err(); err != nil {
-				return nil, store.Translate(err)
 			}
 		}
 	}
 	return took, nil
+}
+
+func (s *Store) durations(ctx context.Context, upload int64, numbers []int64, took map[Place]time.Duration) error {
+	rows, err := s.db.Read(ctx).Raw("SELECT n, COALESCE(duration_us, stop_us - start_us) FROM tests WHERE result_key = ? AND n IN ? AND COALESCE(duration_us, stop_us - start_us) IS NOT NULL", upload, numbers).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n, us int64
+		if err := rows.Scan(&n, &us); err != nil {
+			return err
+		}
+		took[Place{upload, n}] = time.Duration(us) * time.Microsecond
+	}
+	return rows.Err()
 }
 
 // NameAt returns the name of the test at a place, or ErrNotFound when the viewer sees

@@ -10,7 +10,6 @@ import (
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
-	"github.com/slipway-lab/slipway/store/results"
 )
 
 // KernelTest is a test case or a boot as a test: what comparisons and histories know
@@ -61,7 +60,7 @@ func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
 			if !t.Stored.IsZero() {
 				stored = store.Micros(t.Stored)
 			}
-			args = append(args, s.scope.Tenant, int64(t.Source), t.ReportID, t.GroupID, 0, tables.Bytes(results.NameHash(t.Name)), t.Name, t.Status,
+			args = append(args, s.scope.Tenant, int64(t.Source), t.ReportID, t.GroupID, 0, tables.Bytes(tables.NameHash(t.Name)), t.Name, t.Status,
 				micros(t.Duration), t.Created*1000, stored, t.Job, t.GitBranch, t.Kernel)
 			for _, v := range t.Context {
 				args = append(args, v)

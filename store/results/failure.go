@@ -120,23 +120,28 @@ const failuresAtOnce = 500
 func (s *Store) Failures(ctx context.Context, key int64, tests []int64) (map[int64]string, error) {
 	texts := make(map[int64]string, len(tests))
 	for some := range slices.Chunk(tests, failuresAtOnce) {
-		rows, err := s.db.Read(ctx).Raw("SELECT n, text FROM test_failures WHERE result_key = ? AND n IN ?", key, some).Rows()
-		if err != nil {
-			return nil, fmt.Errorf("failures of result %d: %w", key, store.Translate(err))
-		}
-		for rows.Next() {
-			var n int64
-			var text string
-			if err = rows.Scan(&n, &text); err != nil {
-				break
-			}
-			texts[n] = text
-		}
-		if err := errors.Join(err, rows.Err(), rows.Close()); err != nil {
+		if err := s.failures(ctx, key, some, texts); err != nil {
 			return nil, fmt.Errorf("failures of result %d: %w", key, store.Translate(err))
 		}
 	}
 	return texts, nil
+}
+
+func (s *Store) failures(ctx context.Context, key int64, tests []int64, texts map[int64]string) error {
+	rows, err := s.db.Read(ctx).Raw("SELECT n, text FROM test_failures WHERE result_key = ? AND n IN ?", key, tests).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		var text string
+		if err := rows.Scan(&n, &text); err != nil {
+			return err
+		}
+		texts[n] = text
+	}
+	return rows.Err()
 }
 
 // keepOldFailures writes the texts of tests of a result that was stored before they

@@ -2,13 +2,13 @@ package results
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // testRow is a test on its way into the tables.
@@ -30,15 +30,8 @@ type testRow struct {
 	failure     string
 }
 
-// nameHashSize keeps the index on names small. 128 bits of a sha256 do not
-// collide, not even when somebody tries.
-const nameHashSize = 16
-
 // NameHash is what a test's name is found by.
-func NameHash(name string) []byte {
-	sum := sha256.Sum256([]byte(name))
-	return sum[:nameHashSize]
-}
+func NameHash(name string) []byte { return tables.NameHash(name) }
 
 // InsertTests adds tests to a result between BeginResult and PublishResult. It
 // writes them in slices of its own transactions, so that other writes go

@@ -118,7 +118,7 @@ func Merge(head, base Stream, visit func(*Item) (bool, error)) error {
 	}
 	for h != nil || b != nil {
 		var item Item
-		order := 0
+		var order int
 		switch {
 		case h == nil:
 			order = 1

@@ -86,7 +86,8 @@ func (u *unpacker) inflate(ctx context.Context, p *part, files []*zip.File, raw 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		begin, more := out.n, false
+		begin := out.n
+		var more bool
 		if list, more = u.add(p, list, f.Name, begin, 0); !more {
 			return list, nil
 		}
@@ -165,7 +166,7 @@ func (u *unpacker) untar(p *part) (list []*member, err error) {
 			p.damaged(p.content.Size, kindArchive, "the archive ends inside "+report.Quote(h.Name))
 			size = p.content.Size - begin
 		}
-		more := false
+		var more bool
 		if list, more = u.add(p, list, h.Name, begin, size); !more {
 			return list, nil
 		}

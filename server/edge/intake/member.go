@@ -60,14 +60,6 @@ func (m *member) damaged(offset int64, kind report.Kind, reason string) {
 	m.damage = append(m.damage, report.Damage{Offset: offset, Kind: kind, Reason: reason})
 }
 
-// label is how messages call the member.
-func (m *member) label() string {
-	if m.name == "" {
-		return "the file"
-	}
-	return report.Quote(m.name)
-}
-
 // input is the member as a reader reads it.
 func (m *member) input(open *openBlobs) report.Input {
 	content := blobReader{open, m.part.content.SHA256}

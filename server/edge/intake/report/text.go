@@ -38,11 +38,13 @@ func Quote(text string) string {
 // long, or comes after the table is full, is allocated anew.
 type Interner map[string]string
 
+// The bounds of an Interner: how long a text that it keeps may be, and how many.
 const (
 	InternLength  = 128
 	InternEntries = 4096
 )
 
+// Text returns b as a string.
 func (in Interner) Text(b []byte) string {
 	if s, ok := in[string(b)]; ok {
 		return s

@@ -186,12 +186,3 @@ func failWord(text string) bool {
 	}
 	return false
 }
-
-// skipWord is failWord for a test that was not executed.
-func skipWord(text string) bool {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "notrun", "not_run", "disabled", "skip", "skipped", "ignored", "suppressed":
-		return true
-	}
-	return false
-}

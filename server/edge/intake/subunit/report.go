@@ -6,7 +6,8 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
-// The words of package report that the readers here use.
+// Attachment and the other types are those of package report, which the readers here
+// speak of all the time.
 type (
 	Attachment    = report.Attachment
 	Counts        = report.Counts
@@ -25,6 +26,7 @@ type (
 	interner      = report.Interner
 )
 
+// The values of these types.
 const (
 	Unknown           = report.Unknown
 	Exists            = report.Exists
@@ -64,6 +66,7 @@ const (
 	OutcomeError      = report.OutcomeError
 )
 
+// The functions over them.
 var (
 	DefaultLimits = report.DefaultLimits
 	NewSpanReader = report.NewSpanReader

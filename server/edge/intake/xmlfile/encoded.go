@@ -48,7 +48,7 @@ func (d *Decoder) Add(n *Notes, name, mime string, t *Text, packed bool) {
 }
 
 func (d *Decoder) decode(t *Text, packed bool, most int64) ([]byte, error) {
-	var r io.Reader = base64.NewDecoder(base64.RawStdEncoding, &base64Text{r: t.Reader(d.in)})
+	r := base64.NewDecoder(base64.RawStdEncoding, &base64Text{r: t.Reader(d.in)})
 	if packed {
 		plain, err := unpack(r)
 		if err != nil {

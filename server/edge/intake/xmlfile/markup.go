@@ -263,10 +263,9 @@ func (w *walker) value(a *attribute) {
 				piece = w.odd()
 			}
 		}
-		short, was := piece, a.lost > 0
-		if was {
-			short = nil
-		} else {
+		var short []byte
+		was := a.lost > 0
+		if !was {
 			short, was = report.Cut(piece, max(0, limit-len(w.el.values)))
 		}
 		w.el.values = append(w.el.values, short...)

@@ -82,6 +82,11 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (principal, path, key)
 );
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+CREATE TABLE backups (
+    id         text COLLATE "C" NOT NULL PRIMARY KEY,
+    started_at bigint NOT NULL,
+    held_until bigint NOT NULL
+);
 CREATE TABLE blobs (
     place        text   COLLATE "C" NOT NULL,
     content      text   COLLATE "C" NOT NULL,

@@ -87,6 +87,11 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (principal, path, key)
 ) STRICT;
 CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+CREATE TABLE backups (
+    id         TEXT NOT NULL PRIMARY KEY,
+    started_at INTEGER NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT;
 CREATE TABLE blobs (
     place        TEXT    NOT NULL,
     content      TEXT    NOT NULL,
