@@ -10816,7 +10816,7 @@ type ClientInterface interface {
 
 	// ListFormats List the formats of results
 	//
-	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+	// Slipway: the formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
 	// example. Needs no login.
 	//
 	// Corresponds with GET /v1/formats (the `ListFormats` operationId).
@@ -12070,7 +12070,7 @@ type ClientInterface interface {
 
 	// GetRunFile Download a file of a result
 	//
-	// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+	// Slipway: one of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
 	//
 	// Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
 	GetRunFile(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -14277,7 +14277,7 @@ func (c *Client) ListFlakyTests(ctx context.Context, params *ListFlakyTestsParam
 
 // ListFormats List the formats of results
 //
-// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+// Slipway: the formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
 // example. Needs no login.
 //
 // Corresponds with GET /v1/formats (the `ListFormats` operationId).
@@ -16857,7 +16857,7 @@ func (c *Client) GetRunResult(ctx context.Context, testID TestID, resultID Resul
 
 // GetRunFile Download a file of a result
 //
-// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+// Slipway: one of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
 //
 // Corresponds with GET /v1/runs/{test_id}/results/{result_id}/files/{n} (the `GetRunFile` operationId).
 func (c *Client) GetRunFile(ctx context.Context, testID TestID, resultID ResultID, n FileNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -36059,7 +36059,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFormatsWithResponse List the formats of results
 	//
-	// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+	// Slipway: the formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
 	// example. Needs no login.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -37451,7 +37451,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetRunFileWithResponse Download a file of a result
 	//
-	// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+	// Slipway: one of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -45869,7 +45869,7 @@ func (c *ClientWithResponses) ListFlakyTestsWithResponse(ctx context.Context, pa
 
 // ListFormatsWithResponse List the formats of results
 //
-// The formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
+// Slipway: the formats that uploads may have: how each is recognised, which is never by the name of a file, what the ids of its tests are made of, and an
 // example. Needs no login.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -48059,7 +48059,7 @@ func (c *ClientWithResponses) GetRunResultWithResponse(ctx context.Context, test
 
 // GetRunFileWithResponse Download a file of a result
 //
-// One of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
+// Slipway: one of the files of a result, as it was posted, or unpacked when it came in an archive; whole or a range of it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
