@@ -98,7 +98,7 @@ func (j *job) run(ctx context.Context) {
 		stop(nil)
 		if errors.Is(why, client.ErrLost) {
 			enough(errEnded)
-			<-sent
+			_ = <-sent // the lease is lost, so nobody wants the output
 			j.keep(ctx, log, client.ErrLost)
 			return
 		}

@@ -6,24 +6,37 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
-// Attachment and the other types are those of package report, which the readers here
-// speak of all the time.
+// The types of package report, which the readers here speak of all the time.
 type (
-	Attachment    = report.Attachment
-	Counts        = report.Counts
-	Damage        = report.Damage
-	Format        = report.Format
-	Kind          = report.Kind
-	Limits        = report.Limits
-	Outcome       = report.Outcome
-	Record        = report.Record
-	Report        = report.Report
+	// Attachment is that of package report.
+	Attachment = report.Attachment
+	// Counts is that of package report.
+	Counts = report.Counts
+	// Damage is that of package report.
+	Damage = report.Damage
+	// Format is that of package report.
+	Format = report.Format
+	// Kind is that of package report.
+	Kind = report.Kind
+	// Limits is that of package report.
+	Limits = report.Limits
+	// Outcome is that of package report.
+	Outcome = report.Outcome
+	// Record is that of package report.
+	Record = report.Record
+	// Report is that of package report.
+	Report = report.Report
+	// RunAttachment is that of package report.
 	RunAttachment = report.RunAttachment
-	Scope         = report.Scope
-	Span          = report.Span
-	Status        = report.Status
-	Tally         = report.Tally
-	interner      = report.Interner
+	// Scope is that of package report.
+	Scope = report.Scope
+	// Span is that of package report.
+	Span = report.Span
+	// Status is that of package report.
+	Status = report.Status
+	// Tally is that of package report.
+	Tally    = report.Tally
+	interner = report.Interner
 )
 
 // The values of these types.
