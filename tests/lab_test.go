@@ -208,12 +208,12 @@ func TestLab_KilledReplica(t *testing.T) {
 	t.Parallel()
 
 	await.AtSomePace(t, 600*time.Millisecond, func(step time.Duration) error {
-		address := storetest.Postgres(t)
+		address, data := storetest.Postgres(t), t.TempDir() // which holds the blobs of both
 		flags := []string{"--simulator-delay", step.String(), "--lab-lease", "2s", "--simulator-signals", "--database", address, "--secret", "a secret of both servers"}
-		one := startLab(t, t.TempDir(), flags...)
+		one := startLab(t, data, flags...)
 		first := one.createTask(t, "prepare_nodes")
 		second := one.createTask(t, "destroy_nodes", "cedar-n03")
-		other := startLab(t, t.TempDir(), flags...)
+		other := startLab(t, data, flags...)
 		if err := one.awaitMidStep(t, first); err != nil {
 			return err
 		}
