@@ -98,7 +98,9 @@ func (j *job) run(ctx context.Context) {
 		stop(nil)
 		if errors.Is(why, client.ErrLost) {
 			enough(errEnded)
-			_ = <-sent // the lease is lost, so nobody wants the output
+			if err := <-sent; err != nil {
+				log.DebugContext(ctx, "the last output was not taken", "error", err)
+			}
 			j.keep(ctx, log, client.ErrLost)
 			return
 		}
