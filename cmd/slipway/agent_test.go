@@ -204,9 +204,6 @@ func TestAgent_late(t *testing.T) {
 // TestAgent_muchOutput sends 100 MB.
 func TestAgent_muchOutput(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it writes 100 MB")
-	}
 	l := newLab(t)
 	const size = 100 << 20
 	l.agent("", fmt.Sprintf("head -c %d /dev/zero", size))

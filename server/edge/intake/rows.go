@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -56,9 +57,13 @@ func newSeen(r *report.Record, reading int32) *seen {
 // flaky reports whether an attempt failed before the one that counts passed.
 func (s *seen) flaky() bool { return s.failed && !s.status.Failed() }
 
+// mixed stands for the attempts of a reading that counts some and not others.
+const mixed = math.MaxInt64
+
 // take counts a record, and reports whether the row shall show it. Of the attempts
-// that one file counts the last one is what the test came to; bare repeats, and
-// what different files say, come to the worst. That a test is listed is no attempt.
+// that one file counts the last one is what the test came to; bare repeats, those
+// beside counted attempts too, and what different files say, come to the worst. That
+// a test is listed is no attempt.
 func (s *seen) take(r *report.Record, reading int32) bool {
 	s.records += int32(min(max(1, r.Attempts), maxAttempts))
 	s.failed = s.failed || r.Flaky || r.Attempt > 0 && r.Status.Failed()
@@ -67,6 +72,8 @@ func (s *seen) take(r *report.Record, reading int32) bool {
 	case reading != s.reading:
 		s.before, s.latest = report.Worst(s.before, s.latest), r.Status
 		s.reading, s.attempt = reading, r.Attempt
+	case s.attempt == mixed, (r.Attempt == 0) != (s.attempt == 0) && r.Status != report.Exists && s.latest != report.Exists:
+		s.latest, s.attempt = report.Worst(s.latest, r.Status), mixed
 	case r.Attempt > s.attempt && r.Status != report.Exists:
 		supersedes = s.shown == reading
 		s.latest, s.attempt = r.Status, r.Attempt

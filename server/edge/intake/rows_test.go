@@ -37,6 +37,9 @@ func TestSeen(t *testing.T) {
 		{"red in the other file is red", []rec{{0, report.Success, 9}, {1, report.Fail, 0}}, report.Fail, false, 1, 0},
 		{"attempts of one file hide nothing of another", []rec{{0, report.Fail, 0}, {1, report.Fail, 1}, {1, report.Success, 2}}, report.Fail, false, 0, 0},
 		{"a failed attempt of a file that ends green beside a green one", []rec{{0, report.Success, 0}, {1, report.Fail, 1}, {1, report.Success, 2}}, report.Success, true, 2, 0},
+		{"a red bare repeat before an attempt", []rec{{0, report.Fail, 0}, {0, report.Success, 1}}, report.Fail, false, 0, 0},
+		{"a red bare repeat after attempts", []rec{{0, report.Success, 1}, {0, report.Success, 2}, {0, report.Fail, 0}}, report.Fail, false, 2, 0},
+		{"attempts beside a bare repeat", []rec{{0, report.Success, 0}, {0, report.Fail, 1}, {0, report.Success, 2}}, report.Fail, false, 1, 0},
 		{"attempts in one record", []rec{{0, report.Success, 0}}, report.Success, false, 0, 3},
 	} {
 		var s *seen

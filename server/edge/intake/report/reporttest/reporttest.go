@@ -122,7 +122,7 @@ func (r *Result) add(rec *report.Record, files []report.Input) error {
 
 func (t *Test) fold(c *report.Record) {
 	switch {
-	case c.Attempt == 0 || t.attempt == 0:
+	case c.Attempt == 0 || t.attempt == 0 || c.Attempt == t.attempt:
 		t.Status = report.Worst(t.Status, c.Status)
 	case c.Attempt > t.attempt:
 		t.Flaky = t.Flaky || t.Status.Failed()
