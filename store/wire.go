@@ -63,8 +63,12 @@ func dialWire(limit time.Duration) func(ctx context.Context, network, address st
 	}
 }
 
-// wire bounds each read and write of a connection. The deadlines of the driver,
-// which come with the end of a context, hold as well.
+// wire bounds each read and write of a connection while an answer is owed. The
+// deadlines of the driver, which come with the end of a context, hold as well.
+//
+// A connection that nobody has asked anything may be read all the same, for as
+// long as it is idle: after a write that took long the driver reads in the
+// background, and that read stays when the answer is there (pgconn, bgreader).
 type wire struct {
 	net.Conn
 	sent atomic.Int64 // how often something was written
@@ -76,6 +80,8 @@ type wire struct {
 	mu     sync.Mutex
 	limit  time.Duration
 	driver time.Time // the driver's deadline; zero: none
+	asked  bool      // something was written, and its answer is not whole yet
+	tail   []byte    // the end of what was read
 	ended  bool      // by its own limit
 }
 
@@ -105,18 +111,19 @@ func (w *wire) fellSilent() bool {
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	if err := w.prepare(w.Conn.SetReadDeadline); err != nil {
+	if err := w.awaitAnswer(); err != nil {
 		return 0, err
 	}
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.silent.Store(false)
+		w.heard(p[:n])
 	}
 	return n, w.end(err)
 }
 
 func (w *wire) Write(p []byte) (int, error) {
-	if err := w.prepare(w.Conn.SetWriteDeadline); err != nil {
+	if err := w.ask(); err != nil {
 		return 0, err
 	}
 	w.sent.Add(1)
@@ -124,11 +131,58 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, w.end(err)
 }
 
-// prepare sets the deadline of what comes next. It holds the lock while it does so:
-// a deadline that the driver sets meanwhile must win.
-func (w *wire) prepare(set func(time.Time) error) error {
+// Close ends the connection, if its own limit has not ended it before.
+func (w *wire) Close() error {
+	if w.fellSilent() {
+		return nil
+	}
+	return w.Conn.Close()
+}
+
+// readyForQuery is how every answer ends, but for the state of the transaction
+// behind it (PostgreSQL, "Message Formats").
+const readyForQuery = "Z\x00\x00\x00\x05"
+
+// heard takes what the database has sent. Below TLS the end of an answer cannot be
+// seen: there whatever comes counts as one.
+func (w *wire) heard(p []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	const tlsRecords, tlsEnd = 0x14, 0x18
+	tls := len(w.tail) == 0 && p[0] >= tlsRecords && p[0] < tlsEnd
+	if tls {
+		w.asked = false
+		return
+	}
+	const size = len(readyForQuery) + 1
+	w.tail = append(w.tail, p[max(0, len(p)-size):]...)
+	w.tail = w.tail[max(0, len(w.tail)-size):]
+	if len(w.tail) == size && string(w.tail[:len(readyForQuery)]) == readyForQuery {
+		w.asked = false
+	}
+}
+
+// awaitAnswer sets the deadline of a read: none of its own when nothing was asked. It
+// holds the lock while it does so: a deadline that is set meanwhile must win.
+func (w *wire) awaitAnswer() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.asked {
+		return w.Conn.SetReadDeadline(w.driver)
+	}
+	return w.Conn.SetReadDeadline(w.deadline())
+}
+
+// ask sets the deadline of a write and of its answer, which may be awaited already.
+func (w *wire) ask() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked, w.tail = true, w.tail[:0]
+	return w.Conn.SetDeadline(w.deadline())
+}
+
+// deadline is when the next thing must have come. The lock is held.
+func (w *wire) deadline() time.Time {
 	limit := w.limit
 	if w.silent.Load() {
 		limit = min(limit, silenceGrace)
@@ -137,7 +191,7 @@ func (w *wire) prepare(set func(time.Time) error) error {
 	if !w.driver.IsZero() && w.driver.Before(at) {
 		at = w.driver
 	}
-	return set(at)
+	return at
 }
 
 // SetDeadline keeps what the driver asks for.
