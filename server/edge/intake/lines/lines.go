@@ -4,6 +4,7 @@ package lines
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 )
@@ -57,4 +58,26 @@ func (s *Scanner) Next() (Line, error) {
 	}
 	l.Text = bytes.TrimSuffix(l.Text, []byte("\r"))
 	return l, nil
+}
+
+// Each calls visit for each line of r, until it returns an error, the context ends or
+// the lines do.
+func Each(ctx context.Context, r io.Reader, visit func(Line) error) error {
+	scan := New(r)
+	const patience = 4096 // lines between two looks at the context
+	for n := 0; ; n++ {
+		if n%patience == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l, err := scan.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = visit(l)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"io"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/lines"
@@ -48,29 +47,14 @@ func (d *dialect) Read(ctx context.Context, in report.Input, s *report.Sink) err
 	r := &reader{dialect: d, sink: s, seed: maphash.MakeSeed()}
 	r.names = r.newNames()
 	r.begin()
-	scan := lines.New(in.Reader())
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		l, err := scan.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = r.line(l)
-		}
-		if errors.Is(err, report.ErrStop) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := lines.Each(ctx, in.Reader(), r.line)
+	if err == nil {
+		err = r.end(in.Size)
 	}
-	if err := r.end(in.Size); err != nil && !errors.Is(err, report.ErrStop) {
-		return err
+	if errors.Is(err, report.ErrStop) {
+		return nil // the damage is noted
 	}
-	return nil
+	return err
 }
 
 // test is one point, a test or the parent of some.

@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"path"
 	"strings"
 
@@ -47,29 +46,14 @@ func (format) Detect(prefix []byte) report.Confidence {
 
 func (format) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	r := &reader{sink: s, flows: map[string]*flow{}}
-	scan := lines.New(in.Reader())
-	for n := 0; ; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		l, err := scan.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = r.line(l)
-		}
-		if errors.Is(err, report.ErrStop) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	err := lines.Each(ctx, in.Reader(), r.line)
+	if err == nil {
+		err = r.end(in.Size)
 	}
-	if err := r.end(in.Size); err != nil && !errors.Is(err, report.ErrStop) {
-		return err
+	if errors.Is(err, report.ErrStop) {
+		return nil // the damage is noted
 	}
-	return nil
+	return err
 }
 
 // reader is one file being read.
