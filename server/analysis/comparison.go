@@ -28,10 +28,7 @@ func (h *Handler) comparison(head, base *analysisstore.Set, wanted []string) *co
 }
 
 // entry is an item, and the issue that explains its failure.
-type entry struct {
-	engine.Item
-	issue *engine.Issue
-}
+type entry = engine.Explained
 
 // entriesAtOnce is how many items are explained together.
 const entriesAtOnce = 512
@@ -117,7 +114,7 @@ func (b *batch) flush(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for n, issue := range issues {
-		b.list[of[n]].issue = issue
+		b.list[of[n]].Issue = issue
 	}
 	for n := range b.list {
 		if more, err := b.visit(&b.list[n]); err != nil || !more {
@@ -140,7 +137,7 @@ func (c *comparison) plan(ctx context.Context) (*engine.Plan, error) {
 	}
 	p := &engine.Plan{}
 	err = c.walk(ctx, engine.Span{}, func(e *entry) (bool, error) {
-		p.Add(&e.Item, e.issue != nil)
+		p.Add(e)
 		return true, nil
 	})
 	if err != nil {
@@ -170,13 +167,14 @@ func (c *comparison) key(ctx context.Context) (string, error) {
 }
 
 // plans remembers the plans of comparisons of sets that cannot change, those that
-// were used last.
+// were used last: at most so many, and so many bytes of them.
 type plans struct {
-	most int
+	most, mostBytes int
 
 	mu    sync.Mutex
 	byKey map[string]*engine.Plan
 	order []string // of use
+	bytes int
 }
 
 func (p *plans) get(key string) *engine.Plan {
@@ -198,9 +196,14 @@ func (p *plans) put(key string, plan *engine.Plan) {
 	if p.byKey == nil {
 		p.byKey = map[string]*engine.Plan{}
 	}
+	if before := p.byKey[key]; before != nil {
+		p.bytes -= before.Size()
+	}
 	p.byKey[key] = plan
+	p.bytes += plan.Size()
 	p.use(key)
-	if len(p.order) > p.most {
+	for len(p.order) > p.most || p.bytes > p.mostBytes && len(p.order) > 1 {
+		p.bytes -= p.byKey[p.order[0]].Size()
 		delete(p.byKey, p.order[0])
 		p.order = p.order[1:]
 	}

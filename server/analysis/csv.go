@@ -63,10 +63,10 @@ func (a *compareCSV) row(e *entry) []string {
 			row = append(row, t.Outcome.String(), cell(t.Status))
 		}
 	}
-	if e.issue == nil {
+	if e.Issue == nil {
 		return append(row, "")
 	}
-	return append(row, cell(e.issue.Title))
+	return append(row, cell(e.Issue.Title))
 }
 
 // cell keeps a spreadsheet from taking a text for a formula.
