@@ -235,7 +235,7 @@ func (c *comparison) planWithMatches(ctx context.Context) (*engine.Plan, []*matc
 	p := &engine.Plan{}
 	byID := map[string]*match{}
 	var list []*match
-	err = c.walk(ctx, engine.Span{}, func(e *entry) (bool, error) {
+	err = c.walk(ctx, passage{}, func(e *entry) (bool, error) {
 		p.Add(e)
 		if e.Issue != nil {
 			m := byID[e.Issue.ID]

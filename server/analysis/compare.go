@@ -182,10 +182,13 @@ func (q *comparing) continued(after string) error {
 	return nil
 }
 
-// wants reports whether an item passes the filters.
-func (q *comparing) wants(e *entry) bool {
-	return q.classes.Has(e.Class) && q.known.Wants(e.Issue != nil) && (q.name == nil || q.name.Match(e.Key().Name))
+// mayWant reports whether an item passes the filters but that of known issues.
+func (q *comparing) mayWant(i *engine.Item) bool {
+	return q.classes.Has(i.Class) && (q.name == nil || q.name.Match(i.Key().Name))
 }
+
+// wants reports whether an item passes the filters.
+func (q *comparing) wants(e *entry) bool { return q.known.Wants(e.Issue != nil) && q.mayWant(&e.Item) }
 
 // each calls visit with the items that pass the filters, behind the key after,
 // until it returns false: those that the plan has between those that are read.
@@ -211,8 +214,14 @@ func (c *comparison) each(ctx context.Context, q *comparing, plan *engine.Plan, 
 		if err := pass(&span.From); err != nil || !more {
 			return err
 		}
-		err := c.walk(ctx, span, func(e *entry) (bool, error) {
-			if after != nil && e.Key().Compare(*after) <= 0 || plan.Keeps(e) || !q.wants(e) {
+		r := passage{span: span, atOnce: max(q.limit+1, pageAtOnce), passes: func(i *engine.Item) bool {
+			return q.mayWant(i) && (after == nil || i.Key().Compare(*after) > 0)
+		}}
+		if q.group {
+			r.atOnce = 0
+		}
+		err := c.walk(ctx, r, func(e *entry) (bool, error) {
+			if plan.Keeps(e) || !q.known.Wants(e.Issue != nil) {
 				return true, nil
 			}
 			key := e.Key()

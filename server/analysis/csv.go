@@ -30,7 +30,7 @@ func (a *compareCSV) WriteResponse(w http.ResponseWriter) error {
 		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 		return out.Write(append(append([]string{}, a.c.fields...), "name", "class", "base_outcome", "base_status", "head_outcome", "head_status", "known_issue"))
 	}
-	err := a.c.walk(a.ctx, engine.Span{}, func(e *entry) (bool, error) {
+	err := a.c.walk(a.ctx, passage{passes: a.q.mayWant}, func(e *entry) (bool, error) {
 		if !a.q.wants(e) {
 			return true, nil
 		}
