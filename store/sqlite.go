@@ -21,8 +21,12 @@ const sqliteFile = "slipway.db"
 // FULL. The driver's own statement cache beats GORM's PrepareStmt.
 const sqliteSettings = "_foreign_keys=on&_stmt_cache_size=64"
 
+// sqliteVacuum lets GiveBack shorten the file. It has a meaning only for the connection
+// that makes the file, and none for a file that has tables.
+const sqliteVacuum = "&_auto_vacuum=incremental"
+
 const (
-	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
+	writerSettings = sqliteSettings + sqliteVacuum + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
 	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-16384"
 )
 
