@@ -59,7 +59,7 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	}
 	c.Log.to(os.Stderr)
 	for _, warning := range c.strange {
-		slog.WarnContext(ctx, warning)
+		slog.WarnContext(ctx, "unknown variable", "warning", warning)
 	}
 	err := c.serve(ctx, f, tf)
 	if err == nil || c.Log.forPeople(os.Stderr) {
