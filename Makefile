@@ -35,6 +35,7 @@ run: build ## build and start the server on http://127.0.0.1:8080 (ARGS="--liste
 
 .PHONY: build
 build: ## write bin/slipway; needs Go, a C compiler and the module proxy
+	@[ -e bin/slipway ] || echo "The first build compiles SQLite and everything else, which takes a few minutes."
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -61,7 +62,9 @@ func (s settings) add(prefix string, tree map[string]any) {
 // not silently leave a setting at its default.
 func (s settings) Validate(app *kong.Application) error {
 	known := map[string]bool{} // whether a value may be a map
-	eachFlag(app.Node, func(flag *kong.Flag) { known[flag.Name] = known[flag.Name] || flag.IsMap() })
+	for _, flag := range serverSettings(app.Node) {
+		known[flag.Name] = flag.IsMap()
+	}
 	var errs []error
 	for name, value := range s {
 		if _, section := value.(map[string]any); section || value == nil && isSection(name, known) {
@@ -96,8 +99,12 @@ func (s settings) insideValue(name string, known map[string]bool) bool {
 	return false
 }
 
-// Resolve gives kong the file's value of a flag; the environment wins over it.
-func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+// Resolve gives kong the file's value of a setting; the environment wins over it.
+// The other flags, such as token create's --role, are asked for one call only.
+func (s settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if !slices.Contains(serverSettings(k.Model.Node), flag) {
+		return nil, nil
+	}
 	for _, env := range flag.Envs {
 		if _, set := os.LookupEnv(env); set {
 			return nil, nil
@@ -151,26 +158,4 @@ func decodeSections(ctx *kong.DecodeContext, target reflect.Value) error {
 		return errors.New("must be sections of options, all of them text")
 	}
 	return nil
-}
-
-// nameVariables gives every setting its environment variable. The flags of commands
-// that call a server have one only where their tag names it: SLIPWAY_NAME must not
-// name all that a lab's scripts make.
-func nameVariables(k *kong.Kong) error {
-	for _, flag := range k.Model.Flags {
-		nameVariable(flag)
-	}
-	for _, command := range k.Model.Children {
-		if command.Target.Type().PkgPath() == reflect.TypeFor[cli]().PkgPath() {
-			eachFlag(command, nameVariable)
-		}
-	}
-	return nil
-}
-
-func nameVariable(flag *kong.Flag) {
-	if flag.Name != "help" && len(flag.Envs) == 0 {
-		flag.Envs = []string{"SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
-		flag.Tag.Envs = flag.Envs
-	}
 }

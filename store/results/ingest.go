@@ -264,6 +264,9 @@ func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed in
 				return store.Translate(res.Error)
 			}
 		}
+		if err := tx.NoteUnusedNames(); err != nil {
+			return err
+		}
 		return store.Translate(tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded).Error)
 	})
 	if err != nil {
