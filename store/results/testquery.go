@@ -42,18 +42,19 @@ func (s *Store) testConditions(f TestFilter) []tables.Condition {
 	return list
 }
 
-func (s *Store) countTests(ctx context.Context, f TestFilter) (int64, error) {
+func (s *Store) countTests(ctx context.Context, f TestFilter) (total int64, more bool, err error) {
 	if f.Q == "" {
 		if f.Status == nil {
-			return f.Result.Tests, nil
+			return f.Result.Tests, false, nil
 		}
-		return f.Result.Counts.Of(*f.Status), nil
+		return f.Result.Counts.Of(*f.Status), false, nil
 	}
 	where := s.testConditions(f)
 	var n int64
-	query := "SELECT COUNT(*) FROM tests t JOIN test_names m ON m.id = t.name_id" + tables.Where(where)
-	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Scan(&n).Error
-	return n, store.Translate(err)
+	query := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM tests t JOIN test_names m ON m.id = t.name_id%s LIMIT %d) AS some_tests", tables.Where(where), store.CountLimit+1)
+	err = s.db.Read(ctx).Raw(query, tables.Args(where)...).Scan(&n).Error
+	total, more = store.Counted(n)
+	return total, more, store.Translate(err)
 }
 
 // selectTests calls f with at most limit tests; a negative limit is none.
