@@ -244,6 +244,9 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 		} else if n > 0 {
 			slog.InfoContext(ctx, "unfinished results removed", "count", n)
 		}
+		if err := s.MakePartitions(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "partitions of the database", "error", err)
+		}
 		if _, err := s.SweepBlobs(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of blobs", "error", err)
 		}

@@ -4363,11 +4363,14 @@ type Pagination struct {
 	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
-	// Total How many items match.
-	Total int64 `json:"total"`
+	// Total How many items match. Left out likewise; then `total_at_least` stands instead.
+	Total *int64 `json:"total,omitempty"`
 
-	// TotalPages How many pages there are; 0 when nothing matches.
-	TotalPages int64 `json:"total_pages"`
+	// TotalAtLeast 10000 when more items match than that, and `total` is left out.
+	TotalAtLeast *int64 `json:"total_at_least,omitempty"`
+
+	// TotalPages How many pages there are; 0 when nothing matches. Left out when more than 10 000 items match and nobody has counted them: pages go on as long as `next` leads to one.
+	TotalPages *int64 `json:"total_pages,omitempty"`
 }
 
 // ParsedResults Parsed results in one of four shapes, known by their keys: a list of passes (`results` is an array), by class (`data`), flat (`results` is an
@@ -38687,8 +38690,9 @@ func (r RotateAccessTokenResp) StatusCode() int {
 
 // ListAgentsResp200Headers the declared response headers of an HTTP 200 response for ListAgents
 type ListAgentsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListAgentsResp struct {
@@ -41097,8 +41101,9 @@ func (r PostResultResp) StatusCode() int {
 
 // ListProductsResp200Headers the declared response headers of an HTTP 200 response for ListProducts
 type ListProductsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListProductsResp struct {
@@ -41248,8 +41253,9 @@ func (r ReplaceProductResp) StatusCode() int {
 
 // ListGoldMastersResp200Headers the declared response headers of an HTTP 200 response for ListGoldMasters
 type ListGoldMastersResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListGoldMastersResp struct {
@@ -41348,8 +41354,9 @@ func (r UpdateGoldMasterResp) StatusCode() int {
 
 // ListImagesResp200Headers the declared response headers of an HTTP 200 response for ListImages
 type ListImagesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListImagesResp struct {
@@ -41402,8 +41409,9 @@ func (r AdvertiseImageResp) StatusCode() int {
 
 // ListSnapsResp200Headers the declared response headers of an HTTP 200 response for ListSnaps
 type ListSnapsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListSnapsResp struct {
@@ -41456,8 +41464,9 @@ func (r AdvertiseSnapResp) StatusCode() int {
 
 // ListTestEventsResp200Headers the declared response headers of an HTTP 200 response for ListTestEvents
 type ListTestEventsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestEventsResp struct {
@@ -41487,8 +41496,9 @@ func (r ListTestEventsResp) StatusCode() int {
 
 // ListOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListOpportunities
 type ListOpportunitiesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListOpportunitiesResp struct {
@@ -41708,8 +41718,9 @@ func (r TakeBackOpportunityResp) StatusCode() int {
 
 // ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
 type ListTestResultsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestResultsResp struct {
@@ -42009,8 +42020,9 @@ func (r GetResultAttachmentResp) StatusCode() int {
 
 // ListTestSpecsResp200Headers the declared response headers of an HTTP 200 response for ListTestSpecs
 type ListTestSpecsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestSpecsResp struct {
@@ -44363,8 +44375,9 @@ func (r GetServiceVersionResp) StatusCode() int {
 
 // ListWebhooksResp200Headers the declared response headers of an HTTP 200 response for ListWebhooks
 type ListWebhooksResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListWebhooksResp struct {
@@ -44491,8 +44504,9 @@ func (r UpdateWebhookResp) StatusCode() int {
 
 // ListDeliveriesResp200Headers the declared response headers of an HTTP 200 response for ListDeliveries
 type ListDeliveriesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListDeliveriesResp struct {
@@ -50047,6 +50061,13 @@ func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53191,6 +53212,13 @@ func ParseListProductsResp(rsp *http.Response) (*ListProductsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53370,6 +53398,13 @@ func ParseListGoldMastersResp(rsp *http.Response) (*ListGoldMastersResp, error) 
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53494,6 +53529,13 @@ func ParseListImagesResp(rsp *http.Response) (*ListImagesResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53565,6 +53607,13 @@ func ParseListSnapsResp(rsp *http.Response) (*ListSnapsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -53641,6 +53690,13 @@ func ParseListTestEventsResp(rsp *http.Response) (*ListTestEventsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53686,6 +53742,13 @@ func ParseListOpportunitiesResp(rsp *http.Response) (*ListOpportunitiesResp, err
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -53950,6 +54013,13 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -54532,6 +54602,13 @@ func ParseListTestSpecsResp(rsp *http.Response) (*ListTestSpecsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -57697,6 +57774,13 @@ func ParseListWebhooksResp(rsp *http.Response) (*ListWebhooksResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -57849,6 +57933,13 @@ func ParseListDeliveriesResp(rsp *http.Response) (*ListDeliveriesResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
