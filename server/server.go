@@ -251,6 +251,13 @@ func (s *Server) Background(ctx context.Context) {
 	all.Wait()
 }
 
+// Settle does once what Background does again and again, but for the lab's tasks: what
+// is due by the store's clock has happened when it returns. It is for who moves that
+// clock.
+func (s *Server) Settle(ctx context.Context) error {
+	return errors.Join(s.areas.products.Settle(ctx), s.areas.analysis.Settle(ctx), s.areas.products.Settle(ctx))
+}
+
 // pages serves what is for people and not in the document.
 func pages(next http.Handler) http.Handler {
 	explorer := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
