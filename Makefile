@@ -35,6 +35,7 @@ run: build ## build and start the server on http://127.0.0.1:8080 (ARGS="--liste
 
 .PHONY: build
 build: ## write bin/slipway; needs Go, a C compiler and the module proxy
+	@[ -e bin/slipway ] || echo "The first build compiles SQLite and everything else, which takes a few minutes."
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test
@@ -70,7 +71,8 @@ lint: ## golangci-lint with .ci/golangci.yaml, which vets as well; the first run
 	cd gen/tools && go tool -modfile=lint/go.mod golangci-lint run --config ../../.ci/golangci.yaml ./...
 
 .PHONY: spec-lint
-spec-lint: ## check openapi/slipway.yaml with .ci/spectral.yaml; needs Node.js and npm
+spec-lint: ## check openapi/slipway.yaml with .ci/spectral.yaml and .ci/redocly.yaml; needs Node.js and npm
+	.ci/redocly/run openapi/slipway.yaml
 	.ci/spectral/run openapi/slipway.yaml
 
 .PHONY: breaking

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -85,6 +87,19 @@ func (c *core) connectSQLite(ctx context.Context, path string) error {
 // busyTimeout is how long a connection waits for what another process has locked.
 func (c *core) busyTimeout() string {
 	return "&_busy_timeout=" + milliseconds(c.config.StatementTimeout)
+}
+
+// Missing returns the SQLite file that Open would make, and "" when it is there or the
+// database is no file.
+func (cfg Config) Missing() string {
+	if isPostgresURL(cfg.Database) {
+		return ""
+	}
+	path := sqlitePath(cfg)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return path
+	}
+	return ""
 }
 
 func sqlitePath(cfg Config) string {

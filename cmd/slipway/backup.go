@@ -25,7 +25,7 @@ type backupCmd struct {
 
 // Run takes a backup beside a running server.
 func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
-	s, err := f.open(ctx, false)
+	s, err := f.existing(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,10 +94,7 @@ type doctorCmd struct {
 
 // Run looks for what is wrong and prints a line for each thing it looked at.
 func (c *doctorCmd) Run(ctx context.Context, f *storeFlags) error {
-	if _, err := os.Stat(f.Store.DataDir); err != nil {
-		return err // opening would make an empty one
-	}
-	s, err := f.open(ctx, false)
+	s, err := f.existing(ctx)
 	if err != nil {
 		return err
 	}

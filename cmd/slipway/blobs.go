@@ -22,7 +22,7 @@ func (blobsShowCmd) Help() string { return "Example:\n\n    slipway blobs show" 
 
 // Run prints where the blobs are and counts them.
 func (blobsShowCmd) Run(ctx context.Context, f *storeFlags) error {
-	s, _, err := f.prepared(ctx, false)
+	s, _, err := f.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ type blobsMoveCmd struct {
 // by the same command.
 func (c *blobsMoveCmd) Run(ctx context.Context, f *storeFlags) error {
 	f.Store.BlobCacheBytes = 0 // it reads everything once
-	s, _, err := f.prepared(ctx, false)
+	s, _, err := f.known(ctx)
 	if err != nil {
 		return err
 	}

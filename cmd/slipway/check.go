@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 )
@@ -18,18 +17,16 @@ func (serveCmd) Help() string { return "Example:\n\n    slipway serve --check --
 // starting. It changes nothing: no database is made or migrated.
 func (c *serveCmd) check(ctx context.Context, f *storeFlags, w io.Writer) error {
 	var errs []error
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen.Listen)
+	listener, err := c.Listen.bind(ctx)
 	if err == nil {
 		err = listener.Close()
 	}
 	errs = append(errs, err)
-	scheme := "http"
 	if c.Listen.TLS.Cert != "" {
-		scheme = "https"
 		_, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
 		errs = append(errs, err)
 	}
-	fmt.Fprintf(w, "It would listen on %s://%s.\n", scheme, c.Listen.Listen)
+	fmt.Fprintf(w, "It would listen on %s%s.\n", c.Listen.scheme(), c.Listen.Listen)
 	fmt.Fprintf(w, "Logins: %s.\n", c.Auth.Mode)
 	if c.takesStrangers() {
 		fmt.Fprintln(w, "Calls of RefStack's runners need no credential.")

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/edge"
@@ -22,8 +24,12 @@ type listenFlags struct {
 	RequestTimeout time.Duration `default:"30s" min:"100ms" help:"How long the server waits, when it stops, for requests in progress; 2 s later it ends whatever hangs."`
 }
 
-// Validate refuses a certificate without its key.
+// Validate refuses an address without a port, and a certificate without its key.
 func (c *listenFlags) Validate() error {
+	_, port, err := net.SplitHostPort(c.Listen)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return fmt.Errorf("--listen is %q; it must be an address and a port, such as 127.0.0.1:8080 or :8080", c.Listen)
+	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return errors.New("--tls-cert and --tls-key must be set together")
 	}
@@ -47,13 +53,25 @@ const (
 	idleTimeout   = 2 * time.Minute
 )
 
-// serve answers requests until the context ends, then finishes what is in flight.
-func (c *listenFlags) serve(ctx context.Context, h http.Handler, settings edge.Settings) error {
-	proxies, err := settings.Resolver()
-	if err != nil {
-		return err
+// bind takes the address, so that nothing else can; requests wait until serve.
+func (c *listenFlags) bind(ctx context.Context) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program listens on %s; --listen names another address, such as --listen 127.0.0.1:8081: %w", c.Listen, err)
 	}
-	l, err := net.Listen("tcp", c.Listen)
+	return l, err
+}
+
+func (c *listenFlags) scheme() string {
+	if c.TLS.Cert != "" {
+		return "https://"
+	}
+	return "http://"
+}
+
+// serve answers requests until the context ends, then finishes what is in flight.
+func (c *listenFlags) serve(ctx context.Context, l net.Listener, h http.Handler, settings edge.Settings) error {
+	proxies, err := settings.Resolver()
 	if err != nil {
 		return err
 	}
@@ -67,20 +85,18 @@ func (c *listenFlags) serve(ctx context.Context, h http.Handler, settings edge.S
 		MaxHeaderBytes: 2*settings.MaxHeader + 4096,
 		ErrorLog:       slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
-	scheme := "http://"
 	serve := func() error { return srv.Serve(l) }
 	if c.TLS.Cert != "" {
 		config, err := c.TLS.config()
 		if err != nil {
-			return errors.Join(err, l.Close())
+			return err
 		}
-		srv.TLSConfig, scheme = config, "https://"
+		srv.TLSConfig = config
 		serve = func() error { return srv.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- serve() }()
 	debug.FreeOSMemory() // the start leaves more garbage than an idle server makes in a day
-	slog.InfoContext(ctx, "listening", "url", scheme+l.Addr().String(), "build", build())
 	select {
 	case err := <-failed:
 		return err

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/server/edge"
 )
 
@@ -11,6 +12,12 @@ import (
 type logFlags struct {
 	Format string `enum:"text,json" default:"text" help:"Format of the log: text or json."`
 	Level  string `enum:"debug,info,warn,error" default:"info" help:"Lowest level that is logged: debug, info, warn or error."`
+}
+
+// forPeople reports whether somebody reads the log as it is written, so that what is
+// for people may stand between its lines.
+func (c *logFlags) forPeople(out *os.File) bool {
+	return c.Format == "text" && terminal.IsTerminal(out)
 }
 
 func (c *logFlags) to(out *os.File) {

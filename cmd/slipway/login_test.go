@@ -141,7 +141,7 @@ func TestTokenRotate(t *testing.T) {
 	ctx := context.Background()
 	f := storeIn(t.TempDir())
 	tf := &tokenFlags{}
-	s, secret, err := f.prepared(ctx, false)
+	s, secret, err := f.prepared(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,12 +186,15 @@ func TestTokenImport(t *testing.T) {
 	if err := os.WriteFile(name, []byte(export), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := (migrateCmd{}).Run(ctx, f); err != nil {
+		t.Fatal(err)
+	}
 	for _, flags := range []*tokenFlags{tf, tf, {AuthPepperFile: pepper}} {
 		if err := (&tokenImport{File: name}).Run(ctx, f, flags); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s, secret, err := f.prepared(ctx, false)
+	s, secret, err := f.prepared(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +248,7 @@ func TestServe_TLS(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("stop: %v", err)
 	}
-	s, _, err := f.prepared(context.Background(), false)
+	s, _, err := f.prepared(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

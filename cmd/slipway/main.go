@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -102,9 +103,10 @@ func streams() terminal.Streams {
 // runWith runs a command line and returns its exit code.
 func runWith(ctx context.Context, args []string, std terminal.Streams) int {
 	var c cli
+	args = meant(args)
 	parser, err := newParser(ctx, &c, args)
 	if err != nil {
-		return terminal.Complain(std.Err, "", err)
+		return terminal.Complain(std.Err, "", terminal.Usage("%w", err))
 	}
 	parser.Stdout, parser.Stderr = std.Out, std.Err
 	if err := unknownWord(parser.Model.Node, args); err != nil {
@@ -119,6 +121,18 @@ func runWith(ctx context.Context, args []string, std terminal.Streams) int {
 		return terminal.Complain(std.Err, formOf(args), err)
 	}
 	return terminal.ExitDone
+}
+
+// meant takes what people type first for what there is: help, help COMMAND,
+// --version and -v.
+func meant(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && (args[0] == "--version" || args[0] == "-v"):
+		return []string{"version"}
+	}
+	return args
 }
 
 // formOf finds the form of output by hand, since errors have it also when the
@@ -169,6 +183,7 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		kong.Name("slipway"),
 		kong.Description("One server for test labs."),
 		kong.NamedMapper("sections", kong.MapperFunc(decodeSections)),
+		kong.NamedMapper("rules", kong.MapperFunc(decodeRules)),
 		kong.PostBuild(nameVariables),
 		kong.PostBuild(sayBounds),
 		kong.UsageOnError(),

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
 )
@@ -29,10 +30,47 @@ func (f *storeFlags) open(ctx context.Context, exclusive bool) (*store.Store, er
 	return areas.Open(ctx, config)
 }
 
-// prepared opens the store, brings its schema up to date and checks that it
-// belongs to this server's secret, which it returns.
-func (f *storeFlags) prepared(ctx context.Context, exclusive bool) (*store.Store, []byte, error) {
-	s, err := f.open(ctx, exclusive)
+// existing opens the store for a command beside the server. A name that is misspelt
+// must not make an empty database, which would look as if all were lost.
+func (f *storeFlags) existing(ctx context.Context) (*store.Store, error) {
+	if file := f.Store.Missing(); file != "" {
+		return nil, noDatabase(file)
+	}
+	s, err := f.open(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	version, err := s.Version(ctx)
+	if err == nil && version == 0 {
+		err = noDatabase("this database") // of PostgreSQL, or a file of somebody else
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func noDatabase(place string) error {
+	return terminal.NotFound("%s holds nothing of Slipway's yet: slipway serve and slipway migrate make it, --data and --database say where", place)
+}
+
+// known is existing for a command that needs the server's secret, too.
+func (f *storeFlags) known(ctx context.Context) (*store.Store, []byte, error) {
+	s, err := f.existing(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := f.prepare(ctx, s)
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, secret, nil
+}
+
+// prepared opens the store for a server, makes it or brings its schema up to date, and
+// checks that it belongs to this server's secret, which it returns.
+func (f *storeFlags) prepared(ctx context.Context) (*store.Store, []byte, error) {
+	s, err := f.open(ctx, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,7 +123,7 @@ const minSecret = 16
 func (f *storeFlags) secret(mayMake func() error) ([]byte, error) {
 	if f.Secret != "" {
 		if len(f.Secret) < minSecret {
-			return nil, fmt.Errorf("the server secret must have at least %d characters", minSecret)
+			return nil, terminal.Usage("the server secret must have at least %d characters", minSecret)
 		}
 		return []byte(f.Secret), nil
 	}

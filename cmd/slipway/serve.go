@@ -8,9 +8,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/auth/keystone"
@@ -28,7 +30,14 @@ type serveCmd struct {
 	Server   server.Config   `embed:""`
 	Check    bool            `group:"Listening" help:"Check the settings, say what the server would do, and stop; nothing is changed."`
 
-	policySum string // of the policy file, for the audit log
+	policySum string   // of the policy file, for the audit log
+	strange   []string // warnings of variables that are no settings
+}
+
+// AfterApply looks for variables that somebody may have meant as settings.
+func (c *serveCmd) AfterApply(k *kong.Context) error {
+	c.strange = strange(k.Model.Node, os.Environ())
+	return nil
 }
 
 // Validate refuses settings that would leave a server open without anybody
@@ -48,11 +57,29 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	if c.Check {
 		return c.check(ctx, f, os.Stdout)
 	}
+	c.Log.to(os.Stderr)
+	for _, warning := range c.strange {
+		slog.WarnContext(ctx, "unknown variable", "warning", warning)
+	}
+	err := c.serve(ctx, f, tf)
+	if err == nil || c.Log.forPeople(os.Stderr) {
+		return err
+	}
+	slog.ErrorContext(ctx, "the server ends", "error", err) // in the log's form, as all that is written there
+	return terminal.Said(err)
+}
+
+func (c *serveCmd) serve(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	c.Log.to(os.Stderr)
 	defer c.endInTime(ctx)()
-	s, secret, err := f.prepared(ctx, true)
+	// Before anything is made or shown: an address in use is the usual mistake.
+	l, err := c.Listen.bind(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	s, secret, err := f.prepared(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,20 +91,20 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	}
 	a, err := c.authenticator(s, secret, tf)
 	if err != nil {
-		return err
-	}
-	if err := c.firstToken(ctx, s, a); err != nil {
-		return err
+		return terminal.Usage("%w", err) // a file that a setting names
 	}
 	h, err := server.New(c.config(ctx, s, secret, a, tf.Life))
 	if err != nil {
-		return err
+		return terminal.Usage("%w", err) // a setting that its area refuses
 	}
 	defer h.Close()
+	if err := c.firstToken(ctx, s, a); err != nil {
+		return err
+	}
 	if c.Auth.PolicyFile != "" {
 		h.Note("configuration", c.Auth.PolicyFile, "policy file "+c.policySum)
 	}
-	go c.sweep(ctx, s)
+	go c.sweep(ctx, s, h)
 	go watch(ctx, s, fail)
 	worked := make(chan struct{})
 	go func() {
@@ -85,7 +112,8 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 		h.Background(ctx)
 	}()
 	c.saysStrangers(ctx)
-	err = c.Listen.serve(ctx, h, c.Server.Edge)
+	c.greet(ctx, f, l.Addr().String())
+	err = c.Listen.serve(ctx, l, h, c.Server.Edge)
 	fail(nil) // listening may have failed by itself
 	<-worked
 	if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
@@ -153,7 +181,7 @@ func (c *serveCmd) firstToken(ctx context.Context, s *store.Store, a *auth.Authe
 		return tx.CreateToken(ctx, t)
 	})
 	if err == nil && text != "" {
-		fmt.Fprintf(os.Stderr, "\nThis is the admin token. It is shown only here:\n\n    %s\n\n", text)
+		c.showToken(ctx, text)
 	}
 	return err
 }
@@ -167,7 +195,7 @@ func (c *serveCmd) config(ctx context.Context, s *store.Store, secret []byte, a 
 	config.Results.RequireToken = !c.takesStrangers()
 	config.Results.Pepper, config.Products.Secret, config.Lab.Secret = secret, secret, secret
 	config.Products.Done, config.Lab.Done = ctx.Done(), ctx.Done()
-	if config.Edge.Audit.Stdout {
+	if config.Edge.Audit.Stdout && !terminal.IsTerminal(os.Stdout) { // where a person reads the log
 		config.AuditLines = os.Stdout
 	}
 	config.Metrics = prometheus.NewRegistry()
@@ -207,7 +235,7 @@ func (c *serveCmd) edge() edge.Settings {
 
 // sweep removes, now and then, what interrupted uploads left behind and what
 // is too old to be kept.
-func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
+func (c *serveCmd) sweep(ctx context.Context, s *store.Store, h *server.Server) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -216,10 +244,13 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 		} else if n > 0 {
 			slog.InfoContext(ctx, "unfinished results removed", "count", n)
 		}
+		if err := s.MakePartitions(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "partitions of the database", "error", err)
+		}
 		if _, err := s.SweepBlobs(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of blobs", "error", err)
 		}
-		if days := c.Server.Edge.Audit.RetentionDays; days > 0 {
+		if days := c.Server.Edge.Audit.RetentionDays; days > 0 && !h.Ruled(ctx, "audit") {
 			if _, err := s.SweepAudit(ctx, s.Now().AddDate(0, 0, -days)); err != nil && ctx.Err() == nil {
 				slog.ErrorContext(ctx, "sweep of the audit log", "error", err)
 			}

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -61,7 +63,9 @@ func (s settings) add(prefix string, tree map[string]any) {
 // not silently leave a setting at its default.
 func (s settings) Validate(app *kong.Application) error {
 	known := map[string]bool{} // whether a value may be a map
-	eachFlag(app.Node, func(flag *kong.Flag) { known[flag.Name] = known[flag.Name] || flag.IsMap() })
+	for _, flag := range serverSettings(app.Node) {
+		known[flag.Name] = flag.IsMap()
+	}
 	var errs []error
 	for name, value := range s {
 		if _, section := value.(map[string]any); section || value == nil && isSection(name, known) {
@@ -96,8 +100,12 @@ func (s settings) insideValue(name string, known map[string]bool) bool {
 	return false
 }
 
-// Resolve gives kong the file's value of a flag; the environment wins over it.
-func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+// Resolve gives kong the file's value of a setting; the environment wins over it.
+// The other flags, such as token create's --role, are asked for one call only.
+func (s settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if !slices.Contains(serverSettings(k.Model.Node), flag) {
+		return nil, nil
+	}
 	for _, env := range flag.Envs {
 		if _, set := os.LookupEnv(env); set {
 			return nil, nil
@@ -109,6 +117,9 @@ func (s settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 // joined writes a value the way the command line has it, so that it is read and
 // refused in the same way: 30 is no time, and 1.5 no number of bytes.
 func joined(value any, flag *kong.Flag) any {
+	if flag.Tag.Type == "rules" {
+		return value
+	}
 	switch v := value.(type) {
 	case []any:
 		words := make([]string, len(v))
@@ -153,24 +164,25 @@ func decodeSections(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// nameVariables gives every setting its environment variable. The flags of commands
-// that call a server have one only where their tag names it: SLIPWAY_NAME must not
-// name all that a lab's scripts make.
-func nameVariables(k *kong.Kong) error {
-	for _, flag := range k.Model.Flags {
-		nameVariable(flag)
+// decodeRules reads a setting that is a list of rules. On a command line it is YAML or
+// JSON. What a rule does not know is refused.
+func decodeRules(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("rules")
+	if err != nil {
+		return err
 	}
-	for _, command := range k.Model.Children {
-		if command.Target.Type().PkgPath() == reflect.TypeFor[cli]().PkgPath() {
-			eachFlag(command, nameVariable)
+	text, isText := token.Value.(string)
+	if !isText {
+		made, err := yaml.Marshal(token.Value)
+		if err != nil {
+			return err
 		}
+		text = string(made)
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(target.Addr().Interface()); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("must be a list of rules with class, tenant, product_id, job, days and bytes: %w", err)
 	}
 	return nil
-}
-
-func nameVariable(flag *kong.Flag) {
-	if flag.Name != "help" && len(flag.Envs) == 0 {
-		flag.Envs = []string{"SLIPWAY_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))}
-		flag.Tag.Envs = flag.Envs
-	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/slipway-lab/slipway/cmd/slipway/remote"
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/store"
@@ -96,7 +96,7 @@ func (c *tokenCreate) token(now time.Time, life auth.Life) (*store.Token, error)
 	var roles []auth.Role
 	for _, r := range c.Role {
 		if !slices.Contains(auth.Roles(), auth.Role(r)) {
-			return nil, fmt.Errorf("role %q does not exist; there are %v", r, auth.Roles())
+			return nil, terminal.Usage("role %q does not exist; there are %v", r, auth.Roles())
 		}
 		roles = append(roles, auth.Role(r))
 	}
@@ -113,10 +113,12 @@ func (c *tokenCreate) token(now time.Time, life auth.Life) (*store.Token, error)
 	}
 	var err error
 	if t.ExpiresAt, err = life.End(auth.TokenKind(t.Kind[0]), now, asked, false); err != nil {
-		return nil, fmt.Errorf("the end of the token %w", err)
+		return nil, terminal.Usage("the end of the token %w", err)
 	}
-	t.AllowFrom, err = auth.ParseNetworks(c.AllowFrom)
-	return t, err
+	if t.AllowFrom, err = auth.ParseNetworks(c.AllowFrom); err != nil {
+		return nil, terminal.Usage("%w", err)
+	}
+	return t, nil
 }
 
 // Help is an example.
@@ -134,7 +136,7 @@ type tokenRotate struct {
 // Run makes the successor. Its text goes to standard output alone.
 func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	if c.Overlap < 0 {
-		return errors.New("the overlap must not be negative")
+		return terminal.Usage("the overlap must not be negative")
 	}
 	if c.Remote.Named() {
 		return c.Remote.RotateToken(ctx, streams(), c.ID, c.Overlap)
@@ -172,7 +174,7 @@ func (c *tokenList) Run(ctx context.Context, f *storeFlags) error {
 	if c.Remote.Named() {
 		return c.Remote.ListTokens(ctx, streams(), c.All)
 	}
-	s, _, err := f.prepared(ctx, false)
+	s, _, err := f.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func (c *tokenRevoke) Run(ctx context.Context, f *storeFlags) error {
 	if c.Remote.Named() {
 		return c.Remote.RevokeToken(ctx, streams(), c.ID)
 	}
-	s, _, err := f.prepared(ctx, false)
+	s, _, err := f.known(ctx)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (f *tokenFlags) peppers(secret []byte) (current []byte, old [][]byte, err e
 // open opens the store, which the caller closes, and makes what issues its
 // tokens.
 func (f *tokenFlags) open(ctx context.Context, sf *storeFlags) (*store.Store, *auth.Authenticator, error) {
-	s, secret, err := sf.prepared(ctx, false)
+	s, secret, err := sf.known(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1714,8 +1714,6 @@ type IdentityLogin_Auth_Identity_Password_User struct {
 }
 
 // IdentityToken A scoped token document.
-//
-// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
 type IdentityToken struct {
 	// Token The token.
 	Token struct {
@@ -4471,11 +4469,14 @@ type Pagination struct {
 	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
-	// Total How many items match.
-	Total int64 `json:"total"`
+	// Total How many items match. Left out likewise; then `total_at_least` stands instead.
+	Total *int64 `json:"total,omitempty"`
 
-	// TotalPages How many pages there are; 0 when nothing matches.
-	TotalPages int64 `json:"total_pages"`
+	// TotalAtLeast 10000 when more items match than that, and `total` is left out.
+	TotalAtLeast *int64 `json:"total_at_least,omitempty"`
+
+	// TotalPages How many pages there are; 0 when nothing matches. Left out when more than 10 000 items match and nobody has counted them: pages go on as long as `next` leads to one.
+	TotalPages *int64 `json:"total_pages,omitempty"`
 }
 
 // ParsedResults Parsed results in one of four shapes, known by their keys: a list of passes (`results` is an array), by class (`data`), flat (`results` is an
@@ -39864,8 +39865,9 @@ func (r RotateAccessTokenResp) StatusCode() int {
 
 // ListAgentsResp200Headers the declared response headers of an HTTP 200 response for ListAgents
 type ListAgentsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListAgentsResp struct {
@@ -42274,8 +42276,9 @@ func (r PostResultResp) StatusCode() int {
 
 // ListProductsResp200Headers the declared response headers of an HTTP 200 response for ListProducts
 type ListProductsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListProductsResp struct {
@@ -42425,8 +42428,9 @@ func (r ReplaceProductResp) StatusCode() int {
 
 // ListGoldMastersResp200Headers the declared response headers of an HTTP 200 response for ListGoldMasters
 type ListGoldMastersResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListGoldMastersResp struct {
@@ -42525,8 +42529,9 @@ func (r UpdateGoldMasterResp) StatusCode() int {
 
 // ListImagesResp200Headers the declared response headers of an HTTP 200 response for ListImages
 type ListImagesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListImagesResp struct {
@@ -42579,8 +42584,9 @@ func (r AdvertiseImageResp) StatusCode() int {
 
 // ListSnapsResp200Headers the declared response headers of an HTTP 200 response for ListSnaps
 type ListSnapsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListSnapsResp struct {
@@ -42633,8 +42639,9 @@ func (r AdvertiseSnapResp) StatusCode() int {
 
 // ListTestEventsResp200Headers the declared response headers of an HTTP 200 response for ListTestEvents
 type ListTestEventsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestEventsResp struct {
@@ -42664,8 +42671,9 @@ func (r ListTestEventsResp) StatusCode() int {
 
 // ListOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListOpportunities
 type ListOpportunitiesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListOpportunitiesResp struct {
@@ -42885,8 +42893,9 @@ func (r TakeBackOpportunityResp) StatusCode() int {
 
 // ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
 type ListTestResultsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestResultsResp struct {
@@ -43186,8 +43195,9 @@ func (r GetResultAttachmentResp) StatusCode() int {
 
 // ListTestSpecsResp200Headers the declared response headers of an HTTP 200 response for ListTestSpecs
 type ListTestSpecsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestSpecsResp struct {
@@ -45777,8 +45787,9 @@ func (r GetServiceVersionResp) StatusCode() int {
 
 // ListWebhooksResp200Headers the declared response headers of an HTTP 200 response for ListWebhooks
 type ListWebhooksResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListWebhooksResp struct {
@@ -45905,8 +45916,9 @@ func (r UpdateWebhookResp) StatusCode() int {
 
 // ListDeliveriesResp200Headers the declared response headers of an HTTP 200 response for ListDeliveries
 type ListDeliveriesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListDeliveriesResp struct {
@@ -51644,6 +51656,13 @@ func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -54788,6 +54807,13 @@ func ParseListProductsResp(rsp *http.Response) (*ListProductsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -54967,6 +54993,13 @@ func ParseListGoldMastersResp(rsp *http.Response) (*ListGoldMastersResp, error) 
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -55091,6 +55124,13 @@ func ParseListImagesResp(rsp *http.Response) (*ListImagesResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -55162,6 +55202,13 @@ func ParseListSnapsResp(rsp *http.Response) (*ListSnapsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -55238,6 +55285,13 @@ func ParseListTestEventsResp(rsp *http.Response) (*ListTestEventsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -55283,6 +55337,13 @@ func ParseListOpportunitiesResp(rsp *http.Response) (*ListOpportunitiesResp, err
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -55547,6 +55608,13 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -56129,6 +56197,13 @@ func ParseListTestSpecsResp(rsp *http.Response) (*ListTestSpecsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -59584,6 +59659,13 @@ func ParseListWebhooksResp(rsp *http.Response) (*ListWebhooksResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -59736,6 +59818,13 @@ func ParseListDeliveriesResp(rsp *http.Response) (*ListDeliveriesResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -53,6 +53,9 @@ func (s *Stack) account(ctx context.Context, st *state, info *call.Info, rec *re
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(status)).Inc()
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	level := slog.LevelInfo
+	if quiet(st.op, status) {
+		level = slog.LevelDebug
+	}
 	if status >= 500 && status != http.StatusNotImplemented { // which is what the caller asked for
 		level = slog.LevelError
 	}
@@ -72,6 +75,23 @@ func (s *Stack) account(ctx context.Context, st *state, info *call.Info, rec *re
 		}
 	}
 	slog.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// quiet reports whether a request is one of those that come by themselves, every few
+// seconds or a dozen for each page, and say nothing when they succeed: monitoring, and
+// what is for people and no operation.
+func quiet(op *operation, status int) bool {
+	if status >= http.StatusBadRequest {
+		return false
+	}
+	if op == nil {
+		return true
+	}
+	switch op.id {
+	case "getHealth", "getReadiness", "getMetrics":
+		return true
+	}
+	return false
 }
 
 // LogHandler adds the request id to every line that is logged with a request's

@@ -43,7 +43,7 @@ type Ratelimit struct {
 
 // AuditConfig says where the audit log goes, beside the store.
 type AuditConfig struct {
-	Stdout        bool `default:"true" negatable:"" help:"Write the audit log to standard output as well, one line of JSON for each entry."`
+	Stdout        bool `default:"true" negatable:"" help:"Write the audit log to standard output as well, one line of JSON for each entry, unless that is a terminal."`
 	RetentionDays int  `default:"400" min:"0" max:"36500" help:"How many days the audit log is kept; 0: no limit."`
 }
 

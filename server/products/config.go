@@ -1,6 +1,7 @@
 package products
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,10 @@ type Config struct {
 
 	// Metrics is where the area's counters are registered; nil for nowhere.
 	Metrics prometheus.Registerer `kong:"-"`
+
+	// Ruled reports whether rules of retention remove what is old of a class, in place of
+	// Tidy; nil: there are none.
+	Ruled func(ctx context.Context, class string) (bool, error) `kong:"-"`
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`

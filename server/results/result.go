@@ -40,7 +40,7 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 		}
 		body.Results = append(body.Results, r)
 	}
-	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, list.Total)
+	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
@@ -136,6 +136,9 @@ func resultToAPI(r *resultstore.Result, current bool) (resultsapi.RunResult, err
 		Warnings:    []string{},
 		CreatedAt:   r.CreatedAt,
 	}
+	for _, word := range r.Expired.Words() {
+		out.Expired = append(out.Expired, resultsapi.RunResultExpired(word))
+	}
 	if err := decode(r.Damage, &out.Damage); err != nil {
 		return out, fmt.Errorf("damage of result %s: %w", r.ID, err)
 	}
@@ -193,7 +196,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 			return nil, err
 		}
 	}
-	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
+	p, link := pagination(ctx, resultPath(r)+"/tests", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }

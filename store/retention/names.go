@@ -81,4 +81,3 @@ func (u *unit) keys(list []candidate) []any {
 	}
 	return keys
 }
-

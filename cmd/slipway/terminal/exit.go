@@ -49,6 +49,15 @@ func Trouble(format string, args ...any) error {
 	return coded{ExitTrouble, fmt.Errorf(format, args...)}
 }
 
+// said is an error that somebody has been told of already.
+type said struct{ error }
+
+func (s said) Unwrap() error { return s.error }
+
+// Said keeps the exit code of an error of which the log tells, so that Complain adds no
+// line of another form to it.
+func Said(err error) error { return said{err} }
+
 // Code is the exit code of an error. Errors that say nothing of themselves, such
 // as that of a file that cannot be read, are failures.
 func Code(err error) int {
@@ -89,6 +98,9 @@ func codeOfStatus(status int) int {
 // and returns its exit code.
 func Complain(w io.Writer, format string, err error) int {
 	code := Code(err)
+	if errors.As(err, &said{}) {
+		return code
+	}
 	var problem *client.Problem
 	isProblem := errors.As(err, &problem)
 	if format == JSON {

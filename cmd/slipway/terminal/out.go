@@ -51,6 +51,9 @@ func New(s Streams, format string) *Out {
 	return o
 }
 
+// IsTerminal reports whether a person looks at a stream.
+func IsTerminal(stream any) bool { return width(stream) > 0 }
+
 // width is that of a terminal, 0 for what is none. COLUMNS wins, as in other
 // programs.
 func width(w any) int {
