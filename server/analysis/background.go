@@ -220,6 +220,9 @@ func (h *Handler) pendingSets(ctx context.Context, p *store.PendingSet) (head, b
 		return nil, nil, err
 	}
 	base, err = h.store.Previous(ctx, head)
+	if err == nil && (head.Expired || base.Expired) {
+		err = fmt.Errorf("%s or the one before it has expired: %w", p.Ref, store.ErrNotFound)
+	}
 	return head, base, err
 }
 

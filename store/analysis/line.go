@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -165,4 +166,40 @@ func (s *Store) lineQuery(set *Set) (string, []any) {
 		columns, order = "product_id, image_unique_id FROM images", "advertised_at DESC, image_unique_id DESC"
 	}
 	return "SELECT " + columns + tables.Where(where) + " ORDER BY " + order, tables.Args(where)
+}
+
+// NewestGroup reports whether a test group is complete and no later one of its line
+// is. False for what does not exist.
+func (s *Store) NewestGroup(ctx context.Context, id string) (bool, error) {
+	head, err := s.Find(ctx, store.Viewer{Scope: store.Everything}, GroupSet, []string{id}, 0)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	complete, err := s.isComplete(ctx, head)
+	if err != nil || !complete {
+		return false, err
+	}
+	query, args := s.lineQuery(head)
+	query = strings.Replace(query, `(created_on, "_id") < `, `(created_on, "_id") > `, 1)
+	for offset := 0; ; offset += lineAtOnce {
+		later, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", lineAtOnce, offset), args)
+		if err != nil {
+			return false, fmt.Errorf("line of group %q: %w", id, err)
+		}
+		for _, parts := range later {
+			set, err := s.Find(ctx, store.Viewer{Scope: store.Everything}, GroupSet, parts, 0)
+			if err != nil {
+				continue
+			}
+			if complete, err = s.isComplete(ctx, set); err != nil || complete {
+				return false, err
+			}
+		}
+		if len(later) < lineAtOnce {
+			return true, nil
+		}
+	}
 }

@@ -77,6 +77,9 @@ type Result struct {
 	ListID    int64
 	ListParts int64
 
+	// Expired is what has gone of it.
+	Expired Expired
+
 	// Parts says, of a result that is published, that more files of it may come: it
 	// is compared later.
 	Parts bool `gorm:"-"`

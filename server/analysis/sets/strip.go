@@ -2,6 +2,7 @@ package sets
 
 import (
 	"context"
+	"slices"
 
 	"github.com/slipway-lab/slipway/server/analysis/engine"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
@@ -28,6 +29,10 @@ func ReadStrips(ctx context.Context, s Store, set *analysisstore.Set, fields, na
 	before, err := s.Before(ctx, set, LineLength-1)
 	if err != nil {
 		return nil, err
+	}
+	// What has expired is not known, so the line begins after it.
+	if i := slices.IndexFunc(before, func(s *analysisstore.Set) bool { return s.Expired }); i >= 0 {
+		before = before[:i]
 	}
 	out := &Strips{by: map[string]engine.Strip{}}
 	for i := len(before) - 1; i >= 0; i-- {
