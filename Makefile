@@ -103,6 +103,15 @@ clients: ## run the five systems' own clients against the server
 explorer: ## fetch the files of the API explorer again; needs npm
 	.ci/explorer
 
+.PHONY: release
+release: ## build the archives of a release, their parts and checksums, into dist
+	VERSION='$(VERSION)' .ci/release
+
+.PHONY: released
+released: ## make this document the one that breaking compares with; for the commit that is tagged
+	cp openapi/slipway.yaml $(released)
+	echo '# What may change although it breaks a client on paper, each with its reason.' >.ci/breaking
+
 .PHONY: clean
 clean: ## remove what the other targets made outside version control
-	rm -rf bin .cache
+	rm -rf bin dist .cache
