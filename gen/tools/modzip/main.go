@@ -44,7 +44,9 @@ func write(dir string, of module.Version, out string) error {
 	}
 	at := filepath.Join(out, of.Version)
 	info := fmt.Sprintf("{\"Version\":%q}\n", of.Version)
-	if err := errors.Join(os.WriteFile(at+".mod", mod, 0o600), os.WriteFile(at+".info", []byte(info), 0o600)); err != nil {
+	err = errors.Join(os.WriteFile(at+".mod", mod, 0o600), os.WriteFile(at+".info", []byte(info), 0o600),
+		os.WriteFile(filepath.Join(out, "list"), []byte(of.Version+"\n"), 0o600))
+	if err != nil {
 		return err
 	}
 	file, err := os.Create(at + ".zip") //nolint:gosec // the caller's
