@@ -71,7 +71,8 @@ lint: ## golangci-lint with .ci/golangci.yaml, which vets as well; the first run
 	cd gen/tools && go tool -modfile=lint/go.mod golangci-lint run --config ../../.ci/golangci.yaml ./...
 
 .PHONY: spec-lint
-spec-lint: ## check openapi/slipway.yaml with .ci/spectral.yaml; needs Node.js and npm
+spec-lint: ## check openapi/slipway.yaml with .ci/spectral.yaml and .ci/redocly.yaml; needs Node.js and npm
+	.ci/redocly/run openapi/slipway.yaml
 	.ci/spectral/run openapi/slipway.yaml
 
 .PHONY: breaking

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"gorm.io/gorm/clause"
+
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // setting is one value that belongs to the database rather than to a server.
@@ -30,6 +32,14 @@ func (s *Store) Setting(ctx context.Context, name string) ([]byte, error) {
 func (s *Store) KeepSetting(name string, value []byte) error {
 	row := setting{Name: name, Value: value, UpdatedAt: s.Now()}
 	if err := s.db.Tx.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+		return fmt.Errorf("setting %s: %w", name, Translate(err))
+	}
+	return nil
+}
+
+// ForgetSetting removes a value, unless it is another one by now.
+func (s *Store) ForgetSetting(name string, value []byte) error {
+	if err := s.db.Tx.Delete(&setting{}, "name = ? AND value = ?", name, tables.Bytes(value)).Error; err != nil {
 		return fmt.Errorf("setting %s: %w", name, Translate(err))
 	}
 	return nil

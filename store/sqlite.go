@@ -21,8 +21,12 @@ const sqliteFile = "slipway.db"
 // FULL. The driver's own statement cache beats GORM's PrepareStmt.
 const sqliteSettings = "_foreign_keys=on&_stmt_cache_size=64"
 
+// sqliteVacuum lets GiveBack shorten the file. It has a meaning only for the connection
+// that makes the file, and none for a file that has tables.
+const sqliteVacuum = "&_auto_vacuum=incremental"
+
 const (
-	writerSettings = sqliteSettings + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
+	writerSettings = sqliteSettings + sqliteVacuum + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
 	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-16384"
 )
 
@@ -87,11 +91,11 @@ func (c *core) busyTimeout() string {
 
 // Missing returns the SQLite file that Open would make, and "" when it is there or the
 // database is no file.
-func (c Config) Missing() string {
-	if isPostgresURL(c.Database) {
+func (cfg Config) Missing() string {
+	if isPostgresURL(cfg.Database) {
 		return ""
 	}
-	path := sqlitePath(c)
+	path := sqlitePath(cfg)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return path
 	}

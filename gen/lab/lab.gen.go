@@ -222,8 +222,6 @@ type IdentityLogin_Auth_Identity_Password_User struct {
 }
 
 // IdentityToken A scoped token document.
-//
-// Example: {"token":{"audit_ids":["req-0f8fad5b-d9cb-469f-a165-70867728950e"],"catalog":[],"expires_at":"2026-11-21T23:46:00Z","is_domain":false,"issued_at":"2026-11-20T23:46:00Z","methods":["password"],"project":{"domain":{"id":"default","name":"Default"},"id":"lab","name":"lab"},"roles":[{"id":"admin","name":"admin"}],"user":{"domain":{"id":"default","name":"Default"},"id":"ci","name":"ci"}}}
 type IdentityToken struct {
 	// Token The token.
 	Token struct {

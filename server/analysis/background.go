@@ -235,13 +235,13 @@ func (c *comparison) planWithMatches(ctx context.Context) (*engine.Plan, []*matc
 	p := &engine.Plan{}
 	byID := map[string]*match{}
 	var list []*match
-	err = c.walk(ctx, engine.Span{}, func(e *entry) (bool, error) {
-		p.Add(&e.Item, e.issue != nil)
-		if e.issue != nil {
-			m := byID[e.issue.ID]
+	err = c.walk(ctx, passage{}, func(e *entry) (bool, error) {
+		p.Add(e)
+		if e.Issue != nil {
+			m := byID[e.Issue.ID]
 			if m == nil {
-				m = &match{issue: e.issue}
-				byID[e.issue.ID], list = m, append(list, m)
+				m = &match{issue: e.Issue}
+				byID[e.Issue.ID], list = m, append(list, m)
 			}
 			m.tests++
 		}

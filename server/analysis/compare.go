@@ -182,31 +182,60 @@ func (q *comparing) continued(after string) error {
 	return nil
 }
 
-// wants reports whether an item passes the filters.
-func (q *comparing) wants(e *entry) bool {
-	return q.classes.Has(e.Class) && q.known.Wants(e.issue != nil) && (q.name == nil || q.name.Match(e.Key().Name))
+// mayWant reports whether an item passes the filters but that of known issues.
+func (q *comparing) mayWant(i *engine.Item) bool {
+	return q.classes.Has(i.Class) && (q.name == nil || q.name.Match(i.Key().Name))
 }
 
-// each calls visit with the items that pass the filters, behind the key after.
+// wants reports whether an item passes the filters.
+func (q *comparing) wants(e *entry) bool { return q.known.Wants(e.Issue != nil) && q.mayWant(&e.Item) }
+
+// each calls visit with the items that pass the filters, behind the key after,
+// until it returns false: those that the plan has between those that are read.
 func (c *comparison) each(ctx context.Context, q *comparing, plan *engine.Plan, after *engine.Key, visit func(e *entry) (bool, error)) error {
+	kept := plan.Kept(q.classes, q.known, after)
 	more := true
+	pass := func(before *engine.Key) (err error) {
+		for more && err == nil {
+			e := kept.Next(before)
+			if e == nil {
+				return nil
+			}
+			if q.wants(e) {
+				more, err = visit(e)
+			}
+		}
+		return err
+	}
 	for _, span := range plan.Spans(q.classes, q.known, after) {
 		if after != nil && span.From.Compare(*after) < 0 {
 			span.From = *after
 		}
-		err := c.walk(ctx, span, func(e *entry) (bool, error) {
-			if after != nil && e.Key().Compare(*after) <= 0 || !q.wants(e) {
+		if err := pass(&span.From); err != nil || !more {
+			return err
+		}
+		r := passage{span: span, atOnce: max(q.limit+1, pageAtOnce), passes: func(i *engine.Item) bool {
+			return q.mayWant(i) && (after == nil || i.Key().Compare(*after) > 0)
+		}}
+		if q.group {
+			r.atOnce = 0
+		}
+		err := c.walk(ctx, r, func(e *entry) (bool, error) {
+			if plan.Keeps(e) || !q.known.Wants(e.Issue != nil) {
 				return true, nil
 			}
-			var err error
-			more, err = visit(e)
+			key := e.Key()
+			err := pass(&key)
+			if err == nil && more {
+				more, err = visit(e)
+			}
 			return more, err
 		})
 		if err != nil || !more {
 			return err
 		}
 	}
-	return nil
+	return pass(nil)
 }
 
 // items reads a page of items.
@@ -234,7 +263,7 @@ func (c *comparison) items(ctx context.Context, q *comparing, plan *engine.Plan)
 			next = &comparePlace{Context: last.Key().Context, placeName: newPlaceName(t)}
 			return false, nil
 		}
-		page = append(page, e.copied())
+		page = append(page, e.Copied())
 		return true, nil
 	})
 	if err != nil {
@@ -242,20 +271,6 @@ func (c *comparison) items(ctx context.Context, q *comparing, plan *engine.Plan)
 	}
 	items, err := c.itemsToAPI(ctx, page, q.history)
 	return items, next, err
-}
-
-// copied is an entry that stays good.
-func (e *entry) copied() entry {
-	c := *e
-	if e.Head != nil {
-		head := *e.Head
-		c.Head = &head
-	}
-	if e.Base != nil {
-		base := *e.Base
-		c.Base = &base
-	}
-	return c
 }
 
 // itemsToAPI adds to items what only a page needs: durations, messages and strips.
@@ -284,7 +299,7 @@ func (c *comparison) itemsToAPI(ctx context.Context, page []entry, history int) 
 		e := &page[i]
 		item := analysisapi.ComparedItem{
 			Name: e.Key().Name, Context: e.Key().ContextMap(c.fields), Class: analysisapi.TestClass(e.Class.String()),
-			Head: side(c.head, e.Head, took), Base: side(c.base, e.Base, took), KnownIssue: issueNote(e.issue),
+			Head: side(c.head, e.Head, took), Base: side(c.base, e.Base, took), KnownIssue: issueNote(e.Issue),
 			Message: null[string](), MessageKey: null[string](),
 		}
 		if e.Head != nil {
@@ -366,7 +381,7 @@ func (c *comparison) groups(ctx context.Context, q *comparing, plan *engine.Plan
 		return err
 	}
 	err := c.each(ctx, q, plan, nil, func(e *entry) (bool, error) {
-		if waiting = append(waiting, e.copied()); len(waiting) < entriesAtOnce {
+		if waiting = append(waiting, e.Copied()); len(waiting) < entriesAtOnce {
 			return true, nil
 		}
 		return true, count()

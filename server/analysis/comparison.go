@@ -28,17 +28,29 @@ func (h *Handler) comparison(head, base *analysisstore.Set, wanted []string) *co
 }
 
 // entry is an item, and the issue that explains its failure.
-type entry struct {
-	engine.Item
-	issue *engine.Issue
-}
+type entry = engine.Explained
 
-// entriesAtOnce is how many items are explained together.
-const entriesAtOnce = 512
+const (
+	// entriesAtOnce is how many items are explained together.
+	entriesAtOnce = 512
+
+	// pageAtOnce is the same for a page at least: a small one must not read far
+	// beyond its end.
+	pageAtOnce = 64
+)
+
+// passage is a part that is walked, and says what is passed over, and how much may
+// be read beyond what visit takes.
+type passage struct {
+	span   engine.Span
+	passes func(i *engine.Item) bool // nil: every item
+	atOnce int                       // 0: entriesAtOnce
+}
 
 // walk calls visit with the items of a part of the comparison, in order, until it
 // returns false. Its tests are good until visit returns.
-func (c *comparison) walk(ctx context.Context, span engine.Span, visit func(e *entry) (bool, error)) error {
+func (c *comparison) walk(ctx context.Context, r passage, visit func(e *entry) (bool, error)) error {
+	span := r.span
 	var from *engine.Key
 	if len(span.From.Context) > 0 || span.From.Name != "" {
 		from = &span.From
@@ -53,10 +65,16 @@ func (c *comparison) walk(ctx context.Context, span engine.Span, visit func(e *e
 		return err
 	}
 	defer closeBase()
-	batch := &batch{c: c, visit: visit}
+	batch := &batch{c: c, visit: visit, atOnce: entriesAtOnce}
+	if r.atOnce > 0 {
+		batch.atOnce = min(r.atOnce, entriesAtOnce)
+	}
 	err = engine.Merge(head, base, func(i *engine.Item) (bool, error) {
 		if span.To != nil && i.Key().Compare(*span.To) >= 0 {
 			return false, nil
+		}
+		if r.passes != nil && !r.passes(i) {
+			return true, nil
 		}
 		return batch.add(ctx, i)
 	})
@@ -70,11 +88,12 @@ func (c *comparison) walk(ctx context.Context, span engine.Span, visit func(e *e
 // batch collects items until enough are there to be explained together. One that
 // nothing can explain is passed on at once, when none waits before it.
 type batch struct {
-	c     *comparison
-	visit func(e *entry) (bool, error)
-	list  []entry
-	tests []engine.Test
-	over  bool
+	c      *comparison
+	visit  func(e *entry) (bool, error)
+	atOnce int
+	list   []entry
+	tests  []engine.Test
+	over   bool
 }
 
 func (b *batch) add(ctx context.Context, i *engine.Item) (bool, error) {
@@ -85,10 +104,10 @@ func (b *batch) add(ctx context.Context, i *engine.Item) (bool, error) {
 		return more, err
 	}
 	if b.tests == nil {
-		b.tests = make([]engine.Test, 0, 2*entriesAtOnce)
+		b.tests = make([]engine.Test, 0, 2*b.atOnce)
 	}
 	b.list = append(b.list, entry{Item: engine.Item{Class: i.Class, Head: b.keep(i.Head), Base: b.keep(i.Base)}})
-	if len(b.list) < entriesAtOnce {
+	if len(b.list) < b.atOnce {
 		return true, nil
 	}
 	return b.flush(ctx)
@@ -117,7 +136,7 @@ func (b *batch) flush(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for n, issue := range issues {
-		b.list[of[n]].issue = issue
+		b.list[of[n]].Issue = issue
 	}
 	for n := range b.list {
 		if more, err := b.visit(&b.list[n]); err != nil || !more {
@@ -139,8 +158,8 @@ func (c *comparison) plan(ctx context.Context) (*engine.Plan, error) {
 		return p, nil
 	}
 	p := &engine.Plan{}
-	err = c.walk(ctx, engine.Span{}, func(e *entry) (bool, error) {
-		p.Add(&e.Item, e.issue != nil)
+	err = c.walk(ctx, passage{}, func(e *entry) (bool, error) {
+		p.Add(e)
 		return true, nil
 	})
 	if err != nil {
@@ -170,13 +189,14 @@ func (c *comparison) key(ctx context.Context) (string, error) {
 }
 
 // plans remembers the plans of comparisons of sets that cannot change, those that
-// were used last.
+// were used last: at most so many, and so many bytes of them.
 type plans struct {
-	most int
+	most, mostBytes int
 
 	mu    sync.Mutex
 	byKey map[string]*engine.Plan
 	order []string // of use
+	bytes int
 }
 
 func (p *plans) get(key string) *engine.Plan {
@@ -198,9 +218,14 @@ func (p *plans) put(key string, plan *engine.Plan) {
 	if p.byKey == nil {
 		p.byKey = map[string]*engine.Plan{}
 	}
+	if before := p.byKey[key]; before != nil {
+		p.bytes -= before.Size()
+	}
 	p.byKey[key] = plan
+	p.bytes += plan.Size()
 	p.use(key)
-	if len(p.order) > p.most {
+	for len(p.order) > p.most || p.bytes > p.mostBytes && len(p.order) > 1 {
+		p.bytes -= p.byKey[p.order[0]].Size()
 		delete(p.byKey, p.order[0])
 		p.order = p.order[1:]
 	}

@@ -30,7 +30,7 @@ func (a *compareCSV) WriteResponse(w http.ResponseWriter) error {
 		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 		return out.Write(append(append([]string{}, a.c.fields...), "name", "class", "base_outcome", "base_status", "head_outcome", "head_status", "known_issue"))
 	}
-	err := a.c.walk(a.ctx, engine.Span{}, func(e *entry) (bool, error) {
+	err := a.c.walk(a.ctx, passage{passes: a.q.mayWant}, func(e *entry) (bool, error) {
 		if !a.q.wants(e) {
 			return true, nil
 		}
@@ -63,10 +63,10 @@ func (a *compareCSV) row(e *entry) []string {
 			row = append(row, t.Outcome.String(), cell(t.Status))
 		}
 	}
-	if e.issue == nil {
+	if e.Issue == nil {
 		return append(row, "")
 	}
-	return append(row, cell(e.issue.Title))
+	return append(row, cell(e.Issue.Title))
 }
 
 // cell keeps a spreadsheet from taking a text for a formula.

@@ -28,7 +28,7 @@ var _ analysisapi.StrictServerInterface = (*Handler)(nil)
 
 // New returns a handler that has remembered nothing yet.
 func New(s *analysisstore.Store, c Config) *Handler {
-	return &Handler{store: s, config: c, plans: plans{most: c.KeptComparison}}
+	return &Handler{store: s, config: c, plans: plans{most: c.KeptComparison, mostBytes: c.KeptMegabytes << 20}}
 }
 
 // viewer is the caller as the store knows him.

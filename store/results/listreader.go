@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/slipway-lab/slipway/store"
@@ -15,14 +16,16 @@ type ListedTest struct {
 	Status TestStatus
 }
 
-// ListReader reads the tests of a result in the order of their names. It holds one
-// part of them.
+// ListReader reads the tests of a result in the order of their names. It holds at
+// most maxPartsAtOnce parts of them.
 type ListReader struct {
 	s      *Store
 	ctx    context.Context // a reader lives as long as one request
 	result Result
 
-	part         int64 // the next one to read
+	part         int64        // the next one to read
+	ahead        []loadedPart // those that were read with it
+	atOnce       int64        // how many are read the next time
 	names, tests *compact.Reader
 	left         int64
 	from         string // names before it are passed over
@@ -47,21 +50,27 @@ func (s *Store) ReadList(ctx context.Context, r *Result, from string) (*ListRead
 	return reader, err
 }
 
+// partsAsked is how many parts one statement asks for their first name.
+const partsAsked = 31
+
 // partOf finds the last part whose first name is before from.
 func (s *Store) partOf(ctx context.Context, r *Result, from string) (int64, error) {
 	low, high := int64(0), r.ListParts
 	for high-low > 1 {
-		middle := (low + high) / 2
-		var first string
-		err := s.db.Read(ctx).Raw("SELECT first FROM name_list_parts WHERE list_id = ? AND part = ?", r.ListID, middle).Row().Scan(&first)
+		var ask []int64
+		step := (high - low + partsAsked) / (partsAsked + 1)
+		for part := low + step; part < high; part += step {
+			ask = append(ask, part)
+		}
+		var last *int64
+		err := s.db.Read(ctx).Raw("SELECT MAX(part) FROM name_list_parts WHERE list_id = ? AND part IN ? AND first < ?", r.ListID, ask, from).Row().Scan(&last)
 		if err != nil {
 			return 0, fmt.Errorf("list of result %s: %w", r.ID, store.Translate(err))
 		}
-		if first < from {
-			low = middle
-		} else {
-			high = middle
+		if last != nil {
+			low = *last
 		}
+		high = min(high, low+step)
 	}
 	return low, nil
 }
@@ -91,24 +100,57 @@ func (l *ListReader) Next() bool {
 	return false
 }
 
-const readPart = `SELECT n.tests, n.data, t.data FROM name_list_parts n JOIN test_lists t ON t.result_key = ? AND t.part = n.part
-	WHERE n.list_id = ? AND n.part = ?`
+// maxPartsAtOnce is how many parts one statement reads. The first ones read fewer:
+// who wants a page needs no more.
+const maxPartsAtOnce = 4
 
-// load reads the next part.
+type loadedPart struct {
+	count        int64
+	names, tests []byte
+}
+
+const readParts = `SELECT n.tests, n.data, t.data FROM name_list_parts n JOIN test_lists t ON t.result_key = ? AND t.part = n.part
+	WHERE n.list_id = ? AND n.part >= ? AND n.part < ? ORDER BY n.part`
+
+// load takes the next part.
 func (l *ListReader) load() bool {
-	var names, tests []byte
-	err := l.s.db.Read(l.ctx).Raw(readPart, l.result.Key, l.result.ListID, l.part).Row().Scan(&l.left, &names, &tests)
-	if err != nil {
-		l.err = fmt.Errorf("part %d of the list of result %s: %w", l.part, l.result.ID, store.Translate(err))
-		return false
+	if len(l.ahead) == 0 {
+		if err := l.readAhead(); err != nil {
+			l.err = fmt.Errorf("part %d of the list of result %s: %w", l.part, l.result.ID, store.Translate(err))
+			return false
+		}
 	}
+	next := &l.ahead[0]
+	l.left, l.names, l.tests = next.count, compact.NewReader(next.names), compact.NewReader(next.tests)
+	l.ahead = l.ahead[1:]
 	l.part++
-	l.names, l.tests = compact.NewReader(names), compact.NewReader(tests)
 	l.test.Name = l.test.Name[:0]
 	if l.names.Byte() != compactVersion || l.tests.Byte() != compactVersion {
 		l.err = errCompact
 	}
 	return l.err == nil
+}
+
+// readAhead reads the next parts, twice as many as the last time.
+func (l *ListReader) readAhead() error {
+	l.atOnce = min(max(2*l.atOnce, 1), maxPartsAtOnce)
+	rows, err := l.s.db.Read(l.ctx).Raw(readParts, l.result.Key, l.result.ListID, l.part, l.part+l.atOnce).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	l.ahead = make([]loadedPart, 0, l.atOnce)
+	for rows.Next() {
+		var p loadedPart
+		if err := rows.Scan(&p.count, &p.names, &p.tests); err != nil {
+			return err
+		}
+		l.ahead = append(l.ahead, p)
+	}
+	if len(l.ahead) == 0 && rows.Err() == nil {
+		return sql.ErrNoRows
+	}
+	return rows.Err()
 }
 
 // Test is the test that Next moved to.

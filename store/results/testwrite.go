@@ -49,6 +49,9 @@ func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error 
 		rows[i].hash = NameHash(tests[i].Name)
 	}
 	err := s.inSlices(ctx, key, rows, func(tx *Store, slice []testRow) error {
+		if err := tx.holdNames(); err != nil {
+			return err
+		}
 		if err := tx.internNames(slice); err != nil {
 			return fmt.Errorf("names: %w", store.Translate(err))
 		}

@@ -58,6 +58,9 @@ func run(dir, out string) error {
 			return err
 		}
 	}
+	if err := settleNullable(m.doc); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	text.WriteString(mark)
 	enc := yaml.NewEncoder(&text)

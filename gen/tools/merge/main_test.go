@@ -47,6 +47,27 @@ func TestRun(t *testing.T) {
 			wantErr: "post /a: x-needs-space needs a response 503",
 		},
 		{
+			name: "a reference that is nullable becomes a choice, and keeps its Go type",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: {type: object}\n    B: {properties: {a: {allOf: [{$ref: \"#/components/schemas/A\"}], nullable: true}}}\n",
+			},
+			want: "a: {type: object, anyOf: [{$ref: \"#/components/schemas/A\"}, {type: object, nullable: true, enum: [null]}], nullable: true, x-go-type: A}",
+		},
+		{
+			name: "any value is not called nullable, and an example may be",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: {nullable: true, example: {nullable: true}}\n    B: {type: string, nullable: true}\n",
+			},
+			want: "A: {x-nullable: true, example: {nullable: true}}\n    B: {type: string, nullable: true}\n",
+		},
+		{
+			name: "a reference to a schema without a type cannot be nullable",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: {}\n    B: {allOf: [{$ref: \"#/components/schemas/A\"}], nullable: true}\n",
+			},
+			wantErr: "A has no type",
+		},
+		{
 			name: "one schema twice names both places",
 			fragments: map[string]string{
 				"00-root.yaml": "components:\n  schemas:\n    A: {}\n",

@@ -109,7 +109,11 @@ func merge(t *testing.T, head, base []engine.Test) (items []seen, plan engine.Pl
 	err := engine.Merge(folded(head), folded(base), func(i *engine.Item) (bool, error) {
 		items = append(items, seen{fmt.Sprint(i.Key()), i.Class})
 		keys = append(keys, i.Key())
-		plan.Add(i, knownKey(i.Key()))
+		e := &engine.Explained{Item: *i}
+		if knownKey(i.Key()) {
+			e.Issue = &engine.Issue{ID: i.Key().Name}
+		}
+		plan.Add(e)
 		return true, nil
 	})
 	if err != nil {
@@ -188,9 +192,9 @@ func onlyIn(a, b map[string]engine.Outcome) (n int64) {
 func TestPlan_Spans(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	head, base := randomSet(r, 9000), randomSet(r, 9000)
+	head, base := randomSet(r, 60_000), randomSet(r, 60_000)
 	for i := range head { // long parts without a failure
-		if i > 2000 && i < 7000 && head[i].Outcome == engine.Fail {
+		if i > 13_000 && i < 47_000 && head[i].Outcome == engine.Fail {
 			head[i].Outcome = engine.Pass
 		}
 	}
@@ -208,15 +212,7 @@ func TestPlan_Spans(t *testing.T) {
 				if n > 0 {
 					after = &whole[n-1]
 				}
-				var got []engine.Key
-				for _, span := range plan.Spans(classes, known, after) {
-					for i := range read(t, head, base, span) {
-						key := i.Key()
-						if (after == nil || key.Compare(*after) > 0) && classes.Has(i.Class) && known.Wants(knownKey(key)) {
-							got = append(got, key)
-						}
-					}
-				}
+				got := planned(t, &plan, head, base, classes, known, after)
 				if !reflect.DeepEqual(got, whole[max(n, 0):]) {
 					t.Errorf("classes %b, known %s, after %d of %d: %d items", classes, known, n, len(whole), len(got))
 				}
@@ -225,6 +221,86 @@ func TestPlan_Spans(t *testing.T) {
 	}
 	if spans := plan.Spans(0, engine.IncludeKnown, nil); spans != nil {
 		t.Errorf("no class is found in %v", spans)
+	}
+}
+
+// planned are the keys of the items that a plan finds, those it keeps among them.
+func planned(t *testing.T, plan *engine.Plan, head, base []engine.Test, classes engine.Classes, known engine.Known, after *engine.Key) (got []engine.Key) {
+	t.Helper()
+	kept := plan.Kept(classes, known, after)
+	pass := func(before *engine.Key) {
+		for e := kept.Next(before); e != nil; e = kept.Next(before) {
+			if (e.Issue != nil) != knownKey(e.Key()) {
+				t.Fatalf("%v is kept with issue %v", e.Key(), e.Issue)
+			}
+			got = append(got, e.Key())
+		}
+	}
+	for _, span := range plan.Spans(classes, known, after) {
+		for i := range read(t, head, base, span) {
+			key, e := i.Key(), engine.Explained{Item: i}
+			if knownKey(key) {
+				e.Issue = &engine.Issue{}
+			}
+			if after != nil && key.Compare(*after) <= 0 || plan.Keeps(&e) || !classes.Has(i.Class) || !known.Wants(e.Issue != nil) {
+				continue
+			}
+			pass(&key)
+			got = append(got, key)
+		}
+	}
+	pass(nil)
+	return got
+}
+
+// A class of which there are few is not read again.
+func TestPlan_Kept(t *testing.T) {
+	t.Parallel()
+	var plan engine.Plan
+	const items = 200_000
+	for n := range items {
+		i := engine.Item{Class: engine.StillPassing, Head: &engine.Test{Key: engine.Key{Name: fmt.Sprintf("t%07d", n)}, Outcome: engine.Pass}}
+		i.Base = i.Head
+		if n%1000 == 0 {
+			i = engine.Item{Class: engine.Gone, Base: i.Head}
+		}
+		plan.Add(&engine.Explained{Item: i})
+	}
+	if spans := plan.Spans(1<<engine.Gone, engine.IncludeKnown, nil); spans != nil {
+		t.Errorf("a class of %d items is read in %d spans", items/1000, len(spans))
+	}
+	kept, n := plan.Kept(1<<engine.Gone, engine.IncludeKnown, &engine.Key{Name: "t0001000"}), 0
+	for e := kept.Next(nil); e != nil; e = kept.Next(nil) {
+		n++
+	}
+	if n != items/1000-2 {
+		t.Errorf("%d items are kept behind the second, want %d", n, items/1000-2)
+	}
+	if e := plan.Kept(1<<engine.StillPassing, engine.IncludeKnown, nil).Next(nil); e != nil {
+		t.Errorf("%v is kept of a class of %d items", e.Key(), items)
+	}
+	if most := 200 << 10; plan.Size() > most {
+		t.Errorf("the plan takes %d bytes, want at most %d", plan.Size(), most)
+	}
+}
+
+// However many sorts there are, a plan keeps a bounded part of the items.
+func TestPlan_Bounded(t *testing.T) {
+	t.Parallel()
+	var plan engine.Plan
+	for n := range 60_000 {
+		e := engine.Explained{Item: engine.Item{Class: engine.Class(n % 12), Head: &engine.Test{Key: engine.Key{Name: fmt.Sprint("t", n)}}}}
+		if n%24 < 12 {
+			e.Issue = &engine.Issue{}
+		}
+		plan.Add(&e)
+	}
+	kept, n := plan.Kept(engine.AllClasses, engine.IncludeKnown, nil), 0
+	for e := kept.Next(nil); e != nil; e = kept.Next(nil) {
+		n++
+	}
+	if n == 0 || n > 16384 {
+		t.Errorf("%d items are kept", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -24,11 +25,17 @@ const pgSlice = 4096
 // once share one, because they share the disk.
 type Pace struct {
 	fixed bool
+	least int64 // of a slice; 0 is minSlice
+	first int64 // 0 is firstSlice
 	size  atomic.Int64
 }
 
 // NewPace returns a Pace that nobody has told anything yet.
 func NewPace(postgres bool) *Pace { return &Pace{fixed: postgres} }
+
+// NewDeletePace returns a Pace for what is removed: its rows differ much in what they
+// cost, and each may be the first of a page.
+func NewDeletePace() *Pace { return &Pace{least: 1, first: 64} }
 
 // Rows is how many rows the next slice should have.
 func (p *Pace) Rows() int {
@@ -37,6 +44,9 @@ func (p *Pace) Rows() int {
 	}
 	if n := p.size.Load(); n > 0 {
 		return int(n)
+	}
+	if p.first > 0 {
+		return int(p.first)
 	}
 	return firstSlice
 }
@@ -50,5 +60,12 @@ func (p *Pace) Took(rows int, d time.Duration) {
 	fitting := int64(float64(rows) * float64(sliceTime) / float64(d))
 	old := int64(p.Rows())
 	next := old + (min(max(fitting, old/2), old*2)-old)/4
-	p.size.Store(min(max(next, minSlice), maxSlice))
+	if next == old { // a quarter of little is nothing
+		next += int64(cmp.Compare(fitting, old))
+	}
+	least := int64(minSlice)
+	if p.least > 0 {
+		least = p.least
+	}
+	p.size.Store(min(max(next, least), maxSlice))
 }

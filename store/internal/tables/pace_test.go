@@ -23,3 +23,20 @@ func TestPace(t *testing.T) {
 		t.Errorf("after slow slices %d rows, want %d", p.Rows(), minSlice)
 	}
 }
+
+func TestPace_Delete(t *testing.T) {
+	t.Parallel()
+	p := NewDeletePace()
+	for range 50 {
+		p.Took(p.Rows(), 100*sliceTime)
+	}
+	if p.Rows() != 1 {
+		t.Errorf("after slow slices %d rows, want 1", p.Rows())
+	}
+	for range 100 {
+		p.Took(p.Rows(), sliceTime/10)
+	}
+	if p.Rows() < 100 {
+		t.Errorf("after quick slices %d rows, want it to grow from 1", p.Rows())
+	}
+}

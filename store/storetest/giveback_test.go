@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/store"
+	resultstore "github.com/slipway-lab/slipway/store/results"
+)
+
+// manyTests is how many tests a large removal has.
+const manyTests = 240_000
+
+func noPause(time.Duration) error { return nil }
+
+// removeMany stores a result of that many tests, with a small one before it, and
+// removes it again.
+func removeMany(t *testing.T, s *resultstore.Store) {
+	t.Helper()
+	ctx := context.Background()
+	publish(t, s, upload{sha: "small", tests: 1})
+	large := begin(t, s, upload{sha: "large"})
+	list := someTests(manyTests + 1)
+	for i := 1; i < len(list); i += 4000 { // the first name is that of the small one
+		if err := s.InsertTests(ctx, large.Key, list[i:min(i+4000, len(list))]); err != nil {
+			t.Fatalf("InsertTests: %v", err)
+		}
+	}
+	r, err := s.PublishResult(ctx, large)
+	if err != nil {
+		t.Fatalf("PublishResult: %v", err)
+	}
+	if err := s.DeleteRun(ctx, store.Everything, r.RunID); err != nil {
+		t.Fatalf("DeleteRun: %v", err)
+	}
+}
+
+func sizeOf(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+func rowsOf(t *testing.T, s *store.Store, table string) int64 {
+	t.Helper()
+	counts, err := s.CountRows(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts[table]
+}
+
+// TestGiveBack shows that names, the file and the log go when many tests are removed.
+func TestGiveBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := resultstore.New(Open(t, store.Config{DataDir: dir}))
+	ctx := context.Background()
+	path := filepath.Join(dir, "slipway.db")
+	if ok, err := s.Shrinkable(ctx); err != nil || !ok {
+		t.Fatalf("Shrinkable of a new file: %v, %v, want true", ok, err)
+	}
+	removeMany(t, s)
+	if n := rowsOf(t, s.Store, "test_names"); n != manyTests+1 {
+		t.Fatalf("%d names before the sweep, want %d", n, manyTests+1)
+	}
+	if n, err := s.SweepNames(ctx, noPause); err != nil || n != manyTests {
+		t.Errorf("SweepNames: %d, %v, want %d", n, err, manyTests)
+	}
+	if n := rowsOf(t, s.Store, "test_names"); n != 1 {
+		t.Errorf("%d names after the sweep, want that of the test that stays", n)
+	}
+	before := sizeOf(t, path)
+	log := sizeOf(t, path+"-wal")
+	done, err := s.GiveBack(ctx, noPause)
+	if err != nil {
+		t.Fatalf("GiveBack: %v", err)
+	}
+	if after := sizeOf(t, path); after > 4<<20 || before < 20<<20 {
+		t.Errorf("the file has %d bytes after %d, want at most 4 MiB of more than 20", after, before)
+	}
+	if after := sizeOf(t, path+"-wal"); after != 0 || !done.LogCut || log < 1<<20 {
+		t.Errorf("the log has %d bytes after %d (%+v), want none of more than 1 MiB", after, log, done)
+	}
+	if lines, err := s.Integrity(ctx, true); err != nil || len(lines) > 0 {
+		t.Errorf("Integrity: %v, %v", lines, err)
+	}
+}
+
+// TestGiveBack_Slices bounds how long others wait for the writer: removing many
+// names and pages takes many transactions.
+func TestGiveBack_Slices(t *testing.T) {
+	t.Parallel()
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
+		ctx := context.Background()
+		r := publish(t, s, upload{sha: "a", tests: 20_000})
+		if err := s.DeleteRun(ctx, store.Everything, r.RunID); err != nil {
+			t.Fatal(err)
+		}
+		slices := 0
+		n, err := s.SweepNames(ctx, func(time.Duration) error { slices++; return nil })
+		if err != nil || n != 20_000 || slices < 5 {
+			t.Errorf("SweepNames: %d names in %d transactions, %v, want 20000 in at least 5", n, slices, err)
+		}
+		if noted, err := s.HasUnusedNames(ctx); err != nil || noted {
+			t.Errorf("HasUnusedNames afterwards: %v, %v", noted, err)
+		}
+	})
+}
+
+// TestSweepNames_AtOnce removes names while others bring tests of the same names.
+func TestSweepNames_AtOnce(t *testing.T) {
+	t.Parallel()
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
+		ctx := context.Background()
+		var uploads sync.WaitGroup
+		stop := make(chan struct{})
+		var swept sync.WaitGroup
+		swept.Go(func() {
+			for {
+				if _, err := s.SweepNames(ctx, noPause); err != nil {
+					t.Errorf("SweepNames: %v", err)
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
+		for i := range 4 {
+			uploads.Go(func() {
+				for j := range 5 {
+					r := publish(t, s, upload{sha: fmt.Sprint(i, j), tests: 500})
+					list, err := s.ListTests(ctx, resultstore.TestFilter{Result: r, Page: store.Page{Limit: 1000}})
+					if err != nil || len(list.Items) != 500 {
+						t.Errorf("%d tests with a name, %v, want 500", len(list.Items), err)
+					}
+					if err := s.DeleteRun(ctx, store.Everything, r.RunID); err != nil {
+						t.Errorf("DeleteRun: %v", err)
+					}
+				}
+			})
+		}
+		uploads.Wait()
+		close(stop)
+		swept.Wait()
+		if _, err := s.SweepNames(ctx, noPause); err != nil {
+			t.Fatal(err)
+		}
+		if n := rowsOf(t, s.Store, "test_names"); n != 0 {
+			t.Errorf("%d names stay, want none", n)
+		}
+	})
+}
+
+// TestGiveBack_WithReader does not wait for a reader that is at work, and cuts the log
+// once he is done.
+func TestGiveBack_WithReader(t *testing.T) {
+	t.Parallel()
+	s := resultstore.New(Open(t, store.Config{DataDir: t.TempDir()}))
+	ctx := context.Background()
+	publish(t, s, upload{sha: "a", tests: 2000})
+	err := s.Snapshot(ctx, func(view *store.Store) error {
+		if _, err := view.LastEvent(ctx); err != nil { // the snapshot begins with the first read
+			return err
+		}
+		publish(t, s, upload{sha: "b", tests: 2000})
+		done, err := s.GiveBack(ctx, noPause)
+		if err == nil && done.LogCut {
+			t.Error("the log was cut under a reader")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := s.GiveBack(ctx, noPause); err != nil || !done.LogCut {
+		t.Errorf("GiveBack after the reader: %+v, %v", done, err)
+	}
+}
