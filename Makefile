@@ -39,9 +39,10 @@ build: ## write bin/slipway; needs Go, a C compiler and the module proxy
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test
-test: ## run all tests with the race detector; skips, visibly, what the machine lacks
+test: ## run all tests with the race detector; lists at its end what the machine lacks
 	cd gen/tools && go test -vet=off ./... # lint vets, and more thoroughly
-	go test -vet=off -race -timeout 30m ./...
+	@cd gen/tools && go build -o '$(CURDIR)/.cache/skips' ./skips
+	go test -json -vet=off -race -timeout 30m ./... | .cache/skips
 
 .PHONY: object-store
 object-store: ## build the S3 server that tests of object storage need, into .cache
