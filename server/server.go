@@ -251,6 +251,13 @@ func (s *Server) Background(ctx context.Context) {
 	all.Wait()
 }
 
+// Settle does once what Background does again and again, but for the lab's tasks: what
+// is due by the store's clock has happened when it returns. It is for who moves that
+// clock.
+func (s *Server) Settle(ctx context.Context) error {
+	return errors.Join(s.areas.products.Settle(ctx), s.areas.analysis.Settle(ctx), s.areas.products.Settle(ctx))
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 

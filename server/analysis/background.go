@@ -62,6 +62,10 @@ func (h *Handler) Background(ctx context.Context) {
 	}
 }
 
+// Settle does once what Background does again and again: it compares what is due by
+// now. ErrConflict: another server is at it.
+func (h *Handler) Settle(ctx context.Context) error { return h.work(ctx) }
+
 // work does what is due, when no other server is at it: ErrConflict says that one is.
 func (h *Handler) work(ctx context.Context) error {
 	due, err := h.due(ctx)

@@ -1,6 +1,7 @@
 package products
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +38,10 @@ type Config struct {
 
 	// Metrics is where the area's counters are registered; nil for nowhere.
 	Metrics prometheus.Registerer `kong:"-"`
+
+	// WebhookTransport calls admitted webhooks in place of the network; nil: the
+	// network.
+	WebhookTransport http.RoundTripper `kong:"-"`
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`
