@@ -166,8 +166,16 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if err := tx.CreateOpportunityResult(row); err != nil {
 		return err
 	}
-	if err := queueSets(ctx, tx, o); err != nil || extra == nil {
+	if err := queueSets(ctx, tx, o); err != nil {
 		return err
+	}
+	if !strings.EqualFold(row.TestStatus, "PASSED") || extra != nil && extra.file != nil && extra.file.Counts.Failed() {
+		if err := tx.QueueFailures(store.QueuedFailure{Tenant: o.Tenant, OpportunityResult: new(row.ID.String())}); err != nil {
+			return err
+		}
+	}
+	if extra == nil {
+		return nil
 	}
 	extra.kept = keptFiles(row.ID, extra.files)
 	return tx.CreateKeptFiles(extra.kept)

@@ -67,11 +67,44 @@ func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
 			}
 			args = append(args, orNull(t.Failure))
 		}
-		if err := s.db.Tx.Exec(insertKernelTests+marks+strings.Repeat(", "+marks, len(some)-1), args...).Error; err != nil {
+		insert := insertKernelTests + marks + strings.Repeat(", "+marks, len(some)-1)
+		if err := s.insertTests(insert, args, slices.ContainsFunc(some, KernelTest.failed)); err != nil {
 			return fmt.Errorf("keep tests: %w", store.Translate(err))
 		}
 	}
 	return s.keepKernels(ctx, tests)
+}
+
+// insertTests adds tests, and queues those that failed to be held against known
+// issues.
+func (s *Store) insertTests(insert string, args []any, failures bool) error {
+	if !failures {
+		return s.db.Tx.Exec(insert, args...).Error
+	}
+	var added []struct {
+		Seq    int64
+		Source TestSource
+		Status string
+	}
+	if err := s.db.Tx.Raw(insert+" RETURNING seq, source, status", args...).Scan(&added).Error; err != nil {
+		return err
+	}
+	var queued []store.QueuedFailure
+	for i := range added {
+		if a := &added[i]; (KernelTest{Source: a.Source, Status: a.Status}).failed() {
+			queued = append(queued, store.QueuedFailure{Tenant: s.scope.Tenant, Seq: &a.Seq})
+		}
+	}
+	return s.QueueFailures(queued...)
+}
+
+// failed reports whether the test failed, or the lab stood in its way.
+func (t KernelTest) failed() bool {
+	words := []string{"FAIL", "ERROR"}
+	if t.Source == BootTest {
+		words = []string{"FAIL", "OFFLINE"}
+	}
+	return slices.Contains(words, strings.ToUpper(t.Status))
 }
 
 func micros(ms *int64) any {
@@ -178,12 +211,36 @@ func (s *Store) RetellTest(ctx context.Context, t KernelTest) error {
 		t.Name = old.Name
 	}
 	if old.Name == t.Name && old.Status == t.Status && (old.DurationUS == nil) == (t.Duration == nil) && (t.Duration == nil || *t.Duration*1000 == *old.DurationUS) {
-		return store.Translate(s.db.Tx.Exec("UPDATE kernel_tests SET failure = ? WHERE report_id = ? AND replaced = 0", orNull(t.Failure), t.ReportID).Error)
+		return s.retellFailure(&t, old.Tenant)
 	}
 	if err := s.ReplaceTest(t.ReportID); err != nil {
 		return err
 	}
 	return s.For(store.Scope{Tenant: old.Tenant}).KeepTests(ctx, t)
+}
+
+// retellFailure sets what a failure says, and holds it against known issues anew.
+func (s *Store) retellFailure(t *KernelTest, tenant string) error {
+	var seqs []int64
+	err := s.db.Tx.Raw("UPDATE kernel_tests SET failure = ? WHERE report_id = ? AND replaced = 0 RETURNING seq", orNull(t.Failure), t.ReportID).Scan(&seqs).Error
+	if err != nil || !t.failed() {
+		return store.Translate(err)
+	}
+	for i := range seqs {
+		if err := s.requeueFailure(tenant, seqs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requeueFailure forgets which issues match a test that has changed, and queues it
+// anew.
+func (s *Store) requeueFailure(tenant string, seq int64) error {
+	if err := s.db.Tx.Exec("DELETE FROM issue_matches WHERE seq = ?", seq).Error; err != nil {
+		return fmt.Errorf("matches of a test: %w", store.Translate(err))
+	}
+	return s.QueueFailures(store.QueuedFailure{Tenant: tenant, Seq: &seq})
 }
 
 // ReplaceReports removes the reports that meet the conditions because others take
