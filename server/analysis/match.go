@@ -153,7 +153,7 @@ func (m *matcher) add(ctx context.Context, p *analysisstore.Past) error {
 	}
 	m.waiting = append(m.waiting, *p)
 	if text {
-		m.places = append(m.places, analysisstore.Place{Upload: p.Upload, N: p.N})
+		m.places = append(m.places, analysisstore.NewPlace(p.Upload, p.N, p.ID))
 	}
 	if len(m.waiting) < entriesAtOnce {
 		return nil
@@ -182,7 +182,7 @@ func (m *matcher) flush(ctx context.Context) error {
 	}
 	for i := range m.waiting {
 		p := &m.waiting[i]
-		said := texts[analysisstore.Place{Upload: p.Upload, N: p.N}]
+		said := texts[analysisstore.NewPlace(p.Upload, p.N, p.ID)]
 		for n := range m.issues {
 			if alone := m.issue(n, p); alone != nil && engine.Explain(alone, test(p), known.FieldsOf(p), said) != nil {
 				m.count(&m.issues[n], p)

@@ -183,33 +183,24 @@ func (s *Store) ReplaceTest(reportID string) error {
 }
 
 // RetellTest is ReplaceTest for a report that was changed, with what it says now of
-// status, name and duration. A report that has no test yet stays without one.
+// status, name and duration; what it has from its group stays. A report that has no
+// test yet stays without one.
 func (s *Store) RetellTest(ctx context.Context, t KernelTest) error {
 	var was []struct {
-		Tenant, Name, Status string
-		GroupID              *string
-		DurationUS           *int64 `gorm:"column:duration_us"`
-		Job                  *string
-		GitBranch            *string
-		Kernel               *string
-		Board                *string
+		Tenant, Name, Status                                              string
+		GroupID                                                           *string
+		DurationUS                                                        *int64 `gorm:"column:duration_us"`
+		Job, GitBranch, Kernel                                            *string
+		Arch, Board, BuildEnvironment, DefconfigFull, DeviceType, LabName *string
 	}
-	err := s.db.Tx.Raw("SELECT tenant, name, status, group_id, duration_us, job, git_branch, kernel, board FROM kernel_tests WHERE report_id = ? AND replaced = 0", t.ReportID).
+	err := s.db.Tx.Raw("SELECT tenant, name, status, group_id, duration_us, job, git_branch, kernel, "+contextColumns+" FROM kernel_tests WHERE report_id = ? AND replaced = 0", t.ReportID).
 		Scan(&was).Error
 	if err != nil || len(was) == 0 {
 		return store.Translate(err)
 	}
 	old := was[0]
-	t.GroupID, t.Job, t.GitBranch, t.Kernel, t.Context[1] = old.GroupID, old.Job, old.GitBranch, old.Kernel, old.Board
-	around := ""
-	if i := strings.LastIndexByte(old.Name, '.'); i >= 0 {
-		around = old.Name[:i+1]
-	}
-	if !strings.HasSuffix(old.Name, "."+t.Name) {
-		t.Name = around + t.Name
-	} else {
-		t.Name = old.Name
-	}
+	t.GroupID, t.Job, t.GitBranch, t.Kernel = old.GroupID, old.Job, old.GitBranch, old.Kernel
+	t.Context = [6]*string{old.Arch, old.Board, old.BuildEnvironment, old.DefconfigFull, old.DeviceType, old.LabName}
 	if old.Name == t.Name && old.Status == t.Status && (old.DurationUS == nil) == (t.Duration == nil) && (t.Duration == nil || *t.Duration*1000 == *old.DurationUS) {
 		return s.retellFailure(&t, old.Tenant)
 	}

@@ -193,3 +193,6 @@ CREATE INDEX issue_matches_opportunity ON issue_matches (opportunity_result) WHE
 
 -- counted: all that was stored before the issue has been held against it.
 ALTER TABLE known_issues ADD COLUMN counted boolean NOT NULL DEFAULT false;
+
+-- The beginning of what the agent said of a failure.
+ALTER TABLE opportunity_results ADD COLUMN failure text COLLATE "C";

@@ -187,3 +187,6 @@ CREATE INDEX issue_matches_opportunity ON issue_matches (opportunity_result) WHE
 
 -- counted: all that was stored before the issue has been held against it.
 ALTER TABLE known_issues ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+
+-- The beginning of what the agent said of a failure.
+ALTER TABLE opportunity_results ADD COLUMN failure TEXT;
