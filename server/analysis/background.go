@@ -283,12 +283,14 @@ type comparisonEventData struct {
 	Base   analysisapi.ComparedSet `json:"base"`
 	Counts analysisapi.ClassCounts `json:"counts"`
 	Known  int64                   `json:"known"`
+
+	ProductID *string `json:"product_id"` // of images and opportunities; webhooks that want one product read it
 }
 
 func comparisonEvents(head, base *analysisstore.Set, plan *engine.Plan) ([]store.Event, error) {
 	data, err := json.Marshal(comparisonEventData{
 		Head: setToAPI(head, &plan.Totals.Head), Base: setToAPI(base, &plan.Totals.Base),
-		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known,
+		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known, ProductID: head.ProductID,
 	})
 	if err != nil {
 		return nil, err
@@ -305,12 +307,14 @@ type matchEventData struct {
 	URL   *string `json:"url"`
 	Set   string  `json:"set"`
 	Tests int64   `json:"tests"`
+
+	ProductID *string `json:"product_id"`
 }
 
 func matchEvent(head *analysisstore.Set, m *match) (store.Event, error) {
 	e := eventOf(head, matchedEvent)
 	var err error
-	e.Data, err = json.Marshal(matchEventData{ID: m.issue.ID, Title: m.issue.Title, URL: m.issue.URL, Set: sets.RefOf(head).String(), Tests: m.tests})
+	e.Data, err = json.Marshal(matchEventData{ID: m.issue.ID, Title: m.issue.Title, URL: m.issue.URL, Set: sets.RefOf(head).String(), Tests: m.tests, ProductID: head.ProductID})
 	return e, err
 }
 
@@ -319,6 +323,7 @@ func eventOf(set *analysisstore.Set, kind string) store.Event {
 	e := store.Event{Tenant: set.Tenant, Area: area, Type: kind}
 	// What names a product and no opportunity is of an image: clients of SPI that
 	// follow a product's opportunities look for the opportunity of every other event.
+	// What tells of an opportunity's set names its product in data, for webhooks.
 	if set.ProductID != nil && set.Kind == analysisstore.ImageSet {
 		if id, err := uuid.Parse(*set.ProductID); err == nil {
 			e.ProductID = &id
