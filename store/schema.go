@@ -35,7 +35,7 @@ type BlobColumn struct{ Table, Column, Where string }
 
 // own is the schema of this package: what every area writes.
 var own = Schema{Models: []any{
-	&setting{}, &Token{}, &Session{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &blobRow{}, &blobHold{},
+	&setting{}, &Token{}, &Session{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &QueuedFailure{}, &blobRow{}, &blobHold{},
 }}
 
 // Used names a table in which an area, or the event log, has a row; "" when nobody has
