@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/slipway-lab/slipway/gen/client"
+	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
 // functions are what templates may call.
@@ -28,6 +31,7 @@ var functions = template.FuncMap{
 	"icon":    Icon,
 	"outcome": Outcome,
 	"bar":     Bar,
+	"strip":   Strip,
 	"seg":     url.PathEscape,
 	"join":    strings.Join,
 	"deref":   deref,
@@ -203,30 +207,41 @@ func Outcome(outcome any) template.HTML {
 }
 
 // Counts are how many tests have each outcome.
-type Counts struct{ Fail, Error, Unknown, Skip, Pass, Running, Waiting int64 }
+type Counts = picture.Counts
 
-// Total is how many there are.
-func (c Counts) Total() int64 {
-	return c.Fail + c.Error + c.Unknown + c.Skip + c.Pass + c.Running + c.Waiting
+// CountsOf are the counts of a set.
+func CountsOf(c client.SetCounts) Counts {
+	return Counts{Fail: int(c.Fail), Error: int(c.Error), Unknown: int(c.Unknown), Skip: int(c.Skip), Pass: int(c.Pass)}
 }
 
-// Outcome is the one word for all of them: red when anything is.
-func (c Counts) Outcome() string {
-	switch {
-	case c.Fail > 0:
-		return "fail"
-	case c.Error > 0:
-		return "error"
-	case c.Unknown > 0 || c.Total() == 0:
-		return "unknown"
-	case c.Running > 0:
-		return "running"
-	case c.Waiting > 0:
-		return "waiting"
-	case c.Pass > 0:
-		return "pass"
+// CountsOfFile are the counts of an uploaded result, whose tests have the words of
+// its format.
+func CountsOfFile(c client.TestCounts) Counts {
+	return Counts{
+		Fail: int(c.Fail + c.Uxsuccess), Error: int(c.Inprogress + c.Unknown), Unknown: int(c.Exists),
+		Skip: int(c.Skip), Pass: int(c.Success + c.Xfail),
 	}
-	return "skip"
+}
+
+// Bar draws counts, 10 pixels high, or 20 with the numbers inside.
+func Bar(c Counts, height int) template.HTML {
+	return picture.Bar{Counts: c, Tall: height >= 20}.HTML()
+}
+
+// letters are the outcomes of strips in the API.
+var letters = map[rune]picture.Outcome{'p': picture.Pass, 'f': picture.Fail, 'e': picture.Error, 's': picture.Skip, 'u': picture.Unknown}
+
+// Strip draws the last outcomes of a test, given in the letters of the API.
+func Strip(history any) template.HTML {
+	text, _ := deref(history).(string)
+	if text == "" {
+		return ""
+	}
+	var s picture.Strip
+	for _, letter := range text {
+		s.Outcomes = append(s.Outcomes, letters[letter])
+	}
+	return s.HTML()
 }
 
 // deref follows pointers and nullable values; nil for what is absent.
