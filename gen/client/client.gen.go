@@ -42885,8 +42885,9 @@ func (r GetNodeManifestResp) StatusCode() int {
 
 // ListAllOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListAllOpportunities
 type ListAllOpportunitiesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListAllOpportunitiesResp struct {
@@ -55616,6 +55617,13 @@ func ParseListAllOpportunitiesResp(rsp *http.Response) (*ListAllOpportunitiesRes
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}

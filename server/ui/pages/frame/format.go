@@ -31,10 +31,20 @@ var functions = template.FuncMap{
 	"icon":    Icon,
 	"outcome": Outcome,
 	"bar":     Bar,
-	"strip":   Strip,
-	"seg":     url.PathEscape,
-	"join":    strings.Join,
-	"deref":   deref,
+	"counts":  CountsOf,
+
+	"filecounts": CountsOfFile,
+	"plus":       plus,
+	"strip":      Strip,
+	"seg":        url.PathEscape,
+	"join":       strings.Join,
+	"deref":      deref,
+
+	"setpage":     SetPage,
+	"setname":     SetName,
+	"comparepage": ComparePage,
+	"testpage":    TestPage,
+	"historypage": HistoryPage,
 }
 
 const space = "\u00a0" // in numbers and before units, where no line may break
@@ -56,12 +66,33 @@ func Number(n any) string {
 	return sign + text
 }
 
-// Count writes a number with its noun, which takes an s unless there is just one.
+// Count writes a number with its noun, in the plural unless there is just one.
 func Count(n any, noun string) string {
 	if fmt.Sprint(deref(n)) == "1" {
 		return "1" + space + noun
 	}
-	return Number(n) + space + noun + "s"
+	switch {
+	case strings.HasSuffix(noun, "ey"), strings.HasSuffix(noun, "ay"):
+		noun += "s"
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return Number(n) + space + noun
+}
+
+// plus adds whole numbers of any type; what is absent adds nothing.
+func plus(numbers ...any) int64 {
+	var sum int64
+	for _, n := range numbers {
+		if v := reflect.ValueOf(deref(n)); v.IsValid() && v.CanInt() {
+			sum += v.Int()
+		}
+	}
+	return sum
 }
 
 // Duration writes seconds, a number, or a time.Duration: 4.8 s, 3 min 21 s, 2 h 05 min.
@@ -91,7 +122,7 @@ func Duration(d any) string {
 		return "−" + Duration(-s)
 	case s > 0 && s < 0.0995:
 		return strconv.FormatFloat(s*1000, 'f', 0, 64) + space + "ms"
-	case s < 99.95:
+	case s < 59.95:
 		return strconv.FormatFloat(s, 'f', 1, 64) + space + "s"
 	case s < 3600:
 		whole := int64(math.Round(s))
@@ -145,8 +176,14 @@ func When(t any) template.HTML { return timeElement(t, "") }
 func Until(t any) template.HTML { return timeElement(t, ` data-ahead`) }
 
 func timeElement(t any, attribute string) template.HTML {
-	at, ok := deref(t).(time.Time)
-	if !ok || at.IsZero() {
+	var at time.Time
+	switch value := deref(t).(type) {
+	case time.Time:
+		at = value
+	case string: // SPI's times are texts
+		at, _ = time.Parse(time.RFC3339, value)
+	}
+	if at.IsZero() {
 		return "–"
 	}
 	at = at.UTC()

@@ -12,6 +12,7 @@ type Chip struct {
 	Count   any    // nil: not counted
 	On      bool
 	Href    string
+	Choice  bool // one of several, of which another one takes its place
 }
 
 // OutcomeChips are chips for the outcomes, with how many each has.
