@@ -255,7 +255,7 @@ func (s *shown) readTests(ctx context.Context, v *frame.Visit) (string, error) {
 	s.Outcomes = v.Query("outcome")
 	s.Chips = v.OutcomeChips("outcome", on, s.Counts)
 	s.Sorts = []frame.Chip{
-		{Label: "by name", On: s.Sort != "duration", Choice: true, Href: v.With("sort")},
+		{Label: "in order", On: s.Sort != "duration", Choice: true, Href: v.With("sort")},
 		{Label: "slowest first", On: s.Sort == "duration", Choice: true, Href: v.With("sort", "duration")},
 	}
 	failing := len(on) > 0 && s.Sort != "duration"
