@@ -198,6 +198,28 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return list, nil
 }
 
+// NewestEvents returns the events of the filter's tenant and types before a place in
+// the log, the newest first; a place of 0 is its end. After is the place at which it
+// stops.
+func (s *Store) NewestEvents(ctx context.Context, f EventFilter, before int64) ([]Event, error) {
+	q := s.db.Read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
+	if before > 0 {
+		q = q.Where("seq < ?", before)
+	}
+	switch len(f.Types) {
+	case 0:
+	case 1:
+		q = q.Where("type = '" + strings.ReplaceAll(f.Types[0], "'", "''") + "'") // as text: it is in the condition of an index
+	default:
+		q = q.Where("type IN ?", f.Types)
+	}
+	var list []Event
+	if err := q.Order("seq DESC").Limit(f.Limit).Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("events: %w", Translate(err))
+	}
+	return list, nil
+}
+
 // LastEvent is a place in the log before which nothing will be added: that of the
 // newest event, 0 when there never was one.
 func (s *Store) LastEvent(ctx context.Context) (seq int64, err error) {
