@@ -48,6 +48,7 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 		return err
 	}
 	defer s.core.inside.Done()
+	stayOnPrimary(ctx)
 
 	var after []func()
 	var err error
@@ -112,7 +113,7 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	if s.db.Postgres {
 		opts = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
-	conn, err := sqlDB(s.core.reads).Conn(ctx)
+	conn, err := sqlDB(s.core.readsFor(ctx)).Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", Translate(err))
 	}

@@ -110,3 +110,10 @@ func Indexes(ctx context.Context, s *Store) ([]string, error) {
 	err := s.db.Read(ctx).Raw(query).Scan(&list).Error
 	return list, err
 }
+
+// ReadsStandby reports whether reads of ctx go to a standby.
+func ReadsStandby(ctx context.Context, s *Store) (bool, error) {
+	var standby bool
+	err := s.db.Read(ctx).Raw("SELECT pg_is_in_recovery()").Row().Scan(&standby)
+	return standby, err
+}
