@@ -50,6 +50,10 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	defer s.core.inside.Done()
 	stayOnPrimary(ctx)
 
+	claim := claimOf(ctx)
+	if claim != nil {
+		change = claim.noting(change)
+	}
 	var after []func()
 	var err error
 	if s.core.writer != nil {
@@ -59,6 +63,9 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	}
 	if err != nil {
 		return err
+	}
+	if claim != nil {
+		claim.used.Store(true)
 	}
 	for _, f := range after {
 		f()
@@ -207,6 +214,13 @@ const (
 func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
 	for try := range pgTries {
 		after, err = s.pgTx(ctx, change)
+		if claim := claimOf(ctx); claim != nil && errors.Is(err, ErrOutcomeUnknown) {
+			committed, unknown := claim.outcome(ctx, s)
+			if committed || unknown != nil {
+				return after, unknown
+			}
+			err = errBrokenBefore
+		}
 		if !worthRetrying(err) {
 			return after, err
 		}
@@ -263,7 +277,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after [
 	before := w.writes()
 	err = tx.Commit()
 	if err := commitFailed(err, w == nil || w.writes() > before); err != nil {
-		return nil, err
+		return state.after, err // should the outcome be found out
 	}
 	return state.after, nil
 }
