@@ -117,3 +117,10 @@ func ReadsStandby(ctx context.Context, s *Store) (bool, error) {
 	err := s.db.Read(ctx).Raw("SELECT pg_is_in_recovery()").Row().Scan(&standby)
 	return standby, err
 }
+
+// Explain runs a query and returns the lines of how PostgreSQL went about it.
+func Explain(ctx context.Context, s *Store, query string, args ...any) ([]string, error) {
+	var lines []string
+	err := s.db.Read(ctx).Raw("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+query, args...).Scan(&lines).Error
+	return lines, err
+}
