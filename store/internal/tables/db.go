@@ -20,8 +20,8 @@ type DB struct {
 	// fails at once.
 	Tx *gorm.DB
 
-	// Pool reads outside a transaction. Use Read.
-	Pool *gorm.DB
+	// Pool chooses what reads outside a transaction. Use Read.
+	Pool func(ctx context.Context) *gorm.DB
 
 	// Postgres is for the few statements that the two databases spell
 	// differently.
@@ -43,7 +43,7 @@ func (d *DB) Read(ctx context.Context) *gorm.DB {
 	if d.Tx != nil {
 		return d.Tx
 	}
-	return d.Pool.WithContext(ctx)
+	return d.Pool(ctx).WithContext(ctx)
 }
 
 // Query reads rows in the transaction, or from the pool, past GORM, which costs more
