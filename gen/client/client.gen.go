@@ -376,6 +376,45 @@ const (
 	PickedOpportunityWaitingCodePaused      PickedOpportunityWaitingCode = "paused"
 )
 
+// Defines values for ProblemID.
+const (
+	ProblemIDAgentDoubled           ProblemID = "agent-doubled"
+	ProblemIDAlreadyFinal           ProblemID = "already-final"
+	ProblemIDAlreadyPosted          ProblemID = "already-posted"
+	ProblemIDBelongsToNoTenant      ProblemID = "belongs-to-no-tenant"
+	ProblemIDConflict               ProblemID = "conflict"
+	ProblemIDContentLost            ProblemID = "content-lost"
+	ProblemIDCrossSite              ProblemID = "cross-site"
+	ProblemIDForbidden              ProblemID = "forbidden"
+	ProblemIDGone                   ProblemID = "gone"
+	ProblemIDHeaderTooLarge         ProblemID = "header-too-large"
+	ProblemIDInsufficientStorage    ProblemID = "insufficient-storage"
+	ProblemIDInternalError          ProblemID = "internal-error"
+	ProblemIDInvalidDate            ProblemID = "invalid-date"
+	ProblemIDInvalidRequest         ProblemID = "invalid-request"
+	ProblemIDLeaseLost              ProblemID = "lease-lost"
+	ProblemIDMethodNotAllowed       ProblemID = "method-not-allowed"
+	ProblemIDNoSuchPath             ProblemID = "no-such-path"
+	ProblemIDNotFinal               ProblemID = "not-final"
+	ProblemIDNotImplemented         ProblemID = "not-implemented"
+	ProblemIDNotPicked              ProblemID = "not-picked"
+	ProblemIDNotTheLabsToken        ProblemID = "not-the-labs-token"
+	ProblemIDOutcomeUnknown         ProblemID = "outcome-unknown"
+	ProblemIDRangeNotSatisfiable    ProblemID = "range-not-satisfiable"
+	ProblemIDResourceNotFound       ProblemID = "resource-not-found"
+	ProblemIDRoleRequired           ProblemID = "role-required"
+	ProblemIDStillAtWork            ProblemID = "still-at-work"
+	ProblemIDTLSRequired            ProblemID = "tls-required"
+	ProblemIDTemporarilyUnavailable ProblemID = "temporarily-unavailable"
+	ProblemIDTenantNotInLab         ProblemID = "tenant-not-in-lab"
+	ProblemIDTooLarge               ProblemID = "too-large"
+	ProblemIDTooManyRequests        ProblemID = "too-many-requests"
+	ProblemIDUnauthorized           ProblemID = "unauthorized"
+	ProblemIDUnprocessableContent   ProblemID = "unprocessable-content"
+	ProblemIDUnsupportedMediaType   ProblemID = "unsupported-media-type"
+	ProblemIDVersionNotAcceptable   ProblemID = "version-not-acceptable"
+)
+
 // Defines values for ProblemDetailIn.
 const (
 	ProblemDetailInBody   ProblemDetailIn = "body"
@@ -4450,7 +4489,7 @@ type PickedOpportunityWaitingCode string
 // Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Problem struct {
 	// Code The HTTP status (KernelCI and RefStack read it here).
 	Code int32 `json:"code"`
@@ -4461,8 +4500,9 @@ type Problem struct {
 	// Errors One entry for each fault; empty when `detail` says it all.
 	Errors []ProblemDetail `json:"errors"`
 
-	// ID A stable word for the kind of problem.
-	ID string `json:"id"`
+	// ID A stable word for the kind of problem; each has a page at `/docs/problems/{id}`, and `x-problems` says the same for programs. A newer server may
+	// have more: treat one that you do not know as its status says.
+	ID ProblemID `json:"id"`
 
 	// Instance The path that was asked for.
 	Instance string `json:"instance"`
@@ -4488,12 +4528,16 @@ type Problem struct {
 	// Title The status in words.
 	Title string `json:"title"`
 
-	// Type A URI that names the kind of problem; `about:blank` when the status says it all.
+	// Type The address of the page that explains this kind of problem: `/docs/problems/` and the `id`. It is the server's own, so compare the `id`.
 	Type string `json:"type"`
 
-	// URL Where to read more; null when there is nothing.
+	// URL Where to read more (SPI reads it here): the address in `type`, or the pattern of the path that took the place of what was asked for.
 	URL nullable.Nullable[string] `json:"url"`
 }
+
+// ProblemID A stable word for the kind of problem; each has a page at `/docs/problems/{id}`, and `x-problems` says the same for programs. A newer server may
+// have more: treat one that you do not know as its status says.
+type ProblemID string
 
 // ProblemDetail One fault of a request.
 //
@@ -6576,184 +6620,142 @@ type VerdictWindow = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
-// BadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type BadRequest = Problem
-
-// Conflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type Conflict = Problem
-
 // ContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ContentLost = Problem
 
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Forbidden = Problem
-
-// Gone The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type Gone = Problem
 
 // HeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type HeaderTooLarge = Problem
 
 // InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type InsufficientStorage = Problem
 
 // NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type NotAcceptable = Problem
-
-// NotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type NotFound = Problem
 
 // PayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type PayloadTooLarge = Problem
 
 // RangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type RangeNotSatisfiable = Problem
-
-// ReportsBadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsBadRequest = Problem
 
 // ReportsContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsContentLost = Problem
 
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsForbidden = Problem
 
 // ReportsHeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsHeaderTooLarge = Problem
 
 // ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsInsufficientStorage = Problem
 
 // ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsNotAcceptable = Problem
-
-// ReportsNotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsNotFound = Problem
-
-// ReportsNotImplemented The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsNotImplemented = Problem
 
 // ReportsPayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsPayloadTooLarge = Problem
 
 // ReportsRangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsRangeNotSatisfiable = Problem
 
 // ReportsServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsServiceUnavailable = Problem
 
 // ReportsTooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsTooManyRequests = Problem
 
 // ReportsUnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsUnprocessableEntity = Problem
 
 // ReportsUnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsUnsupportedMediaType = Problem
 
 // ServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ServiceUnavailable = Problem
 
 // TooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type TooManyRequests = Problem
 
 // Unauthorized The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Unauthorized = Problem
 
 // UnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type UnprocessableEntity = Problem
 
 // UnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type UnsupportedMediaType = Problem
 
 // GetVersionsParams defines parameters for GetVersions.
