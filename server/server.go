@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,14 +25,13 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/edge"
-	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
 	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
-	"github.com/slipway-lab/slipway/server/ui"
+	"github.com/slipway-lab/slipway/server/ui/pages"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	labstore "github.com/slipway-lab/slipway/store/lab"
@@ -58,6 +56,7 @@ type Config struct {
 	Reports   reports.Config   `embed:"" group:"Reports (KernelCI), search"`
 	Analysis  analysis.Config  `embed:"" group:"Analysis"`
 	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
+	Pages     pages.Config     `embed:"" group:"Pages"`
 
 	Store *store.Store        `kong:"-"`
 	Auth  *auth.Authenticator `kong:"-"`
@@ -144,9 +143,6 @@ func (c *Config) edge() edge.Config {
 		Now:          c.Now,
 		NewID:        c.NewID,
 	}
-	if c.Discovery.DocsPublic {
-		e.Pages = pages
-	}
 	return e
 }
 
@@ -166,7 +162,11 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{auth: c.Auth, labIdle: c.Lab.Engine.Idle}
-	if s.edge, err = edge.New(c.edge(), doc); err != nil {
+	way := c.edge()
+	if way.Pages, err = s.forPeople(c, doc); err != nil {
+		return nil, err
+	}
+	if s.edge, err = edge.New(way, doc); err != nil {
 		return nil, err
 	}
 	c.Discovery.Full = s.edge.Full
@@ -249,18 +249,6 @@ func (s *Server) Background(ctx context.Context) {
 		all.Go(func() { s.Work(ctx) })
 	}
 	all.Wait()
-}
-
-// pages serves what is for people and not in the document.
-func pages(next http.Handler) http.Handler {
-	explorer := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/docs" || strings.HasPrefix(r.URL.Path, "/docs/") {
-			explorer.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // ServeHTTP answers one request.

@@ -209,6 +209,9 @@ func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (afte
 		if !worthRetrying(err) {
 			return after, err
 		}
+		if isPartitionGone(err) {
+			s.core.partitions.forget()
+		}
 		pause := pgPause << try
 		select {
 		case <-time.After(pause/2 + rand.N(pause)):

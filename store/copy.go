@@ -237,7 +237,7 @@ func (s *Store) NamedBlobs(ctx context.Context, f func(sha256 string) error) err
 func (s *Store) CountRows(ctx context.Context) (map[string]int64, error) {
 	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 	if s.db.Postgres {
-		query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+		query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
 	}
 	var names []string
 	if err := s.db.Read(ctx).Raw(query).Scan(&names).Error; err != nil {

@@ -41,6 +41,10 @@
 // table blobs leads from a content to its object, and its row is durable before any
 // row that names the content.
 //
+// # Partitions
+//
+// On PostgreSQL the event log and single tests lie in partitions (partition.go).
+//
 // # A new area
 //
 // The area's Store has a *Store inside, so that its transactions may also append

@@ -19,7 +19,7 @@ func Dump(ctx context.Context, s *Store) (string, error) {
 	}
 	tables := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_stat%' ORDER BY rowid"
 	if s.db.Postgres {
-		tables = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY oid"
+		tables = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY oid"
 	}
 	var names []string
 	if err := s.db.Read(ctx).Raw(tables).Scan(&names).Error; err != nil {
@@ -56,6 +56,25 @@ func dumpSchema(ctx context.Context, s *Store, out *strings.Builder) error {
 		for _, line := range strings.Split(string(text), "\n") {
 			if !strings.HasPrefix(line, "--") && line != "" {
 				out.WriteString(line + "\n")
+			}
+		}
+	}
+	return dumpPartitions(ctx, s, out)
+}
+
+// dumpPartitions writes those that no migration has made.
+func dumpPartitions(ctx context.Context, s *Store, out *strings.Builder) error {
+	for i := range partitionedTables {
+		p := &partitionedTables[i]
+		for _, table := range append([]string{p.table}, p.with...) {
+			list, err := s.partitions(ctx, p, table)
+			if err != nil {
+				return err
+			}
+			for _, part := range list {
+				if !part.From.IsZero() {
+					fmt.Fprintf(out, "CREATE TABLE %s PARTITION OF %s FOR VALUES FROM (%d) TO (%d);\n", part.Name, table, part.MinKey, part.EndKey)
+				}
 			}
 		}
 	}

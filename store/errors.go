@@ -148,9 +148,16 @@ func worthRetrying(err error) bool {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000" || brokenOff(pg.Code)
+		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "0A000" || brokenOff(pg.Code) || isPartitionGone(err)
 	}
 	return isBroken(err)
+}
+
+// isPartitionGone reports whether a row found no partition: another server has dropped
+// the one that this process knew.
+func isPartitionGone(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == "" // a check has a name
 }
 
 // brokenOff reports whether PostgreSQL ended the connection by itself: its class of

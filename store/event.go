@@ -57,6 +57,9 @@ func (s *Store) writeEvents(events []Event) error {
 		return nil
 	}
 	if s.db.Postgres {
+		if err := s.needEventPartitions(events); err != nil {
+			return fmt.Errorf("append events: %w", err)
+		}
 		if _, err := s.db.Exec(announceSQL, 1<<31); err != nil {
 			return fmt.Errorf("append events: %w", Translate(err))
 		}
@@ -65,6 +68,17 @@ func (s *Store) writeEvents(events []Event) error {
 		return fmt.Errorf("append events: %w", Translate(err))
 	}
 	return nil
+}
+
+// needEventPartitions makes the partitions that events lie in, should they be missing.
+func (s *Store) needEventPartitions(events []Event) error {
+	log, err := partitionedTable("events")
+	for i := range events {
+		if err == nil {
+			err = s.needPartition(log, dayOf(events[i].Time))
+		}
+	}
+	return err
 }
 
 // lastDrawn is the number of the event that was drawn last, visible or not.

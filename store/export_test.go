@@ -87,7 +87,7 @@ func Columns(ctx context.Context, s *Store, table string) (map[string]Column, er
 func Tables(ctx context.Context, s *Store) ([]string, error) {
 	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 	if s.db.Postgres {
-		query = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+		query = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
 	}
 	var list []string
 	err := s.db.Read(ctx).Raw(query).Scan(&list).Error

@@ -137,9 +137,10 @@ func (s *Store) vacuumSome(ctx context.Context, pages int64) error {
 	if err != nil {
 		return fmt.Errorf("incremental vacuum: %w", Translate(err))
 	}
+	defer func() { _ = rows.Close() }() // its error is the one that Err tells
 	for rows.Next() {
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		return fmt.Errorf("incremental vacuum: %w", Translate(err))
 	}
 	return nil

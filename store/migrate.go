@@ -49,7 +49,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return nil
 	}
 	if s.db.Postgres {
-		return migrate() // sessionLock holds the others off
+		if err := migrate(); err != nil { // sessionLock holds the others off
+			return err
+		}
+		return s.MakePartitions(ctx)
 	}
 	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false)
 	if err != nil {

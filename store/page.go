@@ -22,14 +22,20 @@ type Page struct {
 	Limit  int    // zero is DefaultLimit; the caller checks the upper bound
 	After  string // List.Next of the page before; ErrBadCursor when it is something else
 	Offset int    // rows to skip, for dialects that count pages; costs as much as it skips
-	Total  bool   // also count all rows that match
+	Total  bool   // also count the rows that match, as far as CountLimit
+	Exact  bool   // count all of them, for dialects that promise it
 }
+
+// CountLimit is how far the rows that match are counted: beyond it nobody reads the
+// number, and counting would cost more than the page.
+const CountLimit = 10_000
 
 // List is one page.
 type List[T any] struct {
 	Items []T
 	Next  string // cursor of the next page; empty at the end
 	Total int64  // only when asked for
+	More  bool   // there are more than Total, which is CountLimit
 }
 
 // SortKey is one column of an Order. NULL sorts below every value on both
@@ -54,7 +60,8 @@ func (o Order[T]) Page(query *gorm.DB, p Page) (List[T], error) {
 	var list List[T]
 	query = query.Session(&gorm.Session{})
 	if p.Total {
-		if err := query.Count(&list.Total).Error; err != nil {
+		var err error
+		if list.Total, list.More, err = countRows(query, p.Exact); err != nil {
 			return list, Translate(err)
 		}
 	}
@@ -69,6 +76,21 @@ func (o Order[T]) Page(query *gorm.DB, p Page) (List[T], error) {
 	o.Cut(&list, limit)
 	return list, nil
 }
+
+func countRows(query *gorm.DB, exact bool) (total int64, more bool, err error) {
+	if exact {
+		err = query.Count(&total).Error
+		return total, false, err
+	}
+	some := query.Select("1").Limit(CountLimit + 1)
+	err = query.Session(&gorm.Session{NewDB: true}).Table("(?) AS some_rows", some).Count(&total).Error
+	total, more = Counted(total)
+	return total, more, err
+}
+
+// Counted turns a count that ended with CountLimit + 1 into the total and whether there
+// are more.
+func Counted(n int64) (total int64, more bool) { return min(n, CountLimit), n > CountLimit }
 
 // Cut drops the one row too many, whose only purpose is to say that there is
 // another page. Page does so itself; it is for queries that are written as text.

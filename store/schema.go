@@ -27,7 +27,7 @@ type BlobColumn struct{ Table, Column string }
 
 // own is the schema of this package: what every area writes.
 var own = Schema{Models: []any{
-	&setting{}, &Token{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &blobRow{}, &blobHold{},
+	&setting{}, &Token{}, &Session{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &blobRow{}, &blobHold{},
 }}
 
 func blobColumns(areas []Schema) []BlobColumn {

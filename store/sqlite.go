@@ -91,11 +91,11 @@ func (c *core) busyTimeout() string {
 
 // Missing returns the SQLite file that Open would make, and "" when it is there or the
 // database is no file.
-func (c Config) Missing() string {
-	if isPostgresURL(c.Database) {
+func (cfg Config) Missing() string {
+	if isPostgresURL(cfg.Database) {
 		return ""
 	}
-	path := sqlitePath(c)
+	path := sqlitePath(cfg)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return path
 	}

@@ -55,6 +55,9 @@ type Config struct {
 	// LISTEN. Empty: there is none.
 	DatabasePooler string `placeholder:"URL" help:"Address of a pooler in transaction mode (pgbouncer) in front of the database, postgres://…; --database remains the address of the database itself, for what needs a session (migrations, notifications)."`
 
+	// DatabasePartition is how many days one partition of PostgreSQL has; empty is month.
+	DatabasePartition string `enum:"month,week" default:"month" help:"Which span of days PostgreSQL keeps together in one partition of the event log and of single tests, month or week. A change counts for the partitions that are made from then on."`
+
 	// StatementTimeout is how long one statement may take, and how long a
 	// connection to PostgreSQL may be silent; zero is 10 s.
 	StatementTimeout time.Duration `default:"10s" min:"100ms" help:"How long one statement of the database may take, also when the database does not answer at all."`
@@ -111,7 +114,9 @@ type core struct {
 	id       string // tells replicas apart
 	blobs    *placedBlobs
 	hub      hub
-	unlock   func() error
+
+	partitions knownPartitions
+	unlock     func() error
 
 	closing sync.RWMutex
 	closed  bool
@@ -163,6 +168,9 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.BlobParts <= 0 {
 		cfg.BlobParts = 3
+	}
+	if cfg.DatabasePartition == "" {
+		cfg.DatabasePartition = partitionMonth
 	}
 	if cfg.StatementTimeout <= 0 {
 		cfg.StatementTimeout = 10 * time.Second

@@ -59,7 +59,7 @@ func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error
 	}
 	c.Log.to(os.Stderr)
 	for _, warning := range c.strange {
-		slog.WarnContext(ctx, warning)
+		slog.WarnContext(ctx, "unknown variable", "warning", warning)
 	}
 	err := c.serve(ctx, f, tf)
 	if err == nil || c.Log.forPeople(os.Stderr) {
@@ -243,6 +243,9 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 			slog.ErrorContext(ctx, "sweep of unfinished results", "error", err)
 		} else if n > 0 {
 			slog.InfoContext(ctx, "unfinished results removed", "count", n)
+		}
+		if err := s.MakePartitions(ctx); err != nil && ctx.Err() == nil {
+			slog.ErrorContext(ctx, "partitions of the database", "error", err)
 		}
 		if _, err := s.SweepBlobs(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of blobs", "error", err)

@@ -514,6 +514,14 @@ const (
 	TriggerKindSnap       TriggerKind = "snap"
 )
 
+// Defines values for WhoamiKind.
+const (
+	WhoamiKindAdmin    WhoamiKind = "admin"
+	WhoamiKindKeystone WhoamiKind = "keystone"
+	WhoamiKindNone     WhoamiKind = "none"
+	WhoamiKindToken    WhoamiKind = "token"
+)
+
 // Defines values for KnownFilter.
 const (
 	KnownFilterExclude KnownFilter = "exclude"
@@ -4402,11 +4410,14 @@ type Pagination struct {
 	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
-	// Total How many items match.
-	Total int64 `json:"total"`
+	// Total How many items match. Left out likewise; then `total_at_least` stands instead.
+	Total *int64 `json:"total,omitempty"`
 
-	// TotalPages How many pages there are; 0 when nothing matches.
-	TotalPages int64 `json:"total_pages"`
+	// TotalAtLeast 10000 when more items match than that, and `total` is left out.
+	TotalAtLeast *int64 `json:"total_at_least,omitempty"`
+
+	// TotalPages How many pages there are; 0 when nothing matches. Left out when more than 10 000 items match and nobody has counted them: pages go on as long as `next` leads to one.
+	TotalPages *int64 `json:"total_pages,omitempty"`
 }
 
 // ParsedResults Parsed results in one of four shapes, known by their keys: a list of passes (`results` is an array), by class (`data`), flat (`results` is an
@@ -6178,6 +6189,35 @@ type WebhookPatch struct {
 	// Description For people.
 	Description *string `json:"description,omitempty"`
 }
+
+// Whoami What a credential is to the server.
+//
+// Example: {"flags":[],"kind":"token","labs":[],"name":"ann","owner":"ann","permissions":["analysis.read","document.read","events.read","identity.read","results.read","tokens.own","version.read"],"roles":["reader"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type Whoami struct {
+	// Kind `admin` is the configured token, `none` everybody while logins are switched off.
+	Kind WhoamiKind `json:"kind"`
+
+	// Name The name of the token, or of Keystone's user.
+	Name string `json:"name"`
+
+	// Owner Whose objects are the caller's own.
+	Owner string `json:"owner"`
+
+	// Tenant Whose objects it sees beside those of nobody; empty: it belongs to none.
+	Tenant string `json:"tenant"`
+
+	// TokenID The public id of the token; empty when it is none of the server's own.
+	TokenID string       `json:"token_id"`
+	Roles   []AccessRole `json:"roles"`
+	Flags   []string     `json:"flags"`
+	Labs    []string     `json:"labs"`
+
+	// Permissions The rows of `x-permissions` that it has, in order.
+	Permissions []string `json:"permissions"`
+}
+
+// WhoamiKind `admin` is the configured token, `none` everybody while logins are switched off.
+type WhoamiKind string
 
 // Add defines model for Add.
 type Add = string
@@ -10123,8 +10163,8 @@ type ClientInterface interface {
 	// OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 	// gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 	//
-	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-	// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+	// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 	//
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12802,6 +12842,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetWhoami Read who is calling
+	//
+	// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+	// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+	//
+	// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+	GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetIdentityVersion Show the identity API's version
 	//
 	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -12844,8 +12892,8 @@ type ClientInterface interface {
 // OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 // gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 //
-// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 //
 // Corresponds with GET / (the `GetVersions` operationId).
 func (c *Client) GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18409,6 +18457,24 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWhoami Read who is calling
+//
+// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+//
+// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+func (c *Client) GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWhoamiRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -35141,6 +35207,33 @@ func NewRetryDeliveryRequest(server string, webhookID WebhookID, deliveryID Deli
 	return req, nil
 }
 
+// NewGetWhoamiRequest constructs an http.Request for the GetWhoami method
+func NewGetWhoamiRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/whoami")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetIdentityVersionRequest constructs an http.Request for the GetIdentityVersion method
 func NewGetIdentityVersionRequest(server string) (*http.Request, error) {
 	var err error
@@ -35284,8 +35377,8 @@ type ClientWithResponsesInterface interface {
 	// OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 	// gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 	//
-	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-	// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+	// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38273,6 +38366,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error)
 
+	// GetWhoamiWithResponse Read who is calling
+	//
+	// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+	// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+	GetWhoamiWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWhoamiResp, error)
+
 	// GetIdentityVersionWithResponse Show the identity API's version
 	//
 	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -38323,11 +38426,16 @@ type GetVersionsResp200Headers struct {
 
 // GetVersionsResp300Headers the declared response headers of an HTTP 300 response for GetVersions
 type GetVersionsResp300Headers struct {
-	CacheControl          *string
-	ContentSecurityPolicy *string
-	ETag                  *string
-	Link                  *string
-	ReferrerPolicy        *string
+	CacheControl *string
+	ETag         *string
+	Link         *string
+}
+
+// GetVersionsResp302Headers the declared response headers of an HTTP 302 response for GetVersions
+type GetVersionsResp302Headers struct {
+	CacheControl *string
+	Link         *string
+	Location     *string
 }
 
 // GetVersionsResp304Headers the declared response headers of an HTTP 304 response for GetVersions
@@ -38347,6 +38455,8 @@ type GetVersionsResp struct {
 	Headers200 *GetVersionsResp200Headers
 	// Headers300 the parsed response headers for an HTTP 300 response
 	Headers300 *GetVersionsResp300Headers
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *GetVersionsResp302Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetVersionsResp304Headers
 }
@@ -38689,8 +38799,9 @@ func (r RotateAccessTokenResp) StatusCode() int {
 
 // ListAgentsResp200Headers the declared response headers of an HTTP 200 response for ListAgents
 type ListAgentsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListAgentsResp struct {
@@ -41099,8 +41210,9 @@ func (r PostResultResp) StatusCode() int {
 
 // ListProductsResp200Headers the declared response headers of an HTTP 200 response for ListProducts
 type ListProductsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListProductsResp struct {
@@ -41250,8 +41362,9 @@ func (r ReplaceProductResp) StatusCode() int {
 
 // ListGoldMastersResp200Headers the declared response headers of an HTTP 200 response for ListGoldMasters
 type ListGoldMastersResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListGoldMastersResp struct {
@@ -41350,8 +41463,9 @@ func (r UpdateGoldMasterResp) StatusCode() int {
 
 // ListImagesResp200Headers the declared response headers of an HTTP 200 response for ListImages
 type ListImagesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListImagesResp struct {
@@ -41404,8 +41518,9 @@ func (r AdvertiseImageResp) StatusCode() int {
 
 // ListSnapsResp200Headers the declared response headers of an HTTP 200 response for ListSnaps
 type ListSnapsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListSnapsResp struct {
@@ -41458,8 +41573,9 @@ func (r AdvertiseSnapResp) StatusCode() int {
 
 // ListTestEventsResp200Headers the declared response headers of an HTTP 200 response for ListTestEvents
 type ListTestEventsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestEventsResp struct {
@@ -41489,8 +41605,9 @@ func (r ListTestEventsResp) StatusCode() int {
 
 // ListOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListOpportunities
 type ListOpportunitiesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListOpportunitiesResp struct {
@@ -41710,8 +41827,9 @@ func (r TakeBackOpportunityResp) StatusCode() int {
 
 // ListTestResultsResp200Headers the declared response headers of an HTTP 200 response for ListTestResults
 type ListTestResultsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestResultsResp struct {
@@ -42011,8 +42129,9 @@ func (r GetResultAttachmentResp) StatusCode() int {
 
 // ListTestSpecsResp200Headers the declared response headers of an HTTP 200 response for ListTestSpecs
 type ListTestSpecsResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListTestSpecsResp struct {
@@ -44365,8 +44484,9 @@ func (r GetServiceVersionResp) StatusCode() int {
 
 // ListWebhooksResp200Headers the declared response headers of an HTTP 200 response for ListWebhooks
 type ListWebhooksResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListWebhooksResp struct {
@@ -44493,8 +44613,9 @@ func (r UpdateWebhookResp) StatusCode() int {
 
 // ListDeliveriesResp200Headers the declared response headers of an HTTP 200 response for ListDeliveries
 type ListDeliveriesResp200Headers struct {
-	Link        *string
-	XTotalCount *int64
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
 }
 
 type ListDeliveriesResp struct {
@@ -44562,6 +44683,36 @@ func (r RetryDeliveryResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RetryDeliveryResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// GetWhoamiResp200Headers the declared response headers of an HTTP 200 response for GetWhoami
+type GetWhoamiResp200Headers struct {
+	CacheControl *string
+}
+
+type GetWhoamiResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Whoami
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetWhoamiResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWhoamiResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWhoamiResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -44650,8 +44801,8 @@ func (r ListLabVersionsResp) StatusCode() int {
 // OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 // gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 //
-// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -49379,6 +49530,22 @@ func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, web
 	return ParseRetryDeliveryResp(rsp)
 }
 
+// GetWhoamiWithResponse Read who is calling
+//
+// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+func (c *ClientWithResponses) GetWhoamiWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWhoamiResp, error) {
+	rsp, err := c.GetWhoami(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWhoamiResp(rsp)
+}
+
 // GetIdentityVersionWithResponse Show the identity API's version
 //
 // OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -49471,14 +49638,14 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 		}
 		response.JSON300 = &dest
 
+	case rsp.StatusCode == 302:
+		break // No content-type
+
 	case rsp.StatusCode == 304:
 		break // No content-type
 
 	case rsp.StatusCode == 200:
-	// Content-type (application/json-home) unsupported
-
-	case rsp.StatusCode == 300:
-		// Content-type (text/html) unsupported
+		// Content-type (application/json-home) unsupported
 
 	}
 
@@ -49516,13 +49683,6 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 			}
 			headers.CacheControl = &value
 		}
-		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ContentSecurityPolicy = &value
-		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -49537,14 +49697,31 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 			}
 			headers.Link = &value
 		}
-		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+		response.Headers300 = &headers
+	case rsp.StatusCode == 302:
+		var headers GetVersionsResp302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ReferrerPolicy = &value
+			headers.CacheControl = &value
 		}
-		response.Headers300 = &headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers302 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetVersionsResp304Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -50048,6 +50225,13 @@ func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -53193,6 +53377,13 @@ func ParseListProductsResp(rsp *http.Response) (*ListProductsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53372,6 +53563,13 @@ func ParseListGoldMastersResp(rsp *http.Response) (*ListGoldMastersResp, error) 
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53496,6 +53694,13 @@ func ParseListImagesResp(rsp *http.Response) (*ListImagesResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53567,6 +53772,13 @@ func ParseListSnapsResp(rsp *http.Response) (*ListSnapsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -53643,6 +53855,13 @@ func ParseListTestEventsResp(rsp *http.Response) (*ListTestEventsResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -53688,6 +53907,13 @@ func ParseListOpportunitiesResp(rsp *http.Response) (*ListOpportunitiesResp, err
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -53952,6 +54178,13 @@ func ParseListTestResultsResp(rsp *http.Response) (*ListTestResultsResp, error) 
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -54534,6 +54767,13 @@ func ParseListTestSpecsResp(rsp *http.Response) (*ListTestSpecsResp, error) {
 				return nil, err
 			}
 			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}
@@ -57699,6 +57939,13 @@ func ParseListWebhooksResp(rsp *http.Response) (*ListWebhooksResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -57852,6 +58099,13 @@ func ParseListDeliveriesResp(rsp *http.Response) (*ListDeliveriesResp, error) {
 			}
 			headers.XTotalCount = &value
 		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
+		}
 		response.Headers200 = &headers
 	}
 
@@ -57905,6 +58159,45 @@ func ParseRetryDeliveryResp(rsp *http.Response) (*RetryDeliveryResp, error) {
 		}
 		response.JSON202 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetWhoamiResp parses an HTTP response from a GetWhoamiWithResponse call
+func ParseGetWhoamiResp(rsp *http.Response) (*GetWhoamiResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWhoamiResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Whoami
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetWhoamiResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -287,11 +287,14 @@ type Pagination struct {
 	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
-	// Total How many items match.
-	Total int64 `json:"total"`
+	// Total How many items match. Left out likewise; then `total_at_least` stands instead.
+	Total *int64 `json:"total,omitempty"`
 
-	// TotalPages How many pages there are; 0 when nothing matches.
-	TotalPages int64 `json:"total_pages"`
+	// TotalAtLeast 10000 when more items match than that, and `total` is left out.
+	TotalAtLeast *int64 `json:"total_at_least,omitempty"`
+
+	// TotalPages How many pages there are; 0 when nothing matches. Left out when more than 10 000 items match and nobody has counted them: pages go on as long as `next` leads to one.
+	TotalPages *int64 `json:"total_pages,omitempty"`
 }
 
 // ParsedResults Parsed results in one of four shapes, known by their keys: a list of passes (`results` is an array), by class (`data`), flat (`results` is an

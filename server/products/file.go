@@ -306,8 +306,13 @@ func (h *Handler) ListResultTests(ctx context.Context, req productsapi.ListResul
 	}
 	body := productsapi.TestList{Tests: convertAll(list.Items, func(t *resultstore.Test) productsapi.Test { return testToAPI(t, names[t.File]) })}
 	if page.After == "" {
-		pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
-		body.Pagination = &productsapi.Pagination{CurrentPage: number, TotalPages: pages, Total: list.Total}
+		body.Pagination = &productsapi.Pagination{CurrentPage: number}
+		if list.More {
+			body.Pagination.TotalAtLeast = &list.Total
+		} else {
+			pages := (list.Total + int64(page.Limit) - 1) / int64(page.Limit)
+			body.Pagination.TotalPages, body.Pagination.Total = &pages, &list.Total
+		}
 	}
 	return call.OK(body).Paged(ctx, list.Next), nil
 }

@@ -121,7 +121,11 @@ func listed[T any](ctx context.Context, list store.List[T], build func(o *opaque
 	if err != nil {
 		return nil, err
 	}
-	return a.With("X-Total-Count", fmt.Sprint(list.Total)).Paged(ctx, list.Next), nil
+	name := "X-Total-Count"
+	if list.More {
+		name = "X-Total-Count-At-Least"
+	}
+	return a.With(name, fmt.Sprint(list.Total)).Paged(ctx, list.Next), nil
 }
 
 // convertAll converts each entry of a list. The result is never nil, so that it is

@@ -34,7 +34,7 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 		}
 		body.Clouds = append(body.Clouds, cloud)
 	}
-	p, link := pagination(ctx, "/v1/clouds", page, list.Total)
+	p, link := pagination(ctx, "/v1/clouds", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }

@@ -101,23 +101,28 @@ func asked(page *int64, limit *int32, after *string) store.Page {
 }
 
 // pagination says where a page stands, and in a Link header how to reach its
-// neighbours. One behind a cursor has no number.
-func pagination(ctx context.Context, path string, p store.Page, total int64) (*resultsapi.Pagination, *string) {
+// neighbours. One behind a cursor has no number. Where there are more items than are
+// counted there is no number of pages.
+func pagination[T any](ctx context.Context, path string, p store.Page, list *store.List[T]) (*resultsapi.Pagination, *string) {
 	if p.After != "" {
 		return nil, nil
 	}
 	limit := int64(p.Limit)
-	out := &resultsapi.Pagination{
-		CurrentPage: int64(p.Offset)/limit + 1,
-		TotalPages:  (total + limit - 1) / limit,
-		Total:       total,
+	pages := (list.Total + limit - 1) / limit
+	out := &resultsapi.Pagination{CurrentPage: int64(p.Offset)/limit + 1}
+	last := out.CurrentPage >= pages
+	if list.More {
+		out.TotalAtLeast = &list.Total
+		last, pages = list.Next == "", max(pages, out.CurrentPage)
+	} else {
+		out.TotalPages, out.Total = &pages, &list.Total
 	}
 	var links []string
-	if out.CurrentPage < out.TotalPages {
+	if !last {
 		links = append(links, pageLink(ctx, path, out.CurrentPage+1, "next"))
 	}
-	if out.CurrentPage > 1 && out.TotalPages > 0 {
-		links = append(links, pageLink(ctx, path, min(out.CurrentPage-1, out.TotalPages), "prev"))
+	if out.CurrentPage > 1 && pages > 0 {
+		links = append(links, pageLink(ctx, path, min(out.CurrentPage-1, pages), "prev"))
 	}
 	if len(links) == 0 {
 		return out, nil

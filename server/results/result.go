@@ -40,7 +40,7 @@ func (h *Handler) ListRunResults(ctx context.Context, req resultsapi.ListRunResu
 		}
 		body.Results = append(body.Results, r)
 	}
-	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, list.Total)
+	p, link := pagination(ctx, runPath(req.TestID)+"/results", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }
@@ -193,7 +193,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 			return nil, err
 		}
 	}
-	p, link := pagination(ctx, resultPath(r)+"/tests", page, list.Total)
+	p, link := pagination(ctx, resultPath(r)+"/tests", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }

@@ -43,7 +43,7 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 		}
 		body.Runs = append(body.Runs, run)
 	}
-	p, link := pagination(ctx, "/v1/runs", page, list.Total)
+	p, link := pagination(ctx, "/v1/runs", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }

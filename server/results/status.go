@@ -87,7 +87,7 @@ func (h *Handler) ListStatuses(ctx context.Context, req resultsapi.ListStatusesR
 	for i := range list.Items {
 		body.Statuses = append(body.Statuses, statusToAPI(&list.Items[i]))
 	}
-	p, link := pagination(ctx, runPath(req.TestID)+"/statuses", page, list.Total)
+	p, link := pagination(ctx, runPath(req.TestID)+"/statuses", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
 }

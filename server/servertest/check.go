@@ -78,7 +78,7 @@ func Check(method, path string, status int, header http.Header, body []byte) err
 // another path, the pages.
 func checkUnrouted(path string, status int, header http.Header, body []byte) error {
 	switch {
-	case status == http.StatusNoContent, strings.HasPrefix(path, "/docs"), status == http.StatusOK && string(bytes.TrimSpace(body)) == `{"code":200}`:
+	case status == http.StatusNoContent, strings.HasPrefix(path, "/docs"), path == "/ui", strings.HasPrefix(path, "/ui/"), status == http.StatusOK && string(bytes.TrimSpace(body)) == `{"code":200}`:
 		return nil
 	case status == http.StatusMethodNotAllowed && header.Get("Allow") == "":
 		return errors.New("405 without Allow")

@@ -23,7 +23,9 @@ func (s *Store) Previous(ctx context.Context, set *Set) (*Set, error) {
 	return list[0], nil
 }
 
-// lineAtOnce is how many candidates one query asks for.
+// lineAtOnce is how many candidates the first query asks for. Each further one asks
+// for twice as many, so that passing over what earlier ones have shown does not
+// outweigh the rest.
 const lineAtOnce = 64
 
 // Before returns at most limit complete sets of the line of a set, the newest
@@ -35,8 +37,8 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 	}
 	viewer := store.Viewer{Scope: store.Scope{Tenant: set.Tenant, All: set.viewer.All}}
 	var list []*Set
-	for offset := 0; ; offset += lineAtOnce {
-		found, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", lineAtOnce, offset), args)
+	for offset, atOnce := 0, lineAtOnce; ; offset, atOnce = offset+atOnce, 2*atOnce {
+		found, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", atOnce, offset), args)
 		if err != nil {
 			return nil, fmt.Errorf("line of %s %q: %w", set.Kind, set.Parts, err)
 		}
@@ -55,7 +57,7 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 				}
 			}
 		}
-		if len(found) < lineAtOnce {
+		if len(found) < atOnce {
 			return list, nil
 		}
 	}

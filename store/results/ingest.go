@@ -29,7 +29,10 @@ func (s *Store) BeginResult(ctx context.Context, r *Result) error {
 	r.CreatedAt = s.Now()
 	r.LeaseUntil = r.CreatedAt.Add(IngestLease)
 	return s.InTx(ctx, func(tx *Store) error {
-		r.Key = 0 // in case this runs again
+		var err error
+		if r.Key, err = tx.DrawKey("results"); err != nil { // each time, in case this runs again
+			return fmt.Errorf("begin result: %w", err)
+		}
 		if err := tx.db.Tx.Create(r).Error; err != nil {
 			return fmt.Errorf("begin result: %w", store.Translate(err))
 		}
@@ -38,8 +41,11 @@ func (s *Store) BeginResult(ctx context.Context, r *Result) error {
 }
 
 // renewLease says that the upload is alive. ErrConflict: it was taken for dead,
-// or ended otherwise, and its tests are gone.
+// or ended otherwise, and its tests are gone. It also makes room for its tests.
 func (s *Store) renewLease(key int64) error {
+	if err := s.PlaceKey(key); err != nil {
+		return fmt.Errorf("result %d: %w", key, err)
+	}
 	res := s.db.Tx.Model(&Result{}).Where("key = ? AND state = ?", key, resultIngesting).
 		Update("lease_until", store.Micros(s.Now().Add(IngestLease)))
 	if res.Error != nil {

@@ -118,6 +118,9 @@ func (s *Store) InsertNameList(ctx context.Context, r *Result, list *NameList) e
 // in the result's row with the last one.
 func (s *Store) writeList(ctx context.Context, r *Result, list *NameList, check func(tx *Store) error) error {
 	slice := &partSlice{s: s, ctx: ctx, check: check, put: func(tx *Store, p listPart) error {
+		if err := tx.PlaceKey(r.Key); err != nil {
+			return err
+		}
 		_, err := tx.db.Exec(putTests, r.Key, p.n, p.tests)
 		return err
 	}}

@@ -161,12 +161,12 @@ type TestFilter struct {
 }
 
 // ListTests returns tests of a result in the order of N. Asking for the total
-// costs nothing unless Q is set.
+// costs nothing unless Q is set, and is then counted as far as store.CountLimit.
 func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], error) {
 	var list store.List[Test]
 	if f.Page.Total {
 		var err error
-		if list.Total, err = s.countTests(ctx, f); err != nil {
+		if list.Total, list.More, err = s.countTests(ctx, f); err != nil {
 			return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 		}
 	}

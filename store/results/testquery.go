@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -41,18 +42,19 @@ func (s *Store) testConditions(f TestFilter) []tables.Condition {
 	return list
 }
 
-func (s *Store) countTests(ctx context.Context, f TestFilter) (int64, error) {
+func (s *Store) countTests(ctx context.Context, f TestFilter) (total int64, more bool, err error) {
 	if f.Q == "" {
 		if f.Status == nil {
-			return f.Result.Tests, nil
+			return f.Result.Tests, false, nil
 		}
-		return f.Result.Counts.Of(*f.Status), nil
+		return f.Result.Counts.Of(*f.Status), false, nil
 	}
 	where := s.testConditions(f)
 	var n int64
-	query := "SELECT COUNT(*) FROM tests t JOIN test_names m ON m.id = t.name_id" + tables.Where(where)
-	err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Scan(&n).Error
-	return n, store.Translate(err)
+	query := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM tests t JOIN test_names m ON m.id = t.name_id%s LIMIT %d) AS some_tests", tables.Where(where), store.CountLimit+1)
+	err = s.db.Read(ctx).Raw(query, tables.Args(where)...).Scan(&n).Error
+	total, more = store.Counted(n)
+	return total, more, store.Translate(err)
 }
 
 // selectTests calls f with at most limit tests; a negative limit is none.
@@ -65,7 +67,11 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit 
 	case after.SQL != "":
 		where = append(where, after)
 	case f.Page.Offset > 0:
-		where = append(where, s.fromOffset(f))
+		first, err := s.fromOffset(ctx, f)
+		if err != nil {
+			return err
+		}
+		where = append(where, first)
 	}
 	query := testSelect + tables.Where(where) + " ORDER BY " + testOrder.Terms()
 	if limit >= 0 {
@@ -74,16 +80,73 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit 
 	return s.scanTests(ctx, query, tables.Args(where), visit)
 }
 
-// fromOffset finds the test on which the page begins. What is skipped is
-// skipped in an index where that suffices, without reading rows and names.
-func (s *Store) fromOffset(f TestFilter) tables.Condition {
+// fromOffset finds the test on which the page begins: by its number, where the
+// numbers tell. Else what is skipped is skipped in an index where that suffices,
+// without reading rows and names.
+func (s *Store) fromOffset(ctx context.Context, f TestFilter) (tables.Condition, error) {
+	if f.Q == "" {
+		n, ok, err := s.numberAt(ctx, f)
+		if err != nil {
+			return tables.Condition{}, err
+		}
+		if ok {
+			return tables.If("t.n >= ?", n), nil
+		}
+	}
 	where := s.testConditions(f)
 	from := "tests t"
 	if f.Q != "" {
 		from += " JOIN test_names m ON m.id = t.name_id"
 	}
 	first := "SELECT t.n FROM " + from + tables.Where(where) + fmt.Sprintf(" ORDER BY t.n LIMIT 1 OFFSET %d", f.Page.Offset)
-	return tables.If("t.n >= ("+first+")", tables.Args(where)...)
+	return tables.If("t.n >= ("+first+")", tables.Args(where)...), nil
+}
+
+// fewOthers is how many tests of other statuses are read for a page.
+const fewOthers = 10_000
+
+// numberAt returns the number of the test at the offset of the page. ok is false when
+// that cannot be told without counting. As a rule the numbers of a result have no
+// gaps; of the tests of a status those are left out that have another one, when they
+// are fewer than what would have to be counted.
+func (s *Store) numberAt(ctx context.Context, f TestFilter) (n int64, ok bool, err error) {
+	var low, high sql.NullInt64
+	ends := "SELECT (SELECT MIN(n) FROM tests WHERE result_key = ?), (SELECT MAX(n) FROM tests WHERE result_key = ?)"
+	if err := s.db.Read(ctx).Raw(ends, f.Result.Key, f.Result.Key).Row().Scan(&low, &high); err != nil {
+		return 0, false, store.Translate(err)
+	}
+	n = low.Int64 + int64(f.Page.Offset)
+	if !low.Valid || high.Int64-low.Int64+1 != f.Result.Tests {
+		return 0, false, nil
+	}
+	if f.Status == nil {
+		return n, true, nil
+	}
+	var statuses []int64
+	others := int64(0)
+	for status := range TestStatus(len(testStatusNames)) {
+		if count := f.Result.Counts.Of(status); status != *f.Status && count > 0 {
+			statuses, others = append(statuses, int64(status)), others+count
+		}
+	}
+	if others > min(int64(f.Page.Offset), fewOthers) || others+f.Result.Counts.Of(*f.Status) != f.Result.Tests {
+		return 0, false, nil
+	}
+	if others == 0 {
+		return n, true, nil
+	}
+	var numbers []int64
+	if err := s.db.Read(ctx).Raw("SELECT n FROM tests WHERE result_key = ? AND status IN ?", f.Result.Key, statuses).Scan(&numbers).Error; err != nil {
+		return 0, false, store.Translate(err)
+	}
+	slices.Sort(numbers)
+	for _, other := range numbers {
+		if other > n {
+			break
+		}
+		n++
+	}
+	return n, true, nil
 }
 
 func (s *Store) scanTests(ctx context.Context, query string, args []any, visit func(*Test) error) error {

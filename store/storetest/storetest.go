@@ -24,6 +24,11 @@ import (
 // PostgresEnv names the variable with the address of the test database.
 const PostgresEnv = "SLIPWAY_TEST_POSTGRES"
 
+// PoolerEnv names the variable with the address of a pooler in transaction mode in
+// front of the test database, such as postgres://postgres@127.0.0.1:6432/, which leads
+// to every database there. The tests then run through it once more.
+const PoolerEnv = "SLIPWAY_TEST_POOLER"
+
 // New returns a migrated SQLite store in a temporary directory. It is closed
 // when the test ends.
 func New(t testing.TB) *store.Store {
@@ -74,6 +79,36 @@ func EachConfig(t *testing.T, test func(t *testing.T, cfg store.Config)) {
 		t.Parallel()
 		test(t, store.Config{DataDir: t.TempDir(), Database: Postgres(t), MaxConns: 8})
 	})
+	if os.Getenv(PoolerEnv) == "" {
+		return
+	}
+	t.Run("pooled", func(t *testing.T) {
+		t.Parallel()
+		test(t, Pooled(t))
+	})
+}
+
+// Pooled makes an empty database and returns the configuration of a store that reaches
+// it through the pooler. A pooler in transaction mode does not know to which schema a
+// client belongs, hence a database. It skips the test when there is no pooler.
+func Pooled(t testing.TB) store.Config {
+	t.Helper()
+	pooler, address := os.Getenv(PoolerEnv), os.Getenv(PostgresEnv)
+	if pooler == "" || address == "" {
+		t.Skipf("%s is not set", PoolerEnv)
+	}
+	name := "slipway_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	admin(t, address, "CREATE DATABASE "+name)
+	t.Cleanup(func() { admin(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
+	in := func(address string) string {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatalf("%s, %s: %v", PostgresEnv, PoolerEnv, err)
+		}
+		u.Path = "/" + name
+		return u.String()
+	}
+	return store.Config{DataDir: t.TempDir(), Database: in(address), DatabasePooler: in(pooler), MaxConns: 8}
 }
 
 // Postgres makes an empty schema and returns the address that leads into it. It

@@ -118,6 +118,7 @@ CREATE TABLE test_names (
     name text COLLATE "C" NOT NULL
 );
 
+-- Partitions are made by store/partition.go.
 -- status: 0 unknown, 1 exists, 2 inprogress, 3 success, 4 uxsuccess, 5 skip,
 -- 6 fail, 7 xfail (the numbers of subunit).
 -- A test shows the record that decided its status, the one whose number is
@@ -140,7 +141,8 @@ CREATE TABLE tests (
     others      bytea,
     details     bytea,
     PRIMARY KEY (result_key, n)
-);
+) PARTITION BY RANGE (result_key);
+CREATE TABLE tests_first PARTITION OF tests FOR VALUES FROM (MINVALUE) TO (1405588177158144);
 
 CREATE INDEX tests_status ON tests (result_key, status, n);
 CREATE INDEX tests_history ON tests (name_id, start_us NULLS FIRST, result_key, n);
@@ -158,7 +160,8 @@ CREATE TABLE test_records (
     attachments bytea,
     details     bytea,
     PRIMARY KEY (result_key, n, record)
-);
+) PARTITION BY RANGE (result_key);
+CREATE TABLE test_records_first PARTITION OF test_records FOR VALUES FROM (MINVALUE) TO (1405588177158144);
 
 -- The files of a result: what was posted, or for an archive each of its members.
 -- sha256 names what was posted, which members of one archive share (part counts

@@ -51,7 +51,8 @@ CREATE TABLE test_lists (
     part       bigint NOT NULL,
     data       bytea NOT NULL,
     PRIMARY KEY (result_key, part)
-);
+) PARTITION BY RANGE (result_key);
+CREATE TABLE test_lists_first PARTITION OF test_lists FOR VALUES FROM (MINVALUE) TO (1405588177158144);
 
 -- Names share their beginnings already.
 ALTER TABLE name_list_parts ALTER COLUMN data SET STORAGE EXTERNAL;
@@ -63,7 +64,8 @@ CREATE TABLE test_failures (
     n          bigint NOT NULL,
     text       text COLLATE "C" NOT NULL,
     PRIMARY KEY (result_key, n)
-);
+) PARTITION BY RANGE (result_key);
+CREATE TABLE test_failures_first PARTITION OF test_failures FOR VALUES FROM (MINVALUE) TO (1405588177158144);
 
 -- Test cases and boots as tests, in the order in which they came; source: 1 case,
 -- 2 boot. One that is posted again leaves the earlier outcome as a row that is
