@@ -62,7 +62,7 @@ func run(dir, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
+	if err := errors.Join(describe(m.doc, dir), showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
 		return err
 	}
 	var text bytes.Buffer
