@@ -152,12 +152,12 @@ func TestProblem_IsTheDocuments(t *testing.T) {
 		want  string
 	}{
 		{fault.NotFound("run %d does not exist", 7), `{"code":404,"detail":"run 7 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/7","message":"run 7 does not exist",` +
-			`"reason":"run 7 does not exist","request_id":"req-1","status":404,"title":"Not Found","type":"about:blank","url":null}`},
+			`"reason":"run 7 does not exist","request_id":"req-1","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}`},
 		{fault.InvalidBody("", "must be JSON"), `{"code":400,"detail":"the body must be JSON","errors":[{"in":"body","message":"must be JSON","pointer":""}],"id":"invalid-request","instance":"/v1/runs/7",` +
-			`"message":"the body must be JSON","reason":"the body must be JSON","request_id":"req-1","status":400,"title":"Bad Request","type":"about:blank","url":null}`},
+			`"message":"the body must be JSON","reason":"the body must be JSON","request_id":"req-1","status":400,"title":"Bad Request","type":"https://lab.example.org/docs/problems/invalid-request","url":"https://lab.example.org/docs/problems/invalid-request"}`},
 		{full, ""},
 	} {
-		text, err := json.Marshal(problemOf(tt.fault, &call.Info{Path: "/v1/runs/7", ID: "req-1"}))
+		text, err := json.Marshal(problemOf(tt.fault, &call.Info{Path: "/v1/runs/7", ID: "req-1", Origin: call.Origin{Scheme: "https", Host: "lab.example.org"}}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,11 @@ func run(dir, out string) error {
 			return err
 		}
 	}
-	if err := settleNullable(m.doc); err != nil {
+	own, err := readCases(dir)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(describe(m.doc, dir), showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
 		return err
 	}
 	var text bytes.Buffer
