@@ -1494,10 +1494,10 @@ type ComparedItem struct {
 	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
 	History *string `json:"history,omitempty"`
 
-	// FailingSince The first failure after its last pass. Only with `history`.
+	// FailingSince The first failure after its last pass, as far as the line is followed: 600 runs, 180 sets of another kind. Only with `history`.
 	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
 
-	// LastPass Where it passed last. Only with `history`.
+	// LastPass Where it passed last, as far as the line is followed. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
@@ -2843,7 +2843,7 @@ type KnownIssue struct {
 	// CreatedOn When it was made.
 	CreatedOn time.Time `json:"created_on"`
 
-	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	// Matches How many failures of the last 30 days fit it.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
