@@ -29,12 +29,13 @@ type Schema struct {
 // which rows count; Where is SQL, empty for all.
 type BlobKind struct{ Kind, Table, Bytes, Where string }
 
-// BlobColumn is a column that names a blob.
-type BlobColumn struct{ Table, Column string }
+// BlobColumn is a column that names a blob. Where is SQL for the rows that need it;
+// empty for all.
+type BlobColumn struct{ Table, Column, Where string }
 
 // own is the schema of this package: what every area writes.
 var own = Schema{Models: []any{
-	&setting{}, &Token{}, &Session{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &blobRow{}, &blobHold{},
+	&setting{}, &Token{}, &Session{}, &AuditEntry{}, &Event{}, &backupRow{}, &IdempotentAnswer{}, &PendingSet{}, &BackgroundJob{}, &QueuedFailure{}, &blobRow{}, &blobHold{},
 }}
 
 // Used names a table in which an area, or the event log, has a row; "" when nobody has

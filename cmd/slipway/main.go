@@ -184,6 +184,7 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		kong.Name("slipway"),
 		kong.Description("One server for test labs."),
 		kong.NamedMapper("sections", kong.MapperFunc(decodeSections)),
+		kong.NamedMapper("rules", kong.MapperFunc(decodeRules)),
 		kong.PostBuild(nameVariables),
 		kong.PostBuild(sayBounds),
 		kong.UsageOnError(),

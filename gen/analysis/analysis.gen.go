@@ -222,6 +222,9 @@ type FlakyTestList struct {
 	Line   FlakyLine   `json:"line"`
 	Window int32       `json:"window"`
 	Tests  []FlakyTest `json:"tests"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // FlakyVerdict How a test behaves, the first of these that holds: `too_few` fewer than three verdicts; `flaky` a version that both passed and failed, or three flips;
@@ -497,6 +500,9 @@ type TestHistory struct {
 	Name    string         `json:"name"`
 	Summary HistorySummary `json:"summary"`
 	Entries []HistoryEntry `json:"entries"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // TestSource Who reported a test.

@@ -1,6 +1,7 @@
 package products
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -42,6 +43,10 @@ type Config struct {
 	// WebhookTransport calls admitted webhooks in place of the network; nil: the
 	// network.
 	WebhookTransport http.RoundTripper `kong:"-"`
+
+	// Ruled reports whether rules of retention remove what is old of a class, in place of
+	// Tidy; nil: there are none.
+	Ruled func(ctx context.Context, class string) (bool, error) `kong:"-"`
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`
