@@ -40,7 +40,7 @@ func (s *Server) forPeople(c Config, doc *openapi3.T) (func(next http.Handler) h
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
-			case path == "/ui" || strings.HasPrefix(path, "/ui/"):
+			case path == "/ui" || path == "/favicon.ico" || strings.HasPrefix(path, "/ui/"):
 				site.ServeHTTP(w, r)
 			case path == "/docs" || strings.HasPrefix(path, "/docs/"):
 				docs.ServeHTTP(w, r)

@@ -20,6 +20,7 @@ import (
 	refstackapi "github.com/slipway-lab/slipway/gen/refstack"
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
+	retentionapi "github.com/slipway-lab/slipway/gen/retention"
 	"github.com/slipway-lab/slipway/server/access"
 	"github.com/slipway-lab/slipway/server/analysis"
 	"github.com/slipway-lab/slipway/server/auth"
@@ -31,6 +32,7 @@ import (
 	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
+	"github.com/slipway-lab/slipway/server/retention"
 	"github.com/slipway-lab/slipway/server/ui/pages"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
@@ -39,6 +41,7 @@ import (
 	refstackstore "github.com/slipway-lab/slipway/store/refstack"
 	reportstore "github.com/slipway-lab/slipway/store/reports"
 	resultstore "github.com/slipway-lab/slipway/store/results"
+	retentionstore "github.com/slipway-lab/slipway/store/retention"
 )
 
 // Config is everything the server needs to know: its settings and those of the
@@ -55,6 +58,7 @@ type Config struct {
 	Products  products.Config  `embed:"" group:"Products (SPI), events, webhooks"`
 	Reports   reports.Config   `embed:"" group:"Reports (KernelCI), search"`
 	Analysis  analysis.Config  `embed:"" group:"Analysis"`
+	Retention retention.Config `embed:"" prefix:"retention-" group:"Retention"`
 	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
 	Pages     pages.Config     `embed:"" group:"Pages"`
 
@@ -98,6 +102,7 @@ type areas struct {
 	reports   *reports.Handler
 	lab       *lab.Handler
 	analysis  *analysis.Handler
+	retention *retention.Handler
 }
 
 // register gives the router every operation of every area.
@@ -110,6 +115,7 @@ func (a *areas) register(r *edge.Router) {
 	reportsapi.RegisterHandlers(r, reportsapi.NewStrictHandler(a.reports))
 	labapi.RegisterHandlers(r, labapi.NewStrictHandler(a.lab))
 	analysisapi.RegisterHandlers(r, analysisapi.NewStrictHandler(a.analysis))
+	retentionapi.RegisterHandlers(r, retentionapi.NewStrictHandler(a.retention))
 }
 
 func (c *Config) setDefaults() {
@@ -198,6 +204,11 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 	if err != nil {
 		return areas{}, err
 	}
+	kept, err := retention.New(retentionstore.New(c.Store), c.Retention)
+	if err != nil {
+		return areas{}, err
+	}
+	c.Products.Ruled = kept.Ruled
 	res, err := results.New(resultstore.New(c.Store), c.Results)
 	if err != nil {
 		return areas{}, err
@@ -219,6 +230,7 @@ func newAreas(c Config, doc *openapi3.T) (areas, error) {
 		reports:   reports.New(reportstore.New(c.Store), c.Reports),
 		lab:       provisioner,
 		analysis:  analysis.New(analysisstore.New(c.Store), c.Analysis),
+		retention: kept,
 	}, nil
 }
 
@@ -231,10 +243,21 @@ func (c *Config) fill(doc *openapi3.T) {
 	c.Results.Strangers, c.Refstack.Strangers = strangers, strangers
 	c.Products.Metrics = c.Metrics
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
+	c.Retention.Defaults = []retentionstore.Rule{
+		retention.DaysRule(retentionstore.Events, c.Products.EventRetentionDays), retention.DaysRule(retentionstore.Webhooks, c.Products.WebhookRetentionDays),
+		retention.DaysRule(retentionstore.Output, c.Products.OutputRetentionDays), retention.DaysRule(retentionstore.Audit, c.Edge.Audit.RetentionDays),
+	}
 	c.Lab.Login = c.Auth
 	if account := c.Auth.Account(); account != nil {
 		c.Lab.Library.Account = account
 	}
+}
+
+// Ruled reports whether rules of retention say how long things of a class are kept, so
+// that nothing else removes them. It is true when that is not known.
+func (s *Server) Ruled(ctx context.Context, class string) bool {
+	is, err := s.areas.retention.Ruled(ctx, class)
+	return is || err != nil
 }
 
 // Background does what no request asks for, until ctx ends. It belongs beside
@@ -245,10 +268,18 @@ func (s *Server) Background(ctx context.Context) {
 	all.Go(func() { s.areas.reports.Background(ctx) })
 	all.Go(func() { s.areas.analysis.Background(ctx) })
 	all.Go(func() { s.areas.results.Background(ctx) })
+	all.Go(func() { s.areas.retention.Background(ctx) })
 	if !s.labIdle {
 		all.Go(func() { s.Work(ctx) })
 	}
 	all.Wait()
+}
+
+// Settle does once what Background does again and again, but for the lab's tasks: what
+// is due by the store's clock has happened when it returns. It is for who moves that
+// clock.
+func (s *Server) Settle(ctx context.Context) error {
+	return errors.Join(s.areas.products.Settle(ctx), s.areas.analysis.Settle(ctx), s.areas.products.Settle(ctx))
 }
 
 // ServeHTTP answers one request.

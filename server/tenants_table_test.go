@@ -209,6 +209,17 @@ var visits = map[string]visit{
 	"updateKnownIssue": {kind: hidden, body: `{"state":"closed"}`},
 	"deleteKnownIssue": {kind: hidden},
 
+	// how long what is kept
+	"getRetention":        {kind: own, status: 200, more: true},
+	"replaceRetention":    {kind: own, status: 200, body: `{"rules":[{"class":"tests","days":900}]}`},
+	"listRetentionRuns":   {kind: own, status: 200},
+	"createRetentionRun":  {kind: own, status: 200, query: "dry_run=true"},
+	"getRetentionRun":     {kind: hidden, nothing: true},
+	"listRetentionKeeps":  {kind: own, status: 200, more: true},
+	"createRetentionKeep": {kind: hidden, body: `{"set":"run:{test_id}","reason":"of {tenant}"}`},
+	"getRetentionKeep":    {kind: hidden},
+	"deleteRetentionKeep": {kind: hidden},
+
 	// Drydock
 	"listTasks": {kind: metal}, "createTask": {kind: metal, body: `{"action":"validate_design","design_ref":"x"}`}, "purgeTasks": {kind: metal}, "getTask": {kind: metal},
 	"cancelTask": {kind: metal}, "listTaskBuildData": {kind: metal}, "listNodes": {kind: metal}, "listNodeBuildData": {kind: metal},

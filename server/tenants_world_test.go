@@ -45,6 +45,7 @@ func newWorld(t *testing.T, s *servertest.Server, tenant string) *world {
 	w.makeReports()
 	token := w.post("createAccessToken", 201)
 	w.names["token_id"] = find(token, "access_token", "id")
+	w.names["keep_id"] = find(w.post("createRetentionKeep", 201), "id")
 	w.names["issue_id"] = find(w.post("createKnownIssue", 201), "id")
 	return w
 }
@@ -80,7 +81,7 @@ var fixed = sync.OnceValue(func() map[string]string {
 	const hex24, id = "0123456789abcdef01234567", "6b1f8a52-3c94-4d0e-8f27-9a5de0c47b13"
 	return map[string]string{
 		"raw_key": publicLine(), "self_signature": sign("signature"),
-		"key": "shared", "field_name": "job", "collection": "boot", "rest": "x", "delivery_id": id, "action_id": "01JD3Z7Q8M4T0K9V6X2C5B1N7A",
+		"key": "shared", "field_name": "job", "collection": "boot", "rest": "x", "delivery_id": id, "run_id": id, "action_id": "01JD3Z7Q8M4T0K9V6X2C5B1N7A",
 		"hostname": "n1", "design": id, "task_id": id, "machine_id": "01JD3Z7Q8M4T0K9V6X2C5B1N7A", "boot_key": strings.Repeat("0", 64), "seed_key": strings.Repeat("0", 64),
 		"mac": "52:54:00:ce:da:08", "report_id": hex24, "regression_id": hex24, "document_id": hex24, "refuseToken.token": hex24,
 		"registerAgent.agent_id": "a1", "uploadFile.file_path": "next/shared/boot.log",

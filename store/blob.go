@@ -78,7 +78,11 @@ func (s *Store) referencedBlobs(ctx context.Context, columns []BlobColumn, shas 
 	found := map[string]bool{}
 	for _, c := range columns {
 		var some []string
-		err := s.db.Read(ctx).Table(c.Table).Where(c.Column+" IN ?", shas).Distinct().Pluck(c.Column, &some).Error
+		q := s.db.Read(ctx).Table(c.Table).Where(c.Column+" IN ?", shas)
+		if c.Where != "" {
+			q = q.Where(c.Where)
+		}
+		err := q.Distinct().Pluck(c.Column, &some).Error
 		if err != nil {
 			return nil, Translate(err)
 		}

@@ -211,7 +211,11 @@ func (s *Store) postgresTool(ctx context.Context, tool string, args ...string) e
 func (s *Store) NamedBlobs(ctx context.Context, f func(sha256 string) error) error {
 	var parts []string
 	for _, c := range blobColumns(s.core.config.Areas) {
-		parts = append(parts, "SELECT "+c.Column+" AS sha FROM "+c.Table+" WHERE "+c.Column+" <> ''")
+		part := "SELECT " + c.Column + " AS sha FROM " + c.Table + " WHERE " + c.Column + " <> ''"
+		if c.Where != "" {
+			part += " AND " + c.Where
+		}
+		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
 		return nil

@@ -35,6 +35,7 @@ var (
 	ErrInUse          = storeerr.ErrInUse
 	ErrSecretMismatch = storeerr.ErrSecretMismatch
 	ErrContentLost    = storeerr.ErrContentLost
+	ErrExpired        = storeerr.ErrExpired
 	ErrBlobsElsewhere = storeerr.ErrBlobsElsewhere
 	ErrBadCursor      = storeerr.ErrBadCursor
 	ErrReadOnly       = storeerr.ErrReadOnly

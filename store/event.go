@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -218,4 +219,30 @@ func (s *Store) EventsOf(ctx context.Context, opportunities []uuid.UUID) (map[uu
 		byID[*e.OpportunityID] = append(byID[*e.OpportunityID], e)
 	}
 	return byID, nil
+}
+
+// eventsRemoved is the setting that holds the Seq of the newest event that was
+// removed.
+const eventsRemoved = "events_removed"
+
+// NoteEventsRemoved notes, in the transaction that removes events, up to which one.
+func (s *Store) NoteEventsRemoved(last int64) error {
+	before, err := s.EventsRemoved(s.db.Tx.Statement.Context)
+	if err != nil || before >= last {
+		return err
+	}
+	return s.KeepSetting(eventsRemoved, strconv.AppendInt(nil, last, 10))
+}
+
+// EventsRemoved is the Seq up to which events may have been removed, 0 when none
+// ever was.
+func (s *Store) EventsRemoved(ctx context.Context) (int64, error) {
+	seq, err := s.Setting(ctx, eventsRemoved)
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("removed events: %w", err)
+	}
+	return strconv.ParseInt(string(seq), 10, 64)
 }

@@ -37,6 +37,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with the stored data, also while the server runs."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
+	Demo     demoCmd     `cmd:"" help:"Fill an empty server with a lab that looks as if it had run for a month."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 
@@ -183,6 +184,7 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		kong.Name("slipway"),
 		kong.Description("One server for test labs."),
 		kong.NamedMapper("sections", kong.MapperFunc(decodeSections)),
+		kong.NamedMapper("rules", kong.MapperFunc(decodeRules)),
 		kong.PostBuild(nameVariables),
 		kong.PostBuild(sayBounds),
 		kong.UsageOnError(),

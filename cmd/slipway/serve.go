@@ -104,7 +104,7 @@ func (c *serveCmd) serve(ctx context.Context, f *storeFlags, tf *tokenFlags) err
 	if c.Auth.PolicyFile != "" {
 		h.Note("configuration", c.Auth.PolicyFile, "policy file "+c.policySum)
 	}
-	go c.sweep(ctx, s)
+	go c.sweep(ctx, s, h)
 	go watch(ctx, s, fail)
 	worked := make(chan struct{})
 	go func() {
@@ -235,7 +235,7 @@ func (c *serveCmd) edge() edge.Settings {
 
 // sweep removes, now and then, what interrupted uploads left behind and what
 // is too old to be kept.
-func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
+func (c *serveCmd) sweep(ctx context.Context, s *store.Store, h *server.Server) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -250,7 +250,7 @@ func (c *serveCmd) sweep(ctx context.Context, s *store.Store) {
 		if _, err := s.SweepBlobs(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "sweep of blobs", "error", err)
 		}
-		if days := c.Server.Edge.Audit.RetentionDays; days > 0 {
+		if days := c.Server.Edge.Audit.RetentionDays; days > 0 && !h.Ruled(ctx, "audit") {
 			if _, err := s.SweepAudit(ctx, s.Now().AddDate(0, 0, -days)); err != nil && ctx.Err() == nil {
 				slog.ErrorContext(ctx, "sweep of the audit log", "error", err)
 			}

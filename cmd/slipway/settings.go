@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -116,6 +117,9 @@ func (s settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 // joined writes a value the way the command line has it, so that it is read and
 // refused in the same way: 30 is no time, and 1.5 no number of bytes.
 func joined(value any, flag *kong.Flag) any {
+	if flag.Tag.Type == "rules" {
+		return value
+	}
 	switch v := value.(type) {
 	case []any:
 		words := make([]string, len(v))
@@ -156,6 +160,29 @@ func decodeSections(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	if err := yaml.Unmarshal([]byte(text), target.Addr().Interface()); err != nil {
 		return errors.New("must be sections of options, all of them text")
+	}
+	return nil
+}
+
+// decodeRules reads a setting that is a list of rules. On a command line it is YAML or
+// JSON. What a rule does not know is refused.
+func decodeRules(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("rules")
+	if err != nil {
+		return err
+	}
+	text, isText := token.Value.(string)
+	if !isText {
+		made, err := yaml.Marshal(token.Value)
+		if err != nil {
+			return err
+		}
+		text = string(made)
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(target.Addr().Interface()); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("must be a list of rules with class, tenant, product_id, job, days and bytes: %w", err)
 	}
 	return nil
 }

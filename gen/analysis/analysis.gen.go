@@ -260,6 +260,9 @@ type FlakyTestList struct {
 
 	// Tests The flaky tests, the worst first.
 	Tests []FlakyTest `json:"tests"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // FlakyVerdict How a test behaves, the first of these that holds: `too_few` fewer than three verdicts; `flaky` a version that both passed and failed, or three flips;
@@ -600,6 +603,9 @@ type TestHistory struct {
 
 	// Entries The outcomes, newest first.
 	Entries []HistoryEntry `json:"entries"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // TestSource Who reported a test.

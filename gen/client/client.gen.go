@@ -444,10 +444,68 @@ const (
 	ResultSavedScopePassesOnly ResultSavedScope = "passes_only"
 )
 
+// Defines values for ResultSavedExpired.
+const (
+	ResultSavedExpiredAttachments ResultSavedExpired = "attachments"
+	ResultSavedExpiredRaw         ResultSavedExpired = "raw"
+	ResultSavedExpiredTests       ResultSavedExpired = "tests"
+)
+
+// Defines values for RetentionClass.
+const (
+	RetentionClassAttachments   RetentionClass = "attachments"
+	RetentionClassAudit         RetentionClass = "audit"
+	RetentionClassBoots         RetentionClass = "boots"
+	RetentionClassBuilddata     RetentionClass = "builddata"
+	RetentionClassBuilds        RetentionClass = "builds"
+	RetentionClassEvents        RetentionClass = "events"
+	RetentionClassGroups        RetentionClass = "groups"
+	RetentionClassJobs          RetentionClass = "jobs"
+	RetentionClassNames         RetentionClass = "names"
+	RetentionClassOpportunities RetentionClass = "opportunities"
+	RetentionClassOutput        RetentionClass = "output"
+	RetentionClassRaw           RetentionClass = "raw"
+	RetentionClassReports       RetentionClass = "reports"
+	RetentionClassResults       RetentionClass = "results"
+	RetentionClassTasks         RetentionClass = "tasks"
+	RetentionClassTests         RetentionClass = "tests"
+	RetentionClassWebhooks      RetentionClass = "webhooks"
+)
+
+// Defines values for RetentionRunState.
+const (
+	RetentionRunStateDone    RetentionRunState = "done"
+	RetentionRunStateFailed  RetentionRunState = "failed"
+	RetentionRunStatePlanned RetentionRunState = "planned"
+	RetentionRunStateQueued  RetentionRunState = "queued"
+	RetentionRunStateRunning RetentionRunState = "running"
+)
+
+// Defines values for RetentionRunOrigin.
+const (
+	RetentionRunOriginAsked    RetentionRunOrigin = "asked"
+	RetentionRunOriginSchedule RetentionRunOrigin = "schedule"
+)
+
+// Defines values for RetentionSource.
+const (
+	RetentionSourceDefault RetentionSource = "default"
+	RetentionSourceFile    RetentionSource = "file"
+	RetentionSourceServer  RetentionSource = "server"
+	RetentionSourceTenant  RetentionSource = "tenant"
+)
+
 // Defines values for RunResultScope.
 const (
 	RunResultScopeAll        RunResultScope = "all"
 	RunResultScopePassesOnly RunResultScope = "passes_only"
+)
+
+// Defines values for RunResultExpired.
+const (
+	RunResultExpiredAttachments RunResultExpired = "attachments"
+	RunResultExpiredRaw         RunResultExpired = "raw"
+	RunResultExpiredTests       RunResultExpired = "tests"
 )
 
 // Defines values for SetKind.
@@ -1618,7 +1676,7 @@ type Event struct {
 
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
-	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
 	// `known_issue.matched`, once a day at most for each issue.
 	EventType string `json:"event_type"`
 
@@ -1782,6 +1840,9 @@ type FlakyTestList struct {
 
 	// Next The cursor of the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // FlakyVerdict How a test behaves, the first of these that holds: `too_few` fewer than three verdicts; `flaky` a version that both passed and failed, or three flips;
@@ -4524,6 +4585,54 @@ type NewReportAnswer struct {
 	} `json:"result"`
 }
 
+// NewRetentionKeep What is to be kept.
+//
+// Example: {"reason":"shipped as 2.4","set":"run:17","until":"2026-01-01T00:00:00Z"}
+type NewRetentionKeep struct {
+	// Set Its reference, as `/v1/compare` takes it: of a run without an attempt, a kernel or an image.
+	Set string `json:"set"`
+
+	// Reason Why.
+	Reason string `json:"reason"`
+
+	// Until Until when; null for ever.
+	Until nullable.Nullable[time.Time] `json:"until,omitempty"`
+}
+
+// NewRetentionPolicy The rules that are to hold from now on.
+//
+// Example: {"rules":[{"class":"tests","days":90},{"bytes":100000000000,"class":"raw","days":30},{"class":"boots","days":365,"job":"mainline"}]}
+type NewRetentionPolicy struct {
+	// Revision The `revision` of the rules that these replace: others are 409. Left out: whichever there are.
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []NewRetentionRule `json:"rules"`
+}
+
+// NewRetentionRule How long things of a class are kept. Of a class there is one rule for the same tenant, product and job.
+//
+// Example: {"class":"tests","days":90}
+type NewRetentionRule struct {
+	// Class Which kind of data it is about.
+	Class RetentionClass `json:"class"`
+
+	// Tenant Only what belongs to this tenant. A tenant's administrator names his own, or leaves it out. Not for `tasks`, `builddata` and `names`, which have none.
+	Tenant nullable.Nullable[string] `json:"tenant,omitempty"`
+
+	// ProductID Only what belongs to this product: of `raw`, `attachments`, `tests`, `opportunities`, `output`, `events` and `webhooks`.
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+
+	// Job Only reports of this job: of `reports`, `jobs`, `builds`, `boots` and `groups`.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Days How many days things are kept; null for ever.
+	Days nullable.Nullable[int32] `json:"days,omitempty"`
+
+	// Bytes How many bytes they may take together; null any number. Sizes of rows are estimated.
+	Bytes nullable.Nullable[int64] `json:"bytes,omitempty"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3,"name":"tempest-full"}
@@ -5831,10 +5940,181 @@ type ResultSaved struct {
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
+
+	// Expired What of it has expired (`/v1/retention`): asking for it is 410. Left out while everything is there. Counts stay.
+	Expired []ResultSavedExpired `json:"expired,omitempty"`
 }
 
 // ResultSavedScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type ResultSavedScope string
+
+// ResultSavedExpired defines model for ResultSaved.Expired.
+type ResultSavedExpired string
+
+// RetentionAmount How much of a class goes.
+//
+// Example: {"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}
+type RetentionAmount struct {
+	// Class Which kind of data it is about.
+	Class RetentionClass `json:"class"`
+
+	// Rows How many: of `raw` and `attachments` uploads, of `tests` single tests, of `results` runs, of others of what the class is called.
+	Rows int64 `json:"rows"`
+
+	// Bytes How many bytes they take: of uploads, attachments and output exactly, as far as nothing else refers to the same bytes; of rows an estimate.
+	Bytes int64 `json:"bytes"`
+
+	// Oldest The time of the oldest of them; null for none, and for `names`, which have no time.
+	Oldest nullable.Nullable[time.Time] `json:"oldest"`
+
+	// Newest When the newest of them was stored; null when there is none.
+	Newest nullable.Nullable[time.Time] `json:"newest"`
+}
+
+// RetentionClass What a rule is about. `raw`: uploaded files, as they came. `attachments`: what tests attached, as far as it is no part of the upload. `tests`: the single tests of results, whose counts stay.
+// `results`: whole runs, with everything of them. `jobs`, `builds`, `boots`, `groups` (with their cases): reports, and `reports` all four. `opportunities`: those that have ended, with their
+// results. `output`: their console output alone. `events`: the event log. `audit`: the audit log. `webhooks`: the record of deliveries. `tasks`: lab tasks that have ended. `builddata`: build data
+// of nodes, except the newest of each node and generator. `names`: names of tests that nothing refers to; a rule for them has no limit (they stay) or `days` 0 (they go, as they do without a rule).
+//
+// Example: tests
+type RetentionClass string
+
+// RetentionKeep A set that is kept.
+//
+// Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
+type RetentionKeep struct {
+	// ID The id of the keep, given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Set Its reference.
+	Set string `json:"set"`
+
+	// Tenant To whom it belongs.
+	Tenant string `json:"tenant"`
+
+	// Reason Why it is kept, in words.
+	Reason string `json:"reason"`
+
+	// Until Null for ever.
+	Until nullable.Nullable[time.Time] `json:"until"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
+}
+
+// RetentionKeepList A page of what is kept.
+//
+// Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}],"next":null}
+type RetentionKeepList struct {
+	// Keeps The keeps of this page, newest first.
+	Keeps []RetentionKeep `json:"keeps"`
+
+	// Next The cursor of the next page; null on the last one.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// RetentionPolicy The rules.
+//
+// Example: {"revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
+type RetentionPolicy struct {
+	// Revision Counts the changes of the rules that the caller may replace; 0 when he has set none.
+	Revision int64 `json:"revision"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []RetentionRule `json:"rules"`
+}
+
+// RetentionRule How long things of a class are kept, and where that was said.
+//
+// Example: {"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}
+type RetentionRule struct {
+	// Class Which kind of data it is about.
+	Class RetentionClass `json:"class"`
+
+	// Tenant Null for every tenant.
+	Tenant nullable.Nullable[string] `json:"tenant"`
+
+	// ProductID Null for every product.
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+
+	// Job Null for every job.
+	Job nullable.Nullable[string] `json:"job"`
+
+	// Days Null for ever.
+	Days nullable.Nullable[int32] `json:"days"`
+
+	// Bytes Null for any number.
+	Bytes nullable.Nullable[int64] `json:"bytes"`
+
+	// Source Where the rule comes from: the server's settings, or somebody who set it.
+	Source RetentionSource `json:"source"`
+}
+
+// RetentionRun What has gone, or would go.
+//
+// Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
+type RetentionRun struct {
+	// ID Null when nothing was asked to go.
+	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
+
+	// DryRun Whether nothing was removed, only counted.
+	DryRun bool `json:"dry_run"`
+
+	// State `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
+	State RetentionRunState `json:"state"`
+
+	// Origin Whether somebody asked for it, or the server's schedule.
+	Origin RetentionRunOrigin `json:"origin"`
+
+	// Tenant Whose things go; null for everybody's.
+	Tenant nullable.Nullable[string] `json:"tenant"`
+
+	// AsOf The time from which ages are counted.
+	AsOf time.Time `json:"as_of"`
+
+	// Classes What has gone so far, or would go; classes of which that is nothing are left out.
+	Classes []RetentionAmount `json:"classes"`
+
+	// Error Why the run broke off; null when it did not.
+	Error nullable.Nullable[string] `json:"error"`
+
+	// CreatedOn When the run was asked for.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that asked for it.
+	CreatedBy string `json:"created_by"`
+
+	// StartedOn When the run began; null before.
+	StartedOn nullable.Nullable[time.Time] `json:"started_on"`
+
+	// EndedOn When the run ended; null before.
+	EndedOn nullable.Nullable[time.Time] `json:"ended_on"`
+}
+
+// RetentionRunState `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
+type RetentionRunState string
+
+// RetentionRunOrigin Whether somebody asked for it, or the server's schedule.
+type RetentionRunOrigin string
+
+// RetentionRunList A page of runs.
+//
+// Example: {"next":null,"runs":[{"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}]}
+type RetentionRunList struct {
+	// Runs The runs of this page, newest first.
+	Runs []RetentionRun `json:"runs"`
+
+	// Next The cursor of the next page; null on the last one.
+	Next nullable.Nullable[string] `json:"next"`
+}
+
+// RetentionSource Where a rule comes from: `server` was set by those who see every tenant, `tenant` by an administrator of the tenant, `file` is in the configuration file, `default` follows from a setting.
+//
+// Example: server
+type RetentionSource string
 
 // Run One execution of tests against a cloud.
 //
@@ -5993,10 +6273,16 @@ type RunResult struct {
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
+
+	// Expired What of it has expired (`/v1/retention`): asking for it is 410. Left out while everything is there. Counts stay.
+	Expired []RunResultExpired `json:"expired,omitempty"`
 }
 
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
+
+// RunResultExpired defines model for RunResult.Expired.
+type RunResultExpired string
 
 // RunResultList A page of the list.
 //
@@ -7000,6 +7286,9 @@ type TestHistory struct {
 
 	// Next The cursor of the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
+
+	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
+	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
 }
 
 // TestList A page of the list.
@@ -7419,7 +7708,7 @@ type Webhook struct {
 //
 // Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
 type WebhookFilter struct {
-	// ProductID Only events of this product; null: of any.
+	// ProductID Only events of this product, `comparison` and `known_issue.matched` of its images and opportunities among them.
 	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
 
 	// TestStatus Of events that tell of a result, only those with one of these.
@@ -7936,11 +8225,11 @@ type VerdictWindow = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
-// ContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// ContentLostOrExpired The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
-type ContentLost = Problem
+type ContentLostOrExpired = Problem
 
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -8049,6 +8338,12 @@ type ReportsUnsupportedMediaType = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ServiceUnavailable = Problem
+
+// TestsExpired The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
+type TestsExpired = Problem
 
 // TooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -9435,6 +9730,42 @@ type CompareResultsParams struct {
 // SetResultMetaKeyTextBody defines parameters for SetResultMetaKey.
 type SetResultMetaKeyTextBody = string
 
+// ListRetentionKeepsParams defines parameters for ListRetentionKeeps.
+type ListRetentionKeepsParams struct {
+	// Set Only the one of this reference: `run:17`, `kernel:<job>/<git branch>/<kernel>`, `image:<product>/<image unique id>`.
+	Set *string `form:"set,omitempty" json:"set,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateRetentionKeepParams defines parameters for CreateRetentionKeep.
+type CreateRetentionKeepParams struct {
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListRetentionRunsParams defines parameters for ListRetentionRuns.
+type ListRetentionRunsParams struct {
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// CreateRetentionRunParams defines parameters for CreateRetentionRun.
+type CreateRetentionRunParams struct {
+	// DryRun Whether to say only what would go.
+	DryRun *bool `form:"dry_run,omitempty" json:"dry_run,omitempty"`
+
+	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -10361,6 +10692,12 @@ type UpdatePublishedResultJSONRequestBody = PublishedUpdate
 
 // SetResultMetaKeyTextRequestBody defines body for SetResultMetaKey for text/plain ContentType.
 type SetResultMetaKeyTextRequestBody = SetResultMetaKeyTextBody
+
+// ReplaceRetentionJSONRequestBody defines body for ReplaceRetention for application/json ContentType.
+type ReplaceRetentionJSONRequestBody = NewRetentionPolicy
+
+// CreateRetentionKeepJSONRequestBody defines body for CreateRetentionKeep for application/json ContentType.
+type CreateRetentionKeepJSONRequestBody = NewRetentionKeep
 
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
@@ -12034,7 +12371,8 @@ type ClientInterface interface {
 	// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
 	// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
 	//
-	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404;
+	// one whose single tests have expired, all or some of them (`/v1/retention`), is 410: nothing can be said of what became of them.
 	//
 	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
 	CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -13328,6 +13666,108 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
 	SetResultMetaKeyWithTextBody(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRetention Read how long what is kept
+	//
+	// Slipway: the rules that bear on what the caller sees, each with where it comes from. A rule says of one class how old things may become (`days`) and how many bytes they may take
+	// together (`bytes`); what is older, or does not fit, goes, the oldest first. Null is no limit.
+	//
+	// Of the rules that fit a thing **one** counts, the most specific: one that names a `product_id` or a `job` before one that does not, then one that names a `tenant`, then for `jobs`,
+	// `builds`, `boots` and `groups` one of that class before one of `reports`. Of rules that are equally specific the one that those who see every tenant have set here counts first (`server`),
+	// then the tenant's own (`tenant`), then the configuration file's (`file`), then what a setting says (`default`). So what is set here wins over the file, and a rule without limits exempts what it names.
+	//
+	// Whatever the rules say: a run, kernel or image that is kept (`/v1/retention/keeps`), verified results, the newest complete set of each line (see `/v1/compare`), what has not ended,
+	// and events that a webhook has not looked at stay.
+	//
+	// Corresponds with GET /v1/retention (the `GetRetention` operationId).
+	GetRetention(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceRetentionWithBody Say how long what is kept
+	//
+	// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+	// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+	// they are to replace: then one of the two is 409.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+	ReplaceRetentionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplaceRetention Say how long what is kept
+	//
+	// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+	// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+	// they are to replace: then one of the two is 409.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+	ReplaceRetention(ctx context.Context, body ReplaceRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRetentionKeeps List what is kept in any case
+	//
+	// Slipway: runs, kernels and images that stay whatever the rules say, newest first.
+	//
+	// Corresponds with GET /v1/retention/keeps (the `ListRetentionKeeps` operationId).
+	ListRetentionKeeps(ctx context.Context, params *ListRetentionKeepsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRetentionKeepWithBody Keep a run, a kernel or an image
+	//
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+	CreateRetentionKeepWithBody(ctx context.Context, params *CreateRetentionKeepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRetentionKeep Keep a run, a kernel or an image
+	//
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+	CreateRetentionKeep(ctx context.Context, params *CreateRetentionKeepParams, body CreateRetentionKeepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteRetentionKeep Let the rules count for a set again
+	//
+	// Slipway: the set is not kept any more. It goes with the next run when a rule says so.
+	//
+	// Corresponds with DELETE /v1/retention/keeps/{keep_id} (the `DeleteRetentionKeep` operationId).
+	DeleteRetentionKeep(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRetentionKeep Read why something is kept
+	//
+	// Slipway: one set that stays whatever the rules say.
+	//
+	// Corresponds with GET /v1/retention/keeps/{keep_id} (the `GetRetentionKeep` operationId).
+	GetRetentionKeep(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRetentionRuns List the runs that removed something
+	//
+	// Slipway: runs, newest first: those of the caller's tenant, or all for who sees every tenant.
+	//
+	// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
+	ListRetentionRuns(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateRetentionRun Remove what has expired, or say what would go
+	//
+	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+	// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+	// makes runs of its own as well, see the setting `--retention-every`.
+	//
+	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+	CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRetentionRun Read how far a run is
+	//
+	// Slipway: a run with what it has removed so far, of each class.
+	//
+	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
+	GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRuns List runs
 	//
 	// The runs (RefStack calls them tests), newest first.
@@ -13675,7 +14115,7 @@ type ClientInterface interface {
 	// GetTestHistory Follow one test through time
 	//
 	// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
-	// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+	// boot or a case that was posted again replaced. What has expired (`/v1/retention`) has no entry: `expired_until` says that there is such. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
 	// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
 	//
 	// Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
@@ -15384,7 +15824,8 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 // the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
 // in which a text that a spreadsheet would take for a formula begins with an apostrophe.
 //
-// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404;
+// one whose single tests have expired, all or some of them (`/v1/retention`), is 410: nothing can be said of what became of them.
 //
 // Corresponds with GET /v1/compare (the `CompareSets` operationId).
 func (c *Client) CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18054,6 +18495,218 @@ func (c *Client) SetResultMetaKeyWithTextBody(ctx context.Context, publishedID s
 	return c.Client.Do(req)
 }
 
+// GetRetention Read how long what is kept
+//
+// Slipway: the rules that bear on what the caller sees, each with where it comes from. A rule says of one class how old things may become (`days`) and how many bytes they may take
+// together (`bytes`); what is older, or does not fit, goes, the oldest first. Null is no limit.
+//
+// Of the rules that fit a thing **one** counts, the most specific: one that names a `product_id` or a `job` before one that does not, then one that names a `tenant`, then for `jobs`,
+// `builds`, `boots` and `groups` one of that class before one of `reports`. Of rules that are equally specific the one that those who see every tenant have set here counts first (`server`),
+// then the tenant's own (`tenant`), then the configuration file's (`file`), then what a setting says (`default`). So what is set here wins over the file, and a rule without limits exempts what it names.
+//
+// Whatever the rules say: a run, kernel or image that is kept (`/v1/retention/keeps`), verified results, the newest complete set of each line (see `/v1/compare`), what has not ended,
+// and events that a webhook has not looked at stay.
+//
+// Corresponds with GET /v1/retention (the `GetRetention` operationId).
+func (c *Client) GetRetention(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRetentionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceRetentionWithBody Say how long what is kept
+//
+// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+// they are to replace: then one of the two is 409.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+func (c *Client) ReplaceRetentionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceRetentionRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplaceRetention Say how long what is kept
+//
+// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+// they are to replace: then one of the two is 409.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+func (c *Client) ReplaceRetention(ctx context.Context, body ReplaceRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplaceRetentionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRetentionKeeps List what is kept in any case
+//
+// Slipway: runs, kernels and images that stay whatever the rules say, newest first.
+//
+// Corresponds with GET /v1/retention/keeps (the `ListRetentionKeeps` operationId).
+func (c *Client) ListRetentionKeeps(ctx context.Context, params *ListRetentionKeepsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRetentionKeepsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRetentionKeepWithBody Keep a run, a kernel or an image
+//
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+func (c *Client) CreateRetentionKeepWithBody(ctx context.Context, params *CreateRetentionKeepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRetentionKeepRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRetentionKeep Keep a run, a kernel or an image
+//
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+func (c *Client) CreateRetentionKeep(ctx context.Context, params *CreateRetentionKeepParams, body CreateRetentionKeepJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRetentionKeepRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteRetentionKeep Let the rules count for a set again
+//
+// Slipway: the set is not kept any more. It goes with the next run when a rule says so.
+//
+// Corresponds with DELETE /v1/retention/keeps/{keep_id} (the `DeleteRetentionKeep` operationId).
+func (c *Client) DeleteRetentionKeep(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteRetentionKeepRequest(c.Server, keepID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRetentionKeep Read why something is kept
+//
+// Slipway: one set that stays whatever the rules say.
+//
+// Corresponds with GET /v1/retention/keeps/{keep_id} (the `GetRetentionKeep` operationId).
+func (c *Client) GetRetentionKeep(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRetentionKeepRequest(c.Server, keepID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRetentionRuns List the runs that removed something
+//
+// Slipway: runs, newest first: those of the caller's tenant, or all for who sees every tenant.
+//
+// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
+func (c *Client) ListRetentionRuns(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRetentionRunsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateRetentionRun Remove what has expired, or say what would go
+//
+// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+// makes runs of its own as well, see the setting `--retention-every`.
+//
+// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+func (c *Client) CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRetentionRunRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRetentionRun Read how far a run is
+//
+// Slipway: a run with what it has removed so far, of each class.
+//
+// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
+func (c *Client) GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRetentionRunRequest(c.Server, runID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRuns List runs
 //
 // The runs (RefStack calls them tests), newest first.
@@ -18791,7 +19444,7 @@ func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEdi
 // GetTestHistory Follow one test through time
 //
 // Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
-// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+// boot or a case that was posted again replaced. What has expired (`/v1/retention`) has no entry: `expired_until` says that there is such. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
 // reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
 //
 // Corresponds with GET /v1/test-history (the `GetTestHistory` operationId).
@@ -30824,6 +31477,443 @@ func NewSetResultMetaKeyRequestWithBody(server string, publishedID string, key s
 	return req, nil
 }
 
+// NewGetRetentionRequest constructs an http.Request for the GetRetention method
+func NewGetRetentionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplaceRetentionRequest calls the generic ReplaceRetention builder with application/json body
+func NewReplaceRetentionRequest(server string, body ReplaceRetentionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReplaceRetentionRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReplaceRetentionRequestWithBody constructs an http.Request for the ReplaceRetention method, with any body, and a specified content type
+func NewReplaceRetentionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListRetentionKeepsRequest constructs an http.Request for the ListRetentionKeeps method
+func NewListRetentionKeepsRequest(server string, params *ListRetentionKeepsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/keeps")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Set != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "set", *params.Set, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateRetentionKeepRequest calls the generic CreateRetentionKeep builder with application/json body
+func NewCreateRetentionKeepRequest(server string, params *CreateRetentionKeepParams, body CreateRetentionKeepJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateRetentionKeepRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateRetentionKeepRequestWithBody constructs an http.Request for the CreateRetentionKeep method, with any body, and a specified content type
+func NewCreateRetentionKeepRequestWithBody(server string, params *CreateRetentionKeepParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/keeps")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteRetentionKeepRequest constructs an http.Request for the DeleteRetentionKeep method
+func NewDeleteRetentionKeepRequest(server string, keepID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "keep_id", keepID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/keeps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRetentionKeepRequest constructs an http.Request for the GetRetentionKeep method
+func NewGetRetentionKeepRequest(server string, keepID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "keep_id", keepID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/keeps/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRetentionRunsRequest constructs an http.Request for the ListRetentionRuns method
+func NewListRetentionRunsRequest(server string, params *ListRetentionRunsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateRetentionRunRequest constructs an http.Request for the CreateRetentionRun method
+func NewCreateRetentionRunRequest(server string, params *CreateRetentionRunParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/runs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.DryRun != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dry_run", *params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetRetentionRunRequest constructs an http.Request for the GetRetentionRun method
+func NewGetRetentionRunRequest(server string, runID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "run_id", runID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/retention/runs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRunsRequest constructs an http.Request for the ListRuns method
 func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, error) {
 	var err error
@@ -37310,7 +38400,8 @@ type ClientWithResponsesInterface interface {
 	// the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
 	// in which a text that a spreadsheet would take for a formula begins with an apostrophe.
 	//
-	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+	// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404;
+	// one whose single tests have expired, all or some of them (`/v1/retention`), is 410: nothing can be said of what became of them.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38754,6 +39845,122 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/results/{published_id}/meta/{key} (the `SetResultMetaKey` operationId).
 	SetResultMetaKeyWithTextBodyWithResponse(ctx context.Context, publishedID string, key string, body SetResultMetaKeyTextRequestBody, reqEditors ...RequestEditorFn) (*SetResultMetaKeyResp, error)
 
+	// GetRetentionWithResponse Read how long what is kept
+	//
+	// Slipway: the rules that bear on what the caller sees, each with where it comes from. A rule says of one class how old things may become (`days`) and how many bytes they may take
+	// together (`bytes`); what is older, or does not fit, goes, the oldest first. Null is no limit.
+	//
+	// Of the rules that fit a thing **one** counts, the most specific: one that names a `product_id` or a `job` before one that does not, then one that names a `tenant`, then for `jobs`,
+	// `builds`, `boots` and `groups` one of that class before one of `reports`. Of rules that are equally specific the one that those who see every tenant have set here counts first (`server`),
+	// then the tenant's own (`tenant`), then the configuration file's (`file`), then what a setting says (`default`). So what is set here wins over the file, and a rule without limits exempts what it names.
+	//
+	// Whatever the rules say: a run, kernel or image that is kept (`/v1/retention/keeps`), verified results, the newest complete set of each line (see `/v1/compare`), what has not ended,
+	// and events that a webhook has not looked at stay.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/retention (the `GetRetention` operationId).
+	GetRetentionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetRetentionResp, error)
+
+	// ReplaceRetentionWithBodyWithResponse Say how long what is kept
+	//
+	// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+	// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+	// they are to replace: then one of the two is 409.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+	ReplaceRetentionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceRetentionResp, error)
+
+	// ReplaceRetentionWithResponse Say how long what is kept
+	//
+	// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+	// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+	// they are to replace: then one of the two is 409.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+	ReplaceRetentionWithResponse(ctx context.Context, body ReplaceRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceRetentionResp, error)
+
+	// ListRetentionKeepsWithResponse List what is kept in any case
+	//
+	// Slipway: runs, kernels and images that stay whatever the rules say, newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/retention/keeps (the `ListRetentionKeeps` operationId).
+	ListRetentionKeepsWithResponse(ctx context.Context, params *ListRetentionKeepsParams, reqEditors ...RequestEditorFn) (*ListRetentionKeepsResp, error)
+
+	// CreateRetentionKeepWithBodyWithResponse Keep a run, a kernel or an image
+	//
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+	CreateRetentionKeepWithBodyWithResponse(ctx context.Context, params *CreateRetentionKeepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRetentionKeepResp, error)
+
+	// CreateRetentionKeepWithResponse Keep a run, a kernel or an image
+	//
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+	CreateRetentionKeepWithResponse(ctx context.Context, params *CreateRetentionKeepParams, body CreateRetentionKeepJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRetentionKeepResp, error)
+
+	// DeleteRetentionKeepWithResponse Let the rules count for a set again
+	//
+	// Slipway: the set is not kept any more. It goes with the next run when a rule says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/retention/keeps/{keep_id} (the `DeleteRetentionKeep` operationId).
+	DeleteRetentionKeepWithResponse(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*DeleteRetentionKeepResp, error)
+
+	// GetRetentionKeepWithResponse Read why something is kept
+	//
+	// Slipway: one set that stays whatever the rules say.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/retention/keeps/{keep_id} (the `GetRetentionKeep` operationId).
+	GetRetentionKeepWithResponse(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*GetRetentionKeepResp, error)
+
+	// ListRetentionRunsWithResponse List the runs that removed something
+	//
+	// Slipway: runs, newest first: those of the caller's tenant, or all for who sees every tenant.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
+	ListRetentionRunsWithResponse(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*ListRetentionRunsResp, error)
+
+	// CreateRetentionRunWithResponse Remove what has expired, or say what would go
+	//
+	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+	// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+	// makes runs of its own as well, see the setting `--retention-every`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+	CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error)
+
+	// GetRetentionRunWithResponse Read how far a run is
+	//
+	// Slipway: a run with what it has removed so far, of each class.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
+	GetRetentionRunWithResponse(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*GetRetentionRunResp, error)
+
 	// ListRunsWithResponse List runs
 	//
 	// The runs (RefStack calls them tests), newest first.
@@ -39151,7 +40358,7 @@ type ClientWithResponsesInterface interface {
 	// GetTestHistoryWithResponse Follow one test through time
 	//
 	// Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
-	// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+	// boot or a case that was posted again replaced. What has expired (`/v1/retention`) has no entry: `expired_until` says that there is such. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
 	// reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -43951,6 +45158,243 @@ func (r SetResultMetaKeyResp) StatusCode() int {
 	return 0
 }
 
+type GetRetentionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionPolicy
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRetentionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRetentionResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ReplaceRetentionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionPolicy
+}
+
+// Status returns HTTPResponse.Status
+func (r ReplaceRetentionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ReplaceRetentionResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListRetentionKeepsResp200Headers the declared response headers of an HTTP 200 response for ListRetentionKeeps
+type ListRetentionKeepsResp200Headers struct {
+	Link *string
+}
+
+type ListRetentionKeepsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionKeepList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListRetentionKeepsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRetentionKeepsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRetentionKeepsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreateRetentionKeepResp201Headers the declared response headers of an HTTP 201 response for CreateRetentionKeep
+type CreateRetentionKeepResp201Headers struct {
+	Location *string
+}
+
+type CreateRetentionKeepResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionKeep
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *RetentionKeep
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateRetentionKeepResp201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateRetentionKeepResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateRetentionKeepResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type DeleteRetentionKeepResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteRetentionKeepResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteRetentionKeepResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetRetentionKeepResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionKeep
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRetentionKeepResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRetentionKeepResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListRetentionRunsResp200Headers the declared response headers of an HTTP 200 response for ListRetentionRuns
+type ListRetentionRunsResp200Headers struct {
+	Link *string
+}
+
+type ListRetentionRunsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionRunList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListRetentionRunsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRetentionRunsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRetentionRunsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// CreateRetentionRunResp202Headers the declared response headers of an HTTP 202 response for CreateRetentionRun
+type CreateRetentionRunResp202Headers struct {
+	Location *string
+}
+
+type CreateRetentionRunResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionRun
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *RetentionRun
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *CreateRetentionRunResp202Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateRetentionRunResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateRetentionRunResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetRetentionRunResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RetentionRun
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRetentionRunResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRetentionRunResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListRunsResp200Headers the declared response headers of an HTTP 200 response for ListRuns
 type ListRunsResp200Headers struct {
 	Link *string
@@ -47107,7 +48551,8 @@ func (c *ClientWithResponses) ReplaceCloudWithResponse(ctx context.Context, clou
 // the filters leave of the items. Items are ordered by context, then by name, byte by byte. `Accept: text/csv` or `as=csv` streams the whole answer as CSV,
 // in which a text that a spreadsheet would take for a formula begins with an apostrophe.
 //
-// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404.
+// Beside `analysis.read` it needs what reading the two sets needs. A set that does not exist, or that the caller may not see, is 404;
+// one whose single tests have expired, all or some of them (`/v1/retention`), is 410: nothing can be said of what became of them.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -49379,6 +50824,188 @@ func (c *ClientWithResponses) SetResultMetaKeyWithTextBodyWithResponse(ctx conte
 	return ParseSetResultMetaKeyResp(rsp)
 }
 
+// GetRetentionWithResponse Read how long what is kept
+//
+// Slipway: the rules that bear on what the caller sees, each with where it comes from. A rule says of one class how old things may become (`days`) and how many bytes they may take
+// together (`bytes`); what is older, or does not fit, goes, the oldest first. Null is no limit.
+//
+// Of the rules that fit a thing **one** counts, the most specific: one that names a `product_id` or a `job` before one that does not, then one that names a `tenant`, then for `jobs`,
+// `builds`, `boots` and `groups` one of that class before one of `reports`. Of rules that are equally specific the one that those who see every tenant have set here counts first (`server`),
+// then the tenant's own (`tenant`), then the configuration file's (`file`), then what a setting says (`default`). So what is set here wins over the file, and a rule without limits exempts what it names.
+//
+// Whatever the rules say: a run, kernel or image that is kept (`/v1/retention/keeps`), verified results, the newest complete set of each line (see `/v1/compare`), what has not ended,
+// and events that a webhook has not looked at stay.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/retention (the `GetRetention` operationId).
+func (c *ClientWithResponses) GetRetentionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetRetentionResp, error) {
+	rsp, err := c.GetRetention(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRetentionResp(rsp)
+}
+
+// ReplaceRetentionWithBodyWithResponse Say how long what is kept
+//
+// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+// they are to replace: then one of the two is 409.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+func (c *ClientWithResponses) ReplaceRetentionWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplaceRetentionResp, error) {
+	rsp, err := c.ReplaceRetentionWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceRetentionResp(rsp)
+}
+
+// ReplaceRetentionWithResponse Say how long what is kept
+//
+// Slipway: takes the place of the rules that the caller has set before: a tenant's administrator those of the tenant, one who sees every tenant those of the server. Rules of the
+// configuration file and of settings stay. Nothing is removed by it: the next run does that. Of two that come at once the later one counts, unless `revision` says which ones
+// they are to replace: then one of the two is 409.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/retention (the `ReplaceRetention` operationId).
+func (c *ClientWithResponses) ReplaceRetentionWithResponse(ctx context.Context, body ReplaceRetentionJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplaceRetentionResp, error) {
+	rsp, err := c.ReplaceRetention(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseReplaceRetentionResp(rsp)
+}
+
+// ListRetentionKeepsWithResponse List what is kept in any case
+//
+// Slipway: runs, kernels and images that stay whatever the rules say, newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/retention/keeps (the `ListRetentionKeeps` operationId).
+func (c *ClientWithResponses) ListRetentionKeepsWithResponse(ctx context.Context, params *ListRetentionKeepsParams, reqEditors ...RequestEditorFn) (*ListRetentionKeepsResp, error) {
+	rsp, err := c.ListRetentionKeeps(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRetentionKeepsResp(rsp)
+}
+
+// CreateRetentionKeepWithBodyWithResponse Keep a run, a kernel or an image
+//
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+func (c *ClientWithResponses) CreateRetentionKeepWithBodyWithResponse(ctx context.Context, params *CreateRetentionKeepParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRetentionKeepResp, error) {
+	rsp, err := c.CreateRetentionKeepWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRetentionKeepResp(rsp)
+}
+
+// CreateRetentionKeepWithResponse Keep a run, a kernel or an image
+//
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/retention/keeps (the `CreateRetentionKeep` operationId).
+func (c *ClientWithResponses) CreateRetentionKeepWithResponse(ctx context.Context, params *CreateRetentionKeepParams, body CreateRetentionKeepJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRetentionKeepResp, error) {
+	rsp, err := c.CreateRetentionKeep(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRetentionKeepResp(rsp)
+}
+
+// DeleteRetentionKeepWithResponse Let the rules count for a set again
+//
+// Slipway: the set is not kept any more. It goes with the next run when a rule says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/retention/keeps/{keep_id} (the `DeleteRetentionKeep` operationId).
+func (c *ClientWithResponses) DeleteRetentionKeepWithResponse(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*DeleteRetentionKeepResp, error) {
+	rsp, err := c.DeleteRetentionKeep(ctx, keepID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteRetentionKeepResp(rsp)
+}
+
+// GetRetentionKeepWithResponse Read why something is kept
+//
+// Slipway: one set that stays whatever the rules say.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/retention/keeps/{keep_id} (the `GetRetentionKeep` operationId).
+func (c *ClientWithResponses) GetRetentionKeepWithResponse(ctx context.Context, keepID string, reqEditors ...RequestEditorFn) (*GetRetentionKeepResp, error) {
+	rsp, err := c.GetRetentionKeep(ctx, keepID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRetentionKeepResp(rsp)
+}
+
+// ListRetentionRunsWithResponse List the runs that removed something
+//
+// Slipway: runs, newest first: those of the caller's tenant, or all for who sees every tenant.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
+func (c *ClientWithResponses) ListRetentionRunsWithResponse(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*ListRetentionRunsResp, error) {
+	rsp, err := c.ListRetentionRuns(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRetentionRunsResp(rsp)
+}
+
+// CreateRetentionRunWithResponse Remove what has expired, or say what would go
+//
+// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+// makes runs of its own as well, see the setting `--retention-every`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+func (c *ClientWithResponses) CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error) {
+	rsp, err := c.CreateRetentionRun(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRetentionRunResp(rsp)
+}
+
+// GetRetentionRunWithResponse Read how far a run is
+//
+// Slipway: a run with what it has removed so far, of each class.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
+func (c *ClientWithResponses) GetRetentionRunWithResponse(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*GetRetentionRunResp, error) {
+	rsp, err := c.GetRetentionRun(ctx, runID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRetentionRunResp(rsp)
+}
+
 // ListRunsWithResponse List runs
 //
 // The runs (RefStack calls them tests), newest first.
@@ -50010,7 +51637,7 @@ func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context,
 // GetTestHistoryWithResponse Follow one test through time
 //
 // Slipway: every result of one test, the newest first, from all sources: each attempt of a run and each retry of an opportunity has its own entry, and so has what a
-// boot or a case that was posted again replaced. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
+// boot or a case that was posted again replaced. What has expired (`/v1/retention`) has no entry: `expired_until` says that there is such. `summary` explains the first `window` verdicts of this page, as `/v1/flaky-tests` does. A name that nobody has
 // reported has no entries. Sources that the caller may not read are left out. Filters may be repeated: any of the values.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -56597,6 +58224,296 @@ func ParseSetResultMetaKeyResp(rsp *http.Response) (*SetResultMetaKeyResp, error
 	response := &SetResultMetaKeyResp{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetRetentionResp parses an HTTP response from a GetRetentionWithResponse call
+func ParseGetRetentionResp(rsp *http.Response) (*GetRetentionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRetentionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseReplaceRetentionResp parses an HTTP response from a ReplaceRetentionWithResponse call
+func ParseReplaceRetentionResp(rsp *http.Response) (*ReplaceRetentionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ReplaceRetentionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionPolicy
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRetentionKeepsResp parses an HTTP response from a ListRetentionKeepsWithResponse call
+func ParseListRetentionKeepsResp(rsp *http.Response) (*ListRetentionKeepsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRetentionKeepsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionKeepList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListRetentionKeepsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateRetentionKeepResp parses an HTTP response from a CreateRetentionKeepWithResponse call
+func ParseCreateRetentionKeepResp(rsp *http.Response) (*CreateRetentionKeepResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateRetentionKeepResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionKeep
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest RetentionKeep
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateRetentionKeepResp201Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteRetentionKeepResp parses an HTTP response from a DeleteRetentionKeepWithResponse call
+func ParseDeleteRetentionKeepResp(rsp *http.Response) (*DeleteRetentionKeepResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteRetentionKeepResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseGetRetentionKeepResp parses an HTTP response from a GetRetentionKeepWithResponse call
+func ParseGetRetentionKeepResp(rsp *http.Response) (*GetRetentionKeepResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRetentionKeepResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionKeep
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseListRetentionRunsResp parses an HTTP response from a ListRetentionRunsWithResponse call
+func ParseListRetentionRunsResp(rsp *http.Response) (*ListRetentionRunsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRetentionRunsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionRunList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListRetentionRunsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateRetentionRunResp parses an HTTP response from a CreateRetentionRunWithResponse call
+func ParseCreateRetentionRunResp(rsp *http.Response) (*CreateRetentionRunResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateRetentionRunResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest RetentionRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers CreateRetentionRunResp202Headers
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers202 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetRetentionRunResp parses an HTTP response from a GetRetentionRunWithResponse call
+func ParseGetRetentionRunResp(rsp *http.Response) (*GetRetentionRunResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRetentionRunResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RetentionRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil

@@ -350,6 +350,40 @@ func (a *API) ListTestSpecsAll(ctx context.Context, productID ProductID, params 
 	})
 }
 
+// ListRetentionKeepsAll returns the Keeps of ListRetentionKeepsWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) ListRetentionKeepsAll(ctx context.Context, params *ListRetentionKeepsParams) iter.Seq2[RetentionKeep, error] {
+	return pages(params, func(p *ListRetentionKeepsParams, after string) ([]RetentionKeep, string, error) {
+		if after != "" {
+			p.After = &after
+		}
+		answer, err := a.ListRetentionKeepsWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.Keeps, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
+// ListRetentionRunsAll returns the Runs of ListRetentionRunsWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) ListRetentionRunsAll(ctx context.Context, params *ListRetentionRunsParams) iter.Seq2[RetentionRun, error] {
+	return pages(params, func(p *ListRetentionRunsParams, after string) ([]RetentionRun, string, error) {
+		if after != "" {
+			p.After = &after
+		}
+		answer, err := a.ListRetentionRunsWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.Runs, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
 // ListRunsAll returns the Runs of ListRunsWithResponse, page after page. An error is the last thing that it returns.
 func (a *API) ListRunsAll(ctx context.Context, params *ListRunsParams) iter.Seq2[Run, error] {
 	return pages(params, func(p *ListRunsParams, after string) ([]Run, string, error) {

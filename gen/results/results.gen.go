@@ -58,10 +58,24 @@ const (
 	ResultSavedScopePassesOnly ResultSavedScope = "passes_only"
 )
 
+// Defines values for ResultSavedExpired.
+const (
+	ResultSavedExpiredAttachments ResultSavedExpired = "attachments"
+	ResultSavedExpiredRaw         ResultSavedExpired = "raw"
+	ResultSavedExpiredTests       ResultSavedExpired = "tests"
+)
+
 // Defines values for RunResultScope.
 const (
 	RunResultScopeAll        RunResultScope = "all"
 	RunResultScopePassesOnly RunResultScope = "passes_only"
+)
+
+// Defines values for RunResultExpired.
+const (
+	RunResultExpiredAttachments RunResultExpired = "attachments"
+	RunResultExpiredRaw         RunResultExpired = "raw"
+	RunResultExpiredTests       RunResultExpired = "tests"
 )
 
 // Defines values for TestStatus.
@@ -463,10 +477,16 @@ type ResultSaved struct {
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
+
+	// Expired What of it has expired (`/v1/retention`): asking for it is 410. Left out while everything is there. Counts stay.
+	Expired []ResultSavedExpired `json:"expired,omitempty"`
 }
 
 // ResultSavedScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type ResultSavedScope string
+
+// ResultSavedExpired defines model for ResultSaved.Expired.
+type ResultSavedExpired string
 
 // Run One execution of tests against a cloud.
 //
@@ -622,10 +642,16 @@ type RunResult struct {
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
+
+	// Expired What of it has expired (`/v1/retention`): asking for it is 410. Left out while everything is there. Counts stay.
+	Expired []RunResultExpired `json:"expired,omitempty"`
 }
 
 // RunResultScope `passes_only`: such an upload lists passes and says nothing about other tests.
 type RunResultScope string
+
+// RunResultExpired defines model for RunResult.Expired.
+type RunResultExpired string
 
 // RunResultList A page of the list.
 //

@@ -78,11 +78,13 @@ func (c *comparison) walk(ctx context.Context, r passage, visit func(e *entry) (
 		}
 		return batch.add(ctx, i)
 	})
-	if err != nil || batch.over {
+	if err == nil && !batch.over {
+		_, err = batch.flush(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	_, err = batch.flush(ctx)
-	return err
+	return c.h.store.StillThere(ctx, c.head, c.base)
 }
 
 // batch collects items until enough are there to be explained together. One that

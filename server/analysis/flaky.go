@@ -86,6 +86,9 @@ func (h *Handler) ListFlakyTests(ctx context.Context, req analysisapi.ListFlakyT
 		Line:   analysisapi.FlakyLine{CloudID: orNull(q.line.CloudID), Job: orNull(q.line.Job), ProductID: orNull(q.line.ProductID)},
 		Window: int32(q.window),
 	}
+	if out.ExpiredUntil, err = h.expiredUntil(ctx); err != nil {
+		return nil, err
+	}
 	if out.Tests, err = h.rankedToAPI(ctx, q, page); err != nil {
 		return nil, err
 	}

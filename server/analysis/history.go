@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"time"
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
 	"github.com/slipway-lab/slipway/server/analysis/engine"
@@ -37,8 +38,21 @@ func (h *Handler) GetTestHistory(ctx context.Context, req analysisapi.GetTestHis
 		entries = append(entries, pastEntry(past))
 		out.Entries = append(out.Entries, pastToAPI(past, issues[i]))
 	}
+	if out.ExpiredUntil, err = h.expiredUntil(ctx); err != nil {
+		return nil, err
+	}
 	out.Summary = summaryToAPI(engine.Summarize(entries, int(valueOr(p.Window, defaultWindow))))
 	return call.OK(&out).Paged(ctx, list.Next), nil
+}
+
+// expiredUntil says that single tests have expired that the caller could have seen; nil
+// when none have.
+func (h *Handler) expiredUntil(ctx context.Context) (*time.Time, error) {
+	at, err := h.store.Results.ExpiredUntil(ctx, viewer(ctx))
+	if err != nil || at.IsZero() {
+		return nil, err
+	}
+	return &at, nil
 }
 
 // historyQuery turns the parameters into the store's question. Sources that the

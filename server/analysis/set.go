@@ -43,7 +43,19 @@ func (h *Handler) resolve(ctx context.Context, headText, baseText string) (head,
 	default:
 		base, err = h.find(ctx, "base", baseRef)
 	}
+	if err == nil {
+		err = errors.Join(whole("head", head), whole("base", base))
+	}
 	return head, base, err
+}
+
+// whole refuses a set of which single tests have expired: a comparison would call
+// them gone, or say that nothing failed.
+func whole(parameter string, set *analysisstore.Set) error {
+	if set == nil || !set.Expired {
+		return nil
+	}
+	return fault.Expired("single tests of the %s %s have expired, so nothing can be said of what became of them; what its results counted stays", parameter, sets.RefOf(set)).Because(store.ErrExpired)
 }
 
 // find finds a set, or says in a 404 which of the two does not exist.

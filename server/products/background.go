@@ -2,6 +2,7 @@ package products
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -44,6 +45,11 @@ func (h *Handler) Background(ctx context.Context) {
 	}
 }
 
+// Settle does once what Background does again and again, but for what grows old.
+func (h *Handler) Settle(ctx context.Context) error {
+	return errors.Join(h.Sweep(ctx), h.SweepSilent(ctx), h.deliverOnce(ctx))
+}
+
 // Sweep ends everything that is due now, some at a time.
 func (h *Handler) Sweep(ctx context.Context) error {
 	for {
@@ -83,15 +89,16 @@ func (h *Handler) sweepSome(ctx context.Context, tx *productstore.Store, limit i
 func (h *Handler) Tidy(ctx context.Context) {
 	for _, old := range []struct {
 		what  string
+		class string // of retention
 		keep  time.Duration
 		sweep func(context.Context, time.Time) (int64, error)
 	}{
-		{"answers to idempotency keys", keyAge, h.store.SweepIdempotentAnswers},
-		{"events", days(h.config.EventRetentionDays), h.store.SweepEvents},
-		{"deliveries", days(h.config.WebhookRetentionDays), h.store.SweepDeliveries},
-		{"console output", days(h.config.OutputRetentionDays), h.store.SweepOutput},
+		{"answers to idempotency keys", "", keyAge, h.store.SweepIdempotentAnswers},
+		{"events", "events", days(h.config.EventRetentionDays), h.store.SweepEvents},
+		{"deliveries", "webhooks", days(h.config.WebhookRetentionDays), h.store.SweepDeliveries},
+		{"console output", "output", days(h.config.OutputRetentionDays), h.store.SweepOutput},
 	} {
-		if old.keep == 0 { // for ever
+		if old.keep == 0 || h.ruled(ctx, old.class) { // for ever, or as others say
 			continue
 		}
 		n, err := old.sweep(ctx, h.store.Now().Add(-old.keep))
@@ -102,6 +109,19 @@ func (h *Handler) Tidy(ctx context.Context) {
 			slog.InfoContext(ctx, "removed what is old", "what", old.what, "count", n)
 		}
 	}
+}
+
+// ruled reports whether rules of retention say how long things of a class are kept. When
+// that is not known nothing is removed.
+func (h *Handler) ruled(ctx context.Context, class string) bool {
+	if class == "" || h.config.Ruled == nil {
+		return false
+	}
+	is, err := h.config.Ruled(ctx, class)
+	if err != nil && ctx.Err() == nil {
+		slog.ErrorContext(ctx, "rules of retention", "error", err)
+	}
+	return is || err != nil
 }
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -1,6 +1,8 @@
 package products
 
 import (
+	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,6 +39,14 @@ type Config struct {
 
 	// Metrics is where the area's counters are registered; nil for nowhere.
 	Metrics prometheus.Registerer `kong:"-"`
+
+	// WebhookTransport calls admitted webhooks in place of the network; nil: the
+	// network.
+	WebhookTransport http.RoundTripper `kong:"-"`
+
+	// Ruled reports whether rules of retention remove what is old of a class, in place of
+	// Tidy; nil: there are none.
+	Ruled func(ctx context.Context, class string) (bool, error) `kong:"-"`
 
 	// Done ends long polls and streams when it is closed.
 	Done <-chan struct{} `kong:"-"`

@@ -271,6 +271,9 @@ func (h *Handler) GetResultFile(ctx context.Context, req productsapi.GetResultFi
 	if err != nil {
 		return nil, err
 	}
+	if f.Expired != 0 {
+		return nil, fault.Expired("the file has expired")
+	}
 	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("file %d of result %s: %w", f.N, r.ID, download.Lost(err))
@@ -363,6 +366,9 @@ func (h *Handler) GetResultRaw(ctx context.Context, req productsapi.GetResultRaw
 	}
 	if r == nil {
 		return nil, fault.NotFound("no file came with the result")
+	}
+	if err := r.Need(resultstore.RawExpired); err != nil {
+		return nil, err
 	}
 	name := "result_" + url.PathEscape(req.ResultID)
 	parts, err := h.store.Results.ResultParts(ctx, r)

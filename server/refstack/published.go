@@ -25,6 +25,9 @@ func (h *Handler) GetPublishedResult(ctx context.Context, req refstackapi.GetPub
 	if err != nil {
 		return nil, noResult(req.PublishedID, err)
 	}
+	if err := passes.Need(resultstore.TestsExpired); err != nil {
+		return nil, err
+	}
 	role := who.roleFor(p)
 	out := &publishedAnswer{h: h, ctx: ctx, passes: passes, head: refstackapi.PublishedResult{
 		ID:                 p.ID,

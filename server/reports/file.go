@@ -254,6 +254,9 @@ func (h *Handler) GetFile(ctx context.Context, req reportsapi.GetFileRequestObje
 	if err != nil {
 		return nil, notFound(err, name)
 	}
+	if f.Expired != 0 {
+		return nil, fault.Expired("the file %s has expired; it may be uploaded again", name)
+	}
 	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("file %.80q: %w", name, download.Lost(err))

@@ -42,6 +42,9 @@ func (h *Handler) addOnce(ctx context.Context, run *resultstore.Run, files []int
 	if err != nil {
 		return nil, err
 	}
+	if base != nil && base.Expired != 0 {
+		return nil, partly(run.ID)
+	}
 	if base != nil {
 		if files, err = h.notIn(ctx, base, files); err != nil || len(files) == 0 {
 			return base, err
@@ -60,7 +63,16 @@ func (h *Handler) addOnce(ctx context.Context, run *resultstore.Run, files []int
 	if errors.Is(err, resultstore.ErrPublished) {
 		err = fault.Conflict("the current result of run %d is published, and nothing is added to it", run.ID).Because(err)
 	}
+	if errors.Is(err, store.ErrExpired) {
+		err = partly(run.ID).Because(err)
+	}
 	return result, err
+}
+
+// partly refuses to add to a result of which something has expired: what is added
+// would be taken for all there was.
+func partly(run int64) *fault.Fault {
+	return fault.Conflict("the current result of run %d has expired in part, and nothing is added to it; without add=true this is another attempt", run)
 }
 
 // notIn leaves out the files that the result has.

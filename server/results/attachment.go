@@ -6,6 +6,7 @@ import (
 
 	resultsapi "github.com/slipway-lab/slipway/gen/results"
 	"github.com/slipway-lab/slipway/server/edge/download"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 )
 
 // GetRaw sends an upload as it came, under the name of RefStack's own download.
@@ -22,6 +23,9 @@ func (h *Handler) DownloadResult(ctx context.Context, req resultsapi.DownloadRes
 func (h *Handler) raw(ctx context.Context, testID int64, resultID string) (resultsapi.Response, error) {
 	r, err := h.result(ctx, testID, resultID)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.Need(resultstore.RawExpired); err != nil {
 		return nil, err
 	}
 	parts, err := h.store.ResultParts(ctx, r)

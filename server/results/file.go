@@ -84,6 +84,9 @@ func (h *Handler) GetRunFile(ctx context.Context, req resultsapi.GetRunFileReque
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Need(resultstore.RawExpired); err != nil {
+		return nil, err
+	}
 	name, offset, size := f.ContentSHA256, f.ContentOffset, f.Bytes
 	if !f.IsMember() {
 		name, offset, size = f.SHA256, 0, f.PartBytes

@@ -136,6 +136,9 @@ func resultToAPI(r *resultstore.Result, current bool) (resultsapi.RunResult, err
 		Warnings:    []string{},
 		CreatedAt:   r.CreatedAt,
 	}
+	for _, word := range r.Expired.Words() {
+		out.Expired = append(out.Expired, resultsapi.RunResultExpired(word))
+	}
 	if err := decode(r.Damage, &out.Damage); err != nil {
 		return out, fmt.Errorf("damage of result %s: %w", r.ID, err)
 	}

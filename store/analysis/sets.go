@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +39,10 @@ type Set struct {
 	// known before their tests are: see Counted.
 	Complete bool
 	Counted  bool // complete is what has a test that passed or failed
+
+	// Expired: single tests of it have gone, all or some, so nothing can be said of what
+	// became of them.
+	Expired bool
 
 	CloudID   *int64
 	Cloud     string // its label
@@ -128,7 +133,65 @@ func (s *Store) Find(ctx context.Context, v store.Viewer, kind string, parts []s
 		return nil, fmt.Errorf("%s %q: %w", kind, parts, err)
 	}
 	set.Kind, set.Parts = kind, parts
+	set.Expired = set.Expired || slices.ContainsFunc(set.uploads, func(u *Upload) bool { return u.Result != nil && u.Result.Expired.Has(results.TestsExpired) })
 	return set, nil
+}
+
+// StillThere returns ErrExpired when single tests of sets have gone since they were
+// found: what was read of them meanwhile is not all.
+func (s *Store) StillThere(ctx context.Context, sets ...*Set) error {
+	for _, set := range sets {
+		if set == nil {
+			continue
+		}
+		if set.Expired {
+			return fmt.Errorf("%s %q: %w", set.Kind, set.Parts, store.ErrExpired)
+		}
+		var keys []int64
+		for _, u := range set.uploads {
+			if u.Result != nil {
+				keys = append(keys, u.Result.Key)
+			}
+		}
+		for some := range slices.Chunk(keys, placesAtOnce) {
+			if err := s.Results.StillThere(ctx, some...); err != nil {
+				return err
+			}
+		}
+		gone, err := s.partsGone(ctx, set)
+		if err != nil {
+			return err
+		}
+		if gone {
+			return fmt.Errorf("%s %q: %w", set.Kind, set.Parts, store.ErrExpired)
+		}
+	}
+	return nil
+}
+
+// partsGone reports whether a set that has no file of its own has lost tests.
+func (s *Store) partsGone(ctx context.Context, set *Set) (bool, error) {
+	var query string
+	args := make([]any, 0, len(set.Parts))
+	for _, p := range set.Parts {
+		args = append(args, p)
+	}
+	switch set.Kind {
+	case KernelSet:
+		query = "SELECT COUNT(*) FROM kernel_sets WHERE job = ? AND git_branch = ? AND kernel = ? AND expired = 1 AND tenant IN (?, '')"
+		args = append(args, set.Tenant)
+	case ImageSet:
+		query = "SELECT COUNT(*) FROM images WHERE product_id = ? AND image_unique_id = ? AND expired = 1"
+	case GroupSet:
+		query = `SELECT 1 - COUNT(*) FROM test_groups WHERE "_id" = ?`
+	default:
+		return false, nil
+	}
+	var n int64
+	if err := s.db.Read(ctx).Raw(query, args...).Row().Scan(&n); err != nil {
+		return false, store.Translate(err)
+	}
+	return n > 0, nil
 }
 
 // found turns a query without a row into ErrNotFound.
@@ -146,21 +209,32 @@ func (s *Store) findRun(ctx context.Context, v store.Viewer, parts []string, att
 	} else {
 		where = append(where, tables.If("r.key = runs.result_key"))
 	}
-	query := "SELECT r.key, runs.tenant, runs.created_at, runs.cloud_id, runs.name, COALESCE(clouds.label, '')" +
-		" FROM runs LEFT JOIN clouds ON clouds.id = runs.cloud_id, results r" + tables.Where(where)
-	var set Set
-	var key, at int64
-	err = s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&key, &set.Tenant, &at, &set.CloudID, &set.RunName, &set.Cloud)
+	set, key, err := scanRun(s.db.Read(ctx).Raw(runSets+tables.Where(where), tables.Args(where)...).Row())
 	if err != nil {
 		return nil, found(err)
 	}
-	set.Time = store.FromMicros(at)
 	r, err := s.resultByKey(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	set.Attempt = r.Attempt
 	return set.ofFile(r, RunSet), nil
+}
+
+// runSets is what scanRun reads: runs and results, of which conditions say how they
+// belong together.
+const runSets = "SELECT r.key, runs.id, runs.tenant, runs.created_at, runs.cloud_id, runs.name, COALESCE(clouds.label, '')" +
+	" FROM runs LEFT JOIN clouds ON clouds.id = runs.cloud_id, results r"
+
+// scanRun reads a run as a set, and the key of its result.
+func scanRun(row interface{ Scan(dest ...any) error }) (set *Set, key int64, err error) {
+	set = &Set{Kind: RunSet}
+	var id, at int64
+	if err := row.Scan(&key, &id, &set.Tenant, &at, &set.CloudID, &set.RunName, &set.Cloud); err != nil {
+		return nil, 0, err
+	}
+	set.Parts, set.Time = []string{strconv.FormatInt(id, 10)}, store.FromMicros(at)
+	return set, key, nil
 }
 
 // ofFile makes a set of the tests of one file.
@@ -321,6 +395,10 @@ func (s *Store) findImage(ctx context.Context, v store.Viewer, parts []string) (
 		return nil, err
 	}
 	at, err := s.advertised(ctx, parts[0], parts[1])
+	if err == nil {
+		set.Kind, set.Parts = ImageSet, parts
+		set.Expired, err = s.partsGone(ctx, set)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -365,14 +443,15 @@ func (s *Store) findKernel(ctx context.Context, v store.Viewer, parts []string) 
 	where := append(v.Seen("tenant"), tables.If("job = ?", parts[0]), tables.If("git_branch = ?", parts[1]), tables.If("kernel = ?", parts[2]))
 	var at *int64
 	var own *string
-	err := s.db.Read(ctx).Raw("SELECT MIN(first_at), MAX(tenant) FROM kernel_sets"+tables.Where(where), tables.Args(where)...).Row().Scan(&at, &own)
+	var expired *int64
+	err := s.db.Read(ctx).Raw("SELECT MIN(first_at), MAX(tenant), MAX(expired) FROM kernel_sets"+tables.Where(where), tables.Args(where)...).Row().Scan(&at, &own, &expired)
 	if err == nil && at == nil {
 		err = store.ErrNotFound
 	}
 	if err != nil {
 		return nil, found(err)
 	}
-	set.Tenant = *own
+	set.Tenant, set.Expired = *own, *expired != 0
 	set.Time = store.FromMicros(*at)
 	return set, nil
 }

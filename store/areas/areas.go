@@ -11,11 +11,12 @@ import (
 	"github.com/slipway-lab/slipway/store/refstack"
 	"github.com/slipway-lab/slipway/store/reports"
 	"github.com/slipway-lab/slipway/store/results"
+	"github.com/slipway-lab/slipway/store/retention"
 )
 
 // Schemas is what each area adds to the database.
 func Schemas() []store.Schema {
-	return []store.Schema{results.Schema, refstack.Schema, products.Schema, reports.Schema, lab.Schema, analysis.Schema}
+	return []store.Schema{results.Schema, refstack.Schema, products.Schema, reports.Schema, lab.Schema, analysis.Schema, retention.Schema}
 }
 
 // Open is store.Open with all areas.

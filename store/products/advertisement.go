@@ -19,6 +19,7 @@ type Image struct {
 	Reference     store.JSON
 	Release       string    // as it was advertised first; empty for none
 	AdvertisedAt  time.Time `gorm:"serializer:micros;type:bigint"` // the first time
+	Expired       int64     // 1 when some of its opportunities have gone
 }
 
 // ImageReference returns what the product knows under an image id, nil for

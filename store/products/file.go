@@ -18,6 +18,7 @@ type KeptFile struct {
 	Bytes     int64
 	SHA256    string `gorm:"column:sha256"`
 	Read      bool   // whether single tests were read from it
+	Expired   int64  // 1 when its bytes have gone
 }
 
 // CreateKeptFiles adds the files of a result.

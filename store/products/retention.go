@@ -3,7 +3,6 @@ package products
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,10 +12,6 @@ import (
 
 // sweptAtOnce is how many old rows go in one transaction.
 const sweptAtOnce = 1000
-
-// eventsRemoved is the setting that holds the Seq of the newest event that was
-// removed.
-const eventsRemoved = "events_removed"
 
 // SweepEvents removes the events from before a time, some at a time, and says how
 // many there were. It keeps those of opportunities that are not final, so that
@@ -75,25 +70,12 @@ func (s *Store) removeEvents(ctx context.Context, after, last int64, before time
 		if removed = res.RowsAffected; res.Error != nil || removed == 0 {
 			return store.Translate(res.Error)
 		}
-		return tx.KeepSetting(eventsRemoved, strconv.AppendInt(nil, last, 10))
+		return tx.NoteEventsRemoved(last)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove old events: %w", err)
 	}
 	return removed, nil
-}
-
-// EventsRemoved is the Seq up to which events may have been removed, 0 when none
-// ever was.
-func (s *Store) EventsRemoved(ctx context.Context) (int64, error) {
-	seq, err := s.Setting(ctx, eventsRemoved)
-	if isNotFound(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("removed events: %w", err)
-	}
-	return strconv.ParseInt(string(seq), 10, 64)
 }
 
 // SweepDeliveries removes the record of deliveries from before a time that were

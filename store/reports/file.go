@@ -21,6 +21,9 @@ type File struct {
 	Bytes      int64
 	UploadedAt time.Time `gorm:"serializer:micros;type:bigint"`
 	Uploader   string    // the public id of the token
+
+	// Expired is 1 when the bytes have gone; uploading the file again brings them back.
+	Expired int64
 }
 
 // TableName tells GORM the table.

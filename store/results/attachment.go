@@ -200,6 +200,9 @@ func decodeTags(data []byte) ([]string, error) {
 // OpenAttachment returns what was kept of an attachment of one of the result's
 // tests. The caller closes it.
 func (s *Store) OpenAttachment(ctx context.Context, r *Result, a *Attachment) (store.Blob, error) {
+	if err := r.Need(AttachmentsExpired); err != nil {
+		return nil, err
+	}
 	if len(a.Spans) == 0 {
 		return newSpanReader(inlineBlob(a.Inline), []Span{{0, int64(len(a.Inline))}}), nil
 	}

@@ -201,7 +201,8 @@ var ErrPublished = errors.New("a result is published")
 // ExtendResult puts a result that was uploaded on top of the one that it began as
 // a copy of: it takes over its id, its attempt and its time, and the older one is
 // removed. Base is nil for a run that has no result yet. ErrConflict: base is no longer the current result of its run, or it is
-// not being uploaded. ErrPublished: base must stay as it is.
+// not being uploaded. ErrPublished: base must stay as it is. ErrExpired: something of
+// base has gone.
 func (s *Store) ExtendResult(ctx context.Context, final, base *Result) (*Result, error) {
 	var extended *Result
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -226,12 +227,18 @@ func (s *Store) ExtendResult(ctx context.Context, final, base *Result) (*Result,
 		if err := tx.checkUnpublished(base.Key); err != nil {
 			return err
 		}
+		if err := tx.checkWhole(base); err != nil {
+			return err
+		}
 		if err := tx.giveUp(base); err != nil {
 			return err
 		}
 		r.ID, r.Attempt, r.CreatedAt, r.State = base.ID, base.Attempt, base.CreatedAt, resultVisible
 		if err := tx.db.Tx.Save(&r).Error; err != nil {
 			return fmt.Errorf("extend result %s: %w", base.ID, store.Translate(err))
+		}
+		if err := tx.queueFailures(&r); err != nil {
+			return err
 		}
 		run.setResult(&r)
 		extended = &r
@@ -258,6 +265,20 @@ func (s *Store) giveUp(base *Result) error {
 	}
 	if res.RowsAffected == 0 {
 		return fmt.Errorf("result %s: %w", base.ID, store.ErrConflict)
+	}
+	return nil
+}
+
+// checkWhole returns ErrExpired when something of the result has gone: it must not
+// come into a new one as if it were there.
+func (s *Store) checkWhole(base *Result) error {
+	var gone []int64
+	err := s.db.Tx.Model(&Result{}).Where("key = ? AND expired <> 0", base.Key).Pluck("key", &gone).Error
+	if err = store.Translate(err); err == nil && len(gone) > 0 {
+		err = store.ErrExpired
+	}
+	if err != nil {
+		return fmt.Errorf("result %s: %w", base.ID, err)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
 // IngestLease is how long a result may be without news before another process
@@ -144,7 +145,18 @@ func (s *Store) publish(r *Result, run *Run) error {
 	if err := s.saveRun(run); err != nil {
 		return err
 	}
+	if err := s.queueFailures(r); err != nil {
+		return err
+	}
 	return s.tellResult(run, r, finished)
+}
+
+// queueFailures notes that known issues are to be held against a result of a run.
+func (s *Store) queueFailures(r *Result) error {
+	if !r.Counts.Failed() {
+		return nil
+	}
+	return s.QueueFailures(store.QueuedFailure{Tenant: r.Tenant, ResultKey: &r.Key})
 }
 
 // PublishFile makes the result that was read from a file visible, without a run
@@ -232,7 +244,11 @@ func (s *Store) PurgeDiscarded(ctx context.Context, keys ...int64) {
 
 // purge removes the rows of a discarded result in slices, so that other writes
 // go between, at last the result itself, and then its files.
-func (s *Store) purge(ctx context.Context, key int64) error {
+func (s *Store) purge(ctx context.Context, key int64) error { return s.purgeSlowly(ctx, key, nil) }
+
+// purgeSlowly calls pause after each slice with the time that it took; nil does not
+// wait.
+func (s *Store) purgeSlowly(ctx context.Context, key int64, pause func(time.Duration) error) error {
 	var gone Result
 	if err := s.db.Read(ctx).Select("sha256", "content_sha256").Take(&gone, "key = ?", key).Error; err != nil {
 		if err = store.Translate(err); errors.Is(err, store.ErrNotFound) {
@@ -245,39 +261,27 @@ func (s *Store) purge(ctx context.Context, key int64) error {
 		return fmt.Errorf("remove result %d: %w", key, err)
 	}
 	blobs = append(blobs, gone.SHA256, gone.ContentSHA256)
+	pace := s.db.Pace
+	if pause != nil {
+		pace = tables.NewDeletePace()
+	}
 	for {
-		removed, err := s.purgeSlice(ctx, key, s.db.Pace.Rows())
+		removed, took, err := s.slice(ctx, key, pace, purgedParts, func(tx *Store) error {
+			if err := tx.NoteUnusedNames(); err != nil {
+				return err
+			}
+			return store.Translate(tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded).Error)
+		})
 		if err != nil {
 			return err
+		}
+		if pause != nil {
+			if err := pause(took); err != nil {
+				return err
+			}
 		}
 		if removed == 0 {
 			return s.RemoveUnusedBlobs(ctx, blobs...)
 		}
 	}
-}
-
-func (s *Store) purgeSlice(ctx context.Context, key int64, rows int) (removed int64, err error) {
-	var took time.Duration
-	err = s.InTx(store.Patient(ctx), func(tx *Store) error {
-		started := time.Now()
-		defer func() { took = time.Since(started) }()
-		for _, part := range []struct {
-			sql  string
-			rows int
-		}{{deleteTests, rows}, {deleteRecords, rows}, {deleteFailures, rows / 8}, {deleteLists, max(1, rows/256)}, {deleteFiles, rows}} {
-			res := tx.db.Tx.Exec(part.sql, key, key, part.rows)
-			if removed = res.RowsAffected; res.Error != nil || removed > 0 {
-				return store.Translate(res.Error)
-			}
-		}
-		if err := tx.NoteUnusedNames(); err != nil {
-			return err
-		}
-		return store.Translate(tx.db.Tx.Delete(&Result{}, "key = ? AND state = ?", key, resultDiscarded).Error)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("remove result %d: %w", key, err)
-	}
-	s.db.Pace.Took(int(removed), took)
-	return removed, nil
 }

@@ -224,7 +224,7 @@ func (s *Store) scanForList(ctx context.Context, r *Result, list *NameList) (fai
 // first.
 func (s *Store) UnlistedResults(ctx context.Context, limit int) ([]Result, error) {
 	var list []Result
-	if err := s.db.Read(ctx).Where("state = 1 AND list_id = 0").Order("key DESC").Limit(limit).Find(&list).Error; err != nil {
+	if err := s.db.Read(ctx).Where("state = 1 AND list_id = 0 AND expired < 4").Order("key DESC").Limit(limit).Find(&list).Error; err != nil {
 		return nil, fmt.Errorf("results without a list: %w", store.Translate(err))
 	}
 	return list, nil

@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,10 +51,18 @@ const (
 	deleteNames = "DELETE FROM test_names WHERE id IN ? AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.name_id = test_names.id)"
 )
 
+// Slices is what is done about each of many transactions that remove something.
+type Slices struct {
+	// Pause is called after each with the time that it took.
+	Pause func(took time.Duration) error
+
+	// Within is called in each with the number of rows that it removed; nil does nothing.
+	Within func(tx *store.Store, removed int64) error
+}
+
 // SweepNames removes the names of tests to which no test refers any more, some at a
-// time, and says how many. pause is called after each transaction with the time that
-// it took; what it returns as an error ends the sweep.
-func (s *Store) SweepNames(ctx context.Context, pause func(took time.Duration) error) (removed int64, err error) {
+// time, and says how many.
+func (s *Store) SweepNames(ctx context.Context, slices Slices) (removed int64, err error) {
 	noted, err := s.Setting(ctx, unusedNames)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, fmt.Errorf("sweep names: %w", err)
@@ -68,7 +77,7 @@ func (s *Store) SweepNames(ctx context.Context, pause func(took time.Duration) e
 			slice := unused[:min(len(unused), pace.Rows())]
 			unused = unused[len(slice):]
 			var n int64
-			if n, err = s.removeNames(ctx, slice, pace, pause); err != nil {
+			if n, err = s.removeNames(ctx, slice, pace, slices); err != nil {
 				return removed, fmt.Errorf("sweep names: %w", err)
 			}
 			removed += n
@@ -101,7 +110,7 @@ func (s *Store) lookAtNames(ctx context.Context, after int64) (unused []int64, l
 	return unused, last, seen == namesLookedAt, store.Translate(rows.Err())
 }
 
-func (s *Store) removeNames(ctx context.Context, ids []int64, pace *tables.Pace, pause func(time.Duration) error) (removed int64, err error) {
+func (s *Store) removeNames(ctx context.Context, ids []int64, pace *tables.Pace, slices Slices) (removed int64, err error) {
 	var took time.Duration
 	err = s.InTx(store.Patient(ctx), func(tx *Store) error {
 		if err := tx.Lock(ctx, namesLock); err != nil {
@@ -110,11 +119,41 @@ func (s *Store) removeNames(ctx context.Context, ids []int64, pace *tables.Pace,
 		started := time.Now()
 		res := tx.db.Tx.Exec(deleteNames, ids)
 		took, removed = time.Since(started), res.RowsAffected
-		return store.Translate(res.Error)
+		if res.Error != nil || slices.Within == nil || removed == 0 {
+			return store.Translate(res.Error)
+		}
+		return slices.Within(tx.Store, removed)
 	})
 	if err != nil {
 		return 0, err
 	}
 	pace.Took(len(ids), took)
-	return removed, pause(took)
+	return removed, slices.Pause(took)
+}
+
+// Testless returns the results whose single tests are going.
+func (s *Store) Testless(ctx context.Context) ([]int64, error) {
+	var keys []int64
+	if err := s.db.Read(ctx).Raw("SELECT key FROM results WHERE expired >= 8 UNION SELECT key FROM results WHERE state = 2").Scan(&keys).Error; err != nil {
+		return nil, fmt.Errorf("results without tests: %w", store.Translate(err))
+	}
+	return keys, nil
+}
+
+// UnusedNames counts the names to which no test refers but those of some results.
+func (s *Store) UnusedNames(ctx context.Context, results []int64) (int64, error) {
+	list, err := json.Marshal(append([]int64{}, results...))
+	if err != nil {
+		return 0, err
+	}
+	others := "SELECT value FROM json_each(?)"
+	if s.db.Postgres {
+		others = "SELECT value::bigint FROM json_array_elements_text(?::json) AS list (value)"
+	}
+	var n int64
+	err = s.db.Read(ctx).Raw("SELECT COUNT(*) FROM test_names m WHERE NOT EXISTS (SELECT 1 FROM tests t WHERE t.name_id = m.id AND t.result_key NOT IN ("+others+"))", string(list)).Scan(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("unused names: %w", store.Translate(err))
+	}
+	return n, nil
 }

@@ -77,6 +77,9 @@ type Result struct {
 	ListID    int64
 	ListParts int64
 
+	// Expired is what has gone of it.
+	Expired Expired
+
 	// Parts says, of a result that is published, that more files of it may come: it
 	// is compared later.
 	Parts bool `gorm:"-"`
@@ -93,6 +96,9 @@ type Counts struct {
 	Unknown    int64 `gorm:"column:unknown"`
 	Exists     int64 `gorm:"column:exists"`
 }
+
+// Failed reports whether any test failed, or gave no verdict.
+func (c Counts) Failed() bool { return c.Fail+c.UXSuccess+c.InProgress+c.Unknown > 0 }
 
 // Of returns the count of one status.
 func (c Counts) Of(status TestStatus) int64 {

@@ -14,13 +14,16 @@ import (
 // test_names, have no model: their rows are too many for it.
 var Schema = store.Schema{
 	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}, &ResultFile{}},
+	Roots:  []string{"clouds", "runs", "results"},
 	Blobs: []store.BlobColumn{
-		{Table: "results", Column: "sha256"}, {Table: "results", Column: "content_sha256"},
-		{Table: "result_files", Column: "sha256"}, {Table: "result_files", Column: "content_sha256"}, {Table: "result_files", Column: "derived_sha256"},
+		{Table: "results", Column: "sha256", Where: hasUpload}, {Table: "results", Column: "content_sha256", Where: hasAttachments},
+		{Table: "result_files", Column: "sha256", Where: fileHasUpload},
+		{Table: "result_files", Column: "content_sha256", Where: fileHasAttachments},
+		{Table: "result_files", Column: "derived_sha256", Where: fileHasAttachments},
 	},
 	BlobKinds: []store.BlobKind{
-		{Kind: "result", Table: "results", Bytes: "bytes"},
-		{Kind: "result_content", Table: "results", Bytes: "content_bytes", Where: "content_sha256 <> sha256"},
+		{Kind: "result", Table: "results", Bytes: "bytes", Where: hasUpload},
+		{Kind: "result_content", Table: "results", Bytes: "content_bytes", Where: "content_sha256 <> sha256 AND " + hasAttachments},
 	},
 }
 

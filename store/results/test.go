@@ -160,10 +160,13 @@ type TestFilter struct {
 	Page   store.Page
 }
 
-// ListTests returns tests of a result in the order of N. Asking for the total
-// costs nothing unless Q is set, and is then counted as far as store.CountLimit.
+// ListTests returns tests of a result in the order of N. ErrExpired: they have gone.
+// Asking for the total costs nothing unless Q is set, and is then counted as far as store.CountLimit.
 func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], error) {
 	var list store.List[Test]
+	if err := f.Result.Need(TestsExpired); err != nil {
+		return list, err
+	}
 	if f.Page.Total {
 		var err error
 		if list.Total, list.More, err = s.countTests(ctx, f); err != nil {
@@ -182,7 +185,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 	if err := s.readRecords(ctx, f.Result, list.Items); err != nil {
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
-	return list, nil
+	return list, s.StillThere(ctx, f.Result.Key)
 }
 
 // EachTest calls f with every test that the filter chooses, in the order of N,
@@ -190,11 +193,20 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 // error of f, which it returns.
 func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) error) error {
 	filter.Page = store.Page{}
-	return s.selectTests(ctx, filter, -1, f)
+	if err := filter.Result.Need(TestsExpired); err != nil {
+		return err
+	}
+	if err := s.selectTests(ctx, filter, -1, f); err != nil {
+		return err
+	}
+	return s.StillThere(ctx, filter.Result.Key)
 }
 
-// Test returns one test of a result, or ErrNotFound.
+// Test returns one test of a result, or ErrNotFound. ErrExpired: all of them have gone.
 func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
+	if err := r.Need(TestsExpired); err != nil {
+		return nil, err
+	}
 	var found []Test
 	where := []tables.Condition{tables.If("t.result_key = ?", r.Key), tables.If("t.n = ?", n)}
 	err := s.scanTests(ctx, testSelect+tables.Where(where), tables.Args(where), func(t *Test) error {
@@ -202,7 +214,9 @@ func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
 		return nil
 	})
 	if err == nil && len(found) == 0 {
-		err = store.ErrNotFound
+		if err = s.StillThere(ctx, r.Key); err == nil {
+			err = store.ErrNotFound
+		}
 	}
 	if err == nil {
 		err = s.readRecords(ctx, r, found)

@@ -61,6 +61,9 @@ var (
 	// ErrContentLost: a row names bytes that are gone, cut or not what they were.
 	ErrContentLost = errors.New("the content is lost")
 
+	// ErrExpired: it was kept as long as somebody said it should be, and removed.
+	ErrExpired = errors.New("it has expired")
+
 	// ErrBlobsElsewhere: the blobs of the database are in another store than the
 	// one this server was started with.
 	ErrBlobsElsewhere = fmt.Errorf("%w: its blobs are elsewhere", ErrUnavailable)

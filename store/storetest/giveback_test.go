@@ -72,7 +72,7 @@ func TestGiveBack(t *testing.T) {
 	if n := rowsOf(t, s.Store, "test_names"); n != manyTests+1 {
 		t.Fatalf("%d names before the sweep, want %d", n, manyTests+1)
 	}
-	if n, err := s.SweepNames(ctx, noPause); err != nil || n != manyTests {
+	if n, err := s.SweepNames(ctx, resultstore.Slices{Pause: noPause}); err != nil || n != manyTests {
 		t.Errorf("SweepNames: %d, %v, want %d", n, err, manyTests)
 	}
 	if n := rowsOf(t, s.Store, "test_names"); n != 1 {
@@ -106,7 +106,7 @@ func TestGiveBack_Slices(t *testing.T) {
 			t.Fatal(err)
 		}
 		slices := 0
-		n, err := s.SweepNames(ctx, func(time.Duration) error { slices++; return nil })
+		n, err := s.SweepNames(ctx, resultstore.Slices{Pause: func(time.Duration) error { slices++; return nil }})
 		if err != nil || n != 20_000 || slices < 5 {
 			t.Errorf("SweepNames: %d names in %d transactions, %v, want 20000 in at least 5", n, slices, err)
 		}
@@ -126,7 +126,7 @@ func TestSweepNames_AtOnce(t *testing.T) {
 		var swept sync.WaitGroup
 		swept.Go(func() {
 			for {
-				if _, err := s.SweepNames(ctx, noPause); err != nil {
+				if _, err := s.SweepNames(ctx, resultstore.Slices{Pause: noPause}); err != nil {
 					t.Errorf("SweepNames: %v", err)
 				}
 				select {
@@ -153,7 +153,7 @@ func TestSweepNames_AtOnce(t *testing.T) {
 		uploads.Wait()
 		close(stop)
 		swept.Wait()
-		if _, err := s.SweepNames(ctx, noPause); err != nil {
+		if _, err := s.SweepNames(ctx, resultstore.Slices{Pause: noPause}); err != nil {
 			t.Fatal(err)
 		}
 		if n := rowsOf(t, s.Store, "test_names"); n != 0 {

@@ -137,6 +137,11 @@ func Conflict(format string, args ...any) *Fault {
 	return New(http.StatusConflict, "conflict", format, args...)
 }
 
+// Expired is a 410: it was there, and retention has removed it.
+func Expired(format string, args ...any) *Fault {
+	return New(http.StatusGone, "expired", format, args...)
+}
+
 // TooLarge is a 413.
 func TooLarge(format string, args ...any) *Fault {
 	return New(http.StatusRequestEntityTooLarge, "too-large", format, args...)
@@ -197,6 +202,8 @@ func From(err error) *Fault {
 		return TooLarge("the body is larger than the limit of %d bytes", tooLarge.Limit)
 	case errors.Is(err, storeerr.ErrContentLost):
 		return New(http.StatusGone, "content-lost", "the bytes are gone, cut or not what they were; posting the same file again brings them back").Because(err)
+	case errors.Is(err, storeerr.ErrExpired):
+		return Expired("what was asked for has expired; its counts stay").Because(err)
 	case errors.Is(err, storeerr.ErrNotFound):
 		return NotFound("this does not exist").Because(err)
 	case errors.Is(err, storeerr.ErrOfNoTenant):

@@ -74,6 +74,9 @@ func InList(column string, n int) string {
 	return column + " IN (?" + strings.Repeat(", ?", n-1) + ")"
 }
 
+// Coalesce is the value of a column unless it is NULL.
+func Coalesce(column string, value any) any { return gorm.Expr("COALESCE("+column+", ?)", value) }
+
 // Bytes is a value that GORM does not take for a list of values. Nil is NULL.
 type Bytes []byte
 

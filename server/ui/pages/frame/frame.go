@@ -94,6 +94,9 @@ func New(c Config, pages ...[]Page) (*Site, error) {
 		s.add(&Page{Path: "/ui/logout", Open: true, Do: s.logout}))
 	for _, a := range assets {
 		s.mux.Handle("GET /ui/assets/"+a.name, a)
+		if a.name == "icon.svg" {
+			s.mux.Handle("GET /favicon.ico", a) // what a browser asks for when a page names none
+		}
 	}
 	return s, errors.Join(errs...)
 }
