@@ -62,7 +62,11 @@ func run(dir, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(describe(m.doc, dir), showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
+	wrong, err := describe(m.doc, dir)
+	if wrong != nil {
+		fmt.Fprintln(os.Stderr, "merge: not used:", wrong)
+	}
+	if err := errors.Join(err, showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
 		return err
 	}
 	var text bytes.Buffer

@@ -76,14 +76,6 @@ func TestRun(t *testing.T) {
 			want: "{a: {type: string, description: \"x\"}, b: {allOf: [{$ref: r}], description: \"y\"}, c: {type: string, description: own}}",
 		},
 		{
-			name: "a word that nobody needs",
-			fragments: map[string]string{
-				"00-root.yaml": "components:\n  schemas:\n    A: {properties: {a: {type: string}}}\n",
-				"words.yaml":   "- schemas: [A]\n  words: {a: x, b: y}\n",
-			},
-			wantErr: "nobody needs the word b",
-		},
-		{
 			name: "an error shows its own case",
 			fragments: map[string]string{
 				"00-root.yaml": "x-area: a\nx-problems: {resource-not-found: {}}\npaths:\n  /a/{id}:\n    parameters: [{name: id, in: path, example: 7}]\n    get:\n      operationId: getA\n      responses: {\"404\": {$ref: \"#/components/responses/NotFound\"}}\n" +

@@ -22,26 +22,27 @@ type group struct {
 }
 
 // describe gives each property that says nothing about itself the words that its name
-// has there. Every word must be used, so that none outlives its property.
-func describe(doc *yaml.Node, dir string) error {
+// has there. It returns what is wrong with the words, which keeps nobody from merging: a
+// test of this package asks that every word is used, so that none outlives its property.
+func describe(doc *yaml.Node, dir string) (wrong, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, "words.yaml"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var groups []group
 	if err := yaml.Unmarshal(text, &groups); err != nil {
-		return fmt.Errorf("words.yaml: %w", err)
+		return nil, fmt.Errorf("words.yaml: %w", err)
 	}
 	_, all := find(doc, "components")
 	_, schemas := find(all, "schemas")
-	var errs []error
+	var unused []error
 	for _, g := range groups {
-		errs = append(errs, g.apply(schemas))
+		unused = append(unused, g.apply(schemas))
 	}
-	return errors.Join(errs...)
+	return errors.Join(unused...), nil
 }
 
 func (g group) apply(schemas *yaml.Node) error {
