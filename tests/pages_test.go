@@ -155,7 +155,9 @@ func TestPages_live(t *testing.T) {
 	logIn(t, tab, s.URL, "/ui/")
 	says := func(what, script string) {
 		t.Helper()
-		await.That(t, what, func() bool { return ask(t, tab, chromedp.Evaluate[bool](`(() => { try { return !!(`+script+`); } catch { return false; } })()`)) }) // a page may just be coming
+		await.That(t, what, func() bool {
+			return ask(t, tab, chromedp.Evaluate[bool](`(() => { try { return !!(`+script+`); } catch { return false; } })()`))
+		}) // a page may just be coming
 	}
 	says("the stream to be open", `document.querySelector('#live').textContent === 'live'`)
 	ask(t, tab, chromedp.Evaluate[bool](`window.same = true`))

@@ -12374,6 +12374,7 @@ type ClientInterface interface {
 	// PublishResultWithBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -12387,6 +12388,7 @@ type ClientInterface interface {
 	// PublishResult Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -12400,6 +12402,7 @@ type ClientInterface interface {
 	// PublishResultWithFormdataBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -17116,6 +17119,7 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // PublishResultWithBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -17139,6 +17143,7 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // PublishResult Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -17162,6 +17167,7 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // PublishResultWithFormdataBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -38915,6 +38921,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -38928,6 +38935,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -38941,6 +38949,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -49942,6 +49951,7 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // PublishResultWithBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -49961,6 +49971,7 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // PublishResultWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -49980,6 +49991,7 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
