@@ -52,9 +52,11 @@ func (d *DB) Read(ctx context.Context) *gorm.DB {
 // transaction. On SQLite the end of ctx does not interrupt it: to watch for that costs
 // a goroutine.
 func (d *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	pool := d.Pool
-	if d.Tx != nil {
-		pool, ctx = d.Tx, d.Tx.Statement.Context
+	pool := d.Tx
+	if pool != nil {
+		ctx = pool.Statement.Context
+	} else {
+		pool = d.Pool(ctx)
 	}
 	if !d.Postgres {
 		ctx = context.WithoutCancel(ctx)
