@@ -34,6 +34,7 @@ type shown struct {
 	After   frame.Link
 
 	Tests    []testRow
+	Gone     string                // why there are no single tests any more
 	Groups   []client.MessageGroup // failures that say the same
 	Chips    []frame.Chip
 	Sorts    []frame.Chip
@@ -262,7 +263,10 @@ func (s *shown) readTests(ctx context.Context, v *frame.Visit) (string, error) {
 	for _, o := range on {
 		failing = failing && (o == "fail" || o == "error")
 	}
-	if err := s.compare(ctx, v, on, failing); err != nil {
+	if err := s.compare(ctx, v, on, failing); isGone(err) {
+		s.Gone = err.Error()
+		return frame.APIPath("/v1/runs/" + strconv.FormatInt(s.Run.TestID, 10) + "/results/" + strconv.Itoa(int(s.Attempt))), nil
+	} else if err != nil {
 		return "", err
 	}
 	if failing {
@@ -364,6 +368,10 @@ func (s *shown) listTests(ctx context.Context, v *frame.Visit, on []string) (str
 	}
 	result := strconv.Itoa(int(s.Attempt))
 	answer, err := v.API.ListTestsWithResponse(ctx, s.Run.TestID, result, params)
+	if isGone(err) {
+		s.Gone = err.Error()
+		return frame.APIPath("/v1/runs/" + strconv.FormatInt(s.Run.TestID, 10) + "/results/" + result), nil
+	}
 	if err != nil {
 		return "", err
 	}

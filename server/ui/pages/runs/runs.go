@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -408,6 +409,11 @@ func attemptOf(v *frame.Visit) (id, attempt string, err error) {
 
 // isMissing reports whether there simply is no such thing, such as a base.
 func isMissing(err error) bool { return errors.Is(err, client.ErrNotFound) }
+
+// isGone reports whether something was there and has expired.
+func isGone(err error) bool {
+	return errors.Is(err, &client.Problem{Status: http.StatusGone})
+}
 
 type label struct {
 	id   int64
