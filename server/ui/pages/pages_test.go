@@ -47,14 +47,14 @@ func newWorld(t *testing.T, s *servertest.Server) *strings.Replacer {
 	run := made("POST", "/v1/runs", fmt.Sprintf(`{"cloud_id":%v,"name":"夜間テスト"}`, cloud["id"]), 201)
 	made("POST", fmt.Sprintf("/v1/post-result?test_id=%v", run["test_id"]), "test: a.b.C.one\nsuccess: a.b.C.one\ntest: a.b.C.two\nfailure: a.b.C.two [\nboom <script>\n]\n", 201,
 		servertest.With("Content-Type", "text/plain"))
-	return strings.NewReplacer("{cloud}", fmt.Sprint(cloud["id"]), "{run}", fmt.Sprint(run["test_id"]))
+	return strings.NewReplacer(append(labWorld(t, s), "{cloud}", fmt.Sprint(cloud["id"]), "{run}", fmt.Sprint(run["test_id"]))...)
 }
 
 // Every page is there for who may read, says who may not, and keeps to the rules.
 func TestPages_walk(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	stranger := pagestest.New(t, s.URL)
 	machine := pagestest.LogIn(t, s.URL, s.Token(auth.Machine))
