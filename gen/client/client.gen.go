@@ -10013,6 +10013,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+
+	// Node Only tasks that work on this node alone, which are the steps of those that were asked for.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Newest Newest first.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -33983,6 +33989,30 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 		if params.Top != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "top", *params.Top, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Node != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", *params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

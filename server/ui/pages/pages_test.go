@@ -68,14 +68,14 @@ func newWorld(t *testing.T, s *servertest.Server) *strings.Replacer {
 	second := start("夜間テスト", failed+"test: hangs\n")
 	damaged := start("夜間テスト", "test: a\nfailure: a [\ncut off")
 	waiting := start("<i>later</i>")
-	return strings.NewReplacer("{cloud}", fmt.Sprint(cloud["id"]), "{run}", first, "{second}", second, "{damaged}", damaged, "{waiting}", waiting)
+	return strings.NewReplacer(append(labWorld(t, s), "{cloud}", fmt.Sprint(cloud["id"]), "{run}", first, "{second}", second, "{damaged}", damaged, "{waiting}", waiting)...)
 }
 
 // Every page is there for who may read, says who may not, and keeps to the rules.
 func TestPages_walk(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	stranger := pagestest.New(t, s.URL)
 	machine := pagestest.LogIn(t, s.URL, s.Token(auth.Machine))
