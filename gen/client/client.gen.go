@@ -92,12 +92,13 @@ const (
 
 // Defines values for EventArea.
 const (
-	EventAreaAccess   EventArea = "access"
-	EventAreaAnalysis EventArea = "analysis"
-	EventAreaLab      EventArea = "lab"
-	EventAreaProducts EventArea = "products"
-	EventAreaReports  EventArea = "reports"
-	EventAreaResults  EventArea = "results"
+	EventAreaAccess    EventArea = "access"
+	EventAreaAnalysis  EventArea = "analysis"
+	EventAreaLab       EventArea = "lab"
+	EventAreaProducts  EventArea = "products"
+	EventAreaReports   EventArea = "reports"
+	EventAreaResults   EventArea = "results"
+	EventAreaRetention EventArea = "retention"
 )
 
 // Defines values for FlakyVerdict.
@@ -1275,7 +1276,7 @@ type Event struct {
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
 	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
-	// `known_issue.matched`, once a day at most for each issue.
+	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
 
