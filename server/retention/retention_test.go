@@ -360,7 +360,7 @@ func TestRuns_Servers(t *testing.T) {
 			s := l.Store
 			if cfg.Database != "" { // the embedded one has one server
 				other := cfg
-				other.DataDir, other.Now = t.TempDir(), l.clock.now
+				other.Now = l.clock.now // they share the directory of blobs
 				s = storetest.Open(t, other)
 			}
 			servertest.On(t, s, func(c *server.Config) { c.Now, c.Retention.Every, c.Products.EventRetentionDays = l.clock.now, 24*time.Hour, 0 })
