@@ -39,9 +39,10 @@ build: ## write bin/slipway; needs Go, a C compiler and the module proxy
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 .PHONY: test
-test: ## run all tests with the race detector; skips, visibly, what the machine lacks
+test: ## run all tests with the race detector; lists at its end what the machine lacks
 	cd gen/tools && go test -vet=off ./... # lint vets, and more thoroughly
-	go test -vet=off -race -timeout 30m ./...
+	@cd gen/tools && go build -o '$(CURDIR)/.cache/skips' ./skips
+	go test -json -vet=off -race -timeout 30m ./... | .cache/skips
 
 .PHONY: object-store
 object-store: ## build the S3 server that tests of object storage need, into .cache
@@ -104,6 +105,15 @@ clients: ## run the five systems' own clients against the server
 explorer: ## fetch the files of the API explorer again; needs npm
 	.ci/explorer
 
+.PHONY: release
+release: ## build the archives of a release, their parts and checksums, into dist
+	VERSION='$(VERSION)' .ci/release
+
+.PHONY: released
+released: ## make this document the one that breaking compares with; for the commit that is tagged
+	cp openapi/slipway.yaml $(released)
+	echo '# What may change although it breaks a client on paper, each with its reason.' >.ci/breaking
+
 .PHONY: clean
 clean: ## remove what the other targets made outside version control
-	rm -rf bin .cache
+	rm -rf bin dist .cache

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +26,6 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/discovery"
 	"github.com/slipway-lab/slipway/server/edge"
-	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/products"
@@ -35,7 +33,7 @@ import (
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/results"
 	"github.com/slipway-lab/slipway/server/retention"
-	"github.com/slipway-lab/slipway/server/ui"
+	"github.com/slipway-lab/slipway/server/ui/pages"
 	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 	labstore "github.com/slipway-lab/slipway/store/lab"
@@ -62,6 +60,7 @@ type Config struct {
 	Analysis  analysis.Config  `embed:"" group:"Analysis"`
 	Retention retention.Config `embed:"" prefix:"retention-" group:"Retention"`
 	Lab       lab.Config       `embed:"" group:"Lab (Drydock)"`
+	Pages     pages.Config     `embed:"" group:"Pages"`
 
 	Store *store.Store        `kong:"-"`
 	Auth  *auth.Authenticator `kong:"-"`
@@ -150,9 +149,6 @@ func (c *Config) edge() edge.Config {
 		Now:          c.Now,
 		NewID:        c.NewID,
 	}
-	if c.Discovery.DocsPublic {
-		e.Pages = pages
-	}
 	return e
 }
 
@@ -172,7 +168,11 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{auth: c.Auth, labIdle: c.Lab.Engine.Idle}
-	if s.edge, err = edge.New(c.edge(), doc); err != nil {
+	way := c.edge()
+	if way.Pages, err = s.forPeople(c, doc); err != nil {
+		return nil, err
+	}
+	if s.edge, err = edge.New(way, doc); err != nil {
 		return nil, err
 	}
 	c.Discovery.Full = s.edge.Full
@@ -275,16 +275,11 @@ func (s *Server) Background(ctx context.Context) {
 	all.Wait()
 }
 
-// pages serves what is for people and not in the document.
-func pages(next http.Handler) http.Handler {
-	explorer := ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/docs" || strings.HasPrefix(r.URL.Path, "/docs/") {
-			explorer.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+// Settle does once what Background does again and again, but for the lab's tasks: what
+// is due by the store's clock has happened when it returns. It is for who moves that
+// clock.
+func (s *Server) Settle(ctx context.Context) error {
+	return errors.Join(s.areas.products.Settle(ctx), s.areas.analysis.Settle(ctx), s.areas.products.Settle(ctx))
 }
 
 // ServeHTTP answers one request.

@@ -235,6 +235,7 @@ var visits = map[string]visit{
 	"reportSeed": {kind: keyed, body: `{"status":"success"}`}, "getIdentityVersion": {kind: keyed}, "createIdentityToken": {kind: keyed, body: `{}`},
 
 	// tokens and the audit log
+	"getWhoami":         {kind: own, status: 200},
 	"listAccessTokens":  {kind: own, status: 200},
 	"createAccessToken": {kind: own, status: 201, body: `{"name":"made by {tenant}","roles":["reader"]}`},
 	"getAccessToken":    {kind: hidden},

@@ -145,7 +145,7 @@ func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t)
-	for _, path := range []string{"/docs/", "/"} {
+	for _, path := range []string{"/docs/", "/ui/login"} {
 		a := s.Do("GET", path, "", servertest.With("Accept", "text/html"))
 		if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("GET %s: Content-Type %q", path, a.Header.Get("Content-Type"))

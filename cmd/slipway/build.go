@@ -10,7 +10,7 @@ var version string
 
 // base is the version that the tree works towards; a build that knows no tag
 // counts from it.
-const base = "1.0.0"
+const base = "0.1.0"
 
 // build names the build in the style of OpenStack's services, such as
 // 0.3.0.dev43.g22d1a96: tag, commits since, abbreviated hash.

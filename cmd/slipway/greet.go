@@ -33,7 +33,7 @@ func (c *serveCmd) greet(ctx context.Context, f *storeFlags, address string) {
 		docs = url + "/docs/"
 	}
 	if !c.Log.forPeople(os.Stderr) {
-		slog.InfoContext(ctx, "listening", "url", url, "explorer", docs, "data", data, "build", build())
+		slog.InfoContext(ctx, "listening", "url", url, "pages", url+"/ui/", "explorer", docs, "data", data, "build", build())
 		return
 	}
 	credential := ""
@@ -43,11 +43,12 @@ func (c *serveCmd) greet(ctx context.Context, f *storeFlags, address string) {
 	fmt.Fprintf(os.Stderr, `
 Slipway %s serves at %s
 
+    pages           %s/ui/
     API explorer    %s
     data            %s
     next            curl%s -F file=@junit.xml %s/v1/post-result
 
-`, build(), url, docs, data, credential, url)
+`, build(), url, url, docs, data, credential, url)
 }
 
 // address is the one by which people reach the server, from this machine at least.

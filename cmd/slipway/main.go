@@ -37,6 +37,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with the stored data, also while the server runs."`
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
+	Demo     demoCmd     `cmd:"" help:"Fill an empty server with a lab that looks as if it had run for a month."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 
@@ -75,6 +76,7 @@ type cli struct {
 	Task    remote.Task    `cmd:"" group:"Lab" help:"Show a task."`
 	Tasks   remote.Tasks   `cmd:"" group:"Lab" help:"List tasks."`
 
+	Retention   remote.Retention   `cmd:"" group:"Access" help:"Say how long what is kept, and remove what has expired."`
 	Audit       remote.Audit       `cmd:"" group:"Access" help:"Read the audit log."`
 	Webhook     remote.Webhooks    `cmd:"" group:"Access" help:"List, add and remove webhooks."`
 	Healthcheck remote.Healthcheck `cmd:"" group:"Access" help:"Ask whether a server is ready."`

@@ -14,10 +14,10 @@ func TestFromDescribe(t *testing.T) {
 	for in, want := range map[string]string{
 		"v0.3.0-43-g22d1a96":       "0.3.0.dev43.g22d1a96",
 		"v0.3.0":                   "0.3.0",
-		"22d1a96":                  "1.0.0.dev0.g22d1a96",
+		"22d1a96":                  "0.1.0.dev0.g22d1a96",
 		"v0.3.0-rc.1-2-gabcdef0":   "0.3.0-rc.1.dev2.gabcdef0",
 		"v0.3.0-43-g22d1a96-dirty": "0.3.0.dev43.g22d1a96.dirty",
-		"unreleased":               "1.0.0.dev0",
+		"unreleased":               "0.1.0.dev0",
 	} {
 		if got := fromDescribe(in); got != want {
 			t.Errorf("fromDescribe(%q) = %q, want %q", in, got, want)

@@ -40,6 +40,14 @@ const (
 	AuditEntryDecisionDenied  AuditEntryDecision = "denied"
 )
 
+// Defines values for WhoamiKind.
+const (
+	WhoamiKindAdmin    WhoamiKind = "admin"
+	WhoamiKindKeystone WhoamiKind = "keystone"
+	WhoamiKindNone     WhoamiKind = "none"
+	WhoamiKindToken    WhoamiKind = "token"
+)
+
 // Defines values for ListAuditParamsDecision.
 const (
 	ListAuditParamsDecisionAllowed ListAuditParamsDecision = "allowed"
@@ -209,6 +217,35 @@ type NewAccessToken struct {
 	Token *string `json:"token,omitempty"`
 }
 
+// Whoami What a credential is to the server.
+//
+// Example: {"flags":[],"kind":"token","labs":[],"name":"ann","owner":"ann","permissions":["analysis.read","document.read","events.read","identity.read","results.read","tokens.own","version.read"],"roles":["reader"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type Whoami struct {
+	// Kind `admin` is the configured token, `none` everybody while logins are switched off.
+	Kind WhoamiKind `json:"kind"`
+
+	// Name The name of the token, or of Keystone's user.
+	Name string `json:"name"`
+
+	// Owner Whose objects are the caller's own.
+	Owner string `json:"owner"`
+
+	// Tenant Whose objects it sees beside those of nobody; empty: it belongs to none.
+	Tenant string `json:"tenant"`
+
+	// TokenID The public id of the token; empty when it is none of the server's own.
+	TokenID string       `json:"token_id"`
+	Roles   []AccessRole `json:"roles"`
+	Flags   []string     `json:"flags"`
+	Labs    []string     `json:"labs"`
+
+	// Permissions The rows of `x-permissions` that it has, in order.
+	Permissions []string `json:"permissions"`
+}
+
+// WhoamiKind `admin` is the configured token, `none` everybody while logins are switched off.
+type WhoamiKind string
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
@@ -319,6 +356,9 @@ type ServerInterface interface {
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// GetWhoami Read who is calling
+	// (GET /v1/whoami)
+	GetWhoami(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -571,6 +611,15 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 	return err
 }
 
+// GetWhoami converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWhoami(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWhoami(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -624,6 +673,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/access-tokens/:token_id", wrapper.GetAccessToken, options.OperationMiddlewares["getAccessToken"]...)
 	router.POST(options.BaseURL+"/v1/access-tokens/:token_id/rotate", wrapper.RotateAccessToken, options.OperationMiddlewares["rotateAccessToken"]...)
 	router.GET(options.BaseURL+"/v1/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
+	router.GET(options.BaseURL+"/v1/whoami", wrapper.GetWhoami, options.OperationMiddlewares["getWhoami"]...)
 
 }
 
@@ -666,6 +716,10 @@ type ListAuditRequestObject struct {
 	Params ListAuditParams
 }
 
+// GetWhoamiRequestObject is what a request of GetWhoami says.
+type GetWhoamiRequestObject struct {
+}
+
 // StrictServerInterface is what the area answers, a method for each operation.
 type StrictServerInterface interface {
 	// ListAccessTokens List API tokens
@@ -686,6 +740,9 @@ type StrictServerInterface interface {
 	// ListAudit Read the audit log
 	// (GET /v1/audit)
 	ListAudit(ctx context.Context, request ListAuditRequestObject) (Response, error)
+	// GetWhoami Read who is calling
+	// (GET /v1/whoami)
+	GetWhoami(ctx context.Context, request GetWhoamiRequestObject) (Response, error)
 }
 
 // NewStrictHandler lets ssi answer what Echo has routed: it reads the request
@@ -760,5 +817,11 @@ func (sh *strictHandler) ListAudit(ctx echo.Context, params ListAuditParams) err
 	var request ListAuditRequestObject
 	request.Params = params
 	response, err := sh.ssi.ListAudit(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) GetWhoami(ctx echo.Context) error {
+	var request GetWhoamiRequestObject
+	response, err := sh.ssi.GetWhoami(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }

@@ -434,6 +434,12 @@ const (
 	RetentionClassWebhooks      RetentionClass = "webhooks"
 )
 
+// Defines values for RetentionPolicyReplaces.
+const (
+	RetentionPolicyReplacesServer RetentionPolicyReplaces = "server"
+	RetentionPolicyReplacesTenant RetentionPolicyReplaces = "tenant"
+)
+
 // Defines values for RetentionRunState.
 const (
 	RetentionRunStateDone    RetentionRunState = "done"
@@ -532,6 +538,14 @@ const (
 	TriggerKindGoldMaster TriggerKind = "gold-master"
 	TriggerKindImage      TriggerKind = "image"
 	TriggerKindSnap       TriggerKind = "snap"
+)
+
+// Defines values for WhoamiKind.
+const (
+	WhoamiKindAdmin    WhoamiKind = "admin"
+	WhoamiKindKeystone WhoamiKind = "keystone"
+	WhoamiKindNone     WhoamiKind = "none"
+	WhoamiKindToken    WhoamiKind = "token"
 )
 
 // Defines values for KnownFilter.
@@ -1275,7 +1289,7 @@ type Event struct {
 
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
-	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
 	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
@@ -5048,12 +5062,18 @@ type RetentionKeepList struct {
 
 // RetentionPolicy The rules.
 //
-// Example: {"revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
+// Example: {"replaces":"server","revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
 type RetentionPolicy struct {
 	// Revision Counts the changes of the rules that the caller may replace; 0 when he has set none.
-	Revision int64           `json:"revision"`
-	Rules    []RetentionRule `json:"rules"`
+	Revision int64 `json:"revision"`
+
+	// Replaces Which of the rules the caller replaces: those of this source.
+	Replaces RetentionPolicyReplaces `json:"replaces"`
+	Rules    []RetentionRule         `json:"rules"`
 }
+
+// RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
+type RetentionPolicyReplaces string
 
 // RetentionRule How long things of a class are kept, and where that was said.
 //
@@ -6360,6 +6380,7 @@ type Webhook struct {
 //
 // Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
 type WebhookFilter struct {
+	// ProductID Only events of this product, `comparison` and `known_issue.matched` of its images and opportunities among them.
 	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
 
 	// TestStatus Of events that tell of a result, only those with one of these.
@@ -6395,6 +6416,35 @@ type WebhookPatch struct {
 	// Description For people.
 	Description *string `json:"description,omitempty"`
 }
+
+// Whoami What a credential is to the server.
+//
+// Example: {"flags":[],"kind":"token","labs":[],"name":"ann","owner":"ann","permissions":["analysis.read","document.read","events.read","identity.read","results.read","tokens.own","version.read"],"roles":["reader"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
+type Whoami struct {
+	// Kind `admin` is the configured token, `none` everybody while logins are switched off.
+	Kind WhoamiKind `json:"kind"`
+
+	// Name The name of the token, or of Keystone's user.
+	Name string `json:"name"`
+
+	// Owner Whose objects are the caller's own.
+	Owner string `json:"owner"`
+
+	// Tenant Whose objects it sees beside those of nobody; empty: it belongs to none.
+	Tenant string `json:"tenant"`
+
+	// TokenID The public id of the token; empty when it is none of the server's own.
+	TokenID string       `json:"token_id"`
+	Roles   []AccessRole `json:"roles"`
+	Flags   []string     `json:"flags"`
+	Labs    []string     `json:"labs"`
+
+	// Permissions The rows of `x-permissions` that it has, in order.
+	Permissions []string `json:"permissions"`
+}
+
+// WhoamiKind `admin` is the configured token, `none` everybody while logins are switched off.
+type WhoamiKind string
 
 // Add defines model for Add.
 type Add = string
@@ -10430,8 +10480,8 @@ type ClientInterface interface {
 	// OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 	// gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 	//
-	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-	// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+	// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 	//
 	// Corresponds with GET / (the `GetVersions` operationId).
 	GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -13212,6 +13262,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetWhoami Read who is calling
+	//
+	// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+	// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+	//
+	// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+	GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetIdentityVersion Show the identity API's version
 	//
 	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -13254,8 +13312,8 @@ type ClientInterface interface {
 // OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 // gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 //
-// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 //
 // Corresponds with GET / (the `GetVersions` operationId).
 func (c *Client) GetVersions(ctx context.Context, params *GetVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19032,6 +19090,24 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryDeliveryRequest(c.Server, webhookID, deliveryID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWhoami Read who is calling
+//
+// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+//
+// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+func (c *Client) GetWhoami(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWhoamiRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -36201,6 +36277,33 @@ func NewRetryDeliveryRequest(server string, webhookID WebhookID, deliveryID Deli
 	return req, nil
 }
 
+// NewGetWhoamiRequest constructs an http.Request for the GetWhoami method
+func NewGetWhoamiRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/whoami")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetIdentityVersionRequest constructs an http.Request for the GetIdentityVersion method
 func NewGetIdentityVersionRequest(server string) (*http.Request, error) {
 	var err error
@@ -36344,8 +36447,8 @@ type ClientWithResponsesInterface interface {
 	// OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 	// gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 	//
-	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-	// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+	// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+	// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39450,6 +39553,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryDeliveryResp, error)
 
+	// GetWhoamiWithResponse Read who is calling
+	//
+	// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+	// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+	GetWhoamiWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWhoamiResp, error)
+
 	// GetIdentityVersionWithResponse Show the identity API's version
 	//
 	// OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -39500,11 +39613,16 @@ type GetVersionsResp200Headers struct {
 
 // GetVersionsResp300Headers the declared response headers of an HTTP 300 response for GetVersions
 type GetVersionsResp300Headers struct {
-	CacheControl          *string
-	ContentSecurityPolicy *string
-	ETag                  *string
-	Link                  *string
-	ReferrerPolicy        *string
+	CacheControl *string
+	ETag         *string
+	Link         *string
+}
+
+// GetVersionsResp302Headers the declared response headers of an HTTP 302 response for GetVersions
+type GetVersionsResp302Headers struct {
+	CacheControl *string
+	Link         *string
+	Location     *string
 }
 
 // GetVersionsResp304Headers the declared response headers of an HTTP 304 response for GetVersions
@@ -39524,6 +39642,8 @@ type GetVersionsResp struct {
 	Headers200 *GetVersionsResp200Headers
 	// Headers300 the parsed response headers for an HTTP 300 response
 	Headers300 *GetVersionsResp300Headers
+	// Headers302 the parsed response headers for an HTTP 302 response
+	Headers302 *GetVersionsResp302Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetVersionsResp304Headers
 }
@@ -45993,6 +46113,36 @@ func (r RetryDeliveryResp) StatusCode() int {
 	return 0
 }
 
+// GetWhoamiResp200Headers the declared response headers of an HTTP 200 response for GetWhoami
+type GetWhoamiResp200Headers struct {
+	CacheControl *string
+}
+
+type GetWhoamiResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Whoami
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetWhoamiResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWhoamiResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWhoamiResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 type GetIdentityVersionResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -46075,8 +46225,8 @@ func (r ListLabVersionsResp) StatusCode() int {
 // OpenStack's version discovery, in the form of Barbican's versions blueprint and in the form that keystoneauth and
 // gophercloud read, both in one body. Needs no login; a credential is ignored. The status is 300 and there is no `Location`.
 //
-// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). `Accept: text/html`
-// answers a small page. With `build_version` (its presence counts) the answer is 200 and names the build.
+// `Accept: application/json-home` answers 200 with the home document (draft-nottingham-json-home-03). A browser, which asks for
+// `text/html` before anything else, is sent to the pages at `/ui/`. With `build_version` (its presence counts) the answer is 200 and names the build.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -50987,6 +51137,22 @@ func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, web
 	return ParseRetryDeliveryResp(rsp)
 }
 
+// GetWhoamiWithResponse Read who is calling
+//
+// Slipway: what the server takes the caller's credential for: whose it is, its roles, and each permission of `x-permissions` that it has here, by its roles and
+// flags, the server's policy file and the tenants of the lab. A client can so leave out what would be refused. Any good credential may ask.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/whoami (the `GetWhoami` operationId).
+func (c *ClientWithResponses) GetWhoamiWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetWhoamiResp, error) {
+	rsp, err := c.GetWhoami(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWhoamiResp(rsp)
+}
+
 // GetIdentityVersionWithResponse Show the identity API's version
 //
 // OpenStack's identity API: the version document that Keystone's clients read before they log in. Off by a setting.
@@ -51079,14 +51245,14 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 		}
 		response.JSON300 = &dest
 
+	case rsp.StatusCode == 302:
+		break // No content-type
+
 	case rsp.StatusCode == 304:
 		break // No content-type
 
 	case rsp.StatusCode == 200:
-	// Content-type (application/json-home) unsupported
-
-	case rsp.StatusCode == 300:
-		// Content-type (text/html) unsupported
+		// Content-type (application/json-home) unsupported
 
 	}
 
@@ -51124,13 +51290,6 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 			}
 			headers.CacheControl = &value
 		}
-		if values := rsp.Header.Values("Content-Security-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Security-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ContentSecurityPolicy = &value
-		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -51145,14 +51304,31 @@ func ParseGetVersionsResp(rsp *http.Response) (*GetVersionsResp, error) {
 			}
 			headers.Link = &value
 		}
-		if values := rsp.Header.Values("Referrer-Policy"); len(values) > 0 {
+		response.Headers300 = &headers
+	case rsp.StatusCode == 302:
+		var headers GetVersionsResp302Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Referrer-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ReferrerPolicy = &value
+			headers.CacheControl = &value
 		}
-		response.Headers300 = &headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		response.Headers302 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetVersionsResp304Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
@@ -59880,6 +60056,45 @@ func ParseRetryDeliveryResp(rsp *http.Response) (*RetryDeliveryResp, error) {
 		}
 		response.JSON202 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseGetWhoamiResp parses an HTTP response from a GetWhoamiWithResponse call
+func ParseGetWhoamiResp(rsp *http.Response) (*GetWhoamiResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWhoamiResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Whoami
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetWhoamiResp200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

@@ -344,7 +344,7 @@ type Event struct {
 
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
-	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them), and
+	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
 	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
 	EventType string    `json:"event_type"`
 	Timestamp EventTime `json:"timestamp"`
@@ -1274,6 +1274,7 @@ type Webhook struct {
 //
 // Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
 type WebhookFilter struct {
+	// ProductID Only events of this product, `comparison` and `known_issue.matched` of its images and opportunities among them.
 	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
 
 	// TestStatus Of events that tell of a result, only those with one of these.

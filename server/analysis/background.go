@@ -52,6 +52,9 @@ func (h *Handler) Background(ctx context.Context) {
 			if _, err := h.store.Results.SweepNameLists(ctx); err != nil && ctx.Err() == nil {
 				slog.ErrorContext(ctx, "sweep of lists of names", "error", err)
 			}
+			if err := h.store.SweepMatches(ctx, h.store.Now().Add(-matchAge)); err != nil && ctx.Err() == nil {
+				slog.ErrorContext(ctx, "sweep of matches of known issues", "error", err)
+			}
 		}
 		select {
 		case <-wake:
@@ -62,14 +65,13 @@ func (h *Handler) Background(ctx context.Context) {
 	}
 }
 
+// Settle does once what Background does again and again: it compares what is due by
+// now. ErrConflict: another server is at it.
+func (h *Handler) Settle(ctx context.Context) error { return h.work(ctx) }
+
 // work does what is due, when no other server is at it: ErrConflict says that one is.
 func (h *Handler) work(ctx context.Context) error {
-	due, err := h.due(ctx)
-	if err != nil {
-		return err
-	}
-	unlisted, err := h.store.Results.UnlistedResults(ctx, 1)
-	if err != nil || due == nil && len(unlisted) == 0 {
+	if waits, err := h.waits(ctx); err != nil || !waits {
 		return err
 	}
 	if _, err := h.store.ClaimJob(ctx, jobName, jobLease); err != nil {
@@ -77,8 +79,12 @@ func (h *Handler) work(ctx context.Context) error {
 	}
 	ctx, stop := h.keepJob(ctx)
 	defer stop()
+	var err error
 	for more := true; more; {
 		if err := h.compareDue(ctx); err != nil {
+			return err
+		}
+		if err := h.settleQueued(ctx); err != nil {
 			return err
 		}
 		if more, err = h.listSome(ctx); err != nil {
@@ -86,6 +92,23 @@ func (h *Handler) work(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// waits reports whether there is anything to do.
+func (h *Handler) waits(ctx context.Context) (bool, error) {
+	due, err := h.due(ctx)
+	if err != nil || due != nil {
+		return due != nil, err
+	}
+	unlisted, err := h.store.Results.UnlistedResults(ctx, 1)
+	if err != nil || len(unlisted) > 0 {
+		return len(unlisted) > 0, err
+	}
+	_, err = h.store.QueuedTenant(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // keepJob renews the lease while there is work. The context ends when it is lost.
@@ -263,12 +286,14 @@ type comparisonEventData struct {
 	Base   analysisapi.ComparedSet `json:"base"`
 	Counts analysisapi.ClassCounts `json:"counts"`
 	Known  int64                   `json:"known"`
+
+	ProductID *string `json:"product_id"` // of images and opportunities; webhooks that want one product read it
 }
 
 func comparisonEvents(head, base *analysisstore.Set, plan *engine.Plan) ([]store.Event, error) {
 	data, err := json.Marshal(comparisonEventData{
 		Head: setToAPI(head, &plan.Totals.Head), Base: setToAPI(base, &plan.Totals.Base),
-		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known,
+		Counts: classCounts(&plan.Totals.Classes), Known: plan.Totals.Known, ProductID: head.ProductID,
 	})
 	if err != nil {
 		return nil, err
@@ -285,12 +310,14 @@ type matchEventData struct {
 	URL   *string `json:"url"`
 	Set   string  `json:"set"`
 	Tests int64   `json:"tests"`
+
+	ProductID *string `json:"product_id"`
 }
 
 func matchEvent(head *analysisstore.Set, m *match) (store.Event, error) {
 	e := eventOf(head, matchedEvent)
 	var err error
-	e.Data, err = json.Marshal(matchEventData{ID: m.issue.ID, Title: m.issue.Title, URL: m.issue.URL, Set: sets.RefOf(head).String(), Tests: m.tests})
+	e.Data, err = json.Marshal(matchEventData{ID: m.issue.ID, Title: m.issue.Title, URL: m.issue.URL, Set: sets.RefOf(head).String(), Tests: m.tests, ProductID: head.ProductID})
 	return e, err
 }
 
@@ -299,6 +326,7 @@ func eventOf(set *analysisstore.Set, kind string) store.Event {
 	e := store.Event{Tenant: set.Tenant, Area: area, Type: kind}
 	// What names a product and no opportunity is of an image: clients of SPI that
 	// follow a product's opportunities look for the opportunity of every other event.
+	// What tells of an opportunity's set names its product in data, for webhooks.
 	if set.ProductID != nil && set.Kind == analysisstore.ImageSet {
 		if id, err := uuid.Parse(*set.ProductID); err == nil {
 			e.ProductID = &id

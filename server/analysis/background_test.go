@@ -221,6 +221,51 @@ func TestBackground_Webhook(t *testing.T) {
 	}
 }
 
+// TestBackground_ProductWebhooks: a webhook for one product hears what is told of the
+// sets of its opportunities, and of no other product's; whoever follows the product's
+// events meets none that is no step of an opportunity.
+func TestBackground_ProductWebhooks(t *testing.T) {
+	t.Parallel()
+	got := make(chan string, 16)
+	hooks := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	t.Cleanup(hooks.Close)
+	s := servertest.New(t, func(c *server.Config) { c.Products.WebhookHosts = []string{strings.TrimPrefix(hooks.URL, "http://")} })
+	c := newCreation(t, s)
+	for _, product := range []string{"P", "Q"} {
+		c.store(object{"do": "product", "key": product, "name": product, "release": "r", "specs": []any{object{"name": "smoke", "platform": "amd64"}}})
+	}
+	send(t, s, "POST", "/v1/webhooks", fmt.Sprintf(`{"url":"%s/hook","event_types":["comparison","known_issue.matched"],"filter":{"product_id":%q}}`, hooks.URL, c.ids["P"]), 201, servertest.JSON())
+	c.issue(object{"name": "smoke"})
+	for i, status := range []string{"PASSED", "FAILED"} {
+		for _, product := range []string{"P", "Q"} {
+			key := fmt.Sprint(product, i)
+			c.store(object{"do": "image", "key": key, "product": product, "image_unique_id": key, "results": []any{object{"spec": "smoke", "platform": "amd64", "status": status}}})
+		}
+	}
+	both := await.Receive(t, "a delivery", got) + await.Receive(t, "another delivery", got)
+	for _, part := range []string{`"event_type":"comparison"`, `"event_type":"known_issue.matched"`, `"ref":"opportunity:`, `"product_id":"` + c.ids["P"] + `"`} {
+		if !strings.Contains(both, part) {
+			t.Errorf("delivered %s, without %s", both, part)
+		}
+	}
+	awaitEvents(t, s, 2, "comparison")
+	if strings.Contains(both, c.ids["Q"]) || len(got) > 0 {
+		t.Errorf("delivered what is of another product: %s", both)
+	}
+	for _, path := range []string{"/v1/events?limit=1000&product_id=", "/v1/products/"} {
+		path += c.ids["P"]
+		if strings.HasPrefix(path, "/v1/products/") {
+			path += "/tests/events"
+		}
+		if a := s.Do("GET", path, "", servertest.Admin()); a.Status != 200 || strings.Contains(string(a.Body), "comparison") {
+			t.Errorf("%s: %d %s", path, a.Status, a.Body)
+		}
+	}
+}
+
 // TestBackground_Servers: with several servers on one database each set is told once,
 // and in the order in which they came.
 func TestBackground_Servers(t *testing.T) {

@@ -317,7 +317,7 @@ func (c *comparison) itemsToAPI(ctx context.Context, page []entry, history int) 
 }
 
 func placeOf(t *engine.Test) analysisstore.Place {
-	return analysisstore.Place{Upload: t.Place.Upload, N: t.Place.N}
+	return analysisstore.NewPlace(t.Place.Upload, t.Place.N, t.Place.ID)
 }
 
 func side(set *analysisstore.Set, t *engine.Test, took map[analysisstore.Place]time.Duration) nullable.Nullable[analysisapi.SideOfTest] {

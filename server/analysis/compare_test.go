@@ -379,3 +379,43 @@ func TestCompare_Permissions(t *testing.T) {
 		t.Errorf("the admin follows a product's test: %v", got)
 	}
 }
+
+// However long ago a test passed, and however few sets have it: its strip says so.
+func TestCompare_LongLine(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		c := newCreation(t, s)
+		c.cloud("c")
+		const runs = 150
+		var refs []string
+		for n := range runs {
+			tests := [][]any{{"never", "fail"}, {"often", "success"}, {"long", "fail"}}
+			if n == 3 {
+				tests[2][1] = "success"
+			}
+			if n%10 == 9 {
+				tests = append(tests, []any{"rare", map[bool]string{true: "fail", false: "skip"}[n == runs-1]})
+			}
+			refs = append(refs, c.run("c", tests...))
+		}
+		items := list(c.get("/v1/compare", url.Values{"head": {refs[runs-1]}, "class": {"all"}, "history": {"12"}}), "items")
+		got := map[any]string{}
+		for _, one := range items {
+			i := one.(object)
+			at := func(field string) any {
+				if m, is := i[field].(object); is {
+					return m["set"]
+				}
+				return nil
+			}
+			got[i["name"]] = fmt.Sprint(i["history"], " ", at("failing_since"), " ", at("last_pass"))
+		}
+		want := map[any]string{
+			"never": fmt.Sprintf("ffffffffffff %s/1 <nil>", refs[0]), "often": fmt.Sprintf("pppppppppppp <nil> %s/1", refs[runs-1]),
+			"long": fmt.Sprintf("ffffffffffff %s/1 %s/1", refs[4], refs[3]), "rare": fmt.Sprintf("sssssssssssf %s/1 <nil>", refs[runs-1]),
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("strips %v\nwant %v", got, want)
+		}
+	})
+}

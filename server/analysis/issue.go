@@ -213,7 +213,7 @@ func (h *Handler) issuesToAPI(ctx context.Context, rows []analysisstore.Issue) (
 		row := &rows[i]
 		out := analysisapi.KnownIssue{
 			ID: row.ID, Title: row.Title, URL: orNull(row.URL), State: analysisapi.KnownIssueState(row.State), ExpiresOn: orNull(row.ExpiresAt),
-			CreatedBy: row.CreatedBy, CreatedOn: row.CreatedAt, Matches: matches[i].count, LastMatch: orNull(matches[i].last),
+			CreatedBy: row.CreatedBy, CreatedOn: row.CreatedAt, Matches: matches[row.ID.String()].Tests, LastMatch: orNull(matches[row.ID.String()].Last),
 			Match: analysisapi.KnownIssueMatch{
 				Name: row.Name, Message: orNull(row.Message), CloudID: orNull(row.CloudID), Job: orNull(row.Job),
 				Context: null[map[string]*string](), ProductID: null[uuid.UUID](),

@@ -128,6 +128,43 @@ func TestCompare_Opportunities(t *testing.T) {
 	})
 }
 
+// What an agent says of a failure in the payload of its result is the failure's text.
+func TestCompare_OpportunityTexts(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		c := newCreation(t, s)
+		c.store(object{"do": "product", "key": "P", "name": "p", "release": "r", "specs": []any{object{"name": "smoke", "platform": "amd64"}, object{"name": "full", "platform": "amd64"}}})
+		results := func(smoke, full object) {
+			smoke["spec"], smoke["platform"], full["spec"], full["platform"] = "smoke", "amd64", "full", "amd64"
+			id := fmt.Sprint("I", len(c.ids))
+			c.store(object{"do": "image", "key": id, "product": "P", "image_unique_id": id, "results": []any{smoke, full}})
+			c.ids["last"] = c.ids[id]
+		}
+		results(object{"status": "PASSED"}, object{"status": "PASSED", "payload": object{"message": "never mind"}})
+		results(object{"status": "FAILED", "payload": object{"message": "no route to 10.0.0.7", "exit": 4}}, object{"status": "ERROR", "payload": "no route to 10.0.0.8\nmore"})
+		c.call("POST", "/v1/known-issues", object{"title": "routes", "match": object{"name": "smoke", "message": "no route"}}, http.StatusCreated)
+		got := c.get("/v1/compare", url.Values{"head": {"image:" + c.ids["last"]}})
+		messages := map[any]any{}
+		for _, one := range list(got, "items") {
+			messages[one.(object)["name"]] = one.(object)["message"]
+		}
+		if want := map[any]any{"smoke": "no route to 10.0.0.7", "full": "no route to 10.0.0.8"}; !reflect.DeepEqual(messages, want) {
+			t.Errorf("messages %v, want %v", messages, want)
+		}
+		if got["known"] != 1.0 || explainedBy(list(got, "items"), "name", "smoke") != "routes" {
+			t.Errorf("known %v: %v", got["known"], got["items"])
+		}
+		groups := list(c.get("/v1/compare", url.Values{"head": {"image:" + c.ids["last"]}, "group_by": {"message"}}), "groups")
+		if len(groups) != 1 || groups[0].(object)["tests"] != 2.0 {
+			t.Errorf("groups by message: %v", groups)
+		}
+		entry := list(c.get("/v1/test-history", url.Values{"name": {"smoke"}}), "entries")[0].(object)
+		if issue, is := entry["known_issue"].(object); !is || issue["title"] != "routes" {
+			t.Errorf("history: %v", entry)
+		}
+	})
+}
+
 // storePublished publishes a result of an owner, who has not shared it; of nobody it
 // is public.
 func storePublished(t *testing.T, s *servertest.Server, owner, status string) string {

@@ -2,11 +2,14 @@ package analysis
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/analysis/engine"
 	"github.com/slipway-lab/slipway/server/analysis/known"
 	"github.com/slipway-lab/slipway/server/analysis/sets"
+	"github.com/slipway-lab/slipway/store"
 	analysisstore "github.com/slipway-lab/slipway/store/analysis"
 )
 
@@ -14,53 +17,129 @@ const (
 	// matchAge is how far back matches of an issue are counted.
 	matchAge = 30 * 24 * time.Hour
 
-	// matchMost is how many failing tests of each source are looked at, the newest.
-	matchMost = 100_000
+	// queuedAtOnce is how many failures one transaction settles.
+	queuedAtOnce = 500
+
+	// settleTries is how often issues may change while they are held against tests.
+	settleTries = 20
 )
 
-// matched is how often a failing test fits an issue.
-type matched struct {
-	count int64
-	last  *time.Time
-}
-
-// matches counts for each issue the failing tests of its tenant that fit it.
-func (h *Handler) matches(ctx context.Context, rows []analysisstore.Issue) ([]matched, error) {
-	all := make([]matched, len(rows))
-	byTenant := map[string][]int{}
+// matches returns what issues match of the last 30 days. What is stored with failures
+// is held against the issues in the background; what still waits is settled first,
+// so that the answer knows all that was stored before it.
+func (h *Handler) matches(ctx context.Context, rows []analysisstore.Issue) (map[string]analysisstore.Matched, error) {
+	settled := map[string]bool{}
+	ids := make([]string, len(rows))
 	for i := range rows {
-		byTenant[rows[i].Tenant] = append(byTenant[rows[i].Tenant], i)
-	}
-	for tenant, of := range byTenant {
-		m := &matcher{h: h, all: all, of: of}
-		for _, i := range of {
-			issue, err := known.FromRow(&rows[i])
-			if err != nil {
+		row := &rows[i]
+		ids[i] = row.ID.String()
+		if err := h.settle(ctx, row, settled); err != nil {
+			if !errors.Is(err, store.ErrFull) && !errors.Is(err, store.ErrConflict) {
 				return nil, err
 			}
-			m.issues = append(m.issues, issue)
+			slog.WarnContext(ctx, "matches of a known issue are not up to date", "issue", row.ID, "error", err)
 		}
-		err := h.store.Failing(ctx, tenant, h.store.Now().Add(-matchAge), matchMost, func(p *analysisstore.Past) error { return m.add(ctx, p) })
+	}
+	return h.store.Matches(ctx, ids, h.store.Now().Add(-matchAge))
+}
+
+func (h *Handler) settle(ctx context.Context, row *analysisstore.Issue, settled map[string]bool) error {
+	if !settled[row.Tenant] {
+		if err := h.settleTenant(ctx, row.Tenant); err != nil {
+			return err
+		}
+		settled[row.Tenant] = true
+	}
+	if row.Counted {
+		return nil
+	}
+	return h.settleIssue(ctx, row)
+}
+
+// settleTenant holds what waits of a tenant against its issues.
+func (h *Handler) settleTenant(ctx context.Context, tenant string) error {
+	for tries := 0; ; {
+		queued, err := h.store.QueuedFailures(ctx, tenant, queuedAtOnce)
+		if err != nil || len(queued) == 0 {
+			return err
+		}
+		issues, err := h.store.AllIssues(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		var matches []analysisstore.Match
+		if len(issues) > 0 {
+			if matches, err = h.match(ctx, issues, analysisstore.FailingQuery{Tenant: tenant, Queued: queued}); err != nil {
+				return err
+			}
+		}
+		err = h.store.SettleFailures(ctx, tenant, queued, issues, matches)
+		if tries++; err != nil && (!errors.Is(err, store.ErrConflict) || tries == settleTries) {
+			return err
+		}
+	}
+}
+
+// settleIssue holds an issue that is new, or matches something else than before,
+// against what is stored.
+func (h *Handler) settleIssue(ctx context.Context, row *analysisstore.Issue) error {
+	matches, err := h.match(ctx, []analysisstore.Issue{*row}, analysisstore.FailingQuery{Tenant: row.Tenant, Since: h.store.Now().Add(-matchAge)})
+	if err != nil {
+		return err
+	}
+	return h.store.SettleIssue(ctx, row, matches)
+}
+
+// settleQueued holds what waits of every tenant against its issues, in the background.
+func (h *Handler) settleQueued(ctx context.Context) error {
+	for {
+		tenant, err := h.store.QueuedTenant(ctx)
 		if err == nil {
-			err = m.flush(ctx)
+			err = h.settleTenant(ctx, tenant)
 		}
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// match finds what issues of one tenant match of its failing tests.
+func (h *Handler) match(ctx context.Context, rows []analysisstore.Issue, q analysisstore.FailingQuery) ([]analysisstore.Match, error) {
+	m := &matcher{h: h, by: map[matchKey]*analysisstore.Match{}}
+	for i := range rows {
+		issue, err := known.FromRow(&rows[i])
 		if err != nil {
 			return nil, err
 		}
+		m.issues = append(m.issues, issue)
 	}
-	return all, nil
+	err := h.store.Failing(ctx, q, func(p *analysisstore.Past) error { return m.add(ctx, p) })
+	if err == nil {
+		err = m.flush(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([]analysisstore.Match, 0, len(m.by))
+	for _, match := range m.by {
+		list = append(list, *match)
+	}
+	return list, nil
 }
 
-// matcher holds tests of a tenant against its issues, some at a time. of are the
-// places of the issues in all.
+// matcher holds tests of a tenant against its issues, some at a time.
 type matcher struct {
 	h       *Handler
-	all     []matched
-	of      []int
 	issues  []engine.Issue
+	by      map[matchKey]*analysisstore.Match
 	waiting []analysisstore.Past
 	places  []analysisstore.Place
 }
+
+type matchKey struct{ issue, place string }
 
 func (m *matcher) add(ctx context.Context, p *analysisstore.Past) error {
 	fits, text := false, false
@@ -74,7 +153,7 @@ func (m *matcher) add(ctx context.Context, p *analysisstore.Past) error {
 	}
 	m.waiting = append(m.waiting, *p)
 	if text {
-		m.places = append(m.places, analysisstore.Place{Upload: p.Upload, N: p.N})
+		m.places = append(m.places, analysisstore.NewPlace(p.Upload, p.N, p.ID))
 	}
 	if len(m.waiting) < entriesAtOnce {
 		return nil
@@ -103,10 +182,10 @@ func (m *matcher) flush(ctx context.Context) error {
 	}
 	for i := range m.waiting {
 		p := &m.waiting[i]
-		said := texts[analysisstore.Place{Upload: p.Upload, N: p.N}]
+		said := texts[analysisstore.NewPlace(p.Upload, p.N, p.ID)]
 		for n := range m.issues {
 			if alone := m.issue(n, p); alone != nil && engine.Explain(alone, test(p), known.FieldsOf(p), said) != nil {
-				m.count(n, p.StoredAt)
+				m.count(&m.issues[n], p)
 			}
 		}
 	}
@@ -114,10 +193,12 @@ func (m *matcher) flush(ctx context.Context) error {
 	return nil
 }
 
-func (m *matcher) count(n int, at time.Time) {
-	match := &m.all[m.of[n]]
-	match.count++
-	if match.last == nil || at.After(*match.last) {
-		match.last = &at
+func (m *matcher) count(issue *engine.Issue, p *analysisstore.Past) {
+	match := analysisstore.NewMatch(issue.ID, p)
+	key := matchKey{issue.ID, match.Place}
+	if before := m.by[key]; before != nil {
+		before.Tests++
+		return
 	}
+	m.by[key] = &match
 }

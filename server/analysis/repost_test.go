@@ -83,6 +83,53 @@ func TestHistory_Reposted(t *testing.T) {
 	})
 }
 
+// TestHistory_GroupChanged: what a PUT of a group changes is changed of its cases as
+// tests as well, also of those of the groups inside it where they have it from there.
+func TestHistory_GroupChanged(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		c := newCreation(t, s)
+		c.lab("l")
+		a := c.call("POST", "/v1/test/group", object{
+			"name": "ltp", "lab_name": "l", "board": "b1", "job": "j", "kernel": "v1", "git_branch": "m", "arch": "arm",
+			"test_cases": []object{{"name": "a.b", "status": "FAIL"}},
+			"sub_groups": []object{{"name": "fs", "lab_name": "l", "board": "b1", "job": "j", "kernel": "v1", "git_branch": "m", "test_cases": []object{{"name": "c"}}}},
+		}, 201)
+		group := "/v1/test/group/" + a["result"].([]any)[0].(object)["_id"].(object)["$oid"].(string)
+		issue := c.issue(object{"name": "kselftest.*", "context": object{"board": "b2"}})
+		id := list(c.get("/v1/test/case", url.Values{"name": {"a.b"}}), "result")[0].(object)["_id"].(object)["$oid"].(string)
+		steps := []struct {
+			path   string
+			body   object
+			counts map[string]string
+		}{
+			{group, object{"name": "kselftest"}, map[string]string{"name=kselftest.a.b": "fail", "name=kselftest.fs.c": "pass", "name=ltp.a.b": "", "name=ltp.fs.c": ""}},
+			{group, object{"board": "b2", "arch": "arm64"}, map[string]string{
+				"name=kselftest.a.b&board=b2&arch=arm64": "fail", "name=kselftest.a.b&board=b1": "", "name=kselftest.fs.c&board=b1": "pass", "name=kselftest.fs.c&board=b2": "",
+			}},
+			{group, object{"kernel": "v2"}, map[string]string{"name=kselftest.a.b&kernel=v2": "fail", "name=kselftest.a.b&kernel=v1": ""}},
+			{"/v1/test/case/" + id, object{"status": "SKIP"}, map[string]string{"name=kselftest.a.b&board=b2&kernel=v2": "skip fail"}},
+			{"/v1/test/case/" + id, object{"name": "a.x"}, map[string]string{"name=kselftest.a.x": "skip", "name=kselftest.a.b": "skip fail"}},
+		}
+		for _, step := range steps {
+			c.call("PUT", step.path, step.body, 200)
+			for query, want := range step.counts {
+				if got := historyOf(t, s, query); got != want {
+					t.Errorf("after %v: test-history?%s: %q, want %q", step.body, query, got, want)
+				}
+			}
+		}
+		if n := c.matchesOf(issue); n != 1 {
+			t.Errorf("the issue has %d matches, want 1", n)
+		}
+		for ref, want := range map[string]float64{"kernel:j/m/v2": 1, "kernel:j/m/v1": 1} {
+			if head := c.get("/v1/compare", url.Values{"head": {ref}, "base": {"none"}})["head"].(object); head["tests"] != want {
+				t.Errorf("%s has %v tests, want %v", ref, head["tests"], want)
+			}
+		}
+	})
+}
+
 // row is a report of which some columns have a value.
 func row(c *reports.Collection, values map[string]any) *reports.Report {
 	r := &reports.Report{Values: make([]any, len(c.Columns)), Rest: "{}"}

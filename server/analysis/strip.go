@@ -16,7 +16,7 @@ func (c *comparison) addStrips(ctx context.Context, page []entry, items []analys
 	for i := range page {
 		names = append(names, page[i].Key().Name)
 	}
-	strips, err := sets.ReadStrips(ctx, c.h.store, c.head, c.fields, names)
+	strips, err := sets.ReadStrips(ctx, c.h.store, c.head, c.fields, names, history)
 	if err != nil {
 		return err
 	}

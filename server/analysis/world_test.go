@@ -268,7 +268,7 @@ func (c *creation) pickAll(platform string, open map[string]string) {
 
 func (c *creation) postResult(product, agent, opportunity string, r object) {
 	c.t.Helper()
-	result, err := json.Marshal(object{"test_opportunity_id": opportunity, "test_status": r["status"], "agent_id": agent})
+	result, err := json.Marshal(object{"test_opportunity_id": opportunity, "test_status": r["status"], "agent_id": agent, "result_payload": r["payload"]})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type Permission string
 const (
 	ReadVersion  Permission = "version.read"
 	ReadDocument Permission = "document.read" // where that is not public
+	ReadIdentity Permission = "identity.read"
 )
 
 // The permissions that operators have only when a setting gives them.
@@ -81,7 +82,7 @@ var extra = map[Permission]string{WriteFiles: "upload"}
 // May reports whether the identity has the permission, by the policy file when
 // that has a rule for it, else by the table. What the flags of one of KernelCI's
 // tokens do not allow, no policy file does. An identity without any role may do
-// nothing but read the version document, as a Keystone token without a mapped
+// nothing but read the version document and what it is, as a Keystone token without a mapped
 // role is somebody, but nobody with rights. The lab is for tenants that may use
 // it: see OutsideLab.
 func (i Identity) May(p Permission) bool { return i.allowed(p) && !i.outside(p) }
@@ -97,7 +98,7 @@ func (i Identity) outside(p Permission) bool {
 }
 
 func (i Identity) allowed(p Permission) bool {
-	if p == ReadVersion || p == ReadDocument {
+	if p == ReadVersion || p == ReadDocument || p == ReadIdentity {
 		return !i.Anonymous()
 	}
 	flags, byFlags := kernelCI[p]
@@ -167,7 +168,7 @@ func mayBeSet(name string) error {
 	switch {
 	case name == "default":
 		return errors.New("there is no default rule: what the file does not name keeps its row of the permission table")
-	case Permission(name) == ReadVersion, Permission(name) == ReadDocument:
+	case Permission(name) == ReadVersion, Permission(name) == ReadDocument, Permission(name) == ReadIdentity:
 		return fmt.Errorf("%s is open to every valid credential and cannot be set", name)
 	case !Permission(name).Known() && strings.ContainsAny(name, ":."):
 		return fmt.Errorf("there is no permission %.100q", name)
@@ -204,6 +205,17 @@ func (p Policy) WithOperators(rows ...Permission) Policy {
 		out[row] = allowed
 	}
 	return out
+}
+
+// Permissions lists what the identity may do, in the order of their names.
+func (i Identity) Permissions() []Permission {
+	all := []Permission{}
+	for _, p := range slices.Sorted(maps.Keys(rows())) {
+		if i.May(p) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (i Identity) has(flag string) bool { return slices.Contains(i.Flags, flag) }

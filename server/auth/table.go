@@ -74,7 +74,7 @@ func (r row) check() error {
 
 // named are the permissions that the code knows by name.
 func named() []Permission {
-	all := []Permission{ReadVersion, ReadDocument, DestroyNodes, DeleteTasks, CallAsRunner, ReadTokens, WriteTokens, HoldMachines}
+	all := []Permission{ReadVersion, ReadDocument, ReadIdentity, DestroyNodes, DeleteTasks, CallAsRunner, ReadTokens, WriteTokens, HoldMachines}
 	all = slices.AppendSeq(all, maps.Keys(kernelCI))
 	return slices.AppendSeq(all, maps.Keys(extra))
 }

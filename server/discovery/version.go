@@ -2,8 +2,6 @@ package discovery
 
 import (
 	"context"
-	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 
@@ -21,7 +19,7 @@ const (
 
 // GetVersions answers 300 with the versions in both forms that clients know:
 // "choices" is the blueprint's, "versions" the only one that keystoneauth and
-// gophercloud read. There is no Location, because curl -L and wget would follow
+// gophercloud read. There is no Location, except for a browser, because curl -L and wget would follow
 // it into a document that needs a login.
 func (h *Handler) GetVersions(ctx context.Context, req discoveryapi.GetVersionsRequestObject) (discoveryapi.Response, error) {
 	info := call.From(ctx)
@@ -32,7 +30,7 @@ func (h *Handler) GetVersions(ctx context.Context, req discoveryapi.GetVersionsR
 	case mediaHome:
 		return h.homeAnswer(info), nil
 	case mediaHTML:
-		return h.page(info), nil
+		return pages(info), nil
 	}
 	origin := info.Origin
 	v := h.version(origin, "CURRENT")
@@ -100,33 +98,7 @@ func (h *Handler) ListLabVersions(context.Context, discoveryapi.ListLabVersionsR
 	return call.OK(map[string]discoveryapi.LabVersion{"v1.0": {Path: "/api/v1.0", Status: "stable"}}), nil
 }
 
-var page = template.Must(template.New("root").Parse(`<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Slipway</title></head>
-<body>
-<h1>Slipway</h1>
-<p>One server for test labs. Versions of its API:</p>
-<ul>
-<li><a href="{{.V1}}">v1.0</a>, current</li>
-</ul>
-<p><a href="{{.Docs}}">API explorer</a>, <a href="{{.Document}}">OpenAPI document</a></p>
-</body>
-</html>
-`))
-
-// page is for people: no scripts, three links.
-func (h *Handler) page(info *call.Info) *call.Answer {
-	var b strings.Builder
-	err := page.Execute(&b, map[string]string{
-		"V1":       info.Origin.URL("/v1/"),
-		"Docs":     info.Origin.URL("/docs/"),
-		"Document": info.Origin.URL("/openapi.json"),
-	})
-	if err != nil { // the template and its values are fixed
-		panic(fmt.Sprintf("discovery: root page: %v", err))
-	}
-	a := call.Text(http.StatusMultipleChoices, mediaHTML+"; charset=utf-8", []byte(b.String())). // a page without scripts, styles and pictures
-													With("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'").
-													With("Referrer-Policy", "no-referrer")
-	return cached(info, linked(info, a), noCache)
+// pages sends a browser to the pages.
+func pages(info *call.Info) *call.Answer {
+	return linked(info, call.Empty(http.StatusFound).With("Location", info.Origin.Prefix+"/ui/")).With("Cache-Control", noCache)
 }

@@ -37,6 +37,8 @@ func TestGetVersions(t *testing.T) {
 		wantStatus int
 		wantMedia  string
 		wantBody   string // exactly, when not empty
+
+		wantLocation string
 	}{
 		{name: "nothing said", path: "/", wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
 		{name: "any type", path: "/", options: accept("*/*"), wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
@@ -44,7 +46,7 @@ func TestGetVersions(t *testing.T) {
 		{name: "KernelCI's version header", path: "/", options: accept("application/v1"), wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
 		{name: "the vendor type", path: "/", options: accept("application/vnd.openstack.slipway-v1+json"), wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
 		{name: "a bad credential is ignored", path: "/", options: []servertest.Option{servertest.With("X-Auth-Token", "nonsense")}, wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
-		{name: "a browser", path: "/", options: accept("text/html,application/xhtml+xml,*/*;q=0.8"), wantStatus: 300, wantMedia: "text/html; charset=utf-8"},
+		{name: "a browser", path: "/", options: accept("text/html,application/xhtml+xml,*/*;q=0.8"), wantStatus: 302, wantLocation: "/ui/"},
 		{name: "JSON wins at equal quality", path: "/", options: accept("text/html, application/json"), wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
 		{name: "json-home", path: "/", options: accept("application/json-home"), wantStatus: 200, wantMedia: "application/json-home"},
 		{name: "json-home less than JSON", path: "/", options: accept("application/json-home;q=0.4, application/json"), wantStatus: 300, wantMedia: "application/json", wantBody: rootBody},
@@ -69,8 +71,8 @@ func TestGetVersions(t *testing.T) {
 			if vary := strings.Join(got.Header.Values("Vary"), ","); !strings.Contains(vary, "Accept") {
 				t.Errorf("GET %s: Vary %q does not name Accept", tt.path, vary)
 			}
-			if l := got.Header.Get("Location"); l != "" {
-				t.Errorf("GET %s: Location %q, want none", tt.path, l)
+			if l := got.Header.Get("Location"); l != tt.wantLocation {
+				t.Errorf("GET %s: Location %q, want %q", tt.path, l, tt.wantLocation)
 			}
 		})
 	}

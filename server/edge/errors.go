@@ -63,6 +63,9 @@ func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(err)
 	}
 	w.Header().Set("Content-Type", problemType(op))
+	if isBrowser(info) {
+		body = forBrowser(w.Header(), problemOf(f, info), info.Origin.Prefix)
+	}
 	w.Header().Del("Content-Disposition")
 	w.Header().Del("ETag")
 	w.Header().Set("Cache-Control", "no-store")

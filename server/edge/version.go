@@ -15,7 +15,7 @@ import (
 // unversioned are the paths that stand outside the version: nothing is put
 // before them.
 var unversioned = []string{
-	"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/ui", "/v3", "/versions",
+	"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/ui", "/favicon.ico", "/v3", "/versions",
 }
 
 // nameVersion brings the three ways to name version 1 together: the prefix

@@ -2,6 +2,7 @@ package products
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -42,6 +43,11 @@ func (h *Handler) Background(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
+}
+
+// Settle does once what Background does again and again, but for what grows old.
+func (h *Handler) Settle(ctx context.Context) error {
+	return errors.Join(h.Sweep(ctx), h.SweepSilent(ctx), h.deliverOnce(ctx))
 }
 
 // Sweep ends everything that is due now, some at a time.

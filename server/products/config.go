@@ -2,6 +2,7 @@ package products
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,10 @@ type Config struct {
 
 	// Metrics is where the area's counters are registered; nil for nowhere.
 	Metrics prometheus.Registerer `kong:"-"`
+
+	// WebhookTransport calls admitted webhooks in place of the network; nil: the
+	// network.
+	WebhookTransport http.RoundTripper `kong:"-"`
 
 	// Ruled reports whether rules of retention remove what is old of a class, in place of
 	// Tidy; nil: there are none.

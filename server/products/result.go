@@ -131,6 +131,9 @@ func digestOf(status string, in *productsapi.NewTestResult, file string) lifecyc
 	return lifecycle.Digest(sum.Sum(nil))
 }
 
+// passed is the status of an opportunity that failed in nothing.
+const passed = "PASSED"
+
 // keepResult stores the result of a change, with what helps to find it.
 func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opportunity, r *lifecycle.Result, extra *posted) error {
 	related, err := relatedFrom(ctx, tx, []productstore.Opportunity{{ContextID: o.ContextID, VersionID: o.VersionID}})
@@ -150,6 +153,9 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 		row.AgentID, row.AgentPlatform, row.AgentGroup = &r.Holder.AgentID, r.Holder.Platform, r.Holder.AgentGroup
 		row.Token, row.Digest = r.Token, r.Digest[:]
 		row.Payload, row.Agent, row.AgentRevno = extra.payload, extra.agent, extra.revno
+		if row.TestStatus != passed {
+			row.Failure = failureText(row.Payload)
+		}
 		if extra.file != nil {
 			if err := tx.Results.PublishFile(extra.file); err != nil {
 				return err
@@ -166,8 +172,16 @@ func keepResult(ctx context.Context, tx *productstore.Store, o *productstore.Opp
 	if err := tx.CreateOpportunityResult(row); err != nil {
 		return err
 	}
-	if err := queueSets(ctx, tx, o); err != nil || extra == nil {
+	if err := queueSets(ctx, tx, o); err != nil {
 		return err
+	}
+	if row.TestStatus != passed || extra != nil && extra.file != nil && extra.file.Counts.Failed() {
+		if err := tx.QueueFailures(store.QueuedFailure{Tenant: o.Tenant, OpportunityResult: new(row.ID.String())}); err != nil {
+			return err
+		}
+	}
+	if extra == nil {
+		return nil
 	}
 	extra.kept = keptFiles(row.ID, extra.files)
 	return tx.CreateKeptFiles(extra.kept)

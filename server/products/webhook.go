@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	productsapi "github.com/slipway-lab/slipway/gen/products"
@@ -256,13 +257,32 @@ func deliveryToAPI(d *productstore.Delivery) productsapi.Delivery {
 // wants reports whether an event is for a webhook.
 func wants(w *productstore.Webhook, e *store.Event) bool {
 	return (len(w.EventTypes) == 0 || slices.Contains(w.EventTypes, e.Type)) &&
-		(w.ProductID == nil || e.ProductID != nil && *w.ProductID == *e.ProductID) &&
+		(w.ProductID == nil || isOf(e, *w.ProductID)) &&
 		(len(w.Statuses) == 0 || e.TestStatus == "" || slices.Contains(w.Statuses, e.TestStatus)) &&
 		(w.NewFailures == 0 || e.Type != comparisonEvent || newFailures(e) >= w.NewFailures)
 }
 
-// comparisonEvent tells what changed between two sets.
-const comparisonEvent = "comparison"
+const (
+	// analysisArea is the area of events that tell of sets.
+	analysisArea = "analysis"
+
+	// comparisonEvent tells what changed between two sets.
+	comparisonEvent = "comparison"
+)
+
+// isOf reports whether an event is of a product. What tells of the set of an
+// opportunity says so in its data only: in the lists and streams of a product every
+// event that tells of an opportunity is one of its steps.
+func isOf(e *store.Event, product uuid.UUID) bool {
+	if e.ProductID != nil || e.Area != analysisArea {
+		return e.ProductID != nil && *e.ProductID == product
+	}
+	var data struct {
+		ProductID *uuid.UUID `json:"product_id"`
+	}
+	_ = json.Unmarshal(e.Data, &data) // we wrote it
+	return data.ProductID != nil && *data.ProductID == product
+}
 
 // newFailures is how many tests fail that did not fail before, in a comparison.
 func newFailures(e *store.Event) int64 {

@@ -148,7 +148,8 @@ func (h *Handler) ListPublishedResults(ctx context.Context, req refstackapi.List
 // in any case.
 func (h *Handler) listPage(ctx context.Context, filter refstackstore.PublishedFilter, page int64) ([]refstackstore.Published, int64, error) {
 	const last = 1 << 40 // beyond any list, and far from an overflow
-	filter.Page = store.Page{Limit: perPage, Offset: int((min(page, last) - 1) * perPage), Total: true, Exact: true} // total_pages is a promise of RefStack's API
+	// Exact: total_pages is a promise of RefStack's API.
+	filter.Page = store.Page{Limit: perPage, Offset: int((min(page, last) - 1) * perPage), Total: true, Exact: true}
 	list, err := h.store.ListPublished(ctx, filter)
 	if err != nil {
 		return nil, 0, err

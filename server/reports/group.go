@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
 
@@ -101,11 +103,11 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		if err != nil {
 			return nil, err
 		}
-		before, parent := d.Identity(), parentOf(d)
+		was, before := d.Clone(), d.Identity()
 		if !d.Apply(changes) {
 			return nil, nil
 		}
-		if parentOf(d) != parent {
+		if parentOf(d) != parentOf(was) {
 			if err := moveGroup(ctx, tx, d); err != nil {
 				return nil, err
 			}
@@ -113,10 +115,17 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		if err := may(d); err != nil {
 			return nil, err
 		}
+		if r == groups {
+			if err := retellGroup(ctx, tx, was, d); err != nil {
+				return nil, err
+			}
+		}
 		if r == cases {
 			t := testOf(reportstore.CaseTest, d)
-			t.Name = d.Text("name")
-			if err := tx.RetellTest(ctx, t); err != nil {
+			if t.Name, err = wholeName(ctx, tx, d); err == nil {
+				err = tx.RetellTest(ctx, t)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -140,6 +149,71 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		return nil, notFound(err, id)
 	}
 	return done(outcome{Code: http.StatusOK, Reason: fmt.Sprintf("Resource '%s' updated", good), Errors: warnings}), nil
+}
+
+// retellGroup gives the cases of a group that has changed, as tests, what they have
+// from it: their whole name, also those of the groups inside it, and where they ran.
+func retellGroup(ctx context.Context, tx *reportstore.Store, was, g *document.Document) error {
+	if parentOf(was) != parentOf(g) || was.Text("name") != g.Text("name") {
+		above, err := groupsAbove(ctx, tx, g)
+		if err == nil {
+			err = renameTests(ctx, tx, g.Text("_id"), append(above, g.Text("name")))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	var changes []reportstore.FieldChange
+	for _, field := range reportstore.GroupFields {
+		c := reportstore.FieldChange{Field: field, Was: textOf(was, field), Now: textOf(g, field)}
+		if was.Text(field) != g.Text(field) || (c.Was == nil) != (c.Now == nil) {
+			changes = append(changes, c)
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return tx.ChangeTests(ctx, g.Text("_id"), changes)
+}
+
+// wholeName is the name of a case with the groups around it.
+func wholeName(ctx context.Context, tx *reportstore.Store, c *document.Document) (string, error) {
+	row, err := tx.ReportByID(ctx, groups.table, c.Text("test_group_id"))
+	if errors.Is(err, store.ErrNotFound) {
+		return c.Text("name"), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	g, err := groups.document(row)
+	if err != nil {
+		return "", err
+	}
+	above, err := groupsAbove(ctx, tx, g)
+	return strings.Join(append(above, g.Text("name"), c.Text("name")), "."), err
+}
+
+// renameTests renames the cases of a group, and of those inside it, as tests. names
+// are those of the groups from the outermost on, the group's own last.
+func renameTests(ctx context.Context, tx *reportstore.Store, id string, names []string) error {
+	if err := tx.RenameTests(ctx, id, strings.Join(names, ".")); err != nil || len(names) > maxGroupDepth {
+		return err
+	}
+	below, err := idsWhere(ctx, tx, groups, "parent_id", id)
+	if err != nil {
+		return err
+	}
+	for _, sub := range below {
+		row, err := tx.ReportByID(ctx, groups.table, sub)
+		if err != nil {
+			return err
+		}
+		name, _ := row.Get(groups.table, "name").(string)
+		if err := renameTests(ctx, tx, sub, append(slices.Clone(names), name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parentOf is the id of the group around a test group, empty for other documents.

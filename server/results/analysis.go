@@ -59,7 +59,7 @@ func (h *Handler) addStrips(ctx context.Context, r *resultstore.Result, tests []
 	for i := range tests {
 		names = append(names, tests[i].ID)
 	}
-	strips, err := sets.ReadStrips(ctx, h.analysis, set, nil, names)
+	strips, err := sets.ReadStrips(ctx, h.analysis, set, nil, names, history)
 	if err != nil {
 		return err
 	}

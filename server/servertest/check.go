@@ -60,6 +60,9 @@ var everywhere = map[string]bool{
 // Check says what in an answer the document does not foresee.
 func Check(method, path string, status int, header http.Header, body []byte) error {
 	op := find(method, path)
+	if strings.HasPrefix(header.Get("Content-Type"), "text/html") && status >= http.StatusBadRequest {
+		return checkProblemPage(op, status, header)
+	}
 	if op == nil {
 		return checkUnrouted(path, status, header, body)
 	}
@@ -74,11 +77,22 @@ func Check(method, path string, status int, header http.Header, body []byte) err
 	return errors.Join(errs...)
 }
 
+// checkProblemPage is for the page that a browser gets instead of a Problem.
+func checkProblemPage(op *openapi3.Operation, status int, header http.Header) error {
+	if op != nil && op.Responses.Status(status) == nil {
+		return fmt.Errorf("status %d of %s is not documented", status, op.OperationID)
+	}
+	if header.Get("Content-Security-Policy") == "" {
+		return errors.New("a page without a content security policy")
+	}
+	return nil
+}
+
 // checkUnrouted is for what the document does not know: OPTIONS, another verb,
 // another path, the pages.
 func checkUnrouted(path string, status int, header http.Header, body []byte) error {
 	switch {
-	case status == http.StatusNoContent, strings.HasPrefix(path, "/docs"), status == http.StatusOK && string(bytes.TrimSpace(body)) == `{"code":200}`:
+	case status == http.StatusNoContent, strings.HasPrefix(path, "/docs"), path == "/ui", path == "/favicon.ico", strings.HasPrefix(path, "/ui/"), status == http.StatusOK && string(bytes.TrimSpace(body)) == `{"code":200}`:
 		return nil
 	case status == http.StatusMethodNotAllowed && header.Get("Allow") == "":
 		return errors.New("405 without Allow")

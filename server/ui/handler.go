@@ -49,14 +49,19 @@ func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handl
 	}))
 }
 
+// SafePrefix returns a prefix that is a plain path, and "" for any other.
+func SafePrefix(prefix string) string {
+	if !safePrefix.MatchString(prefix) {
+		return ""
+	}
+	return prefix
+}
+
 // pageHandler renders the page. It differs with the prefix only, so its tag is
 // made from what was rendered.
 func pageHandler(prefix func(*http.Request) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		under := prefix(r)
-		if !safePrefix.MatchString(under) {
-			under = ""
-		}
+		under := SafePrefix(prefix(r))
 		var text bytes.Buffer
 		if err := page.Execute(&text, under); err != nil {
 			panic(fmt.Sprintf("ui: page.html does not take a prefix: %v", err)) // of our making, never of the visitor's

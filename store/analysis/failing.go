@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/internal/tables"
 	"github.com/slipway-lab/slipway/store/results"
 )
 
-// failingSource is where failing tests of a tenant are kept. A condition on the
-// time, the order and the limit stand behind its query.
+// failingSource is where failing tests of a tenant are kept. Conditions on the time
+// or on the key stand behind its query.
 type failingSource struct {
-	query string // begins with the conditions on the tenant
+	query string // ends with conditions, that on the tenant first
 	at    string
+	key   string // of what is queued
 	read  func(rows *sql.Rows) (*Past, error)
 }
 
@@ -28,40 +30,77 @@ var failingSources = []failingSource{
 			" JOIN runs ON runs.id = r.run_id LEFT JOIN published_results p ON p.result_key = r.key" +
 			" JOIN tests t ON t.result_key = r.key AND " + failingStatuses + " JOIN test_names m ON m.id = t.name_id" +
 			" WHERE r.tenant = ? AND r.state = 1 AND r.count_fail + r.count_uxsuccess + r.count_inprogress + r.count_unknown > 0",
-		at: "r.created_at", read: readFailingRun,
+		at: "r.created_at", key: "r.key", read: readFailingRun,
 	},
 	{
 		query: "SELECT kernel_tests.name, " + reportPasts[len("SELECT "):] +
 			" WHERE kernel_tests.tenant = ? AND (source = 1 AND UPPER(status) IN ('FAIL', 'ERROR') OR source = 2 AND UPPER(status) IN ('FAIL', 'OFFLINE'))",
-		at: "kernel_tests.stored_at", read: readFailingReport,
+		at: "kernel_tests.stored_at", key: "kernel_tests.seq", read: readFailingReport,
 	},
 	{
 		query: "SELECT m.name, r.key, t.n, t.status, " + opportunityColumns + " FROM opportunity_results o JOIN results r ON r.id = o.file_id" + opportunityJoins +
 			" JOIN tests t ON t.result_key = r.key AND " + failingStatuses + " JOIN test_names m ON m.id = t.name_id WHERE prod.tenant = ? AND r.state = 1",
-		at: "o.created_at", read: readFailingFile,
+		at: "o.created_at", key: "o.id", read: readFailingFile,
 	},
 	{
 		query: "SELECT o.spec_name, " + opportunityColumns + " FROM opportunity_results o" + opportunityJoins + " LEFT JOIN results r ON r.id = o.file_id AND r.state = 1" +
 			" WHERE prod.tenant = ? AND (r.key IS NULL OR UPPER(o.test_status) <> 'PASSED' AND " + failedNothing + ")" +
 			" AND (o.synthetic OR UPPER(o.test_status) IN ('FAILED', 'ERROR'))",
-		at: "o.created_at", read: readFailingOwn,
+		at: "o.created_at", key: "o.id", read: readFailingOwn,
 	},
 }
 
-// Failing calls visit with tests of a tenant that failed, or gave no verdict, and
-// were stored since a time: of every source the newest, at most so many.
-func (s *Store) Failing(ctx context.Context, tenant string, since time.Time, most int, visit func(p *Past) error) error {
+// FailingQuery asks for failing tests of a tenant: all that were stored since a time,
+// or those of some that are queued.
+type FailingQuery struct {
+	Tenant string
+	Since  time.Time
+	Queued []store.QueuedFailure // nil: all
+}
+
+// Failing calls visit with tests of a tenant that failed, or gave no verdict, in no
+// order.
+func (s *Store) Failing(ctx context.Context, q FailingQuery, visit func(p *Past) error) error {
 	for _, src := range failingSources {
-		if err := s.eachFailing(ctx, src, tenant, since, most, visit); err != nil {
+		parts := []tables.Condition{tables.If(src.at+" >= ?", store.Micros(q.Since))}
+		if q.Queued != nil {
+			if parts = src.queued(q.Queued); parts == nil {
+				continue
+			}
+		}
+		if err := s.eachFailing(ctx, src, q.Tenant, parts, visit); err != nil {
 			return fmt.Errorf("failing tests: %w", err)
 		}
 	}
 	return nil
 }
 
-func (s *Store) eachFailing(ctx context.Context, src failingSource, tenant string, since time.Time, most int, visit func(p *Past) error) error {
-	query := src.query + " AND " + src.at + " >= ?" + fmt.Sprintf(" ORDER BY %s DESC LIMIT %d", src.at, most)
-	rows, err := s.db.Read(ctx).Raw(query, tenant, store.Micros(since)).Rows()
+// queued narrows a source to what is queued; nil is nothing.
+func (src *failingSource) queued(list []store.QueuedFailure) []tables.Condition {
+	var numbers []int64
+	var ids []string
+	for i := range list {
+		switch f := &list[i]; {
+		case f.ResultKey != nil && src.key == "r.key":
+			numbers = append(numbers, *f.ResultKey)
+		case f.Seq != nil && src.key == "kernel_tests.seq":
+			numbers = append(numbers, *f.Seq)
+		case f.OpportunityResult != nil && src.key == "o.id":
+			ids = append(ids, *f.OpportunityResult)
+		}
+	}
+	if src.key == "o.id" {
+		return in(src.key, ids)
+	}
+	return in(src.key, numbers)
+}
+
+func (s *Store) eachFailing(ctx context.Context, src failingSource, tenant string, where []tables.Condition, visit func(p *Past) error) error {
+	query := src.query
+	for _, c := range where {
+		query += " AND " + c.SQL
+	}
+	rows, err := s.db.Read(ctx).Raw(query, append([]any{tenant}, tables.Args(where)...)...).Rows()
 	if err != nil {
 		return store.Translate(err)
 	}

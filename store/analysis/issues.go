@@ -1,8 +1,10 @@
 package analysis
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +42,8 @@ type Issue struct {
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 	UpdatedAt time.Time `gorm:"serializer:micros;type:bigint;autoUpdateTime:false"`
 	CreatedBy string
+
+	Counted bool // Matches knows what was stored before the issue
 }
 
 // TableName names the table.
@@ -52,7 +56,10 @@ var ErrTooMany = fmt.Errorf("too many open issues: %w", store.ErrConflict)
 // the tenant has as many open ones as most.
 func (s *Store) CreateIssue(ctx context.Context, i *Issue, most int) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		if err := tx.checkOpen(ctx, i, most); err != nil {
+		if err := tx.lockIssues(ctx, i.Tenant); err != nil {
+			return err
+		}
+		if err := tx.checkOpen(i, most); err != nil {
 			return err
 		}
 		i.ID, i.CreatedAt = tx.NewID(), tx.Now()
@@ -64,14 +71,16 @@ func (s *Store) CreateIssue(ctx context.Context, i *Issue, most int) error {
 	})
 }
 
-// checkOpen counts the open issues of the tenant besides this one, when it is
-// open, and keeps others from adding one meanwhile.
-func (s *Store) checkOpen(ctx context.Context, i *Issue, most int) error {
+// lockIssues keeps others from changing the issues of a tenant, and from settling
+// failures by what they were, until the transaction ends.
+func (s *Store) lockIssues(ctx context.Context, tenant string) error {
+	return s.Lock(ctx, "known_issues/"+tenant)
+}
+
+// checkOpen counts the open issues of the tenant besides this one, when it is open.
+func (s *Store) checkOpen(i *Issue, most int) error {
 	if i.State != IssueOpen {
 		return nil
-	}
-	if err := s.Lock(ctx, "known_issues/"+i.Tenant); err != nil {
-		return err
 	}
 	var n int64
 	err := s.db.Tx.Model(&Issue{}).Where("tenant = ? AND state = 'open' AND id <> ?", i.Tenant, i.ID.String()).Count(&n).Error
@@ -102,19 +111,25 @@ func issueBy(q *gorm.DB, scope store.Scope, id uuid.UUID) (*Issue, error) {
 // scope sees none. ErrOfNoTenant: it sees one that it may not change. ErrTooMany: it was opened, and there are most open ones.
 func (s *Store) UpdateIssue(ctx context.Context, scope store.Scope, id uuid.UUID, most int, change func(i *Issue) error) (i *Issue, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
-		if i, err = issueBy(tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}), scope, id); err != nil {
+		if i, err = tx.lockIssue(ctx, scope, id); err != nil {
 			return err
 		}
 		if err := scope.Check(i.Tenant); err != nil {
 			return fmt.Errorf("known issue %s: %w", id, err)
 		}
-		was := i.State
+		was := *i
 		if err := change(i); err != nil {
 			return err
 		}
-		if was != i.State {
-			if err := tx.checkOpen(ctx, i, most); err != nil {
+		if was.State != i.State {
+			if err := tx.checkOpen(i, most); err != nil {
 				return err
+			}
+		}
+		if !was.matchesAs(i) {
+			i.Counted = false
+			if err := tx.db.Tx.Delete(&Match{}, "issue_id = ?", id.String()).Error; err != nil {
+				return fmt.Errorf("update known issue %s: %w", id, store.Translate(err))
 			}
 		}
 		i.UpdatedAt = tx.Now()
@@ -126,11 +141,33 @@ func (s *Store) UpdateIssue(ctx context.Context, scope store.Scope, id uuid.UUID
 	return i, err
 }
 
+// lockIssue returns an issue that the scope sees, and locks those of its tenant.
+func (s *Store) lockIssue(ctx context.Context, scope store.Scope, id uuid.UUID) (*Issue, error) {
+	i, err := issueBy(s.db.Tx, scope, id)
+	if err == nil {
+		err = s.lockIssues(ctx, i.Tenant)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return issueBy(s.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}), scope, id)
+}
+
+// matchesAs reports whether two states of an issue match the same tests.
+func (i *Issue) matchesAs(o *Issue) bool {
+	return i.Name == o.Name && equal(i.Message, o.Message) && bytes.Equal(i.Context, o.Context) && slices.Equal(i.Sources, o.Sources) &&
+		equal(i.CloudID, o.CloudID) && equal(i.Job, o.Job) && equal(i.ProductID, o.ProductID)
+}
+
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
 // DeleteIssue removes an issue. ErrNotFound: the scope sees none. ErrOfNoTenant: it
 // sees one that it may not change.
 func (s *Store) DeleteIssue(ctx context.Context, scope store.Scope, id uuid.UUID) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		i, err := issueBy(tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}), scope, id)
+		i, err := tx.lockIssue(ctx, scope, id)
 		if err == nil {
 			err = scope.Check(i.Tenant)
 		}
@@ -160,6 +197,15 @@ func (s *Store) ListIssues(ctx context.Context, scope store.Scope, state string,
 	list, err := issueOrder.Page(tables.WhereSet(q, "state", state), p)
 	if err != nil {
 		return list, fmt.Errorf("list known issues: %w", err)
+	}
+	return list, nil
+}
+
+// AllIssues returns the issues of one tenant in every state, the oldest first.
+func (s *Store) AllIssues(ctx context.Context, tenant string) ([]Issue, error) {
+	var list []Issue
+	if err := s.db.Read(ctx).Where("tenant = ?", tenant).Order("id").Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("known issues: %w", store.Translate(err))
 	}
 	return list, nil
 }

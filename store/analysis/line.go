@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/results"
 )
 
 // Previous returns the newest complete set of the line of a set before it, or
@@ -38,10 +39,25 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 	}
 	viewer := store.Viewer{Scope: store.Scope{Tenant: set.Tenant, All: set.viewer.All}}
 	var list []*Set
-	for offset, atOnce := 0, lineAtOnce; ; offset, atOnce = offset+atOnce, 2*atOnce {
+	first := lineAtOnce
+	if set.Kind == RunSet { // its candidates are known to be complete
+		first = min(limit, first)
+	}
+	for offset, atOnce := 0, first; ; offset, atOnce = offset+atOnce, 2*atOnce {
 		found, err := s.lineParts(ctx, query+fmt.Sprintf(" LIMIT %d OFFSET %d", atOnce, offset), args)
 		if err != nil {
 			return nil, fmt.Errorf("line of %s %q: %w", set.Kind, set.Parts, err)
+		}
+		if set.Kind == RunSet {
+			runs, err := s.comparableRuns(ctx, found)
+			if err != nil {
+				return nil, fmt.Errorf("line of %s %q: %w", set.Kind, set.Parts, err)
+			}
+			list = append(list, runs...)
+			if len(list) >= limit || len(found) < atOnce {
+				return list[:min(limit, len(list))], nil
+			}
+			continue
 		}
 		for _, parts := range found {
 			before, err := s.Find(ctx, viewer, set.Kind, parts, 0)
@@ -62,6 +78,49 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 			return list, nil
 		}
 	}
+}
+
+// comparableRuns returns runs of a line with their current results, in the order of
+// their ids in the list. What is gone meanwhile is left out.
+func (s *Store) comparableRuns(ctx context.Context, list [][]string) ([]*Set, error) {
+	ids := make([]string, len(list))
+	for i, parts := range list {
+		ids[i] = parts[0]
+	}
+	where := append(in("runs.id", numbersOf(ids)), tables.If("r.key = runs.result_key"), tables.If("r.state = 1"))
+	rows, err := s.db.Read(ctx).Raw(runSets+tables.Where(where), tables.Args(where)...).Rows()
+	if err != nil {
+		return nil, store.Translate(err)
+	}
+	defer rows.Close()
+	byID, byKey := map[string]*Set{}, map[int64]*Set{}
+	var keys []int64
+	for rows.Next() {
+		set, key, err := scanRun(rows)
+		if err != nil {
+			return nil, store.Translate(err)
+		}
+		keys, byKey[key], byID[set.Parts[0]] = append(keys, key), set, set
+	}
+	if err := rows.Err(); err != nil {
+		return nil, store.Translate(err)
+	}
+	var current []results.Result
+	if err := s.db.Read(ctx).Where("key IN ? AND state = 1", keys).Find(&current).Error; err != nil {
+		return nil, store.Translate(err)
+	}
+	for i := range current {
+		set := byKey[current[i].Key]
+		set.Attempt = current[i].Attempt
+		set.ofFile(&current[i], RunSet)
+	}
+	var sets []*Set
+	for _, id := range ids {
+		if set := byID[id]; set != nil && set.Complete && !set.Private {
+			sets = append(sets, set)
+		}
+	}
+	return sets, nil
 }
 
 func (s *Store) lineParts(ctx context.Context, query string, args []any) ([][]string, error) {

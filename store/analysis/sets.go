@@ -209,21 +209,32 @@ func (s *Store) findRun(ctx context.Context, v store.Viewer, parts []string, att
 	} else {
 		where = append(where, tables.If("r.key = runs.result_key"))
 	}
-	query := "SELECT r.key, runs.tenant, runs.created_at, runs.cloud_id, runs.name, COALESCE(clouds.label, '')" +
-		" FROM runs LEFT JOIN clouds ON clouds.id = runs.cloud_id, results r" + tables.Where(where)
-	var set Set
-	var key, at int64
-	err = s.db.Read(ctx).Raw(query, tables.Args(where)...).Row().Scan(&key, &set.Tenant, &at, &set.CloudID, &set.RunName, &set.Cloud)
+	set, key, err := scanRun(s.db.Read(ctx).Raw(runSets+tables.Where(where), tables.Args(where)...).Row())
 	if err != nil {
 		return nil, found(err)
 	}
-	set.Time = store.FromMicros(at)
 	r, err := s.resultByKey(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	set.Attempt = r.Attempt
 	return set.ofFile(r, RunSet), nil
+}
+
+// runSets is what scanRun reads: runs and results, of which conditions say how they
+// belong together.
+const runSets = "SELECT r.key, runs.id, runs.tenant, runs.created_at, runs.cloud_id, runs.name, COALESCE(clouds.label, '')" +
+	" FROM runs LEFT JOIN clouds ON clouds.id = runs.cloud_id, results r"
+
+// scanRun reads a run as a set, and the key of its result.
+func scanRun(row interface{ Scan(dest ...any) error }) (set *Set, key int64, err error) {
+	set = &Set{Kind: RunSet}
+	var id, at int64
+	if err := row.Scan(&key, &id, &set.Tenant, &at, &set.CloudID, &set.RunName, &set.Cloud); err != nil {
+		return nil, 0, err
+	}
+	set.Parts, set.Time = []string{strconv.FormatInt(id, 10)}, store.FromMicros(at)
+	return set, key, nil
 }
 
 // ofFile makes a set of the tests of one file.

@@ -12,7 +12,7 @@ import (
 )
 
 // Schema is what the area adds to the database.
-var Schema = store.Schema{Models: []any{&Issue{}, &toldIssue{}}}
+var Schema = store.Schema{Models: []any{&Issue{}, &toldIssue{}, &Match{}}, Roots: []string{"known_issues"}}
 
 // Store is the store with the rows of this area.
 type Store struct {

@@ -201,8 +201,7 @@ func (u *Upload) hasOwnTest() bool {
 	if u.Result == nil {
 		return true
 	}
-	c := &u.Result.Counts
-	return !strings.EqualFold(u.Status, "PASSED") && c.Fail+c.UXSuccess+c.InProgress+c.Unknown == 0
+	return !strings.EqualFold(u.Status, "PASSED") && !u.Result.Counts.Failed()
 }
 
 // rowSource gives the tests of a file, or the one that it has already.

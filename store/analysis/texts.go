@@ -10,9 +10,21 @@ import (
 	"github.com/slipway-lab/slipway/store/internal/tables"
 )
 
-// Place is where a test stands: in a file by its upload's key and its number, or,
-// with an Upload of 0, among reports by the order in which they came.
-type Place struct{ Upload, N int64 }
+// Place is where a test stands: in a file by its upload's key and its number, with an
+// Upload of 0 among reports by the order in which they came, or, when that is 0 as
+// well, in the result of an opportunity, by its id.
+type Place struct {
+	Upload, N int64
+	Result    string
+}
+
+// NewPlace is the place of a test; id is that of its report or result.
+func NewPlace(upload, n int64, id string) Place {
+	if upload != 0 || n != 0 {
+		id = ""
+	}
+	return Place{upload, n, id}
+}
 
 // placesAtOnce is how many tests one statement asks for.
 const placesAtOnce = 500
@@ -21,7 +33,9 @@ const placesAtOnce = 500
 func byUpload(places []Place) map[int64][]int64 {
 	by := map[int64][]int64{}
 	for _, p := range places {
-		by[p.Upload] = append(by[p.Upload], p.N)
+		if p.Result == "" {
+			by[p.Upload] = append(by[p.Upload], p.N)
+		}
 	}
 	return by
 }
@@ -30,6 +44,9 @@ func byUpload(places []Place) map[int64][]int64 {
 // nothing are left out.
 func (s *Store) Texts(ctx context.Context, places []Place) (map[Place]string, error) {
 	texts := map[Place]string{}
+	if err := s.resultTexts(ctx, places, texts); err != nil {
+		return nil, err
+	}
 	for upload, numbers := range byUpload(places) {
 		if upload != 0 {
 			list, err := s.Results.Failures(ctx, upload, numbers)
@@ -37,7 +54,7 @@ func (s *Store) Texts(ctx context.Context, places []Place) (map[Place]string, er
 				return nil, err
 			}
 			for n, text := range list {
-				texts[Place{upload, n}] = text
+				texts[Place{Upload: upload, N: n}] = text
 			}
 			continue
 		}
@@ -67,6 +84,26 @@ func (s *Store) reportTexts(ctx context.Context, numbers []int64, texts map[Plac
 	return store.Translate(rows.Err())
 }
 
+// resultTexts adds what agents said of opportunities that failed.
+func (s *Store) resultTexts(ctx context.Context, places []Place, texts map[Place]string) error {
+	var ids []string
+	for _, p := range places {
+		if p.Result != "" {
+			ids = append(ids, p.Result)
+		}
+	}
+	for some := range slices.Chunk(ids, placesAtOnce) {
+		var rows []struct{ ID, Failure string }
+		if err := s.db.Read(ctx).Raw("SELECT id, failure FROM opportunity_results WHERE id IN ? AND failure IS NOT NULL", some).Scan(&rows).Error; err != nil {
+			return fmt.Errorf("failures of opportunities: %w", store.Translate(err))
+		}
+		for i := range rows {
+			texts[Place{Result: rows[i].ID}] = rows[i].Failure
+		}
+	}
+	return nil
+}
+
 // Durations returns how long tests of files took, as far as it is known.
 func (s *Store) Durations(ctx context.Context, places []Place) (map[Place]time.Duration, error) {
 	took := map[Place]time.Duration{}
@@ -94,7 +131,7 @@ func (s *Store) durations(ctx context.Context, upload int64, numbers []int64, to
 		if err := rows.Scan(&n, &us); err != nil {
 			return err
 		}
-		took[Place{upload, n}] = time.Duration(us) * time.Microsecond
+		took[Place{Upload: upload, N: n}] = time.Duration(us) * time.Microsecond
 	}
 	return rows.Err()
 }

@@ -13,7 +13,7 @@ import (
 var Schema = store.Schema{Models: []any{
 	&Task{}, &Message{}, &Claim{}, &Design{}, &Snapshot{}, &Deployment{}, &BootAction{},
 	&Node{}, &NodeMAC{}, &BuildData{}, &Machine{}, &MachineMAC{}, &Work{},
-}}
+}, Roots: []string{"lab_designs", "lab_tasks", "lab_nodes", "lab_machines", "lab_build_data"}}
 
 // The tables, whose names begin with the area's.
 

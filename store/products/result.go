@@ -34,6 +34,7 @@ type OpportunityResult struct {
 	Token           string     // of the lease that posted it
 	Digest          []byte     // of what was posted
 	FileID          *uuid.UUID `gorm:"type:text"` // the Result read from a file that came with it
+	Failure         *string    // the beginning of what the agent said of a failure; nil: nothing
 	CreatedAt       time.Time  `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
 }
 

@@ -20,7 +20,8 @@ import (
 var Schema = store.Schema{Models: []any{
 	&Product{}, &productSnap{}, &TestSpec{}, &SpecVersion{}, &GoldMaster{}, &Image{}, &Advertisement{}, &Context{},
 	&Opportunity{}, &OpportunityResult{}, &KeptFile{}, &outputPiece{}, &Lease{}, &Agent{}, &Avoided{}, &Webhook{}, &Delivery{},
-}, Blobs: []store.BlobColumn{{Table: "kept_files", Column: "sha256", Where: "expired = 0"}},
+}, Roots: []string{"products", "agents", "webhooks"},
+	Blobs:     []store.BlobColumn{{Table: "kept_files", Column: "sha256", Where: "expired = 0"}},
 	BlobKinds: []store.BlobKind{{Kind: "file", Table: "kept_files", Bytes: "bytes", Where: "expired = 0"}}}
 
 // Store is the store with the rows of this area.

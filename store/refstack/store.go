@@ -12,7 +12,7 @@ import (
 )
 
 // Schema is what the area adds to the database.
-var Schema = store.Schema{Models: []any{&Published{}, &PublicKey{}}}
+var Schema = store.Schema{Models: []any{&Published{}, &PublicKey{}}, Roots: []string{"published_results", "public_keys"}}
 
 // Store is the store with the rows of this area and those of results.
 type Store struct {

@@ -67,11 +67,44 @@ func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
 			}
 			args = append(args, orNull(t.Failure))
 		}
-		if err := s.db.Tx.Exec(insertKernelTests+marks+strings.Repeat(", "+marks, len(some)-1), args...).Error; err != nil {
+		insert := insertKernelTests + marks + strings.Repeat(", "+marks, len(some)-1)
+		if err := s.insertTests(insert, args, slices.ContainsFunc(some, KernelTest.failed)); err != nil {
 			return fmt.Errorf("keep tests: %w", store.Translate(err))
 		}
 	}
 	return s.keepKernels(ctx, tests)
+}
+
+// insertTests adds tests, and queues those that failed to be held against known
+// issues.
+func (s *Store) insertTests(insert string, args []any, failures bool) error {
+	if !failures {
+		return s.db.Tx.Exec(insert, args...).Error
+	}
+	var added []struct {
+		Seq    int64
+		Source TestSource
+		Status string
+	}
+	if err := s.db.Tx.Raw(insert+" RETURNING seq, source, status", args...).Scan(&added).Error; err != nil {
+		return err
+	}
+	var queued []store.QueuedFailure
+	for i := range added {
+		if a := &added[i]; (KernelTest{Source: a.Source, Status: a.Status}).failed() {
+			queued = append(queued, store.QueuedFailure{Tenant: s.scope.Tenant, Seq: &a.Seq})
+		}
+	}
+	return s.QueueFailures(queued...)
+}
+
+// failed reports whether the test failed, or the lab stood in its way.
+func (t KernelTest) failed() bool {
+	words := []string{"FAIL", "ERROR"}
+	if t.Source == BootTest {
+		words = []string{"FAIL", "OFFLINE"}
+	}
+	return slices.Contains(words, strings.ToUpper(t.Status))
 }
 
 func micros(ms *int64) any {
@@ -150,40 +183,55 @@ func (s *Store) ReplaceTest(reportID string) error {
 }
 
 // RetellTest is ReplaceTest for a report that was changed, with what it says now of
-// status, name and duration. A report that has no test yet stays without one.
+// status, name and duration; what it has from its group stays. A report that has no
+// test yet stays without one.
 func (s *Store) RetellTest(ctx context.Context, t KernelTest) error {
 	var was []struct {
-		Tenant, Name, Status string
-		GroupID              *string
-		DurationUS           *int64 `gorm:"column:duration_us"`
-		Job                  *string
-		GitBranch            *string
-		Kernel               *string
-		Board                *string
+		Tenant, Name, Status                                              string
+		GroupID                                                           *string
+		DurationUS                                                        *int64 `gorm:"column:duration_us"`
+		Job, GitBranch, Kernel                                            *string
+		Arch, Board, BuildEnvironment, DefconfigFull, DeviceType, LabName *string
 	}
-	err := s.db.Tx.Raw("SELECT tenant, name, status, group_id, duration_us, job, git_branch, kernel, board FROM kernel_tests WHERE report_id = ? AND replaced = 0", t.ReportID).
+	err := s.db.Tx.Raw("SELECT tenant, name, status, group_id, duration_us, job, git_branch, kernel, "+contextColumns+" FROM kernel_tests WHERE report_id = ? AND replaced = 0", t.ReportID).
 		Scan(&was).Error
 	if err != nil || len(was) == 0 {
 		return store.Translate(err)
 	}
 	old := was[0]
-	t.GroupID, t.Job, t.GitBranch, t.Kernel, t.Context[1] = old.GroupID, old.Job, old.GitBranch, old.Kernel, old.Board
-	around := ""
-	if i := strings.LastIndexByte(old.Name, '.'); i >= 0 {
-		around = old.Name[:i+1]
-	}
-	if !strings.HasSuffix(old.Name, "."+t.Name) {
-		t.Name = around + t.Name
-	} else {
-		t.Name = old.Name
-	}
+	t.GroupID, t.Job, t.GitBranch, t.Kernel = old.GroupID, old.Job, old.GitBranch, old.Kernel
+	t.Context = [6]*string{old.Arch, old.Board, old.BuildEnvironment, old.DefconfigFull, old.DeviceType, old.LabName}
 	if old.Name == t.Name && old.Status == t.Status && (old.DurationUS == nil) == (t.Duration == nil) && (t.Duration == nil || *t.Duration*1000 == *old.DurationUS) {
-		return store.Translate(s.db.Tx.Exec("UPDATE kernel_tests SET failure = ? WHERE report_id = ? AND replaced = 0", orNull(t.Failure), t.ReportID).Error)
+		return s.retellFailure(&t, old.Tenant)
 	}
 	if err := s.ReplaceTest(t.ReportID); err != nil {
 		return err
 	}
 	return s.For(store.Scope{Tenant: old.Tenant}).KeepTests(ctx, t)
+}
+
+// retellFailure sets what a failure says, and holds it against known issues anew.
+func (s *Store) retellFailure(t *KernelTest, tenant string) error {
+	var seqs []int64
+	err := s.db.Tx.Raw("UPDATE kernel_tests SET failure = ? WHERE report_id = ? AND replaced = 0 RETURNING seq", orNull(t.Failure), t.ReportID).Scan(&seqs).Error
+	if err != nil || !t.failed() {
+		return store.Translate(err)
+	}
+	for i := range seqs {
+		if err := s.requeueFailure(tenant, seqs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// requeueFailure forgets which issues match a test that has changed, and queues it
+// anew.
+func (s *Store) requeueFailure(tenant string, seq int64) error {
+	if err := s.db.Tx.Exec("DELETE FROM issue_matches WHERE seq = ?", seq).Error; err != nil {
+		return fmt.Errorf("matches of a test: %w", store.Translate(err))
+	}
+	return s.QueueFailures(store.QueuedFailure{Tenant: tenant, Seq: &seq})
 }
 
 // ReplaceReports removes the reports that meet the conditions because others take

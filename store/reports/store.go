@@ -13,6 +13,7 @@ import (
 // no model, because they are asked for by the names of their columns.
 var Schema = store.Schema{
 	Models:    []any{&File{}},
+	Roots:     []string{"kernel_jobs", "kernel_builds", "kernel_boots", "test_groups", "test_cases", "labs", "report_files"},
 	Blobs:     []store.BlobColumn{{Table: "report_files", Column: "sha256", Where: "expired = 0"}},
 	BlobKinds: []store.BlobKind{{Kind: "report_file", Table: "report_files", Bytes: "bytes", Where: "expired = 0"}},
 }

@@ -237,6 +237,9 @@ func (s *Store) ExtendResult(ctx context.Context, final, base *Result) (*Result,
 		if err := tx.db.Tx.Save(&r).Error; err != nil {
 			return fmt.Errorf("extend result %s: %w", base.ID, store.Translate(err))
 		}
+		if err := tx.queueFailures(&r); err != nil {
+			return err
+		}
 		run.setResult(&r)
 		extended = &r
 		if err := tx.saveRun(run); err != nil {

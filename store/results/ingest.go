@@ -145,7 +145,18 @@ func (s *Store) publish(r *Result, run *Run) error {
 	if err := s.saveRun(run); err != nil {
 		return err
 	}
+	if err := s.queueFailures(r); err != nil {
+		return err
+	}
 	return s.tellResult(run, r, finished)
+}
+
+// queueFailures notes that known issues are to be held against a result of a run.
+func (s *Store) queueFailures(r *Result) error {
+	if !r.Counts.Failed() {
+		return nil
+	}
+	return s.QueueFailures(store.QueuedFailure{Tenant: r.Tenant, ResultKey: &r.Key})
 }
 
 // PublishFile makes the result that was read from a file visible, without a run

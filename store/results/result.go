@@ -97,6 +97,9 @@ type Counts struct {
 	Exists     int64 `gorm:"column:exists"`
 }
 
+// Failed reports whether any test failed, or gave no verdict.
+func (c Counts) Failed() bool { return c.Fail+c.UXSuccess+c.InProgress+c.Unknown > 0 }
+
 // Of returns the count of one status.
 func (c Counts) Of(status TestStatus) int64 {
 	switch status {

@@ -14,6 +14,7 @@ import (
 // test_names, have no model: their rows are too many for it.
 var Schema = store.Schema{
 	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}, &ResultFile{}},
+	Roots:  []string{"clouds", "runs", "results"},
 	Blobs: []store.BlobColumn{
 		{Table: "results", Column: "sha256", Where: hasUpload}, {Table: "results", Column: "content_sha256", Where: hasAttachments},
 		{Table: "result_files", Column: "sha256", Where: fileHasUpload},

@@ -113,7 +113,7 @@ func (b *Book) Explain(ctx context.Context, list []Failure) ([]*engine.Issue, er
 }
 
 func placeOf(t *engine.Test) analysisstore.Place {
-	return analysisstore.Place{Upload: t.Place.Upload, N: t.Place.N}
+	return analysisstore.NewPlace(t.Place.Upload, t.Place.N, t.Place.ID)
 }
 
 // FieldsOf are the fields in which the context of a stored result stands.

@@ -153,3 +153,40 @@ CREATE TABLE told_issues (
 
 -- Webhooks for comparisons may ask for so many new failures; 0 is any number.
 ALTER TABLE webhooks ADD COLUMN new_failures INTEGER NOT NULL DEFAULT 0;
+
+-- What known issues are still to be held against: a result of a run, a report as a
+-- test, or the result of an opportunity, of which a test failed.
+CREATE TABLE queued_failures (
+    id                 INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    tenant             TEXT NOT NULL,
+    result_key         INTEGER,
+    seq                INTEGER,
+    opportunity_result TEXT
+) STRICT;
+
+CREATE INDEX queued_failures_tenant ON queued_failures (tenant, id);
+
+-- How many failing tests of something that was stored a known issue matches, when it
+-- was stored, and what goes away with it. place tells those of one issue apart.
+CREATE TABLE issue_matches (
+    issue_id           TEXT NOT NULL REFERENCES known_issues (id) ON DELETE CASCADE,
+    place              TEXT NOT NULL,
+    at                 INTEGER NOT NULL,
+    tests              INTEGER NOT NULL,
+    result_key         INTEGER REFERENCES results (key) ON DELETE CASCADE,
+    seq                INTEGER REFERENCES kernel_tests (seq) ON DELETE CASCADE,
+    opportunity_result TEXT REFERENCES opportunity_results (id) ON DELETE CASCADE,
+    PRIMARY KEY (issue_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX issue_matches_time ON issue_matches (issue_id, at, result_key, tests);
+CREATE INDEX issue_matches_old ON issue_matches (at);
+CREATE INDEX issue_matches_result ON issue_matches (result_key) WHERE result_key IS NOT NULL;
+CREATE INDEX issue_matches_report ON issue_matches (seq) WHERE seq IS NOT NULL;
+CREATE INDEX issue_matches_opportunity ON issue_matches (opportunity_result) WHERE opportunity_result IS NOT NULL;
+
+-- counted: all that was stored before the issue has been held against it.
+ALTER TABLE known_issues ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+
+-- The beginning of what the agent said of a failure.
+ALTER TABLE opportunity_results ADD COLUMN failure TEXT;

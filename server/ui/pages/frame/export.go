@@ -1,0 +1,97 @@
+package frame
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// CSV takes the rows of a list.
+type CSV struct {
+	w *csv.Writer
+	n int
+}
+
+// Row writes a row. Times are written in UTC, what is absent is empty, and text that
+// a spreadsheet would take for a formula gets an apostrophe in front.
+func (c *CSV) Row(fields ...any) error {
+	record := make([]string, len(fields))
+	for i, f := range fields {
+		record[i] = cell(f)
+	}
+	c.n++
+	if err := c.w.Write(record); err != nil {
+		return err
+	}
+	if c.n%100 == 0 {
+		c.w.Flush()
+	}
+	return c.w.Error()
+}
+
+func cell(field any) string {
+	switch value := deref(field).(type) {
+	case nil:
+		return ""
+	case time.Time:
+		return value.UTC().Format(time.RFC3339)
+	case string:
+		if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
+			return "'" + value
+		}
+		return value
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+// writeCSV streams the list. One that breaks off ends in a row that says so.
+func (v *Visit) writeCSV(view *View) error {
+	h := v.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+fileTitle(view.Title)+`.csv"`)
+	out := &CSV{w: csv.NewWriter(v.w)}
+	out.w.UseCRLF = true
+	if err := view.CSV(out); err != nil {
+		return out.Row("THE LIST ENDS HERE, BUT IT IS NOT WHOLE: " + err.Error())
+	}
+	out.w.Flush()
+	return nil // the visitor may have gone
+}
+
+// fileTitle is a title as the name of a file.
+func fileTitle(title string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(title)), "-")
+}
+
+// writeJSON answers with what the API answers.
+func (v *Visit) writeJSON(path string) error {
+	answer, err := v.transport.get(v.Context(), path, "application/json")
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	v.w.Header().Set("Content-Type", answer.Header.Get("Content-Type"))
+	v.w.WriteHeader(answer.StatusCode)
+	_, _ = io.Copy(v.w, answer.Body) // the visitor may have gone
+	return nil
+}
+
+// Get calls an operation of the API whose answer is no JSON, such as a file, by its
+// path. The caller closes the body. An answer of status 400 and above is a
+// *client.Problem.
+func (v *Visit) Get(path, accept string) (*http.Response, error) {
+	answer, err := v.transport.get(v.Context(), path, accept)
+	if err != nil {
+		return nil, err
+	}
+	return checked(answer)
+}

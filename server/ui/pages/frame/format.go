@@ -1,0 +1,255 @@
+package frame
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// functions are what templates may call.
+var functions = template.FuncMap{
+	"num":     Number,
+	"count":   Count,
+	"dur":     Duration,
+	"size":    Size,
+	"share":   Share,
+	"when":    When,
+	"until":   Until,
+	"id":      Breaking,
+	"leaf":    func(name string) template.HTML { _, leaf, _ := SplitName(name); return Breaking(leaf) },
+	"group":   func(name string) string { group, _, _ := SplitName(name); return group },
+	"attrs":   func(name string) template.HTML { _, _, attrs := SplitName(name); return Breaking(attrs) },
+	"icon":    Icon,
+	"outcome": Outcome,
+	"bar":     Bar,
+	"seg":     url.PathEscape,
+	"join":    strings.Join,
+	"deref":   deref,
+}
+
+const space = "\u00a0" // in numbers and before units, where no line may break
+
+// Number writes a whole number with its thousands apart.
+func Number(n any) string {
+	value := deref(n)
+	if value == nil {
+		return "–"
+	}
+	text := fmt.Sprint(value)
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "−", text[1:]
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + space + text[i:]
+	}
+	return sign + text
+}
+
+// Count writes a number with its noun, which takes an s unless there is just one.
+func Count(n any, noun string) string {
+	if fmt.Sprint(deref(n)) == "1" {
+		return "1" + space + noun
+	}
+	return Number(n) + space + noun + "s"
+}
+
+// Duration writes seconds, a number, or a time.Duration: 4.8 s, 3 min 21 s, 2 h 05 min.
+// What is not known is a dash.
+func Duration(d any) string {
+	var s float64
+	switch value := deref(d).(type) {
+	case nil:
+		return "–"
+	case time.Duration:
+		s = value.Seconds()
+	case float64:
+		s = value
+	case float32:
+		s = float64(value)
+	default:
+		n, err := strconv.ParseFloat(fmt.Sprint(value), 64)
+		if err != nil {
+			return "–"
+		}
+		s = n
+	}
+	switch {
+	case math.IsNaN(s) || math.IsInf(s, 0):
+		return "–"
+	case s < 0:
+		return "−" + Duration(-s)
+	case s > 0 && s < 0.0995:
+		return strconv.FormatFloat(s*1000, 'f', 0, 64) + space + "ms"
+	case s < 99.95:
+		return strconv.FormatFloat(s, 'f', 1, 64) + space + "s"
+	case s < 3600:
+		whole := int64(math.Round(s))
+		return fmt.Sprintf("%d%smin%s%02d%ss", whole/60, space, space, whole%60, space)
+	case s < 48*3600:
+		minutes := int64(math.Round(s / 60))
+		return fmt.Sprintf("%d%sh%s%02d%smin", minutes/60, space, space, minutes%60, space)
+	}
+	hours := int64(math.Round(s / 3600))
+	return fmt.Sprintf("%d%sd%s%d%sh", hours/24, space, space, hours%24, space)
+}
+
+// Size writes bytes: 812 B, 2.1 MB.
+func Size(n any) string {
+	v, err := strconv.ParseFloat(fmt.Sprint(deref(n)), 64)
+	if err != nil {
+		return "–"
+	}
+	for _, unit := range []string{"B", "kB", "MB", "GB"} {
+		if v < 999.5 {
+			if unit == "B" || v >= 99.95 {
+				return strconv.FormatFloat(v, 'f', 0, 64) + space + unit
+			}
+			return strconv.FormatFloat(v, 'f', 1, 64) + space + unit
+		}
+		v /= 1000
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64) + space + "TB"
+}
+
+// Share writes a part of a whole in percent, with one decimal. It is 100 % only for
+// all, and 0 % only for none.
+func Share(part, whole int64) string {
+	switch {
+	case whole <= 0:
+		return "–"
+	case part == whole:
+		return "100" + space + "%"
+	case part == 0:
+		return "0" + space + "%"
+	}
+	p := math.Round(float64(part) / float64(whole) * 1000)
+	return strconv.FormatFloat(min(max(p, 1), 999)/10, 'f', 1, 64) + space + "%"
+}
+
+// When writes a point in time in UTC. The script makes it the viewer's time, and "4
+// min ago" when it is less than a day away. What is not known is a dash.
+func When(t any) template.HTML { return timeElement(t, "") }
+
+// Until is When for what lies ahead.
+func Until(t any) template.HTML { return timeElement(t, ` data-ahead`) }
+
+func timeElement(t any, attribute string) template.HTML {
+	at, ok := deref(t).(time.Time)
+	if !ok || at.IsZero() {
+		return "–"
+	}
+	at = at.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s"%s>%s</time>`, at.Format("2006-01-02T15:04:05Z"), attribute, at.Format("2006-01-02 15:04")))
+}
+
+// Breaking writes a long id so that a browser may break it behind a full stop and its
+// like, and nowhere else before it must.
+func Breaking(id any) template.HTML {
+	text := fmt.Sprint(deref(id))
+	var b strings.Builder
+	for i, r := range text {
+		b.WriteString(template.HTMLEscapeString(string(r)))
+		if strings.ContainsRune("./_-:[,", r) && i+utf8.RuneLen(r) < len(text) {
+			b.WriteString("<wbr>")
+		}
+	}
+	return template.HTML(b.String())
+}
+
+// SplitName splits a test's id into what many share, its own name and the attributes
+// that tempest puts behind it: a.b.C.test_d[id-…] is a.b.C, test_d and [id-…].
+func SplitName(name string) (group, leaf, attrs string) {
+	body := name
+	if i := strings.IndexAny(name, "[("); i > 0 {
+		body, attrs = name[:i], name[i:]
+	}
+	i := max(strings.LastIndex(body, "."), strings.LastIndex(body, "::")+1, strings.LastIndex(body, "/"))
+	if i <= 0 || i == len(body)-1 {
+		return "", body, attrs
+	}
+	return strings.TrimSuffix(body[:i], ":"), body[i+1:], attrs
+}
+
+// Outcomes are the words of outcomes in the order in which they are counted.
+var Outcomes = []string{"fail", "error", "unknown", "skip", "pass", "running", "waiting"}
+
+// word is the outcome that a word stands for; what is none of ours is unknown.
+func word(outcome any) string {
+	text := strings.ToLower(fmt.Sprint(deref(outcome)))
+	for _, o := range append(Outcomes, "known") {
+		if text == o {
+			return o
+		}
+	}
+	return "unknown"
+}
+
+// Icon is the mark of an outcome without its word, for where the word stands nearby.
+func Icon(outcome any) template.HTML {
+	return template.HTML(`<svg class="ic" width="14" height="14" aria-hidden="true"><use href="#i-` + word(outcome) + `"/></svg>`)
+}
+
+// Outcome is the mark of an outcome with its word.
+func Outcome(outcome any) template.HTML {
+	o := word(outcome)
+	return template.HTML(`<span class="o o-` + o + `">` + string(Icon(o)) + ` ` + o + `</span>`)
+}
+
+// Counts are how many tests have each outcome.
+type Counts struct{ Fail, Error, Unknown, Skip, Pass, Running, Waiting int64 }
+
+// Total is how many there are.
+func (c Counts) Total() int64 {
+	return c.Fail + c.Error + c.Unknown + c.Skip + c.Pass + c.Running + c.Waiting
+}
+
+// Outcome is the one word for all of them: red when anything is.
+func (c Counts) Outcome() string {
+	switch {
+	case c.Fail > 0:
+		return "fail"
+	case c.Error > 0:
+		return "error"
+	case c.Unknown > 0 || c.Total() == 0:
+		return "unknown"
+	case c.Running > 0:
+		return "running"
+	case c.Waiting > 0:
+		return "waiting"
+	case c.Pass > 0:
+		return "pass"
+	}
+	return "skip"
+}
+
+// deref follows pointers and nullable values; nil for what is absent.
+func deref(v any) any {
+	type nullable interface{ IsNull() bool }
+	if v == nil {
+		return nil
+	}
+	r := reflect.ValueOf(v)
+	for r.Kind() == reflect.Pointer {
+		if r.IsNil() {
+			return nil
+		}
+		r = r.Elem()
+	}
+	if r.Kind() == reflect.Map { // nullable.Nullable[T]
+		if _, ok := r.Interface().(nullable); ok {
+			value := r.MapIndex(reflect.ValueOf(true))
+			if !value.IsValid() {
+				return nil
+			}
+			return deref(value.Interface())
+		}
+	}
+	return r.Interface()
+}

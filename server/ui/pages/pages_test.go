@@ -1,0 +1,124 @@
+package pages_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/server/ui/pages"
+	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+)
+
+// walk says how each page of the table is looked at: the paths in a world that has
+// everything, by the names of newWorld.
+var walk = map[string]step{
+	"/ui":      {paths: []string{"/ui/"}, refused: 200}, // shows what everybody may see
+	"/ui/runs": {paths: []string{"/ui/runs", "/ui/runs?cloud={cloud}"}},
+}
+
+// step is how a page is looked at.
+type step struct {
+	paths   []string
+	refused int  // what somebody without rights gets; 0 is 403
+	post    bool // it is a form only, and GET is 405
+	role    auth.Role
+}
+
+// world makes objects of every area over HTTP and names them.
+func newWorld(t *testing.T, s *servertest.Server) *strings.Replacer {
+	t.Helper()
+	made := func(method, path, body string, status int, options ...servertest.Option) map[string]any {
+		t.Helper()
+		a := s.Do(method, path, body, append([]servertest.Option{servertest.Admin(), servertest.JSON()}, options...)...)
+		if a.Status != status {
+			t.Fatalf("%s %s: %d %s, want %d", method, path, a.Status, a.Body, status)
+		}
+		var object map[string]any
+		if err := json.Unmarshal(a.Body, &object); err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+		return object
+	}
+	cloud := made("POST", "/v1/clouds", `{"label":"private <b>cloud</b>","admin_endpoint":"http://192.0.2.1:35357/v2.0","endpoint":"http://192.0.2.1:5000/v2.0","test_user":"test","admin_user":"admin"}`, 201)
+	run := made("POST", "/v1/runs", fmt.Sprintf(`{"cloud_id":%v,"name":"夜間テスト"}`, cloud["id"]), 201)
+	made("POST", fmt.Sprintf("/v1/post-result?test_id=%v", run["test_id"]), "test: a.b.C.one\nsuccess: a.b.C.one\ntest: a.b.C.two\nfailure: a.b.C.two [\nboom <script>\n]\n", 201,
+		servertest.With("Content-Type", "text/plain"))
+	return strings.NewReplacer("{cloud}", fmt.Sprint(cloud["id"]), "{run}", fmt.Sprint(run["test_id"]))
+}
+
+// Every page is there for who may read, says who may not, and keeps to the rules.
+func TestPages_walk(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	names := newWorld(t, s)
+	stranger := pagestest.New(t, s.URL)
+	machine := pagestest.LogIn(t, s.URL, s.Token(auth.Machine))
+	readers := map[auth.Role]*pagestest.Browser{}
+	for _, area := range pages.Table() {
+		for _, p := range area {
+			look, ok := walk[p.Path]
+			if !ok {
+				t.Errorf("page %s is not in the walk", p.Path)
+				continue
+			}
+			if look.role == "" {
+				look.role = auth.Reader
+			}
+			if readers[look.role] == nil {
+				readers[look.role] = pagestest.LogIn(t, s.URL, s.Token(look.role))
+			}
+			for _, path := range look.paths {
+				path = names.Replace(path)
+				visit(t, readers[look.role], stranger, machine, path, look)
+			}
+		}
+	}
+}
+
+func visit(t *testing.T, reader, stranger, machine *pagestest.Browser, path string, look step) {
+	t.Helper()
+	want := http.StatusOK
+	if look.post {
+		want = http.StatusMethodNotAllowed
+	}
+	p := reader.Get(path)
+	if p.Status != want {
+		t.Errorf("GET %s: %d, want %d\n%.3000s", path, p.Status, want, p.Body)
+	}
+	pagestest.Check(t, path, p)
+	if p := stranger.Head(path); p.Status != http.StatusSeeOther || !strings.HasPrefix(p.Header.Get("Location"), "/ui/login") {
+		t.Errorf("GET %s by nobody: %d to %q, want 303 to the login", path, p.Status, p.Header.Get("Location"))
+	}
+	refused := look.refused
+	if refused == 0 {
+		refused = http.StatusForbidden
+	}
+	if look.post {
+		refused = http.StatusMethodNotAllowed
+	}
+	p = machine.Get(path)
+	if p.Status != refused {
+		t.Errorf("GET %s without rights: %d, want %d", path, p.Status, refused)
+	}
+	pagestest.Check(t, path+" without rights", p)
+}
+
+// What is not there is a page too.
+func TestPages_missing(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	for _, path := range []string{"/ui/nothing", "/ui/runs/999", "/ui/assets/nothing", "/ui/runs/.."} {
+		p := b.Get(path)
+		if p.Status != http.StatusNotFound || !strings.Contains(p.Body, "<h1>Not Found</h1>") {
+			t.Errorf("GET %s: %d, want the page of a 404\n%.500s", path, p.Status, p.Body)
+		}
+		pagestest.Check(t, path, p)
+	}
+}
