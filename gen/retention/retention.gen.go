@@ -36,6 +36,12 @@ const (
 	RetentionClassWebhooks      RetentionClass = "webhooks"
 )
 
+// Defines values for RetentionPolicyReplaces.
+const (
+	RetentionPolicyReplacesServer RetentionPolicyReplaces = "server"
+	RetentionPolicyReplacesTenant RetentionPolicyReplaces = "tenant"
+)
+
 // Defines values for RetentionRunState.
 const (
 	RetentionRunStateDone    RetentionRunState = "done"
@@ -78,17 +84,14 @@ type NewRetentionKeep struct {
 // Example: {"rules":[{"class":"tests","days":90},{"bytes":100000000000,"class":"raw","days":30},{"class":"boots","days":365,"job":"mainline"}]}
 type NewRetentionPolicy struct {
 	// Revision The `revision` of the rules that these replace: others are 409. Left out: whichever there are.
-	Revision *int64 `json:"revision,omitempty"`
-
-	// Rules The rules, one for each kind of data at most.
-	Rules []NewRetentionRule `json:"rules"`
+	Revision *int64             `json:"revision,omitempty"`
+	Rules    []NewRetentionRule `json:"rules"`
 }
 
 // NewRetentionRule How long things of a class are kept. Of a class there is one rule for the same tenant, product and job.
 //
 // Example: {"class":"tests","days":90}
 type NewRetentionRule struct {
-	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Only what belongs to this tenant. A tenant's administrator names his own, or leaves it out. Not for `tasks`, `builddata` and `names`, which have none.
@@ -111,7 +114,6 @@ type NewRetentionRule struct {
 //
 // Example: {"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}
 type RetentionAmount struct {
-	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Rows How many: of `raw` and `attachments` uploads, of `tests` single tests, of `results` runs, of others of what the class is called.
@@ -122,8 +124,6 @@ type RetentionAmount struct {
 
 	// Oldest The time of the oldest of them; null for none, and for `names`, which have no time.
 	Oldest nullable.Nullable[time.Time] `json:"oldest"`
-
-	// Newest When the newest of them was stored; null when there is none.
 	Newest nullable.Nullable[time.Time] `json:"newest"`
 }
 
@@ -139,7 +139,6 @@ type RetentionClass string
 //
 // Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
 type RetentionKeep struct {
-	// ID The id of the keep, given by the server.
 	ID openapi_types.UUID `json:"id"`
 
 	// Set Its reference.
@@ -147,44 +146,40 @@ type RetentionKeep struct {
 
 	// Tenant To whom it belongs.
 	Tenant string `json:"tenant"`
-
-	// Reason Why it is kept, in words.
 	Reason string `json:"reason"`
 
 	// Until Null for ever.
-	Until nullable.Nullable[time.Time] `json:"until"`
-
-	// CreatedOn When it was made.
-	CreatedOn time.Time `json:"created_on"`
-
-	// CreatedBy The name of the token that made it.
-	CreatedBy string `json:"created_by"`
+	Until     nullable.Nullable[time.Time] `json:"until"`
+	CreatedOn time.Time                    `json:"created_on"`
+	CreatedBy string                       `json:"created_by"`
 }
 
 // RetentionKeepList A page of what is kept.
 //
 // Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}],"next":null}
 type RetentionKeepList struct {
-	// Keeps The keeps of this page, newest first.
 	Keeps []RetentionKeep `json:"keeps"`
 }
 
 // RetentionPolicy The rules.
 //
-// Example: {"revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
+// Example: {"replaces":"server","revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
 type RetentionPolicy struct {
 	// Revision Counts the changes of the rules that the caller may replace; 0 when he has set none.
 	Revision int64 `json:"revision"`
 
-	// Rules The rules, one for each kind of data at most.
-	Rules []RetentionRule `json:"rules"`
+	// Replaces Which of the rules the caller replaces: those of this source.
+	Replaces RetentionPolicyReplaces `json:"replaces"`
+	Rules    []RetentionRule         `json:"rules"`
 }
+
+// RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
+type RetentionPolicyReplaces string
 
 // RetentionRule How long things of a class are kept, and where that was said.
 //
 // Example: {"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}
 type RetentionRule struct {
-	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Null for every tenant.
@@ -200,10 +195,8 @@ type RetentionRule struct {
 	Days nullable.Nullable[int32] `json:"days"`
 
 	// Bytes Null for any number.
-	Bytes nullable.Nullable[int64] `json:"bytes"`
-
-	// Source Where the rule comes from: the server's settings, or somebody who set it.
-	Source RetentionSource `json:"source"`
+	Bytes  nullable.Nullable[int64] `json:"bytes"`
+	Source RetentionSource          `json:"source"`
 }
 
 // RetentionRun What has gone, or would go.
@@ -211,10 +204,8 @@ type RetentionRule struct {
 // Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
 type RetentionRun struct {
 	// ID Null when nothing was asked to go.
-	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
-
-	// DryRun Whether nothing was removed, only counted.
-	DryRun bool `json:"dry_run"`
+	ID     nullable.Nullable[openapi_types.UUID] `json:"id"`
+	DryRun bool                                  `json:"dry_run"`
 
 	// State `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
 	State RetentionRunState `json:"state"`
@@ -229,22 +220,12 @@ type RetentionRun struct {
 	AsOf time.Time `json:"as_of"`
 
 	// Classes What has gone so far, or would go; classes of which that is nothing are left out.
-	Classes []RetentionAmount `json:"classes"`
-
-	// Error Why the run broke off; null when it did not.
-	Error nullable.Nullable[string] `json:"error"`
-
-	// CreatedOn When the run was asked for.
-	CreatedOn time.Time `json:"created_on"`
-
-	// CreatedBy The name of the token that asked for it.
-	CreatedBy string `json:"created_by"`
-
-	// StartedOn When the run began; null before.
+	Classes   []RetentionAmount            `json:"classes"`
+	Error     nullable.Nullable[string]    `json:"error"`
+	CreatedOn time.Time                    `json:"created_on"`
+	CreatedBy string                       `json:"created_by"`
 	StartedOn nullable.Nullable[time.Time] `json:"started_on"`
-
-	// EndedOn When the run ended; null before.
-	EndedOn nullable.Nullable[time.Time] `json:"ended_on"`
+	EndedOn   nullable.Nullable[time.Time] `json:"ended_on"`
 }
 
 // RetentionRunState `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
@@ -257,7 +238,6 @@ type RetentionRunOrigin string
 //
 // Example: {"next":null,"runs":[{"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}]}
 type RetentionRunList struct {
-	// Runs The runs of this page, newest first.
 	Runs []RetentionRun `json:"runs"`
 }
 
