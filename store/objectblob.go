@@ -120,8 +120,8 @@ func (w *objectWriter) Commit() (string, int64, error) {
 }
 
 // commit writes the row last. Content that is there already is not stored again;
-// that its object is there is looked at, since whoever posts a lost content again
-// brings it back.
+// that its object is there, and what it was, is looked at, since whoever posts a lost
+// content again brings it back.
 func (w *objectWriter) commit(sha string, size int64) error {
 	b := w.blobs
 	row, err := b.row(w.ctx, sha)
@@ -131,8 +131,8 @@ func (w *objectWriter) commit(sha string, size int64) error {
 	case err != nil:
 		return err
 	default:
-		there, err := b.bucket.Size(w.ctx, row.Object)
-		if err == nil && there == size {
+		whole, err := b.whole(w.ctx, row, size)
+		if err == nil && whole {
 			if used, err := b.settle(w.ctx, blobRow{Content: sha, Object: row.Object, Bytes: size}, row.Object); err != nil || used {
 				return err
 			}
@@ -149,6 +149,24 @@ func (w *objectWriter) commit(sha string, size int64) error {
 		_ = b.bucket.Remove(w.ctx, w.object) // another upload of the same was faster; else the sweep
 	}
 	return err
+}
+
+// whole reports whether an object has the size and the hash of its content.
+func (b *objectBlobs) whole(ctx context.Context, row *blobRow, size int64) (bool, error) {
+	there, err := b.bucket.Size(ctx, row.Object)
+	if err != nil || there != size {
+		return false, err
+	}
+	h := sha256.New()
+	object := &objectBlob{ctx: ctx, blobs: b, row: &blobRow{Content: row.Content, Object: row.Object, Bytes: size}}
+	object.fill = &filling{copy: nil, next: -1} // no copy of it is kept
+	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{object}, make([]byte, 256<<10)); err != nil {
+		if errors.Is(err, ErrContentLost) { // removed meanwhile
+			return false, nil
+		}
+		return false, err
+	}
+	return hex.EncodeToString(h.Sum(nil)) == row.Content, nil
 }
 
 // settle makes row the one of its content, when there is none or the one there is
