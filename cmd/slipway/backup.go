@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -45,6 +46,9 @@ func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
 	fmt.Printf("%s holds a backup of %s: schema version %d, database %d bytes, %d blobs of %d bytes\n",
 		c.Dir, m.StartedAt.Format(time.RFC3339), m.Schema, m.Database.Bytes, m.Blobs, m.BlobBytes)
 	note("%d bytes in %s", bytes, time.Since(started).Round(time.Millisecond))
+	if n := len(m.Lost); n > 0 {
+		return fmt.Errorf("everything else is in the backup, but %d blobs were lost before: %s names them, slipway doctor --deep says why", n, filepath.Join(c.Dir, "manifest.json"))
+	}
 	if c.NoSecret {
 		note("the secret is not in it: without that, a restored server can read neither its tokens nor what is encrypted")
 	}

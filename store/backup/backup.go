@@ -128,6 +128,11 @@ func (t *taking) blobs(ctx context.Context) error {
 	err = writeLines(t.path(t.manifest.List.Name), func(w io.Writer) error {
 		for lines := bufio.NewScanner(names); lines.Scan(); {
 			size, isNew, err := t.blob(ctx, lines.Text())
+			if errors.Is(err, store.ErrContentLost) || errors.Is(err, store.ErrNotFound) {
+				t.Note("lost: %v", err)
+				t.manifest.Lost = append(t.manifest.Lost, lines.Text())
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -153,19 +158,29 @@ func (t *taking) blobs(ctx context.Context) error {
 }
 
 // blob copies a blob and checks its hash on the way. One that an earlier backup has
-// copied is whole, because it got its name afterwards.
+// copied is whole, because it got its name afterwards, and stays when the store has
+// lost it.
 func (t *taking) blob(ctx context.Context, sha string) (size int64, isNew bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, false, err
 	}
+	to := t.path(blobName(sha))
+	info, missing := os.Stat(to)
 	b, err := t.store.Blobs.Open(ctx, sha)
 	if err != nil {
+		if missing == nil && (errors.Is(err, store.ErrContentLost) || errors.Is(err, store.ErrNotFound)) {
+			t.Note("the store has lost a blob that the earlier backup has: %v", err)
+			return info.Size(), false, nil
+		}
 		return 0, false, err
 	}
 	defer b.Close()
-	to := t.path(blobName(sha))
-	if info, err := os.Stat(to); err == nil && info.Size() == b.Size() {
+	if missing == nil && info.Size() == b.Size() {
 		return b.Size(), false, nil
+	}
+	if missing == nil {
+		t.Note("blob %s has %d bytes in the store and %d in the earlier backup, which stay", sha, b.Size(), info.Size())
+		return info.Size(), false, nil
 	}
 	return b.Size(), true, copyChecked(b, to, sha)
 }
@@ -185,7 +200,7 @@ func copyChecked(from io.Reader, to, sha string) error {
 	_, err = io.CopyBuffer(io.MultiWriter(f, h), struct{ io.Reader }{from}, make([]byte, 256<<10))
 	if err = errors.Join(err, f.Close()); err == nil {
 		if got := hex.EncodeToString(h.Sum(nil)); got != sha {
-			err = fmt.Errorf("blob %s has the content of %s: it is damaged", sha, got)
+			err = fmt.Errorf("blob %s has the content of %s: it is damaged: %w", sha, got, store.ErrContentLost)
 		}
 	}
 	if err != nil {

@@ -297,3 +297,44 @@ func BenchmarkTake(b *testing.B) {
 		}
 	}
 }
+
+// A blob that is lost, or not what it was, does not cost the backup of all others: the
+// manifest names it, what an earlier backup has of it stays, and the rest is restored.
+func TestTake_LostBlobs(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	data, dir := t.TempDir(), t.TempDir()
+	s := storetest.Open(t, store.Config{DataDir: data})
+	saved := keep(t, s, []byte("saved by the first backup"))
+	if m, err := backup.Take(ctx, s, options(t, dir)); err != nil || len(m.Lost) > 0 {
+		t.Fatalf("first backup: %+v, %v", m, err)
+	}
+	gone, changed, whole := keep(t, s, []byte("gone")), keep(t, s, []byte("changed")), keep(t, s, []byte("whole"))
+	for _, sha := range []string{saved, gone} {
+		if err := os.Remove(filepath.Join(data, "blobs", sha[:2], sha[2:])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(data, "blobs", changed[:2], changed[2:]), "chXnged")
+	m, err := backup.Take(ctx, s, options(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{gone, changed}
+	slices.Sort(want)
+	if !slices.Equal(m.Lost, want) || m.Blobs != 2 {
+		t.Errorf("lost %v and %d blobs, want %v and 2", m.Lost, m.Blobs, want)
+	}
+	restored, err := restore(t, dir, filepath.Join(t.TempDir(), "restored"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sha := range []string{saved, whole} {
+		b, err := restored.Blobs.Open(ctx, sha)
+		if err != nil {
+			t.Errorf("restored: %v", err)
+			continue
+		}
+		_ = b.Close()
+	}
+}

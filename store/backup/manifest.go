@@ -37,6 +37,10 @@ type Manifest struct {
 	Blobs     int64 `json:"blobs"`
 	BlobBytes int64 `json:"blob_bytes"`
 
+	// Lost are the blobs that rows name and the store no longer had whole, and no
+	// earlier backup either.
+	Lost []string `json:"lost,omitempty"`
+
 	Secret *File `json:"secret,omitempty"` // nil: it is kept elsewhere
 }
 

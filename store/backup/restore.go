@@ -178,6 +178,10 @@ func (r *restoring) check(ctx context.Context) (err error) {
 	r.Note("the database is sound, its %d tables have as many rows as the manifest says", len(rows))
 	err = s.NamedBlobs(ctx, func(sha string) error {
 		_, err := os.Stat(filepath.Join(r.work, blobName(sha)))
+		if err != nil && slices.Contains(r.manifest.Lost, sha) {
+			r.Note("blob %s was lost before the backup was taken", sha)
+			return nil
+		}
 		return err
 	})
 	if err != nil {
