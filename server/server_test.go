@@ -44,13 +44,13 @@ func TestProblem(t *testing.T) {
 	a := s.Do("GET", "/v1/runs/77", "", servertest.Admin())
 	p := readProblem(t, a)
 	want := problem{
-		Type: "about:blank", Title: "Not Found", Status: 404, Detail: "run 77 does not exist", Instance: "/v1/runs/77",
+		Type: s.URL + "/docs/problems/resource-not-found", Title: "Not Found", Status: 404, Detail: "run 77 does not exist", Instance: "/v1/runs/77",
 		Code: 404, Reason: "run 77 does not exist", Message: "run 77 does not exist", ID: "resource-not-found",
 		RequestID: a.Header.Get("X-Request-Id"),
 	}
 	if p.Type != want.Type || p.Title != want.Title || p.Status != want.Status || p.Detail != want.Detail ||
 		p.Instance != want.Instance || p.Code != want.Code || p.Reason != want.Reason || p.Message != want.Message ||
-		p.ID != want.ID || p.URL != nil || p.RequestID != want.RequestID || len(p.Errors) != 0 {
+		p.ID != want.ID || p.URL != want.Type || p.RequestID != want.RequestID || len(p.Errors) != 0 {
 		t.Errorf("got %+v\nwant %+v", p, want)
 	}
 	if !strings.HasPrefix(p.RequestID, "req-") || a.Header.Get("X-Openstack-Request-Id") != p.RequestID {

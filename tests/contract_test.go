@@ -68,3 +68,51 @@ func TestDocument_Statuses(t *testing.T) {
 		}
 	}
 }
+
+// TestDocument_Described: every property of every schema says what it is. Words that
+// are the same in several schemas stand in openapi/words.yaml.
+func TestDocument_Described(t *testing.T) {
+	t.Parallel()
+
+	doc := document(t)
+	for name, schema := range doc.Components.Schemas {
+		checkDescribed(t, name, schema)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if op.RequestBody != nil {
+				for media, content := range op.RequestBody.Value.Content {
+					checkDescribed(t, method+" "+path+" "+media, content.Schema)
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				for media, content := range answer.Value.Content {
+					checkDescribed(t, method+" "+path+" "+status+" "+media, content.Schema)
+				}
+			}
+		}
+	}
+}
+
+// checkDescribed goes through a schema as far as it is written there: what it refers to
+// is looked at where that stands.
+func checkDescribed(t *testing.T, at string, ref *openapi3.SchemaRef) {
+	t.Helper()
+	if ref == nil || ref.Value == nil {
+		return
+	}
+	for name, p := range ref.Value.Properties {
+		if p.Ref != "" || p.Value.Description == "" {
+			t.Errorf("%s: the property %s has no description of its own", at, name)
+		}
+		if p.Ref == "" {
+			checkDescribed(t, at+"."+name, p)
+		}
+	}
+	inner := append(openapi3.SchemaRefs{ref.Value.Items, ref.Value.AdditionalProperties.Schema}, ref.Value.AllOf...)
+	for _, other := range append(append(inner, ref.Value.OneOf...), ref.Value.AnyOf...) {
+		if other != nil && other.Ref == "" {
+			checkDescribed(t, at, other)
+		}
+	}
+}

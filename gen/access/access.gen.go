@@ -65,25 +65,51 @@ type AccessToken struct {
 	ID string `json:"id"`
 
 	// Prefix The first characters of its text, for people to recognise it.
-	Prefix    string          `json:"prefix"`
-	Name      string          `json:"name"`
-	Kind      AccessTokenKind `json:"kind"`
-	Owner     string          `json:"owner"`
-	Email     string          `json:"email"`
-	Tenant    string          `json:"tenant"`
-	Roles     []AccessRole    `json:"roles"`
-	Flags     []string        `json:"flags"`
-	Labs      []string        `json:"labs"`
-	AllowFrom []string        `json:"allow_from"`
+	Prefix string `json:"prefix"`
+
+	// Name The name of the token for people; it is the user's name where one logs in by password.
+	Name string `json:"name"`
+
+	// Kind What kind of user the token is for.
+	Kind AccessTokenKind `json:"kind"`
+
+	// Owner Who answers for the token.
+	Owner string `json:"owner"`
+
+	// Email The address of the owner. No mail is sent to it.
+	Email string `json:"email"`
+
+	// Tenant The tenant that the token is of; empty: none.
+	Tenant string `json:"tenant"`
+
+	// Roles What the token may do: see x-permissions.
+	Roles []AccessRole `json:"roles"`
+
+	// Flags The rights of a token that was made KernelCI's way; empty for any other.
+	Flags []string `json:"flags"`
+
+	// Labs The labs in whose names the token may report.
+	Labs []string `json:"labs"`
+
+	// AllowFrom The addresses and networks that the token counts from; empty: any.
+	AllowFrom []string `json:"allow_from"`
 
 	// KeyID Names the secret under which it is hashed.
 	KeyID string `json:"key_id"`
 
 	// Usable It is neither revoked nor expired.
-	Usable    bool                         `json:"usable"`
-	CreatedAt time.Time                    `json:"created_at"`
-	CreatedBy string                       `json:"created_by"`
+	Usable bool `json:"usable"`
+
+	// CreatedAt When it was made.
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
+
+	// ExpiresAt When it ends; null: never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+
+	// RevokedAt When it was revoked; null: it was not.
 	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
 
 	// LastUsedAt To the minute.
@@ -100,6 +126,7 @@ type AccessTokenKind string
 //
 // Example: {"access_tokens":[],"next":null}
 type AccessTokenList struct {
+	// AccessTokens The tokens of this page, newest first.
 	AccessTokens []AccessToken `json:"access_tokens"`
 }
 
@@ -119,25 +146,42 @@ type AccessTokenRotation struct {
 // Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
 type AuditActor struct {
 	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for an anonymous caller.
-	Kind    string   `json:"kind"`
-	Name    string   `json:"name"`
-	Owner   string   `json:"owner"`
-	Roles   []string `json:"roles"`
-	Tenant  string   `json:"tenant"`
-	TokenID string   `json:"token_id"`
+	Kind string `json:"kind"`
+
+	// Name The name of the token; empty without a credential.
+	Name string `json:"name"`
+
+	// Owner The owner of the token.
+	Owner string `json:"owner"`
+
+	// Roles The roles of the token.
+	Roles []string `json:"roles"`
+
+	// Tenant The tenant of the token; empty: none.
+	Tenant string `json:"tenant"`
+
+	// TokenID The id of the token; empty where it has none, as the configured one.
+	TokenID string `json:"token_id"`
 }
 
 // AuditEntry One line of the audit log.
 //
 // Example: {"actor":{"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"},"client":"192.0.2.7","decision":"allowed","event":"deletion","id":4711,"method":"DELETE","object":"/v1/runs/100","operation":"deleteRun","reason":"","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","route":"/v1/runs/{test_id}","status":204,"time":"2026-01-15T00:00:00Z","x_context_marker":"","x_end_user":""}
 type AuditEntry struct {
-	ID   int64     `json:"id"`
+	// ID The number of the entry; a later one has a higher one.
+	ID int64 `json:"id"`
+
+	// Time When it happened.
 	Time time.Time `json:"time"`
 
 	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `machine` (registered, held, released, given a key), `manifest` and `boot-key` (read), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
-	Event     string     `json:"event"`
-	RequestID string     `json:"request_id"`
-	Actor     AuditActor `json:"actor"`
+	Event string `json:"event"`
+
+	// RequestID The id of the request, as its answer had it in X-Request-Id.
+	RequestID string `json:"request_id"`
+
+	// Actor Who did it.
+	Actor AuditActor `json:"actor"`
 
 	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
@@ -146,29 +190,38 @@ type AuditEntry struct {
 	XContextMarker string `json:"x_context_marker"`
 
 	// Client The address.
-	Client    string `json:"client"`
-	Method    string `json:"method"`
+	Client string `json:"client"`
+
+	// Method The HTTP method.
+	Method string `json:"method"`
+
+	// Operation The operation, by its operationId.
 	Operation string `json:"operation"`
 
 	// Route The path as the document writes it.
 	Route string `json:"route"`
 
 	// Object The path that was called, without secrets.
-	Object   string             `json:"object"`
+	Object string `json:"object"`
+
+	// Decision Whether it was allowed.
 	Decision AuditEntryDecision `json:"decision"`
-	Reason   string             `json:"reason"`
+
+	// Reason Why it was refused; empty or absent when it was allowed.
+	Reason string `json:"reason"`
 
 	// Status The status of the answer; 0 when there was no request.
 	Status int32 `json:"status"`
 }
 
-// AuditEntryDecision defines model for AuditEntry.Decision.
+// AuditEntryDecision Whether it was allowed.
 type AuditEntryDecision string
 
 // AuditList A page of the audit log.
 //
 // Example: {"entries":[],"next":null}
 type AuditList struct {
+	// Entries The entries of this page, newest first.
 	Entries []AuditEntry `json:"entries"`
 }
 
@@ -177,7 +230,9 @@ type AuditList struct {
 // Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
 type CreatedAccessToken struct {
 	// Token The text, unless the caller brought it along. Send it as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
-	Token       *string     `json:"token,omitempty"`
+	Token *string `json:"token,omitempty"`
+
+	// AccessToken The token that was made, without its text.
 	AccessToken AccessToken `json:"access_token"`
 }
 
@@ -197,7 +252,7 @@ type NewAccessToken struct {
 	// Flags What it may do in addition to its roles: `upload` lets runners and labs upload files.
 	Flags []string `json:"flags,omitempty"`
 
-	// Kind Whom a token is for; a letter of its text says so.
+	// Kind What kind of user the token is for.
 	Kind *AccessTokenKind `json:"kind,omitempty"`
 
 	// Labs The labs that it speaks for.
@@ -207,7 +262,9 @@ type NewAccessToken struct {
 	Name string `json:"name"`
 
 	// Owner Who the token speaks for; default its name.
-	Owner *string      `json:"owner,omitempty"`
+	Owner *string `json:"owner,omitempty"`
+
+	// Roles What the token may do: see x-permissions.
 	Roles []AccessRole `json:"roles"`
 
 	// Tenant The tenant whose objects it sees; default that of the caller.
@@ -234,10 +291,16 @@ type Whoami struct {
 	Tenant string `json:"tenant"`
 
 	// TokenID The public id of the token; empty when it is none of the server's own.
-	TokenID string       `json:"token_id"`
-	Roles   []AccessRole `json:"roles"`
-	Flags   []string     `json:"flags"`
-	Labs    []string     `json:"labs"`
+	TokenID string `json:"token_id"`
+
+	// Roles What the credential may do: see x-permissions.
+	Roles []AccessRole `json:"roles"`
+
+	// Flags The rights of a token that was made KernelCI's way; empty for any other.
+	Flags []string `json:"flags"`
+
+	// Labs The labs in whose names the credential may report.
+	Labs []string `json:"labs"`
 
 	// Permissions The rows of `x-permissions` that it has, in order.
 	Permissions []string `json:"permissions"`

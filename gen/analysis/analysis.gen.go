@@ -109,6 +109,35 @@ const (
 	ListFlakyTestsParamsKnownOnly    ListFlakyTestsParamsKnown = "only"
 )
 
+// ActiveHour What came in within an hour.
+//
+// Example: {"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}
+type ActiveHour struct {
+	// Hour When it begins.
+	Hour time.Time `json:"hour"`
+
+	// Results How many results were stored.
+	Results int64     `json:"results"`
+	Tests   int64     `json:"tests"`
+	Counts  SetCounts `json:"counts"`
+
+	// Damaged How many of the results have damage.
+	Damaged int64 `json:"damaged"`
+
+	// Comparisons How many comparisons were made.
+	Comparisons int64 `json:"comparisons"`
+
+	// NewFailures How many new failures they found.
+	NewFailures int64 `json:"new_failures"`
+}
+
+// Activity What came in, hour by hour.
+//
+// Example: {"hours":[{"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}]}
+type Activity struct {
+	Hours []ActiveHour `json:"hours"`
+}
+
 // ClassCounts How many tests are of which class.
 //
 // Example: {"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0}
@@ -117,26 +146,36 @@ type ClassCounts struct {
 	NewFailure int64 `json:"new_failure"`
 
 	// NewFailing It fails and is new.
-	NewFailing   int64 `json:"new_failing"`
+	NewFailing int64 `json:"new_failing"`
+
+	// StillFailing How many fail on both sides.
 	StillFailing int64 `json:"still_failing"`
 
 	// Fixed It failed and passes.
 	Fixed int64 `json:"fixed"`
 
 	// Error The lab stood in its way.
-	Error      int64 `json:"error"`
+	Error int64 `json:"error"`
+
+	// NowSkipped How many ran in the base and are skipped in the head.
 	NowSkipped int64 `json:"now_skipped"`
 
 	// Gone The head does not have it.
-	Gone       int64 `json:"gone"`
+	Gone int64 `json:"gone"`
+
+	// NewPassing How many pass, and are not in the base.
 	NewPassing int64 `json:"new_passing"`
 
 	// NowPassing It passes and did neither pass nor fail.
-	NowPassing   int64 `json:"now_passing"`
+	NowPassing int64 `json:"now_passing"`
+
+	// StillPassing How many pass on both sides.
 	StillPassing int64 `json:"still_passing"`
 
 	// Skipped It is skipped and was or is new.
 	Skipped int64 `json:"skipped"`
+
+	// Unknown How many cannot be told.
 	Unknown int64 `json:"unknown"`
 }
 
@@ -144,9 +183,14 @@ type ClassCounts struct {
 //
 // Example: {"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}
 type ComparedItem struct {
-	Name    string      `json:"name"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
 	Context TestContext `json:"context"`
-	Class   TestClass   `json:"class"`
+
+	// Class What happened between base and head.
+	Class TestClass `json:"class"`
 
 	// Base Null when the base does not have it.
 	Base nullable.Nullable[SideOfTest] `json:"base"`
@@ -158,16 +202,18 @@ type ComparedItem struct {
 	Message nullable.Nullable[string] `json:"message"`
 
 	// MessageKey The same for messages that differ only in numbers, addresses, times and the like.
-	MessageKey nullable.Nullable[string]         `json:"message_key"`
+	MessageKey nullable.Nullable[string] `json:"message_key"`
+
+	// KnownIssue The known issue that explains its failure; null: none.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
 
 	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
 	History *string `json:"history,omitempty"`
 
-	// FailingSince The first failure after its last pass. Only with `history`.
+	// FailingSince The first failure after its last pass, as far as the line is followed: 600 runs, 180 sets of another kind. Only with `history`.
 	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
 
-	// LastPass Where it passed last. Only with `history`.
+	// LastPass Where it passed last, as far as the line is followed. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
@@ -179,8 +225,10 @@ type ComparedSet struct {
 	Ref string `json:"ref"`
 
 	// Title What the set is
-	Title string  `json:"title"`
-	Kind  SetKind `json:"kind"`
+	Title string `json:"title"`
+
+	// Kind What was compared, such as run, job or kernel.
+	Kind SetKind `json:"kind"`
 
 	// CreatedOn Where it stands in its line; null for `none`.
 	CreatedOn nullable.Nullable[time.Time] `json:"created_on"`
@@ -189,17 +237,33 @@ type ComparedSet struct {
 	Href nullable.Nullable[string] `json:"href"`
 
 	// Complete Whether nothing is missing; of kernels, images and groups, whether any test passed or failed.
-	Complete bool      `json:"complete"`
-	Tests    int64     `json:"tests"`
-	Counts   SetCounts `json:"counts"`
+	Complete bool `json:"complete"`
+
+	// Tests How many tests it has.
+	Tests int64 `json:"tests"`
+
+	// Counts How many of its tests have which outcome.
+	Counts SetCounts `json:"counts"`
+}
+
+// ComparisonList A page of comparisons.
+//
+// Example: {"comparisons":[{"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}],"next":null}
+type ComparisonList struct {
+	Comparisons []MadeComparison `json:"comparisons"`
 }
 
 // FlakyLine Where the tests were looked for; two of the three are null.
 //
 // Example: {"cloud_id":3,"job":null,"product_id":null}
 type FlakyLine struct {
-	CloudID   nullable.Nullable[int64]  `json:"cloud_id"`
-	Job       nullable.Nullable[string] `json:"job"`
+	// CloudID The cloud whose runs were looked at; null: another line.
+	CloudID nullable.Nullable[int64] `json:"cloud_id"`
+
+	// Job The tree whose reports were looked at; null: another line.
+	Job nullable.Nullable[string] `json:"job"`
+
+	// ProductID The product whose results were looked at; null: another line.
 	ProductID nullable.Nullable[string] `json:"product_id"`
 }
 
@@ -207,8 +271,13 @@ type FlakyLine struct {
 //
 // Example: {"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
 type FlakyTest struct {
-	Name    string         `json:"name"`
-	Context TestContext    `json:"context"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
+	Context TestContext `json:"context"`
+
+	// Summary The history in numbers.
 	Summary HistorySummary `json:"summary"`
 
 	// KnownIssue What explains its newest failure.
@@ -219,9 +288,14 @@ type FlakyTest struct {
 //
 // Example: {"line":{"cloud_id":3,"job":null,"product_id":null},"next":null,"tests":[{"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}],"window":30}
 type FlakyTestList struct {
-	Line   FlakyLine   `json:"line"`
-	Window int32       `json:"window"`
-	Tests  []FlakyTest `json:"tests"`
+	// Line Which results were looked at.
+	Line FlakyLine `json:"line"`
+
+	// Window How many of the newest were looked at.
+	Window int32 `json:"window"`
+
+	// Tests The flaky tests, the worst first.
+	Tests []FlakyTest `json:"tests"`
 
 	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
 	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
@@ -237,6 +311,7 @@ type FlakyVerdict string
 //
 // Example: {"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}
 type HistoryEntry struct {
+	// Outcome The outcome.
 	Outcome SetOutcome `json:"outcome"`
 
 	// Status What its source said.
@@ -247,7 +322,9 @@ type HistoryEntry struct {
 
 	// Duration Seconds; null when nobody said.
 	Duration nullable.Nullable[float64] `json:"duration"`
-	Context  TestContext                `json:"context"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
+	Context TestContext `json:"context"`
 
 	// Version What is equal for results that tested the same thing; null when nobody knows.
 	Version nullable.Nullable[string] `json:"version"`
@@ -256,7 +333,9 @@ type HistoryEntry struct {
 	Set string `json:"set"`
 
 	// Href Where it can be read; null when it was replaced.
-	Href       nullable.Nullable[string]         `json:"href"`
+	Href nullable.Nullable[string] `json:"href"`
+
+	// KnownIssue The known issue that explains its failure; null: none.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
 }
 
@@ -265,9 +344,13 @@ type HistoryEntry struct {
 // Example: {"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"}
 type HistoryPlace struct {
 	// Set The reference of the set that holds it.
-	Set     string                    `json:"set"`
+	Set string `json:"set"`
+
+	// Version The version that was tested, as its source names it.
 	Version nullable.Nullable[string] `json:"version"`
-	Time    time.Time                 `json:"time"`
+
+	// Time When it was.
+	Time time.Time `json:"time"`
 }
 
 // HistorySummary How a test behaves, and the numbers that say so.
@@ -276,8 +359,12 @@ type HistoryPlace struct {
 type HistorySummary struct {
 	// Verdicts Results that passed or failed.
 	Verdicts int32 `json:"verdicts"`
-	Passes   int32 `json:"passes"`
-	Fails    int32 `json:"fails"`
+
+	// Passes How many of the entries passed.
+	Passes int32 `json:"passes"`
+
+	// Fails How many of the entries failed.
+	Fails int32 `json:"fails"`
 
 	// Flips Neighbours that differ.
 	Flips int32 `json:"flips"`
@@ -286,7 +373,9 @@ type HistorySummary struct {
 	MixedVersions int32 `json:"mixed_versions"`
 
 	// Score `flips` of all that could be, to four decimals.
-	Score   float64      `json:"score"`
+	Score float64 `json:"score"`
+
+	// Verdict What the history says of the test, such as stable or flaky.
 	Verdict FlakyVerdict `json:"verdict"`
 
 	// Excluded Results without a verdict that were met.
@@ -303,16 +392,31 @@ type HistorySummary struct {
 //
 // Example: {"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssue struct {
-	ID        openapi_types.UUID           `json:"id"`
-	Title     string                       `json:"title"`
-	URL       nullable.Nullable[string]    `json:"url"`
-	State     KnownIssueState              `json:"state"`
-	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on"`
-	Match     KnownIssueMatch              `json:"match"`
-	CreatedBy string                       `json:"created_by"`
-	CreatedOn time.Time                    `json:"created_on"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
 
-	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
+
+	// State Whether it still explains failures: open or closed.
+	State KnownIssueState `json:"state"`
+
+	// ExpiresOn When it explains nothing any more; null: never.
+	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on"`
+
+	// Match Which failures it explains.
+	Match KnownIssueMatch `json:"match"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Matches How many failures of the last 30 days fit it.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
@@ -323,6 +427,7 @@ type KnownIssue struct {
 //
 // Example: {"known_issues":[{"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}],"next":null}
 type KnownIssueList struct {
+	// KnownIssues The known issues of this page, newest first.
 	KnownIssues []KnownIssue `json:"known_issues"`
 }
 
@@ -356,34 +461,57 @@ type KnownIssueMatch struct {
 //
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
-	ID    openapi_types.UUID        `json:"id"`
-	Title string                    `json:"title"`
-	URL   nullable.Nullable[string] `json:"url"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
 }
 
 // KnownIssuePatch The fields of a known issue that are to change.
 //
 // Example: {"state":"closed"}
 type KnownIssuePatch struct {
+	// ExpiresOn When it explains nothing any more; null: never.
 	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
 
-	// Match What a failing test must be for the issue to explain it; null is anything.
-	//
-	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	// Match Which failures it explains.
 	Match *KnownIssueMatch `json:"match,omitempty"`
 
-	// State A closed issue explains nothing.
-	//
-	// Example: open
-	State *KnownIssueState          `json:"state,omitempty"`
-	Title *string                   `json:"title,omitempty"`
-	URL   nullable.Nullable[string] `json:"url,omitempty"`
+	// State Whether it still explains failures: open or closed.
+	State *KnownIssueState `json:"state,omitempty"`
+
+	// Title What is known, in a line.
+	Title *string `json:"title,omitempty"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url,omitempty"`
 }
 
 // KnownIssueState A closed issue explains nothing.
 //
 // Example: open
 type KnownIssueState string
+
+// MadeComparison A comparison that was made when its head was there.
+//
+// Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}
+type MadeComparison struct {
+	// EventID Its place in the event log.
+	EventID string `json:"event_id"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time   `json:"created_on"`
+	Head      ComparedSet `json:"head"`
+	Base      ComparedSet `json:"base"`
+	Counts    ClassCounts `json:"counts"`
+
+	// Known How many failures and errors of the head a known issue explained then.
+	Known int64 `json:"known"`
+}
 
 // MessageGroup Tests whose heads fail with the same message.
 //
@@ -394,8 +522,12 @@ type MessageGroup struct {
 
 	// Message The message of the first of them.
 	Message nullable.Nullable[string] `json:"message"`
-	Tests   int64                     `json:"tests"`
-	Counts  ClassCounts               `json:"counts"`
+
+	// Tests How many tests it has.
+	Tests int64 `json:"tests"`
+
+	// Counts How many of its tests have which outcome.
+	Counts ClassCounts `json:"counts"`
 
 	// Examples The first five of them.
 	Examples []ComparedItem `json:"examples"`
@@ -408,16 +540,14 @@ type NewKnownIssue struct {
 	// ExpiresOn When it ends to explain anything; null is never.
 	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
 
-	// Match What a failing test must be for the issue to explain it; null is anything.
-	//
-	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	// Match Which failures it explains.
 	Match KnownIssueMatch `json:"match"`
 
-	// State A closed issue explains nothing.
-	//
-	// Example: open
+	// State Whether it still explains failures: open or closed.
 	State *KnownIssueState `json:"state,omitempty"`
-	Title string           `json:"title"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
 
 	// URL Where it is dealt with; http or https.
 	URL nullable.Nullable[string] `json:"url,omitempty"`
@@ -427,13 +557,22 @@ type NewKnownIssue struct {
 //
 // Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"items":[{"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}],"known":2,"next":null}
 type SetComparison struct {
-	Base   ComparedSet `json:"base"`
-	Head   ComparedSet `json:"head"`
+	// Base What was compared with.
+	Base ComparedSet `json:"base"`
+
+	// Head What was compared.
+	Head ComparedSet `json:"head"`
+
+	// Counts How many of its tests have which outcome.
 	Counts ClassCounts `json:"counts"`
 
 	// Known Failures and errors of the head that a known issue explains.
-	Known  int64          `json:"known"`
-	Items  []ComparedItem `json:"items,omitempty"`
+	Known int64 `json:"known"`
+
+	// Items The tests of this page.
+	Items []ComparedItem `json:"items,omitempty"`
+
+	// Groups The failures of the head, grouped by what they say.
 	Groups []MessageGroup `json:"groups,omitempty"`
 }
 
@@ -441,10 +580,19 @@ type SetComparison struct {
 //
 // Example: {"error":1,"fail":9,"pass":100,"skip":11,"unknown":0}
 type SetCounts struct {
-	Pass    int64 `json:"pass"`
-	Fail    int64 `json:"fail"`
-	Error   int64 `json:"error"`
-	Skip    int64 `json:"skip"`
+	// Pass How many passed.
+	Pass int64 `json:"pass"`
+
+	// Fail How many failed: the software did not do what it should.
+	Fail int64 `json:"fail"`
+
+	// Error How many could not be tested: the lab or the infrastructure stood in the way.
+	Error int64 `json:"error"`
+
+	// Skip How many were skipped.
+	Skip int64 `json:"skip"`
+
+	// Unknown How many have no outcome that could be told.
 	Unknown int64 `json:"unknown"`
 }
 
@@ -458,7 +606,9 @@ type SetKind string
 // Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
 type SetMoment struct {
 	// Set Its reference.
-	Set  string    `json:"set"`
+	Set string `json:"set"`
+
+	// Time When it was.
 	Time time.Time `json:"time"`
 }
 
@@ -471,6 +621,7 @@ type SetOutcome string
 //
 // Example: {"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"}
 type SideOfTest struct {
+	// Outcome The outcome on this side.
 	Outcome SetOutcome `json:"outcome"`
 
 	// Status What its source said.
@@ -497,8 +648,13 @@ type TestContext = map[string]string
 //
 // Example: {"entries":[{"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}],"name":"s1.net.t0","next":null,"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
 type TestHistory struct {
-	Name    string         `json:"name"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Summary The history in numbers.
 	Summary HistorySummary `json:"summary"`
+
+	// Entries The outcomes, newest first.
 	Entries []HistoryEntry `json:"entries"`
 
 	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
@@ -533,6 +689,12 @@ type NameGlob = string
 
 // VerdictWindow defines model for VerdictWindow.
 type VerdictWindow = int32
+
+// GetActivityParams defines parameters for GetActivity.
+type GetActivityParams struct {
+	// Hours How many hours, the present one among them.
+	Hours *int32 `form:"hours,omitempty" json:"hours,omitempty"`
+}
 
 // CompareSetsParams defines parameters for CompareSets.
 type CompareSetsParams struct {
@@ -581,6 +743,24 @@ type CompareSetsParamsGroupBy string
 
 // CompareSetsParamsAs defines parameters for CompareSets.
 type CompareSetsParamsAs string
+
+// ListComparisonsParams defines parameters for ListComparisons.
+type ListComparisonsParams struct {
+	// NewFailuresAtLeast Only comparisons with at least so many tests of the classes `new_failure` and `new_failing`.
+	NewFailuresAtLeast *int64 `form:"new_failures_at_least,omitempty" json:"new_failures_at_least,omitempty"`
+
+	// Kind Only comparisons of sets of these kinds.
+	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Since Only comparisons of this time and later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
 
 // ListFlakyTestsParams defines parameters for ListFlakyTests.
 type ListFlakyTestsParams struct {
@@ -707,9 +887,15 @@ type UpdateKnownIssueJSONRequestBody = KnownIssuePatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetActivity Count what came in lately
+	// (GET /v1/activity)
+	GetActivity(ctx echo.Context, params GetActivityParams) error
 	// CompareSets Compare two sets of tests
 	// (GET /v1/compare)
 	CompareSets(ctx echo.Context, params CompareSetsParams) error
+	// ListComparisons List the comparisons that were made
+	// (GET /v1/comparisons)
+	ListComparisons(ctx echo.Context, params ListComparisonsParams) error
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx echo.Context, params ListFlakyTestsParams) error
@@ -736,6 +922,24 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// GetActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetActivity(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetActivityParams
+	// ------------- Optional query parameter "hours" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hours", ctx.QueryParams(), &params.Hours, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hours: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetActivity(ctx, params)
+	return err
 }
 
 // CompareSets converts echo context to params.
@@ -823,6 +1027,52 @@ func (w *ServerInterfaceWrapper) CompareSets(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompareSets(ctx, params)
+	return err
+}
+
+// ListComparisons converts echo context to params.
+func (w *ServerInterfaceWrapper) ListComparisons(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListComparisonsParams
+	// ------------- Optional query parameter "new_failures_at_least" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "new_failures_at_least", ctx.QueryParams(), &params.NewFailuresAtLeast, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter new_failures_at_least: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListComparisons(ctx, params)
 	return err
 }
 
@@ -1214,7 +1464,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/v1/activity", wrapper.GetActivity, options.OperationMiddlewares["getActivity"]...)
 	router.GET(options.BaseURL+"/v1/compare", wrapper.CompareSets, options.OperationMiddlewares["compareSets"]...)
+	router.GET(options.BaseURL+"/v1/comparisons", wrapper.ListComparisons, options.OperationMiddlewares["listComparisons"]...)
 	router.GET(options.BaseURL+"/v1/flaky-tests", wrapper.ListFlakyTests, options.OperationMiddlewares["listFlakyTests"]...)
 	router.GET(options.BaseURL+"/v1/known-issues", wrapper.ListKnownIssues, options.OperationMiddlewares["listKnownIssues"]...)
 	router.POST(options.BaseURL+"/v1/known-issues", wrapper.CreateKnownIssue, options.OperationMiddlewares["createKnownIssue"]...)
@@ -1231,9 +1483,19 @@ type Response interface {
 	WriteResponse(w http.ResponseWriter) error
 }
 
+// GetActivityRequestObject is what a request of GetActivity says.
+type GetActivityRequestObject struct {
+	Params GetActivityParams
+}
+
 // CompareSetsRequestObject is what a request of CompareSets says.
 type CompareSetsRequestObject struct {
 	Params CompareSetsParams
+}
+
+// ListComparisonsRequestObject is what a request of ListComparisons says.
+type ListComparisonsRequestObject struct {
+	Params ListComparisonsParams
 }
 
 // ListFlakyTestsRequestObject is what a request of ListFlakyTests says.
@@ -1275,9 +1537,15 @@ type GetTestHistoryRequestObject struct {
 
 // StrictServerInterface is what the area answers, a method for each operation.
 type StrictServerInterface interface {
+	// GetActivity Count what came in lately
+	// (GET /v1/activity)
+	GetActivity(ctx context.Context, request GetActivityRequestObject) (Response, error)
 	// CompareSets Compare two sets of tests
 	// (GET /v1/compare)
 	CompareSets(ctx context.Context, request CompareSetsRequestObject) (Response, error)
+	// ListComparisons List the comparisons that were made
+	// (GET /v1/comparisons)
+	ListComparisons(ctx context.Context, request ListComparisonsRequestObject) (Response, error)
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx context.Context, request ListFlakyTestsRequestObject) (Response, error)
@@ -1318,10 +1586,24 @@ func answer(ctx echo.Context, response Response, err error) error {
 	return response.WriteResponse(ctx.Response())
 }
 
+func (sh *strictHandler) GetActivity(ctx echo.Context, params GetActivityParams) error {
+	var request GetActivityRequestObject
+	request.Params = params
+	response, err := sh.ssi.GetActivity(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) CompareSets(ctx echo.Context, params CompareSetsParams) error {
 	var request CompareSetsRequestObject
 	request.Params = params
 	response, err := sh.ssi.CompareSets(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) ListComparisons(ctx echo.Context, params ListComparisonsParams) error {
+	var request ListComparisonsRequestObject
+	request.Params = params
+	response, err := sh.ssi.ListComparisons(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

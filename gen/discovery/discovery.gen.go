@@ -57,10 +57,16 @@ type HomeAuth struct {
 //
 // Example: {"api":{"links":{"describedBy":"https://lab.example.org/docs/"},"title":"Slipway"},"resources":{"https://slipway.invalid/rel/results":{"hints":{"allow":["POST"]},"href":"/v1/post-result"}}}
 type HomeDocument struct {
+	// API What the API as a whole is.
 	API struct {
+		// Links Where its description and its author are, by relation.
 		Links map[string]string `json:"links"`
-		Title string            `json:"title"`
+
+		// Title The name of the API.
+		Title string `json:"title"`
 	} `json:"api"`
+
+	// Resources The resources, by the name of their relation.
 	Resources map[string]HomeResource `json:"resources"`
 }
 
@@ -68,25 +74,36 @@ type HomeDocument struct {
 //
 // Example: {"accept-post":["application/json"],"allow":["POST"]}
 type HomeHints struct {
-	AcceptPatch []string                          `json:"accept-patch,omitempty"`
-	AcceptPost  []string                          `json:"accept-post,omitempty"`
-	Allow       []string                          `json:"allow,omitempty"`
-	AuthReq     []HomeAuth                        `json:"auth-req,omitempty"`
-	Docs        *string                           `json:"docs,omitempty"`
-	Formats     map[string]map[string]interface{} `json:"formats,omitempty"`
-	Status      *HomeHintsStatus                  `json:"status,omitempty"`
+	// AcceptPatch The media types that PATCH reads.
+	AcceptPatch []string `json:"accept-patch,omitempty"`
+
+	// AcceptPost The media types that POST reads.
+	AcceptPost []string `json:"accept-post,omitempty"`
+
+	// Allow The methods that it takes.
+	Allow []string `json:"allow,omitempty"`
+
+	// AuthReq The ways to log in that it asks for.
+	AuthReq []HomeAuth `json:"auth-req,omitempty"`
+
+	// Docs The address of its description.
+	Docs *string `json:"docs,omitempty"`
+
+	// Formats The media types that it answers with.
+	Formats map[string]map[string]interface{} `json:"formats,omitempty"`
+
+	// Status Whether it is deprecated; absent while it is not.
+	Status *HomeHintsStatus `json:"status,omitempty"`
 }
 
-// HomeHintsStatus defines model for HomeHints.Status.
+// HomeHintsStatus Whether it is deprecated; absent while it is not.
 type HomeHintsStatus string
 
 // HomeResource One path: either `href`, or `href-template` and `href-vars`.
 //
 // Example: {"hints":{"allow":["POST"]},"href":"/v1/post-result"}
 type HomeResource struct {
-	// Hints What can be done there.
-	//
-	// Example: {"accept-post":["application/json"],"allow":["POST"]}
+	// Hints What can be done with it.
 	Hints *HomeHints `json:"hints,omitempty"`
 
 	// Href The path.
@@ -126,9 +143,16 @@ type ReadinessStatus string
 //
 // Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"media-types":{"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]},"status":"CURRENT"}
 type VersionChoice struct {
-	ID         string            `json:"id"`
-	Status     string            `json:"status"`
-	Links      []VersionLink     `json:"links"`
+	// ID The name of the version, such as v1.0.
+	ID string `json:"id"`
+
+	// Status Whether the version is CURRENT, SUPPORTED or DEPRECATED.
+	Status string `json:"status"`
+
+	// Links Where the version is.
+	Links []VersionLink `json:"links"`
+
+	// MediaTypes What the version speaks.
 	MediaTypes VersionMediaTypes `json:"media-types"`
 }
 
@@ -136,9 +160,7 @@ type VersionChoice struct {
 //
 // Example: {"version":{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"stable","updated":"2026-01-15T00:00:00Z"}}
 type VersionDocument struct {
-	// Version A version as keystoneauth, gophercloud and barbicanclient read it.
-	//
-	// Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}
+	// Version What there is to say of the version.
 	Version VersionInfo `json:"version"`
 }
 
@@ -146,6 +168,7 @@ type VersionDocument struct {
 //
 // Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}
 type VersionInfo struct {
+	// ID The name of the version, such as v1.0.
 	ID string `json:"id"`
 
 	// Status `CURRENT`, `SUPPORTED` or `DEPRECATED` in the list, `stable` in the version's own document.
@@ -158,8 +181,12 @@ type VersionInfo struct {
 	MaxVersion string `json:"max_version"`
 
 	// Updated When this version last changed, RFC 3339 in UTC.
-	Updated    string             `json:"updated"`
-	Links      []VersionLink      `json:"links"`
+	Updated string `json:"updated"`
+
+	// Links Where the version is.
+	Links []VersionLink `json:"links"`
+
+	// MediaTypes What the version speaks.
 	MediaTypes []VersionMediaType `json:"media-types"`
 }
 
@@ -181,11 +208,14 @@ type VersionLink struct {
 //
 // Example: {"choices":[{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"media-types":{"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]},"status":"CURRENT"}],"choices_links":"","versions":{"values":[{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"},{"href":"https://lab.example.org/","rel":"collection"},{"href":"https://lab.example.org/docs/","rel":"describedby","type":"text/html"},{"href":"https://lab.example.org/openapi.json","rel":"describedby","type":"application/vnd.oai.openapi+json;version=3.0"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}]}}
 type VersionList struct {
+	// Choices The versions, as OpenStack's oldest clients read them.
 	Choices []VersionChoice `json:"choices"`
 
 	// ChoicesLinks Always empty.
-	ChoicesLinks string        `json:"choices_links"`
-	Versions     VersionValues `json:"versions"`
+	ChoicesLinks string `json:"choices_links"`
+
+	// Versions The versions.
+	Versions VersionValues `json:"versions"`
 }
 
 // VersionMediaType A media type that the version answers in.
@@ -203,11 +233,13 @@ type VersionMediaType struct {
 //
 // Example: {"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]}
 type VersionMediaTypes struct {
+	// Values The entries of the list.
 	Values []VersionMediaType `json:"values"`
 }
 
 // VersionValues The list of versions, under the word that every client of OpenStack looks for.
 type VersionValues struct {
+	// Values The entries of the list.
 	Values []VersionInfo `json:"values"`
 }
 

@@ -403,11 +403,7 @@ type LabFilterRequest struct {
 	// DesignRef Where the design is.
 	DesignRef string `json:"design_ref"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
 }
 
@@ -603,9 +599,7 @@ type LabManifest struct {
 	// AuthorizedKeys Keys that may log in.
 	AuthorizedKeys []string `json:"authorized_keys,omitempty"`
 
-	// BootData Where the two archives are.
-	//
-	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+	// BootData What the machine writes to itself at its first boot.
 	BootData LabBootDataLinks `json:"boot_data"`
 
 	// Devices Which devices the names of interfaces, slaves and disks stand for: alias, bus_type, address, dev_type.
@@ -721,11 +715,7 @@ type LabNewTask struct {
 	// DesignRef Where the design is: `http`, `https`, `deckhand+http`, `deckhand+https` (hosts on the server's list), `file` under its folder, or `slipway:/designs/<id or name>`.
 	DesignRef string `json:"design_ref"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
 }
 
@@ -788,9 +778,7 @@ type LabResult struct {
 	// APIVersion Always `v1.0`.
 	APIVersion LabResultAPIVersion `json:"apiVersion"`
 
-	// Details The messages of a task.
-	//
-	// Example: {"errorCount":0,"messageList":[]}
+	// Details The messages, and how many of them are errors.
 	Details LabResultDetails `json:"details"`
 
 	// Failures The nodes that did not.
@@ -811,9 +799,7 @@ type LabResult struct {
 	// Reason Why.
 	Reason nullable.Nullable[string] `json:"reason"`
 
-	// Status How a task went.
-	//
-	// Example: success
+	// Status How it ended: success, failure, partial_success or incomplete.
 	Status LabResultStatus `json:"status"`
 
 	// Successes The nodes that finished every step.
@@ -896,27 +882,19 @@ type LabTask struct {
 	// Kind Always `Task`.
 	Kind LabTaskKind `json:"kind"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
 
 	// ParentTaskID The task that started it; null at the top.
 	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
 
-	// Result How a task went (Drydock's Status document).
-	//
-	// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+	// Result How the task ended, with its messages.
 	Result LabResult `json:"result"`
 
 	// Retry How often it was tried again.
 	Retry int32 `json:"retry"`
 
-	// Status Where a task is in its life. `complete` and `terminated` are final.
-	//
-	// Example: running
+	// Status Where the task stands.
 	Status LabTaskStatus `json:"status"`
 
 	// SubtaskErrors The results of all its subtasks that have errors, by their ids, when asked for.
@@ -971,9 +949,7 @@ type LabValidation struct {
 	// Code The HTTP status.
 	Code int32 `json:"code"`
 
-	// Details The findings of a validation.
-	//
-	// Example: {"errorCount":0,"messageList":[]}
+	// Details The findings, and how many of them are errors.
 	Details LabValidationDetails `json:"details"`
 
 	// Kind Always `Status`.
@@ -1166,6 +1142,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+
+	// Node Only tasks that work on this node alone, which are the steps of those that were asked for.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Newest Newest first.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -2373,6 +2355,20 @@ func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "top", ctx.QueryParams(), &params.Top, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter top: %s", err))
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", ctx.QueryParams(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter node: %s", err))
+	}
+
+	// ------------- Optional query parameter "newest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "newest", ctx.QueryParams(), &params.Newest, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter newest: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments

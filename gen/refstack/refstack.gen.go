@@ -32,6 +32,7 @@ const (
 
 // ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
 type ComparedTest struct {
+	// Name The name of the test.
 	Name string `json:"name"`
 
 	// Values One for each reference: +1, 0, -1, or null when neither has the test.
@@ -48,7 +49,9 @@ type Comparison struct {
 
 	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
-	Tests   []ComparedTest      `json:"tests"`
+
+	// Tests The tests that differ, by name.
+	Tests []ComparedTest `json:"tests"`
 }
 
 // ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
@@ -110,8 +113,10 @@ type NewSubunit struct {
 // Example: {"cpid":"6b678f2c7fa94c7e942728b300451b56","duration_seconds":25,"results":[{"name":"tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user","uuid":"4b470073-f361-5188-ab7a-2f495b06f0a4"}]}
 type PassList struct {
 	// Cpid Cloud provider id.
-	Cpid            string `json:"cpid"`
-	DurationSeconds int64  `json:"duration_seconds"`
+	Cpid string `json:"cpid"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
 
 	// Results Objects with `name` and, if known, `uuid` (once `uid`), or names alone.
 	Results []interface{} `json:"results"`
@@ -140,14 +145,19 @@ type Profile struct {
 
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
+	// ID The id of the key.
 	ID string `json:"id"`
 
 	// Openid The owner.
 	Openid string `json:"openid"`
+
+	// Format The kind of the key, such as ssh-rsa.
 	Format string `json:"format"`
 
 	// Pubkey The base64 part of the line.
-	Pubkey  string `json:"pubkey"`
+	Pubkey string `json:"pubkey"`
+
+	// Comment The comment that stood behind the key.
 	Comment string `json:"comment"`
 }
 
@@ -158,12 +168,17 @@ type PublicKeyList = []PublicKey
 //
 // Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// URL Where a person looks at it.
 	URL string `json:"url"`
@@ -180,8 +195,11 @@ type PublishedItem struct {
 
 // PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
 type PublishedList struct {
-	Results    []PublishedItem `json:"results"`
-	Pagination PublishedPages  `json:"pagination"`
+	// Results The results of this page, newest first.
+	Results []PublishedItem `json:"results"`
+
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
+	Pagination PublishedPages `json:"pagination"`
 }
 
 // PublishedMeta The notes on a result; only those that exist.
@@ -203,6 +221,7 @@ type PublishedMeta struct {
 
 // PublishedPages Example: {"current_page":1,"total_pages":2}
 type PublishedPages struct {
+	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
 	// TotalPages 0 when nothing matches.
@@ -211,12 +230,17 @@ type PublishedPages struct {
 
 // PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
 type PublishedRecord struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// ProductVersion Always null: RefStack's products are not built.
 	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
@@ -227,15 +251,20 @@ type PublishedRecord struct {
 
 // PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
 type PublishedResult struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// Cpid For the owner and administrators only.
 	Cpid *string `json:"cpid,omitempty"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// Results The names of the tests that passed.
 	Results []string `json:"results"`
@@ -256,8 +285,10 @@ type PublishedResultUserRole string
 // PublishedUpdate Example: {"verification_status":1}
 type PublishedUpdate struct {
 	// VerificationStatus 0 or 1.
-	VerificationStatus *int64                    `json:"verification_status,omitempty"`
-	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
+	VerificationStatus *int64 `json:"verification_status,omitempty"`
+
+	// ProductVersionID The version of a product that the result belongs to; null: none.
+	ProductVersionID nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
 // ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
@@ -286,15 +317,25 @@ type SubunitAttachment struct {
 
 // SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitCreated struct {
+	// SubunitUUID The id of the stored stream.
 	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
-	ResultID    openapi_types.UUID `json:"result-id"`
+
+	// ResultID The id of the result that the stream was linked to; null: none.
+	ResultID openapi_types.UUID `json:"result-id"`
 }
 
 // SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
 type SubunitData struct {
-	SubunitData SubunitRun          `json:"subunit-data"`
-	Tests       []SubunitTest       `json:"tests"`
-	TestRuns    []SubunitTestRun    `json:"test_runs"`
+	// SubunitData The run that the stream tells of.
+	SubunitData SubunitRun `json:"subunit-data"`
+
+	// Tests The tests.
+	Tests []SubunitTest `json:"tests"`
+
+	// TestRuns How each test went.
+	TestRuns []SubunitTestRun `json:"test_runs"`
+
+	// Attachments The files of the tests.
 	Attachments []SubunitAttachment `json:"attachments"`
 }
 
@@ -321,11 +362,19 @@ type SubunitMetadata struct {
 // SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
 type SubunitRun struct {
 	// RunAt When the stream was stored.
-	RunAt  string             `json:"run_at"`
-	UUID   openapi_types.UUID `json:"uuid"`
-	Skips  int64              `json:"skips"`
-	Fails  int64              `json:"fails"`
-	Passes int64              `json:"passes"`
+	RunAt string `json:"run_at"`
+
+	// UUID The id of the run.
+	UUID openapi_types.UUID `json:"uuid"`
+
+	// Skips How many were skipped.
+	Skips int64 `json:"skips"`
+
+	// Fails How many failed.
+	Fails int64 `json:"fails"`
+
+	// Passes How many passed.
+	Passes int64 `json:"passes"`
 
 	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
@@ -336,13 +385,20 @@ type SubunitRun struct {
 
 // SubunitTest Example: {"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}
 type SubunitTest struct {
-	ID     int64  `json:"id"`
+	// ID The number of the test.
+	ID int64 `json:"id"`
+
+	// TestID The name of the test.
 	TestID string `json:"test_id"`
 
 	// RunCount 0 for a test that was skipped.
 	RunCount int64 `json:"run_count"`
-	Success  int64 `json:"success"`
-	Failure  int64 `json:"failure"`
+
+	// Success How often it passed.
+	Success int64 `json:"success"`
+
+	// Failure How often it failed.
+	Failure int64 `json:"failure"`
 
 	// RunTime Seconds; null unless it passed.
 	RunTime nullable.Nullable[float64] `json:"run_time"`
@@ -354,15 +410,25 @@ type SubunitTestRun struct {
 	TestID int64 `json:"test_id"`
 
 	// RunID The run's number.
-	RunID  int64  `json:"run_id"`
+	RunID int64 `json:"run_id"`
+
+	// Status How the test ended, in subunit's word.
 	Status string `json:"status"`
 
 	// StartTime UTC, whole seconds.
-	StartTime            nullable.Nullable[string] `json:"start_time"`
-	StopTime             nullable.Nullable[string] `json:"stop_time"`
-	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
-	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
-	Metadata             SubunitMetadata           `json:"metadata"`
+	StartTime nullable.Nullable[string] `json:"start_time"`
+
+	// StopTime When it ended, in whole seconds.
+	StopTime nullable.Nullable[string] `json:"stop_time"`
+
+	// StartTimeMicrosecond The microseconds of its beginning.
+	StartTimeMicrosecond nullable.Nullable[int32] `json:"start_time_microsecond"`
+
+	// StopTimeMicrosecond The microseconds of its end.
+	StopTimeMicrosecond nullable.Nullable[int32] `json:"stop_time_microsecond"`
+
+	// Metadata Further values, by name.
+	Metadata SubunitMetadata `json:"metadata"`
 }
 
 // RunToken defines model for RunToken.

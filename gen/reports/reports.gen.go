@@ -39,6 +39,7 @@ const (
 //
 // Example: {"batch":[{"document":"boot","method":"GET","operation_id":"op-0","query":"status=FAIL\u0026job=next","resource":"count"}]}
 type Batch struct {
+	// Batch The questions, answered in their order.
 	Batch []BatchEntry `json:"batch"`
 }
 
@@ -46,10 +47,16 @@ type Batch struct {
 //
 // Example: {"code":200,"result":[{"operation_id":"op-0","result":[{"collection":"boot","count":2000}]}]}
 type BatchAnswer struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		OperationID *string       `json:"operation_id,omitempty"`
-		Result      []interface{} `json:"result"`
+		// OperationID The name that the request gave the operation.
+		OperationID *string `json:"operation_id,omitempty"`
+
+		// Result What the operation found.
+		Result []interface{} `json:"result"`
 	} `json:"result"`
 }
 
@@ -57,109 +64,224 @@ type BatchAnswer struct {
 //
 // Example: {"method":"GET","operation_id":"op-0","query":"lab_name=lab-alder\u0026limit=5","resource":"boot"}
 type BatchEntry struct {
-	Collection  nullable.Nullable[string] `json:"collection,omitempty"`
-	Distinct    nullable.Nullable[string] `json:"distinct,omitempty"`
-	Document    nullable.Nullable[string] `json:"document,omitempty"`
-	DocumentID  nullable.Nullable[string] `json:"document_id,omitempty"`
-	Method      nullable.Nullable[string] `json:"method,omitempty"`
+	// Collection The collection to ask, such as boot or build.
+	Collection nullable.Nullable[string] `json:"collection,omitempty"`
+
+	// Distinct A field: its distinct values are counted.
+	Distinct nullable.Nullable[string] `json:"distinct,omitempty"`
+
+	// Document The collection that document_id is of.
+	Document nullable.Nullable[string] `json:"document,omitempty"`
+
+	// DocumentID The id of the document to count for.
+	DocumentID nullable.Nullable[string] `json:"document_id,omitempty"`
+
+	// Method How to ask; only GET is answered.
+	Method nullable.Nullable[string] `json:"method,omitempty"`
+
+	// OperationID A name of the caller's own, by which the answer is found.
 	OperationID nullable.Nullable[string] `json:"operation_id,omitempty"`
-	Query       nullable.Nullable[string] `json:"query,omitempty"`
-	Resource    nullable.Nullable[string] `json:"resource,omitempty"`
+
+	// Query The conditions, as they would stand in a query string.
+	Query nullable.Nullable[string] `json:"query,omitempty"`
+
+	// Resource What to ask: count. The same as collection where that is absent.
+	Resource nullable.Nullable[string] `json:"resource,omitempty"`
 }
 
 // Boot One attempt of a lab to boot one kernel on one board. All fields are there, null without a value, unless the question chose some.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}
 type Boot struct {
-	ID                    *ObjectID                 `json:"_id,omitempty"`
-	Arch                  nullable.Nullable[string] `json:"arch,omitempty"`
-	Board                 nullable.Nullable[string] `json:"board,omitempty"`
-	BoardInstance         nullable.Nullable[string] `json:"board_instance,omitempty"`
-	BootJobID             nullable.Nullable[string] `json:"boot_job_id,omitempty"`
-	BootJobPath           nullable.Nullable[string] `json:"boot_job_path,omitempty"`
-	BootJobURL            nullable.Nullable[string] `json:"boot_job_url,omitempty"`
-	BootLog               nullable.Nullable[string] `json:"boot_log,omitempty"`
-	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
+
+	// Board The board that it ran on, as the lab calls it.
+	Board nullable.Nullable[string] `json:"board,omitempty"`
+
+	// BoardInstance Which of several equal boards it was.
+	BoardInstance nullable.Nullable[string] `json:"board_instance,omitempty"`
+
+	// BootJobID The number of the job in the lab, such as LAVA's.
+	BootJobID nullable.Nullable[string] `json:"boot_job_id,omitempty"`
+
+	// BootJobPath The path of the job's files in the lab.
+	BootJobPath nullable.Nullable[string] `json:"boot_job_path,omitempty"`
+
+	// BootJobURL The address of the job in the lab.
+	BootJobURL nullable.Nullable[string] `json:"boot_job_url,omitempty"`
+
+	// BootLog The file name of the log of the boot, as text.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The file name of the log of the boot, as HTML.
+	BootLogHTML nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
-	Bootloader            nullable.Nullable[string] `json:"bootloader,omitempty"`
-	BootloaderVersion     nullable.Nullable[string] `json:"bootloader_version,omitempty"`
-	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// BuildID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
-	Chainloader         nullable.Nullable[string]           `json:"chainloader,omitempty"`
-	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string]           `json:"compiler_version_ext,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+	// Bootloader The boot loader, such as u-boot.
+	Bootloader nullable.Nullable[string] `json:"bootloader,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	// BootloaderVersion The version of the boot loader.
+	BootloaderVersion nullable.Nullable[string] `json:"bootloader_version,omitempty"`
+
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// BuildID The id of the build that it ran.
+	BuildID nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+
+	// Chainloader What the boot loader starts before the kernel, if anything.
+	Chainloader nullable.Nullable[string] `json:"chainloader,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	DefconfigID        nullable.Nullable[OptionalObjectID] `json:"defconfig_id,omitempty"`
-	DeviceType         nullable.Nullable[string]           `json:"device_type,omitempty"`
-	Dtb                nullable.Nullable[string]           `json:"dtb,omitempty"`
-	DtbAddr            nullable.Nullable[string]           `json:"dtb_addr,omitempty"`
-	DtbAppend          nullable.Nullable[bool]             `json:"dtb_append,omitempty"`
-	Endian             nullable.Nullable[string]           `json:"endian,omitempty"`
-	Fastboot           nullable.Nullable[bool]             `json:"fastboot,omitempty"`
-	FastbootCmd        nullable.Nullable[string]           `json:"fastboot_cmd,omitempty"`
-	FileServerResource nullable.Nullable[string]           `json:"file_server_resource,omitempty"`
-	FileServerURL      nullable.Nullable[string]           `json:"file_server_url,omitempty"`
-	Filesystem         nullable.Nullable[string]           `json:"filesystem,omitempty"`
-	GitBranch          nullable.Nullable[string]           `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string]           `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string]           `json:"git_describe,omitempty"`
-	GitURL             nullable.Nullable[string]           `json:"git_url,omitempty"`
-	Initrd             nullable.Nullable[string]           `json:"initrd,omitempty"`
-	InitrdAddr         nullable.Nullable[string]           `json:"initrd_addr,omitempty"`
-	Job                nullable.Nullable[string]           `json:"job,omitempty"`
+	// DefconfigID The same as build_id, under the name that it had first.
+	DefconfigID nullable.Nullable[OptionalObjectID] `json:"defconfig_id,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	LoadAddr        nullable.Nullable[string]           `json:"load_addr,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
-	Plan            nullable.Nullable[string]           `json:"plan,omitempty"`
-	PlanVariant     nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	Qemu            nullable.Nullable[string]           `json:"qemu,omitempty"`
-	QemuCommand     nullable.Nullable[string]           `json:"qemu_command,omitempty"`
-	Retries         nullable.Nullable[int64]            `json:"retries,omitempty"`
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// Dtb The file name of the device tree.
+	Dtb nullable.Nullable[string] `json:"dtb,omitempty"`
+
+	// DtbAddr The address that the device tree was loaded to, in hexadecimal.
+	DtbAddr nullable.Nullable[string] `json:"dtb_addr,omitempty"`
+
+	// DtbAppend Whether the device tree was appended to the kernel: y, n, True or False.
+	DtbAppend nullable.Nullable[bool] `json:"dtb_append,omitempty"`
+
+	// Endian The order of bytes: little or big.
+	Endian nullable.Nullable[string] `json:"endian,omitempty"`
+
+	// Fastboot Whether fastboot was used.
+	Fastboot nullable.Nullable[bool] `json:"fastboot,omitempty"`
+
+	// FastbootCmd The fastboot command that was given.
+	FastbootCmd nullable.Nullable[string] `json:"fastboot_cmd,omitempty"`
+
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// FileServerURL The address of the file server.
+	FileServerURL nullable.Nullable[string] `json:"file_server_url,omitempty"`
+
+	// Filesystem The kind of the root file system, such as nfs or ramdisk.
+	Filesystem nullable.Nullable[string] `json:"filesystem,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Initrd The file name of the initial RAM disk.
+	Initrd nullable.Nullable[string] `json:"initrd,omitempty"`
+
+	// InitrdAddr The address that the initial RAM disk was loaded to, in hexadecimal.
+	InitrdAddr nullable.Nullable[string] `json:"initrd_addr,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// LoadAddr The address that the kernel was loaded to, in hexadecimal.
+	LoadAddr nullable.Nullable[string] `json:"load_addr,omitempty"`
+
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Name The name that the server makes of board, job, kernel, configuration and architecture.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PlanVariant The variant of the test plan.
+	PlanVariant nullable.Nullable[string] `json:"plan_variant,omitempty"`
+
+	// Qemu The emulator's program, where the board is an emulated one.
+	Qemu nullable.Nullable[string] `json:"qemu,omitempty"`
+
+	// QemuCommand The command line of the emulator.
+	QemuCommand nullable.Nullable[string] `json:"qemu_command,omitempty"`
+
+	// Retries How often the boot was tried again.
+	Retries nullable.Nullable[int64] `json:"retries,omitempty"`
 
 	// Status PASS, FAIL, OFFLINE, UNTRIED, UNKNOWN
 	Status nullable.Nullable[string] `json:"status,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time       nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	Uimage     nullable.Nullable[string]            `json:"uimage,omitempty"`
-	UimageAddr nullable.Nullable[string]            `json:"uimage_addr,omitempty"`
-	Version    nullable.Nullable[string]            `json:"version,omitempty"`
-	Warnings   nullable.Nullable[int64]             `json:"warnings,omitempty"`
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// Uimage The file name of the image in U-Boot's format, where one was booted.
+	Uimage nullable.Nullable[string] `json:"uimage,omitempty"`
+
+	// UimageAddr The address that U-Boot's image was loaded to, in hexadecimal.
+	UimageAddr nullable.Nullable[string] `json:"uimage_addr,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
+
+	// Warnings How many warnings the log of the boot has.
+	Warnings nullable.Nullable[int64] `json:"warnings,omitempty"`
 }
 
 // BootList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}],"skip":20}
 type BootList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -167,28 +289,46 @@ type BootList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Boot   `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Boot `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // FileAnswer What became of each file.
 //
 // Example: {"code":201,"reason":"File 'boot.txt' uploaded","result":[{"bytes":5,"error":null,"filename":"boot.txt","status":201}]}
 type FileAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		Bytes    nullable.Nullable[int64]  `json:"bytes,omitempty"`
-		Error    nullable.Nullable[string] `json:"error,omitempty"`
-		Filename string                    `json:"filename"`
-		Status   int32                     `json:"status"`
+		// Bytes How many bytes were stored.
+		Bytes nullable.Nullable[int64] `json:"bytes,omitempty"`
+
+		// Error Why the file was not stored; null when it was.
+		Error nullable.Nullable[string] `json:"error,omitempty"`
+
+		// Filename The path of the file.
+		Filename string `json:"filename"`
+
+		// Status The HTTP status for this file.
+		Status int32 `json:"status"`
 	} `json:"result"`
 }
 
@@ -196,8 +336,11 @@ type FileAnswer struct {
 //
 // Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
-	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
-	CreatedOn time.Time                `json:"created_on"`
+	// CloudID The cloud that was tested; of tests of runs.
+	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// CreatedOn When the server stored it.
+	CreatedOn time.Time `json:"created_on"`
 
 	// Duration Seconds.
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
@@ -209,20 +352,30 @@ type FoundTestResult struct {
 	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
-	Href   string                    `json:"href"`
-	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Href string `json:"href"`
+
+	// Job The tree that was tested; of KernelCI's.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel; of KernelCI's.
 	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
 
 	// KnownIssue The known issue that explains its failure.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
-	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
-	Name       string                            `json:"name"`
+
+	// LabName The lab that ran it; of KernelCI's.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// Name The name of the test.
+	Name string `json:"name"`
 
 	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
 	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
-	Product   nullable.Nullable[string] `json:"product,omitempty"`
+	Product nullable.Nullable[string] `json:"product,omitempty"`
+
+	// ProductID The product that was tested; of tests of opportunities.
 	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// Properties What its file says of it beside the outcome.
@@ -232,7 +385,9 @@ type FoundTestResult struct {
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
 	// Run The id of the run, the test group, the boot or the test opportunity.
-	Run    string                `json:"run"`
+	Run string `json:"run"`
+
+	// Source Where the test comes from: run (RefStack), case or boot (KernelCI), opportunity (SPI).
 	Source FoundTestResultSource `json:"source"`
 
 	// Status In the words of its source.
@@ -245,13 +400,14 @@ type FoundTestResult struct {
 // FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
-// FoundTestResultSource defines model for FoundTestResult.Source.
+// FoundTestResultSource Where the test comes from: run (RefStack), case or boot (KernelCI), opportunity (SPI).
 type FoundTestResultSource string
 
 // FoundTestResultPage A page of single tests, newest first.
 //
 // Example: {"next":null,"test_results":[]}
 type FoundTestResultPage struct {
+	// TestResults The tests of this page, newest first.
 	TestResults []FoundTestResult `json:"test_results"`
 }
 
@@ -259,19 +415,28 @@ type FoundTestResultPage struct {
 //
 // Example: {"name":"usb-case-00","status":"PASS"}
 type InnerTestCase struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
-	Index        *LooseInteger                             `json:"index,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
-	Name         string                                    `json:"name"`
-	Parameters   nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+	// Index Its place among its siblings, counted from 1.
+	Index *LooseInteger `json:"index,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name string `json:"name"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
+	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time                 *LooseNumber           `json:"time,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -280,40 +445,76 @@ type InnerTestCase struct {
 //
 // Example: {"name":"inner","test_cases":[{"name":"a"}]}
 type InnerTestGroup struct {
-	Name                 string                              `json:"name"`
-	SubGroups            nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases            nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
-	AdditionalProperties map[string]interface{}              `json:"-"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name string `json:"name"`
+
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases            nullable.Nullable[[]InnerTestCase] `json:"test_cases,omitempty"`
+	AdditionalProperties map[string]interface{}             `json:"-"`
 }
 
 // Job One revision of one branch of one kernel tree.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}
 type Job struct {
-	ID                  *ObjectID                 `json:"_id,omitempty"`
-	Compiler            nullable.Nullable[string] `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string] `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	GitBranch     nullable.Nullable[string] `json:"git_branch,omitempty"`
-	GitCommit     nullable.Nullable[string] `json:"git_commit,omitempty"`
-	GitDescribe   nullable.Nullable[string] `json:"git_describe,omitempty"`
-	GitDescribeV  nullable.Nullable[string] `json:"git_describe_v,omitempty"`
-	GitURL        nullable.Nullable[string] `json:"git_url,omitempty"`
-	Job           nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel        nullable.Nullable[string] `json:"kernel,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
+	GitDescribeV nullable.Nullable[string] `json:"git_describe_v,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
 	KernelVersion nullable.Nullable[string] `json:"kernel_version,omitempty"`
-	Name          nullable.Nullable[string] `json:"name,omitempty"`
-	Private       nullable.Nullable[bool]   `json:"private,omitempty"`
+
+	// Name The name that the server makes of job and kernel.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Private Whether it is not meant for everybody. It is kept, and hides nothing.
+	Private nullable.Nullable[bool] `json:"private,omitempty"`
 
 	// Status BUILD, FAIL, PASS, UNKNOWN
-	Status  nullable.Nullable[string] `json:"status,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
@@ -321,6 +522,7 @@ type Job struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}],"skip":20}
 type JobList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -328,85 +530,183 @@ type JobList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Job    `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Job `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KernelBuild One kernel built with one configuration.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}
 type KernelBuild struct {
-	ID                  *ObjectID                        `json:"_id,omitempty"`
-	Arch                nullable.Nullable[string]        `json:"arch,omitempty"`
-	BuildEnvironment    nullable.Nullable[string]        `json:"build_environment,omitempty"`
-	BuildLog            nullable.Nullable[string]        `json:"build_log,omitempty"`
-	BuildLogSize        nullable.Nullable[int64]         `json:"build_log_size,omitempty"`
-	BuildPlatform       nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
-	BuildTime           nullable.Nullable[float64]       `json:"build_time,omitempty"`
-	BuildType           nullable.Nullable[string]        `json:"build_type,omitempty"`
-	Compiler            nullable.Nullable[string]        `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]        `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string]        `json:"compiler_version_ext,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]        `json:"compiler_version_full,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                       `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string]        `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string]        `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
-	Dirname            nullable.Nullable[string]        `json:"dirname,omitempty"`
-	DtbDir             nullable.Nullable[string]        `json:"dtb_dir,omitempty"`
-	DtbDirData         nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
-	Errors             nullable.Nullable[int64]         `json:"errors,omitempty"`
-	FileServerResource nullable.Nullable[string]        `json:"file_server_resource,omitempty"`
-	FileServerURL      nullable.Nullable[string]        `json:"file_server_url,omitempty"`
-	GitBranch          nullable.Nullable[string]        `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string]        `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string]        `json:"git_describe,omitempty"`
-	GitDescribeV       nullable.Nullable[string]        `json:"git_describe_v,omitempty"`
-	GitURL             nullable.Nullable[string]        `json:"git_url,omitempty"`
-	Job                nullable.Nullable[string]        `json:"job,omitempty"`
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID            nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	KconfigFragments nullable.Nullable[string]           `json:"kconfig_fragments,omitempty"`
-	Kernel           nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelConfig     nullable.Nullable[string]           `json:"kernel_config,omitempty"`
-	KernelConfigSize nullable.Nullable[int64]            `json:"kernel_config_size,omitempty"`
-	KernelImage      nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize  nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	KernelVersion    nullable.Nullable[string]           `json:"kernel_version,omitempty"`
-	Metadata         map[string]interface{}              `json:"metadata,omitempty"`
-	Modules          nullable.Nullable[string]           `json:"modules,omitempty"`
-	ModulesDir       nullable.Nullable[string]           `json:"modules_dir,omitempty"`
-	ModulesSize      nullable.Nullable[int64]            `json:"modules_size,omitempty"`
-	Name             nullable.Nullable[string]           `json:"name,omitempty"`
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// BuildLog The file name of the log of the build.
+	BuildLog nullable.Nullable[string] `json:"build_log,omitempty"`
+
+	// BuildLogSize The size of the log of the build, in bytes.
+	BuildLogSize nullable.Nullable[int64] `json:"build_log_size,omitempty"`
+
+	// BuildPlatform The machine that built it, as uname says it: a list of texts.
+	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
+
+	// BuildTime How long the build took, in seconds.
+	BuildTime nullable.Nullable[float64] `json:"build_time,omitempty"`
+
+	// BuildType What was built, such as kernel.
+	BuildType nullable.Nullable[string] `json:"build_type,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+
+	// Dirname The directory on the file server that holds the build's files.
+	Dirname nullable.Nullable[string] `json:"dirname,omitempty"`
+
+	// DtbDir The directory of the device trees, below the build's own.
+	DtbDir nullable.Nullable[string] `json:"dtb_dir,omitempty"`
+
+	// DtbDirData The names of the device trees that were built.
+	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
+
+	// Errors How many errors the log of the build has.
+	Errors nullable.Nullable[int64] `json:"errors,omitempty"`
+
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// FileServerURL The address of the file server.
+	FileServerURL nullable.Nullable[string] `json:"file_server_url,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
+	GitDescribeV nullable.Nullable[string] `json:"git_describe_v,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// KconfigFragments The file name of the fragments of the configuration.
+	KconfigFragments nullable.Nullable[string] `json:"kconfig_fragments,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelConfig The file name of the whole configuration.
+	KernelConfig nullable.Nullable[string] `json:"kernel_config,omitempty"`
+
+	// KernelConfigSize The size of the configuration, in bytes.
+	KernelConfigSize nullable.Nullable[int64] `json:"kernel_config_size,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
+	KernelVersion nullable.Nullable[string] `json:"kernel_version,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Modules The file name of the archive of the modules.
+	Modules nullable.Nullable[string] `json:"modules,omitempty"`
+
+	// ModulesDir The directory of the modules, below the build's own.
+	ModulesDir nullable.Nullable[string] `json:"modules_dir,omitempty"`
+
+	// ModulesSize The size of the archive of the modules, in bytes.
+	ModulesSize nullable.Nullable[int64] `json:"modules_size,omitempty"`
+
+	// Name The name that the server makes of job, kernel, configuration and architecture.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// Status PASS, FAIL, UNKNOWN
-	Status          nullable.Nullable[string] `json:"status,omitempty"`
-	SystemMap       nullable.Nullable[string] `json:"system_map,omitempty"`
-	SystemMapSize   nullable.Nullable[int64]  `json:"system_map_size,omitempty"`
-	TextOffset      nullable.Nullable[string] `json:"text_offset,omitempty"`
-	Version         nullable.Nullable[string] `json:"version,omitempty"`
-	VmlinuxBssSize  nullable.Nullable[int64]  `json:"vmlinux_bss_size,omitempty"`
-	VmlinuxDataSize nullable.Nullable[int64]  `json:"vmlinux_data_size,omitempty"`
-	VmlinuxFileSize nullable.Nullable[int64]  `json:"vmlinux_file_size,omitempty"`
-	VmlinuxTextSize nullable.Nullable[int64]  `json:"vmlinux_text_size,omitempty"`
-	Warnings        nullable.Nullable[int64]  `json:"warnings,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// SystemMap The file name of the symbol table, System.map.
+	SystemMap nullable.Nullable[string] `json:"system_map,omitempty"`
+
+	// SystemMapSize The size of the symbol table, in bytes.
+	SystemMapSize nullable.Nullable[int64] `json:"system_map_size,omitempty"`
+
+	// TextOffset The offset of the kernel's text, in hexadecimal.
+	TextOffset nullable.Nullable[string] `json:"text_offset,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
+
+	// VmlinuxBssSize The size of the section .bss of vmlinux, in bytes.
+	VmlinuxBssSize nullable.Nullable[int64] `json:"vmlinux_bss_size,omitempty"`
+
+	// VmlinuxDataSize The size of the section .data of vmlinux, in bytes.
+	VmlinuxDataSize nullable.Nullable[int64] `json:"vmlinux_data_size,omitempty"`
+
+	// VmlinuxFileSize The size of vmlinux, in bytes.
+	VmlinuxFileSize nullable.Nullable[int64] `json:"vmlinux_file_size,omitempty"`
+
+	// VmlinuxTextSize The size of the section .text of vmlinux, in bytes.
+	VmlinuxTextSize nullable.Nullable[int64] `json:"vmlinux_text_size,omitempty"`
+
+	// Warnings How many warnings the log of the build has.
+	Warnings nullable.Nullable[int64] `json:"warnings,omitempty"`
 }
 
 // KernelBuildList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}],"skip":20}
 type KernelBuildList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -414,98 +714,99 @@ type KernelBuildList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string      `json:"messages,omitempty"`
-	Result   []KernelBuild `json:"result"`
-	Skip     *int64        `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []KernelBuild `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KernelToken A token as KernelCI shows it. Its text is not kept: `token` holds its beginning.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}
 type KernelToken struct {
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
 	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn *Timestamp                `json:"created_on,omitempty"`
-	Email     nullable.Nullable[string] `json:"email,omitempty"`
-	Expired   nullable.Nullable[bool]   `json:"expired,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
 
-	// ExpiresOn A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	ExpiresOn  nullable.Nullable[OptionalTimestamp] `json:"expires_on,omitempty"`
-	IPAddress  nullable.Nullable[[]string]          `json:"ip_address,omitempty"`
-	Properties []int32                              `json:"properties,omitempty"`
-	Token      nullable.Nullable[string]            `json:"token,omitempty"`
-	Username   nullable.Nullable[string]            `json:"username,omitempty"`
-	Version    nullable.Nullable[string]            `json:"version,omitempty"`
+	// Email The address of the one who uses the token. No mail is sent to it.
+	Email nullable.Nullable[string] `json:"email,omitempty"`
+
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired nullable.Nullable[bool] `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
+	ExpiresOn nullable.Nullable[OptionalTimestamp] `json:"expires_on,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
+	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
+
+	// Properties The rights of the token as KernelCI's list of 0 and 1, by place.
+	Properties []int32 `json:"properties,omitempty"`
+
+	// Token The text of the token, masked: it is shown once, when it is made.
+	Token nullable.Nullable[string] `json:"token,omitempty"`
+
+	// Username The name of the one who uses the token.
+	Username nullable.Nullable[string] `json:"username,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // KernelTokenChange Fields and rights of a token.
 //
 // Example: {"expired":true}
 type KernelTokenChange struct {
-	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Admin Whether it may do everything.
 	Admin *TokenFlag `json:"admin,omitempty"`
 
-	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Delete Whether it may delete.
 	Delete *TokenFlag `json:"delete,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email The address of the one who uses the token. No mail is sent to it.
 	Email *LooseText `json:"email,omitempty"`
 
-	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Expired   *TokenFlag                `json:"expired,omitempty"`
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired *TokenFlag `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
 	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
 
-	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Get       *TokenFlag                  `json:"get,omitempty"`
+	// Get Whether it may read.
+	Get *TokenFlag `json:"get,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
 	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
 
-	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// IPRestricted Whether it counts from the addresses in ip_address only.
 	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
 
-	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Lab Whether it is the token of a lab that boots.
 	Lab *TokenFlag `json:"lab,omitempty"`
 
-	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Post Whether it may send and change.
 	Post *TokenFlag `json:"post,omitempty"`
 
-	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Superuser Whether it may do everything but manage tokens of administrators.
 	Superuser *TokenFlag `json:"superuser,omitempty"`
 
-	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// TestLab Whether it is the token of a lab that tests.
 	TestLab *TokenFlag `json:"test_lab,omitempty"`
 
-	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Upload Whether it may upload files.
 	Upload *TokenFlag `json:"upload,omitempty"`
 
-	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	// Username The name of the one who uses the token.
 	Username *LooseText `json:"username,omitempty"`
 }
 
@@ -513,6 +814,7 @@ type KernelTokenChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}],"skip":20}
 type KernelTokenList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -520,81 +822,89 @@ type KernelTokenList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string      `json:"messages,omitempty"`
-	Result   []KernelToken `json:"result"`
-	Skip     *int64        `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []KernelToken `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KnownIssueNote The known issue that explains a failure.
 //
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
-	ID    openapi_types.UUID        `json:"id"`
-	Title string                    `json:"title"`
-	URL   nullable.Nullable[string] `json:"url"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
 }
 
 // Lab A lab that sends reports.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}
 type Lab struct {
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
 	ID *ObjectID `json:"_id,omitempty"`
 
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact *LabContact `json:"contact,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn *Timestamp                `json:"created_on,omitempty"`
-	Name      nullable.Nullable[string] `json:"name,omitempty"`
-	Private   nullable.Nullable[bool]   `json:"private,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
 
-	// Token An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
+	Private nullable.Nullable[bool] `json:"private,omitempty"`
+
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token nullable.Nullable[OptionalObjectID] `json:"token,omitempty"`
 
-	// UpdatedOn A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// UpdatedOn When the document was last changed.
 	UpdatedOn nullable.Nullable[OptionalTimestamp] `json:"updated_on,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // LabAddress Where a lab is.
 //
 // Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
 type LabAddress struct {
-	// City A text. Numbers and booleans are taken as their texts, null as no value.
+	// City The city.
 	City *LooseText `json:"city,omitempty"`
 
-	// Country A text. Numbers and booleans are taken as their texts, null as no value.
+	// Country The country.
 	Country *LooseText `json:"country,omitempty"`
 
-	// Latitude A number. Its text is taken as well, null as no value.
+	// Latitude The latitude, in degrees.
 	Latitude *LooseNumber `json:"latitude,omitempty"`
 
-	// Longitude A number. Its text is taken as well, null as no value.
+	// Longitude The longitude, in degrees.
 	Longitude *LooseNumber `json:"longitude,omitempty"`
 
-	// Street1 A text. Numbers and booleans are taken as their texts, null as no value.
+	// Street1 The first line of the street address.
 	Street1 *LooseText `json:"street_1,omitempty"`
 
-	// Street2 A text. Numbers and booleans are taken as their texts, null as no value.
+	// Street2 The second line of the street address.
 	Street2 *LooseText `json:"street_2,omitempty"`
 
-	// Zipcode A text. Numbers and booleans are taken as their texts, null as no value.
+	// Zipcode The postal code.
 	Zipcode *LooseText `json:"zipcode,omitempty"`
 }
 
@@ -602,28 +912,22 @@ type LabAddress struct {
 //
 // Example: {"private":true}
 type LabChange struct {
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact *LabContact `json:"contact,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
 	Name *LooseText `json:"name,omitempty"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Token An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token *Reference `json:"token,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -631,18 +935,30 @@ type LabChange struct {
 //
 // Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
 type LabContact struct {
+	// Affiliation Where the person works.
 	Affiliation nullable.Nullable[string] `json:"affiliation,omitempty"`
-	Email       string                    `json:"email"`
-	Mobile      nullable.Nullable[string] `json:"mobile,omitempty"`
-	Name        string                    `json:"name"`
-	Surname     string                    `json:"surname"`
-	Telephone   nullable.Nullable[string] `json:"telephone,omitempty"`
+
+	// Email The address for mail to the person.
+	Email string `json:"email"`
+
+	// Mobile The mobile number of the person.
+	Mobile nullable.Nullable[string] `json:"mobile,omitempty"`
+
+	// Name The first name of the person.
+	Name string `json:"name"`
+
+	// Surname The family name of the person.
+	Surname string `json:"surname"`
+
+	// Telephone The telephone number of the person.
+	Telephone nullable.Nullable[string] `json:"telephone,omitempty"`
 }
 
 // LabList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}],"skip":20}
 type LabList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -650,12 +966,18 @@ type LabList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Lab    `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Lab `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // LavaCallback What LAVA posts when a job has ended. `definition`, each member of `results` and `log` are YAML texts. Numbers may be texts; keys that
@@ -668,16 +990,24 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
-	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
-	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// EndTime When the job ended.
+	EndTime nullable.Nullable[string] `json:"end_time,omitempty"`
+
+	// ErrorMsg Why the job broke off, in words.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
 
 	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
-	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	ErrorType nullable.Nullable[string] `json:"error_type,omitempty"`
+
+	// FailureComment What a person wrote about the failure.
 	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
 
 	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
-	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
-	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
+	Health nullable.Nullable[interface{}] `json:"health,omitempty"`
+
+	// HealthString The health as a word, such as Complete.
+	HealthString nullable.Nullable[string] `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -686,15 +1016,21 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
-	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
-	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
+	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+
+	// StartTime When the job began.
+	StartTime nullable.Nullable[string] `json:"start_time,omitempty"`
+
+	// StateString The state of the job as a word, such as Finished.
+	StateString nullable.Nullable[string] `json:"state_string,omitempty"`
 
 	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
 	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
-	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
+	StatusString nullable.Nullable[string] `json:"status_string,omitempty"`
+
+	// Token The token that LAVA was given for its callback. It is not kept.
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
 }
@@ -718,167 +1054,169 @@ type LooseTime = any
 //
 // Example: {"arch":"arm64","board":"juno","boot_result":"PASS","boot_retries":0,"boot_time":10.4,"boot_warnings":"2","defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-alder","mach":null,"metadata":{"rack":7},"version":"1.1"}
 type NewBoot struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board LooseText `json:"board"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobID The number of the job in the lab, such as LAVA's.
 	BootJobID *LooseText `json:"boot_job_id,omitempty"`
 
-	// BootJobPath A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobPath The path of the job's files in the lab.
 	BootJobPath *LooseText `json:"boot_job_path,omitempty"`
 
-	// BootJobURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobURL The address of the job in the lab.
 	BootJobURL *LooseText `json:"boot_job_url,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResult A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResult How the boot ended: PASS, FAIL, OFFLINE, UNTRIED or UNKNOWN.
 	BootResult *LooseText `json:"boot_result,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BootRetries A whole number. Its text is taken as well, null as no value.
+	// BootRetries How often the boot was tried again; it counts before retries.
 	BootRetries *LooseInteger `json:"boot_retries,omitempty"`
 
-	// BootTime A number. Its text is taken as well, null as no value.
+	// BootTime How long the boot took, in seconds.
 	BootTime *LooseNumber `json:"boot_time,omitempty"`
 
-	// BootWarnings A whole number. Its text is taken as well, null as no value.
+	// BootWarnings How many warnings the log of the boot has.
 	BootWarnings *LooseInteger `json:"boot_warnings,omitempty"`
 
-	// Bootloader A text. Numbers and booleans are taken as their texts, null as no value.
+	// Bootloader The boot loader, such as u-boot.
 	Bootloader *LooseText `json:"bootloader,omitempty"`
 
-	// BootloaderVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootloaderVersion The version of the boot loader.
 	BootloaderVersion *LooseText `json:"bootloader_version,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// Chainloader A text. Numbers and booleans are taken as their texts, null as no value.
+	// Chainloader What the boot loader starts before the kernel, if anything.
 	Chainloader *LooseText `json:"chainloader,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig LooseText `json:"defconfig"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// Dtb A text. Numbers and booleans are taken as their texts, null as no value.
+	// Dtb The file name of the device tree.
 	Dtb *LooseText `json:"dtb,omitempty"`
 
-	// DtbAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// DtbAddr The address that the device tree was loaded to, in hexadecimal.
 	DtbAddr *LooseText `json:"dtb_addr,omitempty"`
 
-	// DtbAppend A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// DtbAppend Whether the device tree was appended to the kernel: y, n, True or False.
 	DtbAppend *LooseBoolean `json:"dtb_append,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email An address for questions about the report. It is kept, and no mail is sent.
 	Email *LooseText `json:"email,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// Fastboot A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Fastboot Whether fastboot was used.
 	Fastboot *LooseBoolean `json:"fastboot,omitempty"`
 
-	// FastbootCmd A text. Numbers and booleans are taken as their texts, null as no value.
+	// FastbootCmd The fastboot command that was given.
 	FastbootCmd *LooseText `json:"fastboot_cmd,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerURL The address of the file server.
 	FileServerURL *LooseText `json:"file_server_url,omitempty"`
 
-	// Filesystem A text. Numbers and booleans are taken as their texts, null as no value.
+	// Filesystem The kind of the root file system, such as nfs or ramdisk.
 	Filesystem *LooseText `json:"filesystem,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// InitrdAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// InitrdAddr The address that the initial RAM disk was loaded to, in hexadecimal.
 	InitrdAddr *LooseText `json:"initrd_addr,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job LooseText `json:"job"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel LooseText `json:"kernel"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName LooseText `json:"lab_name"`
 
-	// Loadaddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// Loadaddr The address that the kernel was loaded to, in hexadecimal. Answers call it load_addr.
 	Loadaddr *LooseText `json:"loadaddr,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
+	// Mach The family of machines that the board belongs to, such as omap2.
 	Mach *LooseText `json:"mach,omitempty"`
 
-	// MachAlias A text. Numbers and booleans are taken as their texts, null as no value.
-	MachAlias *LooseText                                `json:"mach_alias,omitempty"`
-	Metadata  nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// MachAlias The same as mach, under an older name.
+	MachAlias *LooseText `json:"mach_alias,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// Qemu A text. Numbers and booleans are taken as their texts, null as no value.
+	// Qemu The emulator's program, where the board is an emulated one.
 	Qemu *LooseText `json:"qemu,omitempty"`
 
-	// QemuCommand A text. Numbers and booleans are taken as their texts, null as no value.
+	// QemuCommand The command line of the emulator.
 	QemuCommand *LooseText `json:"qemu_command,omitempty"`
 
-	// Retries A whole number. Its text is taken as well, null as no value.
+	// Retries How often the boot was tried again.
 	Retries *LooseInteger `json:"retries,omitempty"`
 
-	// Uimage A text. Numbers and booleans are taken as their texts, null as no value.
+	// Uimage The file name of the image in U-Boot's format, where one was booted.
 	Uimage *LooseText `json:"uimage,omitempty"`
 
-	// UimageAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// UimageAddr The address that U-Boot's image was loaded to, in hexadecimal.
 	UimageAddr *LooseText `json:"uimage_addr,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -888,7 +1226,7 @@ type NewBoot struct {
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
 	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
@@ -897,139 +1235,145 @@ type NewBuild struct {
 	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
 	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildErrors A whole number. Its text is taken as well, null as no value.
+	// BuildErrors How many errors the log of the build has.
 	BuildErrors *LooseInteger `json:"build_errors,omitempty"`
 
-	// BuildLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildLog The file name of the log of the build.
 	BuildLog *LooseText `json:"build_log,omitempty"`
 
-	// BuildLogSize A whole number. Its text is taken as well, null as no value.
-	BuildLogSize  *LooseInteger                    `json:"build_log_size,omitempty"`
+	// BuildLogSize The size of the log of the build, in bytes.
+	BuildLogSize *LooseInteger `json:"build_log_size,omitempty"`
+
+	// BuildPlatform The machine that built it, as uname says it: a list of texts.
 	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
 
-	// BuildResult A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildResult How the build ended: PASS, FAIL, ERROR or UNKNOWN.
 	BuildResult *LooseText `json:"build_result,omitempty"`
 
-	// BuildTime A number. Its text is taken as well, null as no value.
+	// BuildTime How long the build took, in seconds.
 	BuildTime *LooseNumber `json:"build_time,omitempty"`
 
-	// BuildType A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildType What was built, such as kernel.
 	BuildType *LooseText `json:"build_type,omitempty"`
 
-	// BuildWarnings A whole number. Its text is taken as well, null as no value.
+	// BuildWarnings How many warnings the log of the build has.
 	BuildWarnings *LooseInteger `json:"build_warnings,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// Dirname A text. Numbers and booleans are taken as their texts, null as no value.
+	// Dirname The directory on the file server that holds the build's files.
 	Dirname *LooseText `json:"dirname,omitempty"`
 
-	// DtbDir A text. Numbers and booleans are taken as their texts, null as no value.
-	DtbDir     *LooseText                       `json:"dtb_dir,omitempty"`
+	// DtbDir The directory of the device trees, below the build's own.
+	DtbDir *LooseText `json:"dtb_dir,omitempty"`
+
+	// DtbDirData The names of the device trees that were built.
 	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerURL The address of the file server.
 	FileServerURL *LooseText `json:"file_server_url,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
 	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
+	// KconfigFragments The file name of the fragments of the configuration.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelConfig The file name of the whole configuration.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
 
-	// KernelConfigSize A whole number. Its text is taken as well, null as no value.
+	// KernelConfigSize The size of the configuration, in bytes.
 	KernelConfigSize *LooseInteger `json:"kernel_config_size,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
-	KernelVersion *LooseText                                `json:"kernel_version,omitempty"`
-	Metadata      nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
+	KernelVersion *LooseText `json:"kernel_version,omitempty"`
 
-	// Modules A text. Numbers and booleans are taken as their texts, null as no value.
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Modules The file name of the archive of the modules.
 	Modules *LooseText `json:"modules,omitempty"`
 
-	// ModulesDir A text. Numbers and booleans are taken as their texts, null as no value.
+	// ModulesDir The directory of the modules, below the build's own.
 	ModulesDir *LooseText `json:"modules_dir,omitempty"`
 
-	// ModulesSize A whole number. Its text is taken as well, null as no value.
+	// ModulesSize The size of the archive of the modules, in bytes.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
 
 	// Steps Since 2021: the steps of the build, each with `name` and `status`.
 	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
 
-	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
+	// SystemMap The file name of the symbol table, System.map.
 	SystemMap *LooseText `json:"system_map,omitempty"`
 
-	// SystemMapSize A whole number. Its text is taken as well, null as no value.
+	// SystemMapSize The size of the symbol table, in bytes.
 	SystemMapSize *LooseInteger `json:"system_map_size,omitempty"`
 
-	// TextOffset A text. Numbers and booleans are taken as their texts, null as no value.
+	// TextOffset The offset of the kernel's text, in hexadecimal.
 	TextOffset *LooseText `json:"text_offset,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 
-	// VmlinuxBssSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxBssSize The size of the section .bss of vmlinux, in bytes.
 	VmlinuxBssSize *LooseInteger `json:"vmlinux_bss_size,omitempty"`
 
-	// VmlinuxDataSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxDataSize The size of the section .data of vmlinux, in bytes.
 	VmlinuxDataSize *LooseInteger `json:"vmlinux_data_size,omitempty"`
 
-	// VmlinuxFileSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxFileSize The size of vmlinux, in bytes.
 	VmlinuxFileSize *LooseInteger `json:"vmlinux_file_size,omitempty"`
 
-	// VmlinuxTextSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxTextSize The size of the section .text of vmlinux, in bytes.
 	VmlinuxTextSize *LooseInteger `json:"vmlinux_text_size,omitempty"`
 }
 
@@ -1037,67 +1381,84 @@ type NewBuild struct {
 //
 // Example: {"file":["hello"],"path":"next/master/next-20150109"}
 type NewFiles struct {
-	Arch          *string              `json:"arch,omitempty"`
-	Defconfig     *string              `json:"defconfig,omitempty"`
-	DefconfigFull *string              `json:"defconfig_full,omitempty"`
-	File          []openapi_types.File `json:"file,omitempty"`
-	GitBranch     *string              `json:"git_branch,omitempty"`
-	Job           *string              `json:"job,omitempty"`
-	Kernel        *string              `json:"kernel,omitempty"`
-	LabName       *string              `json:"lab_name,omitempty"`
-	Path          *string              `json:"path,omitempty"`
+	// Arch The architecture, a part of the folder.
+	Arch *string `json:"arch,omitempty"`
+
+	// Defconfig The configuration, a part of the folder where defconfig_full is absent.
+	Defconfig *string `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with its fragments, a part of the folder.
+	DefconfigFull *string `json:"defconfig_full,omitempty"`
+
+	// File A file; as many parts as there are files.
+	File []openapi_types.File `json:"file,omitempty"`
+
+	// GitBranch The branch, a part of the folder.
+	GitBranch *string `json:"git_branch,omitempty"`
+
+	// Job The tree; with kernel, architecture and configuration it makes the folder where path is absent.
+	Job *string `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, a part of the folder.
+	Kernel *string `json:"kernel,omitempty"`
+
+	// LabName The lab, a part of the folder of a boot's files.
+	LabName *string `json:"lab_name,omitempty"`
+
+	// Path The folder that the files go to, with its parents.
+	Path *string `json:"path,omitempty"`
 }
 
 // NewJob The status of a job.
 //
 // Example: {"git_branch":"master","job":"next","kernel":"next-20150109","status":"PASS"}
 type NewJob struct {
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
 	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job LooseText `json:"job"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel LooseText `json:"kernel"`
 
-	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
 	KernelVersion *LooseText `json:"kernel_version,omitempty"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether it is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status Where the job stands: BUILD, PASS, FAIL or UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1105,62 +1466,46 @@ type NewJob struct {
 //
 // Example: {"email":"reader@example.org","expires_on":"2027-06-30","get":true,"username":"reader"}
 type NewKernelToken struct {
-	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Admin Whether it may do everything.
 	Admin *TokenFlag `json:"admin,omitempty"`
 
-	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Delete Whether it may delete.
 	Delete *TokenFlag `json:"delete,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email The address of the one who uses the token. No mail is sent to it.
 	Email LooseText `json:"email"`
 
-	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Expired   *TokenFlag                `json:"expired,omitempty"`
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired *TokenFlag `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
 	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
 
-	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Get       *TokenFlag                  `json:"get,omitempty"`
+	// Get Whether it may read.
+	Get *TokenFlag `json:"get,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
 	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
 
-	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// IPRestricted Whether it counts from the addresses in ip_address only.
 	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
 
-	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Lab Whether it is the token of a lab that boots.
 	Lab *TokenFlag `json:"lab,omitempty"`
 
-	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Post Whether it may send and change.
 	Post *TokenFlag `json:"post,omitempty"`
 
-	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Superuser Whether it may do everything but manage tokens of administrators.
 	Superuser *TokenFlag `json:"superuser,omitempty"`
 
-	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// TestLab Whether it is the token of a lab that tests.
 	TestLab *TokenFlag `json:"test_lab,omitempty"`
 
-	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Upload Whether it may upload files.
 	Upload *TokenFlag `json:"upload,omitempty"`
 
-	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	// Username The name of the one who uses the token.
 	Username *LooseText `json:"username,omitempty"`
 }
 
@@ -1168,28 +1513,22 @@ type NewKernelToken struct {
 //
 // Example: {"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"name":"lab-alder","private":false}
 type NewLab struct {
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact LabContact `json:"contact"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
 	Name LooseText `json:"name"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Token An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token *Reference `json:"token,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1197,15 +1536,25 @@ type NewLab struct {
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"name":"lab-alder","token":"slwl_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
 type NewLabAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		ID    ObjectID `json:"_id"`
-		Name  string   `json:"name"`
-		Token string   `json:"token"`
+		// ID The id of what was made.
+		ID ObjectID `json:"_id"`
+
+		// Name The name of the lab.
+		Name string `json:"name"`
+
+		// Token The text of the new token. It is shown here only.
+		Token string `json:"token"`
 	} `json:"result"`
 }
 
@@ -1213,12 +1562,18 @@ type NewLabAnswer struct {
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"}}]}
 type NewReportAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// ID The id of what was made.
 		ID ObjectID `json:"_id"`
 	} `json:"result"`
 }
@@ -1227,57 +1582,64 @@ type NewReportAnswer struct {
 //
 // Example: {"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"name":"usb-case-00","status":"PASS","test_group_id":"54b9a1c2d3e4f5061728394a","time":52.44}
 type NewTestCase struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
-	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest *LooseText `json:"kvm_guest,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
 	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
 
-	// Maximum A number. Its text is taken as well, null as no value.
-	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// Maximum The largest of the samples.
+	Maximum *LooseNumber `json:"maximum,omitempty"`
 
-	// Minimum A number. Its text is taken as well, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
 	Minimum *LooseNumber `json:"minimum,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
-	Name       LooseText                                 `json:"name"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name LooseText `json:"name"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
 	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
 
-	// Samples A whole number. Its text is taken as well, null as no value.
+	// Samples How many samples were taken.
 	Samples *LooseInteger `json:"samples,omitempty"`
 
-	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	// SamplesSqrSum The sum of the squares of the samples.
 	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
 
-	// SamplesSum A number. Its text is taken as well, null as no value.
+	// SamplesSum The sum of the samples.
 	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath *LooseText `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID Reference `json:"test_group_id"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1285,161 +1647,157 @@ type NewTestCase struct {
 //
 // Example: {"arch":"x86","board":"x86-celeron","build_environment":"gcc-8","defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","name":"usb","test_cases":[{"name":"usb-case-00","status":"PASS","time":52.44}],"time":683.6}
 type NewTestGroup struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board *LooseText `json:"board,omitempty"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BootID The id of the boot that the tests ran after.
 	BootID *Reference `json:"boot_id,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BuildID The id of the build that it ran.
 	BuildID *Reference `json:"build_id,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// DefconfigID The same as build_id, under the name that it had first.
 	DefconfigID *Reference `json:"defconfig_id,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	// EndTime When the last test ended.
 	EndTime *LooseTime `json:"end_time,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorMsg Why the job broke off, in words.
 	ErrorMsg *LooseText `json:"error_msg,omitempty"`
 
-	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorType Why the job broke off, in LAVA's word.
 	ErrorType *LooseText `json:"error_type,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ImageType The kind of the kernel's image.
 	ImageType *LooseText `json:"image_type,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// JobID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// JobID The id of the job that it belongs to; null when there is none yet.
 	JobID *Reference `json:"job_id,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName LooseText `json:"lab_name"`
 
-	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaJobID The number of the job in LAVA.
 	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
 
-	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaStatus How the job ended, in LAVA's word.
 	LavaStatus *LooseText `json:"lava_status,omitempty"`
 
-	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	// Log The log of the run, as a file name.
 	Log *LooseText `json:"log,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
-	Mach     *LooseText                                `json:"mach,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach *LooseText `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
 	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the group or the case, unique in the group around it.
 	Name LooseText `json:"name"`
 
-	// ParentID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// ParentID The id of the group around this one; null at the top.
 	ParentID *Reference `json:"parent_id,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
-	StartTime *LooseTime                          `json:"start_time,omitempty"`
-	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	// StartTime When the first test began.
+	StartTime *LooseTime `json:"start_time,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases nullable.Nullable[[]InnerTestCase] `json:"test_cases,omitempty"`
+
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1447,12 +1805,18 @@ type NewTestGroup struct {
 //
 // Example: {"code":201,"result":[{"token":"slws_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
 type NewTokenAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// Token The text of the new token. It is shown here only.
 		Token string `json:"token"`
 	} `json:"result"`
 }
@@ -1461,6 +1825,7 @@ type NewTokenAnswer struct {
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type ObjectID struct {
+	// Hex The id, 24 hexadecimal digits.
 	Hex *string `json:"$oid,omitempty"`
 }
 
@@ -1468,6 +1833,7 @@ type ObjectID struct {
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type OptionalObjectID struct {
+	// Hex The id, 24 hexadecimal digits.
 	Hex string `json:"$oid"`
 }
 
@@ -1475,6 +1841,7 @@ type OptionalObjectID struct {
 //
 // Example: {"$date":10400}
 type OptionalTimestamp struct {
+	// Milliseconds Milliseconds since the beginning of 1970, UTC; of a duration, its milliseconds.
 	Milliseconds int64 `json:"$date"`
 }
 
@@ -1482,7 +1849,10 @@ type OptionalTimestamp struct {
 //
 // Example: {"name":"board","value":"arm-7"}
 type Property struct {
-	Name  string `json:"name"`
+	// Name The name of the property.
+	Name string `json:"name"`
+
+	// Value Its value, as text.
 	Value string `json:"value"`
 }
 
@@ -1495,10 +1865,16 @@ type Reference = string
 //
 // Example: {"code":200,"result":[{"collection":"boot","count":2000}]}
 type ReportCount struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// Collection The collection that was counted, such as boot.
 		Collection string `json:"collection"`
-		Count      int64  `json:"count"`
+
+		// Count How many documents there are.
+		Count int64 `json:"count"`
 	} `json:"result"`
 }
 
@@ -1506,22 +1882,35 @@ type ReportCount struct {
 //
 // Example: {"code":202,"reason":"Request accepted and being imported"}
 type ReportDone struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
-	Errors   []string      `json:"errors,omitempty"`
-	Messages []string      `json:"messages,omitempty"`
-	Reason   *string       `json:"reason,omitempty"`
-	Result   []interface{} `json:"result,omitempty"`
+	Errors []string `json:"errors,omitempty"`
+
+	// Messages Remarks of the server, such as about fields that it did not know.
+	Messages []string `json:"messages,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []interface{} `json:"result,omitempty"`
 }
 
 // ReportValueCount How many different values a field has.
 //
 // Example: {"code":200,"result":[{"count":3,"field":"name"}]}
 type ReportValueCount struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		Count int64  `json:"count"`
+		// Count How many documents there are.
+		Count int64 `json:"count"`
+
+		// Field The field whose values were counted.
 		Field string `json:"field"`
 	} `json:"result"`
 }
@@ -1530,8 +1919,13 @@ type ReportValueCount struct {
 //
 // Example: {"code":200,"count":2,"result":["juno","panda"]}
 type ReportValues struct {
-	Code   int32                       `json:"code"`
-	Count  int64                       `json:"count"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Count How many there are.
+	Count int64 `json:"count"`
+
+	// Result What was asked for: a list, also of one.
 	Result []nullable.Nullable[string] `json:"result"`
 }
 
@@ -1539,10 +1933,16 @@ type ReportValues struct {
 //
 // Example: {"code":200,"result":[{"full_version":"0.3.0.dev43.g22d1a96","version":"0.3.0"}]}
 type ServiceVersion struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// FullVersion The version of the server.
 		FullVersion string `json:"full_version"`
-		Version     string `json:"version"`
+
+		// Version The version of the API.
+		Version string `json:"version"`
 	} `json:"result"`
 }
 
@@ -1550,115 +1950,171 @@ type ServiceVersion struct {
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}
 type TestCase struct {
-	ID               *ObjectID                        `json:"_id,omitempty"`
-	Arch             nullable.Nullable[string]        `json:"arch,omitempty"`
-	Attachments      nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
-	BuildEnvironment nullable.Nullable[string]        `json:"build_environment,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                       `json:"created_on,omitempty"`
-	DefconfigFull nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
-	DefinitionURI nullable.Nullable[string]        `json:"definition_uri,omitempty"`
-	DeviceType    nullable.Nullable[string]        `json:"device_type,omitempty"`
-	GitBranch     nullable.Nullable[string]        `json:"git_branch,omitempty"`
-	GitCommit     nullable.Nullable[string]        `json:"git_commit,omitempty"`
-	Index         nullable.Nullable[int64]         `json:"index,omitempty"`
-	Job           nullable.Nullable[string]        `json:"job,omitempty"`
-	Kernel        nullable.Nullable[string]        `json:"kernel,omitempty"`
-	KvmGuest      nullable.Nullable[string]        `json:"kvm_guest,omitempty"`
-	LabName       nullable.Nullable[string]        `json:"lab_name,omitempty"`
-	LogLines      nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
-	Mach          nullable.Nullable[string]        `json:"mach,omitempty"`
-	Maximum       nullable.Nullable[float64]       `json:"maximum,omitempty"`
-	Measurements  nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
-	Metadata      map[string]interface{}           `json:"metadata,omitempty"`
-	Minimum       nullable.Nullable[float64]       `json:"minimum,omitempty"`
-	Name          nullable.Nullable[string]        `json:"name,omitempty"`
-	Parameters    map[string]interface{}           `json:"parameters,omitempty"`
-	Plan          nullable.Nullable[string]        `json:"plan,omitempty"`
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
 
-	// RegressionID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	RegressionID  nullable.Nullable[OptionalObjectID] `json:"regression_id,omitempty"`
-	Samples       nullable.Nullable[int64]            `json:"samples,omitempty"`
-	SamplesSqrSum nullable.Nullable[float64]          `json:"samples_sqr_sum,omitempty"`
-	SamplesSum    nullable.Nullable[float64]          `json:"samples_sum,omitempty"`
+	// Attachments Files of the case: a list of objects, kept as they were sent.
+	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+
+	// DefinitionURI The address of the definition of the tests.
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// Index Its place among its siblings, counted from 1.
+	Index nullable.Nullable[int64] `json:"index,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest nullable.Nullable[string] `json:"kvm_guest,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
+	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
+
+	// Maximum The largest of the samples.
+	Maximum nullable.Nullable[float64] `json:"maximum,omitempty"`
+
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
+	Minimum nullable.Nullable[float64] `json:"minimum,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
+	Parameters map[string]interface{} `json:"parameters,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// RegressionID KernelCI's id of a regression. This server looks for none, so it is null.
+	RegressionID nullable.Nullable[OptionalObjectID] `json:"regression_id,omitempty"`
+
+	// Samples How many samples were taken.
+	Samples nullable.Nullable[int64] `json:"samples,omitempty"`
+
+	// SamplesSqrSum The sum of the squares of the samples.
+	SamplesSqrSum nullable.Nullable[float64] `json:"samples_sqr_sum,omitempty"`
+
+	// SamplesSum The sum of the samples.
+	SamplesSum nullable.Nullable[float64] `json:"samples_sum,omitempty"`
 
 	// Status PASS, FAIL, SKIP, ERROR
-	Status       nullable.Nullable[string] `json:"status,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath nullable.Nullable[string] `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID nullable.Nullable[OptionalObjectID] `json:"test_group_id,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// VcsCommit The commit of the definition of the tests.
+	VcsCommit nullable.Nullable[string] `json:"vcs_commit,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // TestCaseChange Fields of a test case.
 //
 // Example: {"status":"FAIL"}
 type TestCaseChange struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
-	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest *LooseText `json:"kvm_guest,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
 	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
 
-	// Maximum A number. Its text is taken as well, null as no value.
-	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// Maximum The largest of the samples.
+	Maximum *LooseNumber `json:"maximum,omitempty"`
 
-	// Minimum A number. Its text is taken as well, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
 	Minimum *LooseNumber `json:"minimum,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
-	Name       *LooseText                                `json:"name,omitempty"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name *LooseText `json:"name,omitempty"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
 	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
 
-	// Samples A whole number. Its text is taken as well, null as no value.
+	// Samples How many samples were taken.
 	Samples *LooseInteger `json:"samples,omitempty"`
 
-	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	// SamplesSqrSum The sum of the squares of the samples.
 	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
 
-	// SamplesSum A number. Its text is taken as well, null as no value.
+	// SamplesSum The sum of the samples.
 	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath *LooseText `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID *Reference `json:"test_group_id,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1666,6 +2122,7 @@ type TestCaseChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}],"skip":20}
 type TestCaseList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -1673,83 +2130,134 @@ type TestCaseList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string   `json:"messages,omitempty"`
-	Result   []TestCase `json:"result"`
-	Skip     *int64     `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []TestCase `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // TestGroup Test cases that ran together, and groups inside the group.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}
 type TestGroup struct {
-	ID            *ObjectID                 `json:"_id,omitempty"`
-	Arch          nullable.Nullable[string] `json:"arch,omitempty"`
-	Board         nullable.Nullable[string] `json:"board,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
+
+	// Board The board that it ran on, as the lab calls it.
+	Board nullable.Nullable[string] `json:"board,omitempty"`
+
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance nullable.Nullable[string] `json:"board_instance,omitempty"`
 
-	// BootID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// BootID The id of the boot that the tests ran after.
 	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
 
 	// BootLog The name of the log, below `file_server_resource` and the lab's name.
 	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
 
 	// BootLogHTML The name of the log as a page.
-	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootLogHTML nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
-	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// BuildID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
-	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	// BuildID The id of the build that it ran.
+	BuildID nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
 
-	// EndTime A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// DefinitionURI The address of the definition of the tests.
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime When the last test ended.
 	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
-	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// Endian The order of bytes: little or big.
+	Endian nullable.Nullable[string] `json:"endian,omitempty"`
 
 	// ErrorMsg What LAVA says of it.
 	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
 
 	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
-	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
-	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
-	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string] `json:"git_describe,omitempty"`
-	GitURL             nullable.Nullable[string] `json:"git_url,omitempty"`
-	ImageType          nullable.Nullable[string] `json:"image_type,omitempty"`
-	Index              nullable.Nullable[int64]  `json:"index,omitempty"`
-	Initrd             nullable.Nullable[string] `json:"initrd,omitempty"`
-	Job                nullable.Nullable[string] `json:"job,omitempty"`
+	ErrorType nullable.Nullable[string] `json:"error_type,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// ImageType The kind of the kernel's image.
+	ImageType nullable.Nullable[string] `json:"image_type,omitempty"`
+
+	// Index Its place among its siblings, counted from 1.
+	Index nullable.Nullable[int64] `json:"index,omitempty"`
+
+	// Initrd The file name of the initial RAM disk.
+	Initrd nullable.Nullable[string] `json:"initrd,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 
 	// LavaJobID The number of the LAVA job that the group came from.
 	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
@@ -1758,192 +2266,200 @@ type TestGroup struct {
 	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
 
 	// Log The path of the whole log, below `/v1/files/`.
-	Log      nullable.Nullable[string] `json:"log,omitempty"`
-	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
-	Metadata map[string]interface{}    `json:"metadata,omitempty"`
-	Name     nullable.Nullable[string] `json:"name,omitempty"`
+	Log nullable.Nullable[string] `json:"log,omitempty"`
 
-	// ParentID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
-	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
-	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
 
-	// StartTime A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// ParentID The id of the group around this one; null at the top.
+	ParentID nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PlanVariant The variant of the test plan.
+	PlanVariant nullable.Nullable[string] `json:"plan_variant,omitempty"`
+
+	// StartTime When the first test began.
 	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
-	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
-	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]ObjectID] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases nullable.Nullable[[]ObjectID] `json:"test_cases,omitempty"`
+
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// VcsCommit The commit of the definition of the tests.
+	VcsCommit nullable.Nullable[string] `json:"vcs_commit,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // TestGroupChange Fields of a test group.
 //
 // Example: {"vcs_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb"}
 type TestGroupChange struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board *LooseText `json:"board,omitempty"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BootID The id of the boot that the tests ran after.
 	BootID *Reference `json:"boot_id,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BuildID The id of the build that it ran.
 	BuildID *Reference `json:"build_id,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// DefconfigID The same as build_id, under the name that it had first.
 	DefconfigID *Reference `json:"defconfig_id,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	// EndTime When the last test ended.
 	EndTime *LooseTime `json:"end_time,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorMsg Why the job broke off, in words.
 	ErrorMsg *LooseText `json:"error_msg,omitempty"`
 
-	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorType Why the job broke off, in LAVA's word.
 	ErrorType *LooseText `json:"error_type,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ImageType The kind of the kernel's image.
 	ImageType *LooseText `json:"image_type,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// JobID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// JobID The id of the job that it belongs to; null when there is none yet.
 	JobID *Reference `json:"job_id,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
-	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaJobID The number of the job in LAVA.
 	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
 
-	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaStatus How the job ended, in LAVA's word.
 	LavaStatus *LooseText `json:"lava_status,omitempty"`
 
-	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	// Log The log of the run, as a file name.
 	Log *LooseText `json:"log,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
-	Mach     *LooseText                                `json:"mach,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach *LooseText `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
 	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the group or the case, unique in the group around it.
 	Name *LooseText `json:"name,omitempty"`
 
-	// ParentID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// ParentID The id of the group around this one; null at the top.
 	ParentID *Reference `json:"parent_id,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
-	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	// StartTime When the first test began.
+	StartTime *LooseTime `json:"start_time,omitempty"`
+
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
 	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
 	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -1951,6 +2467,7 @@ type TestGroupChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}],"skip":20}
 type TestGroupList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -1958,18 +2475,25 @@ type TestGroupList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string    `json:"messages,omitempty"`
-	Result   []TestGroup `json:"result"`
-	Skip     *int64      `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []TestGroup `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // Timestamp A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
 //
 // Example: {"$date":1406788988347}
 type Timestamp struct {
+	// Milliseconds Milliseconds since the beginning of 1970, UTC; of a duration, its milliseconds.
 	Milliseconds int64 `json:"$date"`
 }
 

@@ -78,6 +78,15 @@ const (
 	RunResultExpiredTests       RunResultExpired = "tests"
 )
 
+// Defines values for SetOutcome.
+const (
+	SetOutcomeError   SetOutcome = "error"
+	SetOutcomeFail    SetOutcome = "fail"
+	SetOutcomePass    SetOutcome = "pass"
+	SetOutcomeSkip    SetOutcome = "skip"
+	SetOutcomeUnknown SetOutcome = "unknown"
+)
+
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -88,6 +97,12 @@ const (
 	TestStatusUnknown    TestStatus = "unknown"
 	TestStatusUxsuccess  TestStatus = "uxsuccess"
 	TestStatusXfail      TestStatus = "xfail"
+)
+
+// Defines values for ListTestsParamsSort.
+const (
+	ListTestsParamsSortDuration ListTestsParamsSort = "duration"
+	ListTestsParamsSortSeen     ListTestsParamsSort = "seen"
 )
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -117,33 +132,63 @@ type Attachment struct {
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
-	ID            int64                     `json:"id"`
-	Label         string                    `json:"label"`
-	Endpoint      string                    `json:"endpoint"`
-	EndpointV3    nullable.Nullable[string] `json:"endpoint_v3"`
-	AdminEndpoint string                    `json:"admin_endpoint"`
-	TestUser      string                    `json:"test_user"`
-	AdminUser     string                    `json:"admin_user"`
-	AltUser       nullable.Nullable[string] `json:"alt_user"`
-	Version       nullable.Nullable[string] `json:"version"`
-	TempestSHA    nullable.Nullable[string] `json:"tempest_sha"`
-	Architecture  nullable.Nullable[string] `json:"architecture"`
-	Cpid          nullable.Nullable[string] `json:"cpid"`
-	ExtraConfig   ConfigSections            `json:"extra_config"`
-	SecretOptions []string                  `json:"secret_options"`
-	CreatedAt     time.Time                 `json:"created_at"`
-	UpdatedAt     time.Time                 `json:"updated_at"`
+	// ID The number of the cloud, given by the server.
+	ID int64 `json:"id"`
+
+	// Label The name of the cloud for people, at most 60 characters. Unique in a tenant.
+	Label string `json:"label"`
+
+	// Endpoint The address of the cloud's identity service, as users reach it.
+	Endpoint string `json:"endpoint"`
+
+	// EndpointV3 The same for version 3 of the identity API; null: none.
+	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3"`
+
+	// AdminEndpoint The address of the cloud's identity service, as administrators reach it.
+	AdminEndpoint string `json:"admin_endpoint"`
+
+	// TestUser The name of the user that the tests log in as.
+	TestUser string `json:"test_user"`
+
+	// AdminUser The name of the administrator that the tests log in as.
+	AdminUser string `json:"admin_user"`
+
+	// AltUser The name of a second user, for tests that need two; null: none.
+	AltUser nullable.Nullable[string] `json:"alt_user"`
+
+	// Version The release of OpenStack that the cloud runs, such as juno.
+	Version nullable.Nullable[string] `json:"version"`
+
+	// TempestSHA The commit of Tempest to test with; null: what the server is configured with.
+	TempestSHA nullable.Nullable[string] `json:"tempest_sha"`
+
+	// Architecture The architecture of the cloud's machines, such as x86_64.
+	Architecture nullable.Nullable[string] `json:"architecture"`
+
+	// Cpid The id by which RefStack's client names the cloud; null: none.
+	Cpid nullable.Nullable[string] `json:"cpid"`
+
+	// ExtraConfig Further options of the miniconf, by section and key. Secret ones are stars unless the caller may see them.
+	ExtraConfig ConfigSections `json:"extra_config"`
+
+	// SecretOptions The names of further options that are secret.
+	SecretOptions []string `json:"secret_options"`
+
+	// CreatedAt When it was registered.
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // CloudList A page of the list.
 //
 // Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
+	// Clouds The clouds of this page, newest first.
 	Clouds []Cloud `json:"clouds"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
@@ -151,21 +196,44 @@ type CloudList struct {
 //
 // Example: {"version":"icehouse"}
 type CloudPatch struct {
-	AdminEndpoint *string                                         `json:"admin_endpoint,omitempty"`
-	AdminUser     *string                                         `json:"admin_user,omitempty"`
-	AltUser       nullable.Nullable[string]                       `json:"alt_user,omitempty"`
-	Architecture  nullable.Nullable[string]                       `json:"architecture,omitempty"`
-	Cpid          nullable.Nullable[string]                       `json:"cpid,omitempty"`
-	Endpoint      *string                                         `json:"endpoint,omitempty"`
-	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
-	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
-	Label         *string                                         `json:"label,omitempty"`
+	// AdminEndpoint The address of the cloud's identity service, as administrators reach it.
+	AdminEndpoint *string `json:"admin_endpoint,omitempty"`
+
+	// AdminUser The name of the administrator that the tests log in as.
+	AdminUser *string `json:"admin_user,omitempty"`
+
+	// AltUser The name of a second user, for tests that need two; null: none.
+	AltUser nullable.Nullable[string] `json:"alt_user,omitempty"`
+
+	// Architecture The architecture of the cloud's machines, such as x86_64.
+	Architecture nullable.Nullable[string] `json:"architecture,omitempty"`
+
+	// Cpid The id by which RefStack's client names the cloud; null: none.
+	Cpid nullable.Nullable[string] `json:"cpid,omitempty"`
+
+	// Endpoint The address of the cloud's identity service, as users reach it.
+	Endpoint *string `json:"endpoint,omitempty"`
+
+	// EndpointV3 The same for version 3 of the identity API; null: none.
+	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
+
+	// ExtraConfig Further options of the miniconf, by section and key. Secret ones are stars unless the caller may see them.
+	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
+
+	// Label The name of the cloud for people, at most 60 characters. Unique in a tenant.
+	Label *string `json:"label,omitempty"`
 
 	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
 	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
-	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
-	TestUser      *string                     `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]   `json:"version,omitempty"`
+
+	// TempestSHA The commit of Tempest to test with; null: what the server is configured with.
+	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
+
+	// TestUser The name of the user that the tests log in as.
+	TestUser *string `json:"test_user,omitempty"`
+
+	// Version The release of OpenStack that the cloud runs, such as juno.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // ConfigSections Sections of options, all of them text.
@@ -178,19 +246,24 @@ type ConfigSections map[string]map[string]string
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
 type Damage struct {
 	// File Of several files, the name of the one in which it is.
-	File *string    `json:"file,omitempty"`
+	File *string `json:"file,omitempty"`
+
+	// Kind What kind of damage it is.
 	Kind DamageKind `json:"kind"`
 
 	// Offset Where, in bytes of the decompressed upload.
-	Offset int64  `json:"offset"`
+	Offset int64 `json:"offset"`
+
+	// Reason What was found, in words.
 	Reason string `json:"reason"`
 }
 
-// DamageKind defines model for Damage.Kind.
+// DamageKind What kind of damage it is.
 type DamageKind string
 
 // FormatList Example: {"formats":[{"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}]}
 type FormatList struct {
+	// Formats The formats of result files that are read.
 	Formats []ResultFormat `json:"formats"`
 }
 
@@ -198,9 +271,14 @@ type FormatList struct {
 //
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
-	ID    openapi_types.UUID        `json:"id"`
-	Title string                    `json:"title"`
-	URL   nullable.Nullable[string] `json:"url"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
 }
 
 // NewCloud A cloud to register.
@@ -321,7 +399,10 @@ type ParsedResults = interface{}
 //
 // Example: {"name":"board","value":"arm-7"}
 type Property struct {
-	Name  string `json:"name"`
+	// Name The name of the property.
+	Name string `json:"name"`
+
+	// Value Its value, as text.
 	Value string `json:"value"`
 }
 
@@ -374,15 +455,19 @@ type ResultSaved struct {
 	Sha256 string `json:"sha256"`
 
 	// Bytes Of the files as they were posted, together.
-	Bytes   int64   `json:"bytes"`
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
 	Outcome Outcome `json:"outcome"`
 
 	// Complete False exactly when there is damage or a test that never finished.
 	Complete bool `json:"complete"`
 
 	// Scope `passes_only`: such an upload lists passes and says nothing about other tests.
-	Scope  ResultSavedScope `json:"scope"`
-	Counts TestCounts       `json:"counts"`
+	Scope ResultSavedScope `json:"scope"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -397,9 +482,13 @@ type ResultSaved struct {
 	DamageCount int64 `json:"damage_count"`
 
 	// NoiseBytes Bytes of other output between the packets or lines.
-	NoiseBytes int64     `json:"noise_bytes"`
-	Warnings   []string  `json:"warnings"`
-	CreatedAt  time.Time `json:"created_at"`
+	NoiseBytes int64 `json:"noise_bytes"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
@@ -422,10 +511,16 @@ type Run struct {
 	TestID int64 `json:"test_id"`
 
 	// CloudID The cloud; null for an anonymous run.
-	CloudID    nullable.Nullable[int64]     `json:"cloud_id"`
-	Finished   bool                         `json:"finished"`
+	CloudID nullable.Nullable[int64] `json:"cloud_id"`
+
+	// Finished Whether the runner said that the run is over.
+	Finished bool `json:"finished"`
+
+	// FinishedAt When it said so; null before.
 	FinishedAt nullable.Nullable[time.Time] `json:"finished_at"`
-	CreatedAt  time.Time                    `json:"created_at"`
+
+	// CreatedAt When the run was started.
+	CreatedAt time.Time `json:"created_at"`
 
 	// LastStatus One status message of a run.
 	//
@@ -470,25 +565,33 @@ type RunFile struct {
 	Bytes int64 `json:"bytes"`
 
 	// Tests How many test ids.
-	Tests   int64      `json:"tests"`
-	Counts  TestCounts `json:"counts"`
-	Outcome Outcome    `json:"outcome"`
+	Tests int64 `json:"tests"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
+	Outcome Outcome `json:"outcome"`
 
 	// Damage The first 100 findings.
-	Damage      []Damage `json:"damage"`
-	DamageCount int64    `json:"damage_count"`
-	Warnings    []string `json:"warnings"`
+	Damage []Damage `json:"damage"`
+
+	// DamageCount How many findings of damage there are in all.
+	DamageCount int64 `json:"damage_count"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
 }
 
 // RunList A page of the list.
 //
 // Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
 type RunList struct {
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Runs       []Run       `json:"runs"`
+
+	// Runs The runs of this page, newest first.
+	Runs []Run `json:"runs"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -517,15 +620,19 @@ type RunResult struct {
 	Sha256 string `json:"sha256"`
 
 	// Bytes Of the files as they were posted, together.
-	Bytes   int64   `json:"bytes"`
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
 	Outcome Outcome `json:"outcome"`
 
 	// Complete False exactly when there is damage or a test that never finished.
 	Complete bool `json:"complete"`
 
 	// Scope `passes_only`: such an upload lists passes and says nothing about other tests.
-	Scope  RunResultScope `json:"scope"`
-	Counts TestCounts     `json:"counts"`
+	Scope RunResultScope `json:"scope"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -540,9 +647,13 @@ type RunResult struct {
 	DamageCount int64 `json:"damage_count"`
 
 	// NoiseBytes Bytes of other output between the packets or lines.
-	NoiseBytes int64     `json:"noise_bytes"`
-	Warnings   []string  `json:"warnings"`
-	CreatedAt  time.Time `json:"created_at"`
+	NoiseBytes int64 `json:"noise_bytes"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
@@ -561,11 +672,11 @@ type RunResultExpired string
 //
 // Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"results":[{"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}]}
 type RunResultList struct {
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Results    []RunResult `json:"results"`
+
+	// Results The results of this page, newest first.
+	Results []RunResult `json:"results"`
 }
 
 // SetMoment A set of the line, and its time.
@@ -573,9 +684,16 @@ type RunResultList struct {
 // Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
 type SetMoment struct {
 	// Set Its reference.
-	Set  string    `json:"set"`
+	Set string `json:"set"`
+
+	// Time When it was.
 	Time time.Time `json:"time"`
 }
+
+// SetOutcome What became of a single test: `error` is the lab's fault, not the software's.
+//
+// Example: fail
+type SetOutcome string
 
 // Status One status message of a run.
 //
@@ -586,7 +704,9 @@ type Status struct {
 
 	// Finished What the message said of the end; null when it did not.
 	Finished nullable.Nullable[bool] `json:"finished"`
-	ID       int64                   `json:"id"`
+
+	// ID The number of the status message.
+	ID int64 `json:"id"`
 
 	// Text The message as it was posted; what was not UTF-8 is replaced by U+FFFD.
 	Text string `json:"text"`
@@ -596,11 +716,11 @@ type Status struct {
 //
 // Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"statuses":[{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}]}
 type StatusList struct {
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Statuses   []Status    `json:"statuses"`
+
+	// Statuses The status messages of this page, oldest first.
+	Statuses []Status `json:"statuses"`
 }
 
 // StatusSaved Example: {"finished":true,"message":"thank you","status":{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"},"test_id":100}
@@ -611,11 +731,11 @@ type StatusSaved struct {
 	// Message RefStack's `thank you`.
 	Message string `json:"message"`
 
-	// Status One status message of a run.
-	//
-	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
+	// Status The message as it was kept.
 	Status Status `json:"status"`
-	TestID int64  `json:"test_id"`
+
+	// TestID The number of the run.
+	TestID int64 `json:"test_id"`
 }
 
 // Test One test of a result. Its status, times and tags are those of the record that decided: the last attempt where the file counts them, else the worst one, and of equals the first.
@@ -626,7 +746,9 @@ type Test struct {
 	N int32 `json:"n"`
 
 	// ID The test's id as the runner wrote it, which may be anything.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -676,31 +798,49 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
 //
 // Example: {"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0}
 type TestCounts struct {
-	Success    int64 `json:"success"`
-	Xfail      int64 `json:"xfail"`
-	Skip       int64 `json:"skip"`
-	Fail       int64 `json:"fail"`
-	Uxsuccess  int64 `json:"uxsuccess"`
+	// Success How many passed.
+	Success int64 `json:"success"`
+
+	// Xfail How many failed as expected.
+	Xfail int64 `json:"xfail"`
+
+	// Skip How many were skipped.
+	Skip int64 `json:"skip"`
+
+	// Fail How many failed.
+	Fail int64 `json:"fail"`
+
+	// Uxsuccess How many passed although a failure was expected.
+	Uxsuccess int64 `json:"uxsuccess"`
+
+	// Inprogress How many began and never ended.
 	Inprogress int64 `json:"inprogress"`
-	Unknown    int64 `json:"unknown"`
-	Exists     int64 `json:"exists"`
+
+	// Unknown How many ended in a way that the file does not tell.
+	Unknown int64 `json:"unknown"`
+
+	// Exists How many were only listed, not run.
+	Exists int64 `json:"exists"`
 }
 
 // TestList A page of the list.
 //
 // Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Tests      []Test      `json:"tests"`
+
+	// Tests The tests of this page, in the order of the result.
+	Tests []Test `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -709,7 +849,9 @@ type TestList struct {
 // Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
-	Record int32      `json:"record"`
+	Record int32 `json:"record"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -720,7 +862,9 @@ type TestRecord struct {
 
 	// Duration Seconds, as the file says or between `start` and `stop`.
 	Duration nullable.Nullable[float64] `json:"duration"`
-	Tags     []string                   `json:"tags"`
+
+	// Tags The tags of the test.
+	Tags []string `json:"tags"`
 }
 
 // TestStatus The status of a test in subunit's words; `inprogress` and `unknown` never ended.
@@ -730,6 +874,7 @@ type TestStatus string
 
 // Testcases Example: {"testcases":["tempest"]}
 type Testcases struct {
+	// Testcases The names of the tests that the run is to execute.
 	Testcases []string `json:"testcases"`
 }
 
@@ -855,6 +1000,12 @@ type ListRunsParams struct {
 	// Outcome Only runs whose current result has this outcome.
 	Outcome *Outcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Damaged Only runs whose current result has damage, or only those whose has none.
+	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -888,8 +1039,14 @@ type ListTestsParams struct {
 	// Status Only tests with this status.
 	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
+	// Outcome Only tests with this outcome, or with one of these: `pass` (success, xfail), `fail` (fail, uxsuccess), `error` (inprogress, unknown: they never ended), `skip`, `unknown` (exists).
+	Outcome []SetOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort `duration` begins with the longest; those of unknown length come last. Else the order is that in which tests were first seen.
+	Sort *ListTestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
 	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
@@ -903,6 +1060,9 @@ type ListTestsParams struct {
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// ListTestsParamsSort defines parameters for ListTests.
+type ListTestsParamsSort string
 
 // ListStatusesParams defines parameters for ListStatuses.
 type ListStatusesParams struct {
@@ -1380,6 +1540,20 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
 	}
 
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "damaged" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "damaged", ctx.QueryParams(), &params.Damaged, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter damaged: %s", err))
+	}
+
 	// ------------- Optional query parameter "page" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
@@ -1614,11 +1788,25 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
 	}
 
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
 	}
 
 	// ------------- Optional query parameter "history" -------------

@@ -152,12 +152,12 @@ func TestProblem_IsTheDocuments(t *testing.T) {
 		want  string
 	}{
 		{fault.NotFound("run %d does not exist", 7), `{"code":404,"detail":"run 7 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/7","message":"run 7 does not exist",` +
-			`"reason":"run 7 does not exist","request_id":"req-1","status":404,"title":"Not Found","type":"about:blank","url":null}`},
+			`"reason":"run 7 does not exist","request_id":"req-1","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}`},
 		{fault.InvalidBody("", "must be JSON"), `{"code":400,"detail":"the body must be JSON","errors":[{"in":"body","message":"must be JSON","pointer":""}],"id":"invalid-request","instance":"/v1/runs/7",` +
-			`"message":"the body must be JSON","reason":"the body must be JSON","request_id":"req-1","status":400,"title":"Bad Request","type":"about:blank","url":null}`},
+			`"message":"the body must be JSON","reason":"the body must be JSON","request_id":"req-1","status":400,"title":"Bad Request","type":"https://lab.example.org/docs/problems/invalid-request","url":"https://lab.example.org/docs/problems/invalid-request"}`},
 		{full, ""},
 	} {
-		text, err := json.Marshal(problemOf(tt.fault, &call.Info{Path: "/v1/runs/7", ID: "req-1"}))
+		text, err := json.Marshal(problemOf(tt.fault, &call.Info{Path: "/v1/runs/7", ID: "req-1", Origin: call.Origin{Scheme: "https", Host: "lab.example.org"}}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,5 +318,69 @@ func TestCheckParams_Escapes(t *testing.T) {
 		if (err == nil) != want {
 			t.Errorf("%s: %v, want right: %t", target, err, want)
 		}
+	}
+}
+
+// TestLoadRules: a server that knows the rules only checks as one that knows the whole
+// document.
+func TestLoadRules(t *testing.T) {
+	t.Parallel()
+	rules, err := LoadRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := loadDocument(t)
+	if got, want := rules.Paths.Len(), doc.Paths.Len(); got != want {
+		t.Fatalf("%d paths, want %d", got, want)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			got := rules.Paths.Value(path).GetOperation(method)
+			if got == nil || got.OperationID != op.OperationID || len(got.Parameters) != len(op.Parameters) {
+				t.Errorf("%s %s is not what the document says", method, path)
+				continue
+			}
+			for i, p := range op.Parameters {
+				wantSameRules(t, got.Parameters[i].Value.Schema, p.Value.Schema)
+			}
+			if op.RequestBody != nil {
+				for media, content := range op.RequestBody.Value.Content {
+					wantSameRules(t, got.RequestBody.Value.Content[media].Schema, content.Schema)
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				if !strings.HasPrefix(status, "2") && status != "507" {
+					continue
+				}
+				for media := range answer.Value.Content {
+					if got.Responses.Value(status).Value.Content[media] == nil {
+						t.Errorf("%s %s: %s as %s is gone", method, path, status, media)
+					}
+				}
+			}
+		}
+	}
+}
+
+// wantSameRules compares schemas without what people read of them.
+func wantSameRules(t *testing.T, got, want *openapi3.SchemaRef) {
+	t.Helper()
+	if got == nil || want == nil {
+		if got != want {
+			t.Errorf("a schema is %v, want %v", got, want)
+		}
+		return
+	}
+	g, w := *got.Value, *want.Value
+	if len(g.Properties) != len(w.Properties) || len(g.AllOf) != len(w.AllOf) || len(g.OneOf) != len(w.OneOf) {
+		t.Errorf("the schema %s has other parts than in the document", got.Ref)
+	}
+	for name := range w.Properties {
+		if g.Properties[name] == nil {
+			t.Errorf("the schema %s lacks the property %s", got.Ref, name)
+		}
+	}
+	if g.Pattern != w.Pattern || len(g.Enum) != len(w.Enum) || len(g.Required) != len(w.Required) || len(g.Extensions) != len(w.Extensions) || g.Format != w.Format {
+		t.Errorf("the schema %s says something else than in the document", got.Ref)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/slipway-lab/slipway/openapi"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
@@ -159,8 +160,9 @@ type mistake struct {
 // the request, and a token may stand where a name should.
 func problemOf(f *fault.Fault, info *call.Info) problem {
 	detail := auth.Redact(f.Detail)
+	page := pageOf(f.ID, info.Origin)
 	p := problem{
-		Type:       "about:blank",
+		Type:       page,
 		Title:      auth.Redact(cmp.Or(f.Title, http.StatusText(f.Status))),
 		Status:     f.Status,
 		Detail:     detail,
@@ -174,6 +176,7 @@ func problemOf(f *fault.Fault, info *call.Info) problem {
 		MinVersion: f.MinVersion,
 		MaxVersion: f.MaxVersion,
 	}
+	p.URL = &page
 	if f.URL != "" {
 		p.URL = &f.URL
 	}
@@ -181,6 +184,16 @@ func problemOf(f *fault.Fault, info *call.Info) problem {
 		p.Errors = append(p.Errors, mistakeOf(e))
 	}
 	return p
+}
+
+// pageOf is the address of the page that explains a kind of problem. Where nobody
+// knows yet how the client reached the server, it is the path alone.
+func pageOf(id string, o call.Origin) string {
+	path := openapi.ProblemPages + id
+	if o.Host == "" {
+		return path
+	}
+	return o.URL(path)
 }
 
 func mistakeOf(e fault.Entry) mistake {

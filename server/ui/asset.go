@@ -20,6 +20,7 @@ var assets = []*asset{
 	plainAsset("document.js", "document.js", "text/javascript; charset=utf-8"),
 	plainAsset("init.js", "init.js", "text/javascript; charset=utf-8"),
 	plainAsset("page.css", "page.css", "text/css; charset=utf-8"),
+	plainAsset("problem.css", "problem.css", "text/css; charset=utf-8"),
 	packedAsset("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
 	packedAsset("swagger-ui.css", "text/css; charset=utf-8"),
 	plainAsset("LICENSE", "swagger/LICENSE", "text/plain; charset=utf-8"),

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"regexp"
 )
@@ -14,7 +15,7 @@ import (
 const contentSecurityPolicy = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 var (
-	//go:embed document.js init.js page.css page.html swagger
+	//go:embed document.js init.js page.css page.html problem.css problem.html swagger
 	embedded embed.FS
 
 	page = template.Must(template.ParseFS(embedded, "page.html"))
@@ -38,6 +39,7 @@ func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handl
 	for _, a := range assets {
 		files["/docs/"+a.name] = a
 	}
+	maps.Copy(files, problemPages(prefix))
 	// A path is taken as it is and never cleaned: http.ServeMux would redirect
 	// /docs/.. to wherever the dots lead.
 	return secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -58,7 +58,15 @@ func run(dir, out string) error {
 			return err
 		}
 	}
-	if err := settleNullable(m.doc); err != nil {
+	own, err := readCases(dir)
+	if err != nil {
+		return err
+	}
+	wrong, err := describe(m.doc, dir)
+	if wrong != nil {
+		fmt.Fprintln(os.Stderr, "merge: not used:", wrong)
+	}
+	if err := errors.Join(err, showProblems(m.doc, own), settleNullable(m.doc)); err != nil {
 		return err
 	}
 	var text bytes.Buffer

@@ -68,6 +68,32 @@ func TestRun(t *testing.T) {
 			wantErr: "A has no type",
 		},
 		{
+			name: "words describe what says nothing of itself, and a reference inside an allOf",
+			fragments: map[string]string{
+				"00-root.yaml": "components:\n  schemas:\n    A: {properties: {a: {type: string}, b: {$ref: r}, c: {type: string, description: own}}}\n",
+				"words.yaml":   "- schemas: [A]\n  words: {a: x, b: y}\n",
+			},
+			want: "{a: {type: string, description: \"x\"}, b: {allOf: [{$ref: r}], description: \"y\"}, c: {type: string, description: own}}",
+		},
+		{
+			name: "an error shows its own case",
+			fragments: map[string]string{
+				"00-root.yaml": "x-area: a\nx-problems: {resource-not-found: {}}\npaths:\n  /a/{id}:\n    parameters: [{name: id, in: path, example: 7}]\n    get:\n      operationId: getA\n      responses: {\"404\": {$ref: \"#/components/responses/NotFound\"}}\n" +
+					"components:\n  responses:\n    NotFound: {content: {application/problem+json: {schema: {$ref: \"#/components/schemas/Problem\"}}}}\n" +
+					"    UnsupportedMediaType: {content: {}}\n    HeaderTooLarge: {content: {}}\n  schemas:\n    Problem: {properties: {id: {type: string}}}\n",
+				"cases.yaml": "getA:\n  \"404\": {detail: a 7 does not exist}\n",
+			},
+			want: "instance: /a/7, code: 404, reason: a 7 does not exist",
+		},
+		{
+			name: "a case of no operation",
+			fragments: map[string]string{
+				"00-root.yaml": "x-problems: {}\npaths: {}\ncomponents: {responses: {}, schemas: {Problem: {properties: {id: {}}}}}\n",
+				"cases.yaml":   "getB:\n  \"404\": {detail: x}\n",
+			},
+			wantErr: "getB declares no 404",
+		},
+		{
 			name: "one schema twice names both places",
 			fragments: map[string]string{
 				"00-root.yaml": "components:\n  schemas:\n    A: {}\n",

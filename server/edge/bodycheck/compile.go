@@ -41,6 +41,11 @@ func (c *compiler) node(ref *openapi3.SchemaRef, waived []string) (*node, error)
 	if n := c.nodes[key]; n != nil {
 		return n, nil
 	}
+	if other := another(s); other != nil {
+		n, err := c.node(other, union(waived, own))
+		c.nodes[key] = n
+		return n, err
+	}
 	n := &node{kinds: kindsOf(s), nullable: acceptsNull(s), opaque: s.Extensions["x-go-type"] == "json.RawMessage"}
 	n.wrongType = wrongTypeMessage(n.kinds, n.nullable)
 	c.nodes[key] = n // before its members, which may refer back to it

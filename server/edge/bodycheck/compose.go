@@ -62,6 +62,15 @@ func alone(s *openapi3.Schema) *openapi3.Schema {
 	return &own
 }
 
+// another returns the one schema that s stands for: a reference beside which only a
+// description is written, since next to $ref itself nothing counts. Else nil.
+func another(s *openapi3.Schema) *openapi3.SchemaRef {
+	if len(s.AllOf) != 1 || s.Nullable || s.Not != nil || len(s.OneOf)+len(s.AnyOf) > 0 || constrains(alone(s)) || s.Extensions["x-go-type"] != nil {
+		return nil
+	}
+	return s.AllOf[0]
+}
+
 // mixture compiles a schema with allOf, oneOf, anyOf or not.
 func (c *compiler) mixture(n *node, s *openapi3.Schema, waived []string) (err error) {
 	m := &mixture{}
