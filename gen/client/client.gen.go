@@ -377,6 +377,45 @@ const (
 	PickedOpportunityWaitingCodePaused      PickedOpportunityWaitingCode = "paused"
 )
 
+// Defines values for ProblemID.
+const (
+	ProblemIDAgentDoubled           ProblemID = "agent-doubled"
+	ProblemIDAlreadyFinal           ProblemID = "already-final"
+	ProblemIDAlreadyPosted          ProblemID = "already-posted"
+	ProblemIDBelongsToNoTenant      ProblemID = "belongs-to-no-tenant"
+	ProblemIDConflict               ProblemID = "conflict"
+	ProblemIDContentLost            ProblemID = "content-lost"
+	ProblemIDCrossSite              ProblemID = "cross-site"
+	ProblemIDForbidden              ProblemID = "forbidden"
+	ProblemIDGone                   ProblemID = "gone"
+	ProblemIDHeaderTooLarge         ProblemID = "header-too-large"
+	ProblemIDInsufficientStorage    ProblemID = "insufficient-storage"
+	ProblemIDInternalError          ProblemID = "internal-error"
+	ProblemIDInvalidDate            ProblemID = "invalid-date"
+	ProblemIDInvalidRequest         ProblemID = "invalid-request"
+	ProblemIDLeaseLost              ProblemID = "lease-lost"
+	ProblemIDMethodNotAllowed       ProblemID = "method-not-allowed"
+	ProblemIDNoSuchPath             ProblemID = "no-such-path"
+	ProblemIDNotFinal               ProblemID = "not-final"
+	ProblemIDNotImplemented         ProblemID = "not-implemented"
+	ProblemIDNotPicked              ProblemID = "not-picked"
+	ProblemIDNotTheLabsToken        ProblemID = "not-the-labs-token"
+	ProblemIDOutcomeUnknown         ProblemID = "outcome-unknown"
+	ProblemIDRangeNotSatisfiable    ProblemID = "range-not-satisfiable"
+	ProblemIDResourceNotFound       ProblemID = "resource-not-found"
+	ProblemIDRoleRequired           ProblemID = "role-required"
+	ProblemIDStillAtWork            ProblemID = "still-at-work"
+	ProblemIDTLSRequired            ProblemID = "tls-required"
+	ProblemIDTemporarilyUnavailable ProblemID = "temporarily-unavailable"
+	ProblemIDTenantNotInLab         ProblemID = "tenant-not-in-lab"
+	ProblemIDTooLarge               ProblemID = "too-large"
+	ProblemIDTooManyRequests        ProblemID = "too-many-requests"
+	ProblemIDUnauthorized           ProblemID = "unauthorized"
+	ProblemIDUnprocessableContent   ProblemID = "unprocessable-content"
+	ProblemIDUnsupportedMediaType   ProblemID = "unsupported-media-type"
+	ProblemIDVersionNotAcceptable   ProblemID = "version-not-acceptable"
+)
+
 // Defines values for ProblemDetailIn.
 const (
 	ProblemDetailInBody   ProblemDetailIn = "body"
@@ -586,6 +625,12 @@ const (
 	ListFlakyTestsParamsKnownOnly    ListFlakyTestsParamsKnown = "only"
 )
 
+// Defines values for ListTestsParamsSort.
+const (
+	ListTestsParamsSortDuration ListTestsParamsSort = "duration"
+	ListTestsParamsSortSeen     ListTestsParamsSort = "seen"
+)
+
 // Defines values for GetSubunitParamsRunTime.
 const (
 	GetSubunitParamsRunTimeSum  GetSubunitParamsRunTime = "sum"
@@ -603,25 +648,51 @@ type AccessToken struct {
 	ID string `json:"id"`
 
 	// Prefix The first characters of its text, for people to recognise it.
-	Prefix    string          `json:"prefix"`
-	Name      string          `json:"name"`
-	Kind      AccessTokenKind `json:"kind"`
-	Owner     string          `json:"owner"`
-	Email     string          `json:"email"`
-	Tenant    string          `json:"tenant"`
-	Roles     []AccessRole    `json:"roles"`
-	Flags     []string        `json:"flags"`
-	Labs      []string        `json:"labs"`
-	AllowFrom []string        `json:"allow_from"`
+	Prefix string `json:"prefix"`
+
+	// Name The name of the token for people; it is the user's name where one logs in by password.
+	Name string `json:"name"`
+
+	// Kind What kind of user the token is for.
+	Kind AccessTokenKind `json:"kind"`
+
+	// Owner Who answers for the token.
+	Owner string `json:"owner"`
+
+	// Email The address of the owner. No mail is sent to it.
+	Email string `json:"email"`
+
+	// Tenant The tenant that the token is of; empty: none.
+	Tenant string `json:"tenant"`
+
+	// Roles What the token may do: see x-permissions.
+	Roles []AccessRole `json:"roles"`
+
+	// Flags The rights of a token that was made KernelCI's way; empty for any other.
+	Flags []string `json:"flags"`
+
+	// Labs The labs in whose names the token may report.
+	Labs []string `json:"labs"`
+
+	// AllowFrom The addresses and networks that the token counts from; empty: any.
+	AllowFrom []string `json:"allow_from"`
 
 	// KeyID Names the secret under which it is hashed.
 	KeyID string `json:"key_id"`
 
 	// Usable It is neither revoked nor expired.
-	Usable    bool                         `json:"usable"`
-	CreatedAt time.Time                    `json:"created_at"`
-	CreatedBy string                       `json:"created_by"`
+	Usable bool `json:"usable"`
+
+	// CreatedAt When it was made.
+	CreatedAt time.Time `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
+
+	// ExpiresAt When it ends; null: never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+
+	// RevokedAt When it was revoked; null: it was not.
 	RevokedAt nullable.Nullable[time.Time] `json:"revoked_at"`
 
 	// LastUsedAt To the minute.
@@ -638,6 +709,7 @@ type AccessTokenKind string
 //
 // Example: {"access_tokens":[],"next":null}
 type AccessTokenList struct {
+	// AccessTokens The tokens of this page, newest first.
 	AccessTokens []AccessToken `json:"access_tokens"`
 
 	// Next The cursor of the next page (`after`); null at the end.
@@ -655,33 +727,90 @@ type AccessTokenRotation struct {
 	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
 }
 
+// ActiveHour What came in within an hour.
+//
+// Example: {"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}
+type ActiveHour struct {
+	// Hour When it begins.
+	Hour time.Time `json:"hour"`
+
+	// Results How many results were stored.
+	Results int64     `json:"results"`
+	Tests   int64     `json:"tests"`
+	Counts  SetCounts `json:"counts"`
+
+	// Damaged How many of the results have damage.
+	Damaged int64 `json:"damaged"`
+
+	// Comparisons How many comparisons were made.
+	Comparisons int64 `json:"comparisons"`
+
+	// NewFailures How many new failures they found.
+	NewFailures int64 `json:"new_failures"`
+}
+
+// Activity What came in, hour by hour.
+//
+// Example: {"hours":[{"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}]}
+type Activity struct {
+	Hours []ActiveHour `json:"hours"`
+}
+
 // Advertisement What was advertised, as the server read it. Fields of other kinds are null.
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
-	ID             openapi_types.UUID                 `json:"id"`
-	Kind           TriggerKind                        `json:"kind"`
-	ProductID      openapi_types.UUID                 `json:"product_id"`
-	Channel        string                             `json:"channel"`
-	ImageUniqueID  nullable.Nullable[string]          `json:"image_unique_id"`
+	// ID The id of the advertisement, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Kind What was advertised.
+	Kind TriggerKind `json:"kind"`
+
+	// ProductID The product that it was advertised for.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Channel The channel that it was built from or published to.
+	Channel string `json:"channel"`
+
+	// ImageUniqueID The name that its sender gave the image; null when no image was advertised.
+	ImageUniqueID nullable.Nullable[string] `json:"image_unique_id"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
 	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ExtraSnaps     nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
-	Name           nullable.Nullable[string]          `json:"name"`
-	Revision       nullable.Nullable[int64]           `json:"revision"`
-	Snaps          nullable.Nullable[[]Snap]          `json:"snaps"`
-	Platform       nullable.Nullable[string]          `json:"platform"`
-	Release        nullable.Nullable[string]          `json:"release"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
+
+	// Name The name of the snap; null when none was advertised.
+	Name nullable.Nullable[string] `json:"name"`
+
+	// Revision The revision of the snap; null when none was advertised.
+	Revision nullable.Nullable[int64] `json:"revision"`
+
+	// Snaps The snaps of the gold master; null when none was advertised.
+	Snaps nullable.Nullable[[]Snap] `json:"snaps"`
+
+	// Platform The platform that the advertisement was limited to; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// Release The release that the advertisement was limited to; null: any.
+	Release nullable.Nullable[string] `json:"release"`
 
 	// Opportunities How many were made.
-	Opportunities int64       `json:"opportunities"`
-	CreatedAt     CreatedTime `json:"created_at"`
-	CreatedBy     string      `json:"created_by"`
+	Opportunities int64 `json:"opportunities"`
+
+	// CreatedAt When it came.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// CreatedBy The name of the token that sent it.
+	CreatedBy string `json:"created_by"`
 }
 
 // AdvertisementList A page of the list.
 //
 // Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}],"next":null}
 type AdvertisementList struct {
+	// Advertisements The advertisements of this page, newest first.
 	Advertisements []Advertisement `json:"advertisements"`
 
 	// Next What to give as `after` for the next page; null at the end.
@@ -692,24 +821,47 @@ type AdvertisementList struct {
 //
 // Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}
 type Agent struct {
-	AgentID    string                    `json:"agent_id"`
+	// AgentID The name of the agent, chosen by its operator. Unique in a tenant.
+	AgentID string `json:"agent_id"`
+
+	// AgentGroup The group that the agent is of, which test specs may ask for; null: none.
 	AgentGroup nullable.Nullable[string] `json:"agent_group"`
-	Platform   nullable.Nullable[string] `json:"platform"`
+
+	// Platform The platform of the agent's device, which test specs may ask for; null: none.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentRevno The version of the agent's program.
 	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
-	Capacity   int32                     `json:"capacity"`
-	Products   []openapi_types.UUID      `json:"products"`
-	Releases   []string                  `json:"releases"`
-	Labels     map[string]string         `json:"labels"`
-	Mode       AgentMode                 `json:"mode"`
-	Comment    nullable.Nullable[string] `json:"comment"`
+
+	// Capacity How many test opportunities the agent takes at the same time.
+	Capacity int32 `json:"capacity"`
+
+	// Products The products that the agent takes work of; empty: all.
+	Products []openapi_types.UUID `json:"products"`
+
+	// Releases The releases that the agent takes work of; empty: all.
+	Releases []string `json:"releases"`
+
+	// Labels Words about the agent for people, by name.
+	Labels map[string]string `json:"labels"`
+
+	// Mode What is wanted of the agent.
+	Mode AgentMode `json:"mode"`
+
+	// Comment A remark of its operator, such as why it is in maintenance.
+	Comment nullable.Nullable[string] `json:"comment"`
 
 	// State `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 	State AgentState `json:"state"`
 
 	// Holding What it holds.
-	Holding    []HeldOpportunity `json:"holding"`
-	LastSeenAt EventTime         `json:"last_seen_at"`
-	CreatedAt  CreatedTime       `json:"created_at"`
+	Holding []HeldOpportunity `json:"holding"`
+
+	// LastSeenAt When the agent was last heard of: it registered, asked for work or sent a heartbeat.
+	LastSeenAt EventTime `json:"last_seen_at"`
+
+	// CreatedAt When the agent registered first.
+	CreatedAt CreatedTime `json:"created_at"`
 
 	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds"`
@@ -725,6 +877,7 @@ type AgentState string
 //
 // Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}],"next":null}
 type AgentList struct {
+	// Agents The agents of this page.
 	Agents []Agent `json:"agents"`
 
 	// Next What to give as `after` for the next page; null at the end.
@@ -740,6 +893,7 @@ type AgentMode string
 //
 // Example: {"comment":"new power supply","mode":"draining"}
 type AgentPatch struct {
+	// Mode What is wanted of the agent.
 	Mode AgentMode `json:"mode"`
 
 	// Comment Why, for people.
@@ -750,8 +904,11 @@ type AgentPatch struct {
 //
 // Example: {"agent_group":"lab2","agent_revno":"197","capacity":1,"platform":"armhf"}
 type AgentRegistration struct {
+	// AgentGroup The group that the agent is of, which test specs may ask for; null: none.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
-	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// Platform The platform of the agent's device, which test specs may ask for; null: none.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
 
 	// AgentRevno The agent's revision, such as "197".
 	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
@@ -767,7 +924,9 @@ type AgentRegistration struct {
 
 	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
-	Mode   *AgentMode        `json:"mode,omitempty"`
+
+	// Mode What is wanted of the agent.
+	Mode *AgentMode `json:"mode,omitempty"`
 
 	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds,omitempty"`
@@ -801,25 +960,42 @@ type Attachment struct {
 // Example: {"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"}
 type AuditActor struct {
 	// Kind `admin` (the configured token), `token`, `keystone`, `none` (logins are switched off), `server`, or empty for an anonymous caller.
-	Kind    string   `json:"kind"`
-	Name    string   `json:"name"`
-	Owner   string   `json:"owner"`
-	Roles   []string `json:"roles"`
-	Tenant  string   `json:"tenant"`
-	TokenID string   `json:"token_id"`
+	Kind string `json:"kind"`
+
+	// Name The name of the token; empty without a credential.
+	Name string `json:"name"`
+
+	// Owner The owner of the token.
+	Owner string `json:"owner"`
+
+	// Roles The roles of the token.
+	Roles []string `json:"roles"`
+
+	// Tenant The tenant of the token; empty: none.
+	Tenant string `json:"tenant"`
+
+	// TokenID The id of the token; empty where it has none, as the configured one.
+	TokenID string `json:"token_id"`
 }
 
 // AuditEntry One line of the audit log.
 //
 // Example: {"actor":{"kind":"token","name":"nightly cleaner","owner":"ann","roles":["operator"],"tenant":"","token_id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F"},"client":"192.0.2.7","decision":"allowed","event":"deletion","id":4711,"method":"DELETE","object":"/v1/runs/100","operation":"deleteRun","reason":"","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","route":"/v1/runs/{test_id}","status":204,"time":"2026-01-15T00:00:00Z","x_context_marker":"","x_end_user":""}
 type AuditEntry struct {
-	ID   int64     `json:"id"`
+	// ID The number of the entry; a later one has a higher one.
+	ID int64 `json:"id"`
+
+	// Time When it happened.
 	Time time.Time `json:"time"`
 
 	// Event `token` (made, changed or revoked, by KernelCI's operations too), `task` (created, cancelled or purged), `machine` (registered, held, released, given a key), `manifest` and `boot-key` (read), `deletion`, `new-network`, `denied`, `admin` (other use of an admin token), `configuration`, or another word from an operation's `x-audit`.
-	Event     string     `json:"event"`
-	RequestID string     `json:"request_id"`
-	Actor     AuditActor `json:"actor"`
+	Event string `json:"event"`
+
+	// RequestID The id of the request, as its answer had it in X-Request-Id.
+	RequestID string `json:"request_id"`
+
+	// Actor Who did it.
+	Actor AuditActor `json:"actor"`
 
 	// XEndUser The header X-End-User, unchecked.
 	XEndUser string `json:"x_end_user"`
@@ -828,29 +1004,38 @@ type AuditEntry struct {
 	XContextMarker string `json:"x_context_marker"`
 
 	// Client The address.
-	Client    string `json:"client"`
-	Method    string `json:"method"`
+	Client string `json:"client"`
+
+	// Method The HTTP method.
+	Method string `json:"method"`
+
+	// Operation The operation, by its operationId.
 	Operation string `json:"operation"`
 
 	// Route The path as the document writes it.
 	Route string `json:"route"`
 
 	// Object The path that was called, without secrets.
-	Object   string             `json:"object"`
+	Object string `json:"object"`
+
+	// Decision Whether it was allowed.
 	Decision AuditEntryDecision `json:"decision"`
-	Reason   string             `json:"reason"`
+
+	// Reason Why it was refused; empty or absent when it was allowed.
+	Reason string `json:"reason"`
 
 	// Status The status of the answer; 0 when there was no request.
 	Status int32 `json:"status"`
 }
 
-// AuditEntryDecision defines model for AuditEntry.Decision.
+// AuditEntryDecision Whether it was allowed.
 type AuditEntryDecision string
 
 // AuditList A page of the audit log.
 //
 // Example: {"entries":[],"next":null}
 type AuditList struct {
+	// Entries The entries of this page, newest first.
 	Entries []AuditEntry `json:"entries"`
 
 	// Next The cursor of the next page (`after`); null at the end.
@@ -861,6 +1046,7 @@ type AuditList struct {
 //
 // Example: {"batch":[{"document":"boot","method":"GET","operation_id":"op-0","query":"status=FAIL\u0026job=next","resource":"count"}]}
 type Batch struct {
+	// Batch The questions, answered in their order.
 	Batch []BatchEntry `json:"batch"`
 }
 
@@ -868,10 +1054,16 @@ type Batch struct {
 //
 // Example: {"code":200,"result":[{"operation_id":"op-0","result":[{"collection":"boot","count":2000}]}]}
 type BatchAnswer struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		OperationID *string       `json:"operation_id,omitempty"`
-		Result      []interface{} `json:"result"`
+		// OperationID The name that the request gave the operation.
+		OperationID *string `json:"operation_id,omitempty"`
+
+		// Result What the operation found.
+		Result []interface{} `json:"result"`
 	} `json:"result"`
 }
 
@@ -879,109 +1071,224 @@ type BatchAnswer struct {
 //
 // Example: {"method":"GET","operation_id":"op-0","query":"lab_name=lab-alder\u0026limit=5","resource":"boot"}
 type BatchEntry struct {
-	Collection  nullable.Nullable[string] `json:"collection,omitempty"`
-	Distinct    nullable.Nullable[string] `json:"distinct,omitempty"`
-	Document    nullable.Nullable[string] `json:"document,omitempty"`
-	DocumentID  nullable.Nullable[string] `json:"document_id,omitempty"`
-	Method      nullable.Nullable[string] `json:"method,omitempty"`
+	// Collection The collection to ask, such as boot or build.
+	Collection nullable.Nullable[string] `json:"collection,omitempty"`
+
+	// Distinct A field: its distinct values are counted.
+	Distinct nullable.Nullable[string] `json:"distinct,omitempty"`
+
+	// Document The collection that document_id is of.
+	Document nullable.Nullable[string] `json:"document,omitempty"`
+
+	// DocumentID The id of the document to count for.
+	DocumentID nullable.Nullable[string] `json:"document_id,omitempty"`
+
+	// Method How to ask; only GET is answered.
+	Method nullable.Nullable[string] `json:"method,omitempty"`
+
+	// OperationID A name of the caller's own, by which the answer is found.
 	OperationID nullable.Nullable[string] `json:"operation_id,omitempty"`
-	Query       nullable.Nullable[string] `json:"query,omitempty"`
-	Resource    nullable.Nullable[string] `json:"resource,omitempty"`
+
+	// Query The conditions, as they would stand in a query string.
+	Query nullable.Nullable[string] `json:"query,omitempty"`
+
+	// Resource What to ask: count. The same as collection where that is absent.
+	Resource nullable.Nullable[string] `json:"resource,omitempty"`
 }
 
 // Boot One attempt of a lab to boot one kernel on one board. All fields are there, null without a value, unless the question chose some.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}
 type Boot struct {
-	ID                    *ObjectID                 `json:"_id,omitempty"`
-	Arch                  nullable.Nullable[string] `json:"arch,omitempty"`
-	Board                 nullable.Nullable[string] `json:"board,omitempty"`
-	BoardInstance         nullable.Nullable[string] `json:"board_instance,omitempty"`
-	BootJobID             nullable.Nullable[string] `json:"boot_job_id,omitempty"`
-	BootJobPath           nullable.Nullable[string] `json:"boot_job_path,omitempty"`
-	BootJobURL            nullable.Nullable[string] `json:"boot_job_url,omitempty"`
-	BootLog               nullable.Nullable[string] `json:"boot_log,omitempty"`
-	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
+
+	// Board The board that it ran on, as the lab calls it.
+	Board nullable.Nullable[string] `json:"board,omitempty"`
+
+	// BoardInstance Which of several equal boards it was.
+	BoardInstance nullable.Nullable[string] `json:"board_instance,omitempty"`
+
+	// BootJobID The number of the job in the lab, such as LAVA's.
+	BootJobID nullable.Nullable[string] `json:"boot_job_id,omitempty"`
+
+	// BootJobPath The path of the job's files in the lab.
+	BootJobPath nullable.Nullable[string] `json:"boot_job_path,omitempty"`
+
+	// BootJobURL The address of the job in the lab.
+	BootJobURL nullable.Nullable[string] `json:"boot_job_url,omitempty"`
+
+	// BootLog The file name of the log of the boot, as text.
+	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
+
+	// BootLogHTML The file name of the log of the boot, as HTML.
+	BootLogHTML nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
-	Bootloader            nullable.Nullable[string] `json:"bootloader,omitempty"`
-	BootloaderVersion     nullable.Nullable[string] `json:"bootloader_version,omitempty"`
-	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// BuildID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
-	Chainloader         nullable.Nullable[string]           `json:"chainloader,omitempty"`
-	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string]           `json:"compiler_version_ext,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+	// Bootloader The boot loader, such as u-boot.
+	Bootloader nullable.Nullable[string] `json:"bootloader,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	// BootloaderVersion The version of the boot loader.
+	BootloaderVersion nullable.Nullable[string] `json:"bootloader_version,omitempty"`
+
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// BuildID The id of the build that it ran.
+	BuildID nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+
+	// Chainloader What the boot loader starts before the kernel, if anything.
+	Chainloader nullable.Nullable[string] `json:"chainloader,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	DefconfigID        nullable.Nullable[OptionalObjectID] `json:"defconfig_id,omitempty"`
-	DeviceType         nullable.Nullable[string]           `json:"device_type,omitempty"`
-	Dtb                nullable.Nullable[string]           `json:"dtb,omitempty"`
-	DtbAddr            nullable.Nullable[string]           `json:"dtb_addr,omitempty"`
-	DtbAppend          nullable.Nullable[bool]             `json:"dtb_append,omitempty"`
-	Endian             nullable.Nullable[string]           `json:"endian,omitempty"`
-	Fastboot           nullable.Nullable[bool]             `json:"fastboot,omitempty"`
-	FastbootCmd        nullable.Nullable[string]           `json:"fastboot_cmd,omitempty"`
-	FileServerResource nullable.Nullable[string]           `json:"file_server_resource,omitempty"`
-	FileServerURL      nullable.Nullable[string]           `json:"file_server_url,omitempty"`
-	Filesystem         nullable.Nullable[string]           `json:"filesystem,omitempty"`
-	GitBranch          nullable.Nullable[string]           `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string]           `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string]           `json:"git_describe,omitempty"`
-	GitURL             nullable.Nullable[string]           `json:"git_url,omitempty"`
-	Initrd             nullable.Nullable[string]           `json:"initrd,omitempty"`
-	InitrdAddr         nullable.Nullable[string]           `json:"initrd_addr,omitempty"`
-	Job                nullable.Nullable[string]           `json:"job,omitempty"`
+	// DefconfigID The same as build_id, under the name that it had first.
+	DefconfigID nullable.Nullable[OptionalObjectID] `json:"defconfig_id,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
-	LoadAddr        nullable.Nullable[string]           `json:"load_addr,omitempty"`
-	Mach            nullable.Nullable[string]           `json:"mach,omitempty"`
-	Metadata        map[string]interface{}              `json:"metadata,omitempty"`
-	Name            nullable.Nullable[string]           `json:"name,omitempty"`
-	Plan            nullable.Nullable[string]           `json:"plan,omitempty"`
-	PlanVariant     nullable.Nullable[string]           `json:"plan_variant,omitempty"`
-	Qemu            nullable.Nullable[string]           `json:"qemu,omitempty"`
-	QemuCommand     nullable.Nullable[string]           `json:"qemu_command,omitempty"`
-	Retries         nullable.Nullable[int64]            `json:"retries,omitempty"`
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// Dtb The file name of the device tree.
+	Dtb nullable.Nullable[string] `json:"dtb,omitempty"`
+
+	// DtbAddr The address that the device tree was loaded to, in hexadecimal.
+	DtbAddr nullable.Nullable[string] `json:"dtb_addr,omitempty"`
+
+	// DtbAppend Whether the device tree was appended to the kernel: y, n, True or False.
+	DtbAppend nullable.Nullable[bool] `json:"dtb_append,omitempty"`
+
+	// Endian The order of bytes: little or big.
+	Endian nullable.Nullable[string] `json:"endian,omitempty"`
+
+	// Fastboot Whether fastboot was used.
+	Fastboot nullable.Nullable[bool] `json:"fastboot,omitempty"`
+
+	// FastbootCmd The fastboot command that was given.
+	FastbootCmd nullable.Nullable[string] `json:"fastboot_cmd,omitempty"`
+
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// FileServerURL The address of the file server.
+	FileServerURL nullable.Nullable[string] `json:"file_server_url,omitempty"`
+
+	// Filesystem The kind of the root file system, such as nfs or ramdisk.
+	Filesystem nullable.Nullable[string] `json:"filesystem,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Initrd The file name of the initial RAM disk.
+	Initrd nullable.Nullable[string] `json:"initrd,omitempty"`
+
+	// InitrdAddr The address that the initial RAM disk was loaded to, in hexadecimal.
+	InitrdAddr nullable.Nullable[string] `json:"initrd_addr,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// LoadAddr The address that the kernel was loaded to, in hexadecimal.
+	LoadAddr nullable.Nullable[string] `json:"load_addr,omitempty"`
+
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Name The name that the server makes of board, job, kernel, configuration and architecture.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PlanVariant The variant of the test plan.
+	PlanVariant nullable.Nullable[string] `json:"plan_variant,omitempty"`
+
+	// Qemu The emulator's program, where the board is an emulated one.
+	Qemu nullable.Nullable[string] `json:"qemu,omitempty"`
+
+	// QemuCommand The command line of the emulator.
+	QemuCommand nullable.Nullable[string] `json:"qemu_command,omitempty"`
+
+	// Retries How often the boot was tried again.
+	Retries nullable.Nullable[int64] `json:"retries,omitempty"`
 
 	// Status PASS, FAIL, OFFLINE, UNTRIED, UNKNOWN
 	Status nullable.Nullable[string] `json:"status,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time       nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	Uimage     nullable.Nullable[string]            `json:"uimage,omitempty"`
-	UimageAddr nullable.Nullable[string]            `json:"uimage_addr,omitempty"`
-	Version    nullable.Nullable[string]            `json:"version,omitempty"`
-	Warnings   nullable.Nullable[int64]             `json:"warnings,omitempty"`
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// Uimage The file name of the image in U-Boot's format, where one was booted.
+	Uimage nullable.Nullable[string] `json:"uimage,omitempty"`
+
+	// UimageAddr The address that U-Boot's image was loaded to, in hexadecimal.
+	UimageAddr nullable.Nullable[string] `json:"uimage_addr,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
+
+	// Warnings How many warnings the log of the boot has.
+	Warnings nullable.Nullable[int64] `json:"warnings,omitempty"`
 }
 
 // BootList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"arm64","board":"juno","build_id":{"$oid":"54b9a1c2d3e4f50617283902"},"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","fastboot":false,"git_branch":"master","git_url":null,"job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","lab_name":"lab-alder","metadata":{"rack":7},"name":"juno-next-next-20150109-defconfig-arm64","retries":0,"status":"PASS","time":{"$date":10400},"version":"1.1","warnings":2}],"skip":20}
 type BootList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -989,12 +1296,18 @@ type BootList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Boot   `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Boot `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // Build Which build this is.
@@ -1013,26 +1326,36 @@ type ClassCounts struct {
 	NewFailure int64 `json:"new_failure"`
 
 	// NewFailing It fails and is new.
-	NewFailing   int64 `json:"new_failing"`
+	NewFailing int64 `json:"new_failing"`
+
+	// StillFailing How many fail on both sides.
 	StillFailing int64 `json:"still_failing"`
 
 	// Fixed It failed and passes.
 	Fixed int64 `json:"fixed"`
 
 	// Error The lab stood in its way.
-	Error      int64 `json:"error"`
+	Error int64 `json:"error"`
+
+	// NowSkipped How many ran in the base and are skipped in the head.
 	NowSkipped int64 `json:"now_skipped"`
 
 	// Gone The head does not have it.
-	Gone       int64 `json:"gone"`
+	Gone int64 `json:"gone"`
+
+	// NewPassing How many pass, and are not in the base.
 	NewPassing int64 `json:"new_passing"`
 
 	// NowPassing It passes and did neither pass nor fail.
-	NowPassing   int64 `json:"now_passing"`
+	NowPassing int64 `json:"now_passing"`
+
+	// StillPassing How many pass on both sides.
 	StillPassing int64 `json:"still_passing"`
 
 	// Skipped It is skipped and was or is new.
 	Skipped int64 `json:"skipped"`
+
+	// Unknown How many cannot be told.
 	Unknown int64 `json:"unknown"`
 }
 
@@ -1040,36 +1363,66 @@ type ClassCounts struct {
 //
 // Example: {"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}
 type Cloud struct {
-	ID            int64                     `json:"id"`
-	Label         string                    `json:"label"`
-	Endpoint      string                    `json:"endpoint"`
-	EndpointV3    nullable.Nullable[string] `json:"endpoint_v3"`
-	AdminEndpoint string                    `json:"admin_endpoint"`
-	TestUser      string                    `json:"test_user"`
-	AdminUser     string                    `json:"admin_user"`
-	AltUser       nullable.Nullable[string] `json:"alt_user"`
-	Version       nullable.Nullable[string] `json:"version"`
-	TempestSHA    nullable.Nullable[string] `json:"tempest_sha"`
-	Architecture  nullable.Nullable[string] `json:"architecture"`
-	Cpid          nullable.Nullable[string] `json:"cpid"`
-	ExtraConfig   ConfigSections            `json:"extra_config"`
-	SecretOptions []string                  `json:"secret_options"`
-	CreatedAt     time.Time                 `json:"created_at"`
-	UpdatedAt     time.Time                 `json:"updated_at"`
+	// ID The number of the cloud, given by the server.
+	ID int64 `json:"id"`
+
+	// Label The name of the cloud for people, at most 60 characters. Unique in a tenant.
+	Label string `json:"label"`
+
+	// Endpoint The address of the cloud's identity service, as users reach it.
+	Endpoint string `json:"endpoint"`
+
+	// EndpointV3 The same for version 3 of the identity API; null: none.
+	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3"`
+
+	// AdminEndpoint The address of the cloud's identity service, as administrators reach it.
+	AdminEndpoint string `json:"admin_endpoint"`
+
+	// TestUser The name of the user that the tests log in as.
+	TestUser string `json:"test_user"`
+
+	// AdminUser The name of the administrator that the tests log in as.
+	AdminUser string `json:"admin_user"`
+
+	// AltUser The name of a second user, for tests that need two; null: none.
+	AltUser nullable.Nullable[string] `json:"alt_user"`
+
+	// Version The release of OpenStack that the cloud runs, such as juno.
+	Version nullable.Nullable[string] `json:"version"`
+
+	// TempestSHA The commit of Tempest to test with; null: what the server is configured with.
+	TempestSHA nullable.Nullable[string] `json:"tempest_sha"`
+
+	// Architecture The architecture of the cloud's machines, such as x86_64.
+	Architecture nullable.Nullable[string] `json:"architecture"`
+
+	// Cpid The id by which RefStack's client names the cloud; null: none.
+	Cpid nullable.Nullable[string] `json:"cpid"`
+
+	// ExtraConfig Further options of the miniconf, by section and key. Secret ones are stars unless the caller may see them.
+	ExtraConfig ConfigSections `json:"extra_config"`
+
+	// SecretOptions The names of further options that are secret.
+	SecretOptions []string `json:"secret_options"`
+
+	// CreatedAt When it was registered.
+	CreatedAt time.Time `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // CloudList A page of the list.
 //
 // Example: {"clouds":[{"admin_endpoint":"http://198.51.100.7:35357/v2.0","admin_user":"admin","alt_user":"alt_demo","architecture":null,"cpid":null,"created_at":"2014-06-11T07:00:00Z","endpoint":"http://198.51.100.7:5000/v2.0","endpoint_v3":"http://198.51.100.7:5000/v3","extra_config":{"compute":{"flavor_ref":"2"},"identity":{"admin_password":"********"},"network":{"public_network_id":"********"}},"id":3,"label":"private cloud","secret_options":["network.public_network_id"],"tempest_sha":null,"test_user":"demo","updated_at":"2014-06-11T07:00:00Z","version":"havana"}],"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1}}
 type CloudList struct {
+	// Clouds The clouds of this page, newest first.
 	Clouds []Cloud `json:"clouds"`
 
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
@@ -1077,30 +1430,58 @@ type CloudList struct {
 //
 // Example: {"version":"icehouse"}
 type CloudPatch struct {
-	AdminEndpoint *string                                         `json:"admin_endpoint,omitempty"`
-	AdminUser     *string                                         `json:"admin_user,omitempty"`
-	AltUser       nullable.Nullable[string]                       `json:"alt_user,omitempty"`
-	Architecture  nullable.Nullable[string]                       `json:"architecture,omitempty"`
-	Cpid          nullable.Nullable[string]                       `json:"cpid,omitempty"`
-	Endpoint      *string                                         `json:"endpoint,omitempty"`
-	EndpointV3    nullable.Nullable[string]                       `json:"endpoint_v3,omitempty"`
-	ExtraConfig   nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
-	Label         *string                                         `json:"label,omitempty"`
+	// AdminEndpoint The address of the cloud's identity service, as administrators reach it.
+	AdminEndpoint *string `json:"admin_endpoint,omitempty"`
+
+	// AdminUser The name of the administrator that the tests log in as.
+	AdminUser *string `json:"admin_user,omitempty"`
+
+	// AltUser The name of a second user, for tests that need two; null: none.
+	AltUser nullable.Nullable[string] `json:"alt_user,omitempty"`
+
+	// Architecture The architecture of the cloud's machines, such as x86_64.
+	Architecture nullable.Nullable[string] `json:"architecture,omitempty"`
+
+	// Cpid The id by which RefStack's client names the cloud; null: none.
+	Cpid nullable.Nullable[string] `json:"cpid,omitempty"`
+
+	// Endpoint The address of the cloud's identity service, as users reach it.
+	Endpoint *string `json:"endpoint,omitempty"`
+
+	// EndpointV3 The same for version 3 of the identity API; null: none.
+	EndpointV3 nullable.Nullable[string] `json:"endpoint_v3,omitempty"`
+
+	// ExtraConfig Further options of the miniconf, by section and key. Secret ones are stars unless the caller may see them.
+	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
+
+	// Label The name of the cloud for people, at most 60 characters. Unique in a tenant.
+	Label *string `json:"label,omitempty"`
 
 	// SecretOptions Options that are secret beside those whose name says so, as `option` for every section or as `section.option`; whatever their case.
 	SecretOptions nullable.Nullable[[]string] `json:"secret_options,omitempty"`
-	TempestSHA    nullable.Nullable[string]   `json:"tempest_sha,omitempty"`
-	TestUser      *string                     `json:"test_user,omitempty"`
-	Version       nullable.Nullable[string]   `json:"version,omitempty"`
+
+	// TempestSHA The commit of Tempest to test with; null: what the server is configured with.
+	TempestSHA nullable.Nullable[string] `json:"tempest_sha,omitempty"`
+
+	// TestUser The name of the user that the tests log in as.
+	TestUser *string `json:"test_user,omitempty"`
+
+	// Version The release of OpenStack that the cloud runs, such as juno.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // ComparedItem What became of one test.
 //
 // Example: {"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}
 type ComparedItem struct {
-	Name    string      `json:"name"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
 	Context TestContext `json:"context"`
-	Class   TestClass   `json:"class"`
+
+	// Class What happened between base and head.
+	Class TestClass `json:"class"`
 
 	// Base Null when the base does not have it.
 	Base nullable.Nullable[SideOfTest] `json:"base"`
@@ -1112,16 +1493,18 @@ type ComparedItem struct {
 	Message nullable.Nullable[string] `json:"message"`
 
 	// MessageKey The same for messages that differ only in numbers, addresses, times and the like.
-	MessageKey nullable.Nullable[string]         `json:"message_key"`
+	MessageKey nullable.Nullable[string] `json:"message_key"`
+
+	// KnownIssue The known issue that explains its failure; null: none.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
 
 	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
 	History *string `json:"history,omitempty"`
 
-	// FailingSince The first failure after its last pass. Only with `history`.
+	// FailingSince The first failure after its last pass, as far as the line is followed: 600 runs, 180 sets of another kind. Only with `history`.
 	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
 
-	// LastPass Where it passed last. Only with `history`.
+	// LastPass Where it passed last, as far as the line is followed. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
@@ -1133,8 +1516,10 @@ type ComparedSet struct {
 	Ref string `json:"ref"`
 
 	// Title What the set is
-	Title string  `json:"title"`
-	Kind  SetKind `json:"kind"`
+	Title string `json:"title"`
+
+	// Kind What was compared, such as run, job or kernel.
+	Kind SetKind `json:"kind"`
 
 	// CreatedOn Where it stands in its line; null for `none`.
 	CreatedOn nullable.Nullable[time.Time] `json:"created_on"`
@@ -1143,13 +1528,18 @@ type ComparedSet struct {
 	Href nullable.Nullable[string] `json:"href"`
 
 	// Complete Whether nothing is missing; of kernels, images and groups, whether any test passed or failed.
-	Complete bool      `json:"complete"`
-	Tests    int64     `json:"tests"`
-	Counts   SetCounts `json:"counts"`
+	Complete bool `json:"complete"`
+
+	// Tests How many tests it has.
+	Tests int64 `json:"tests"`
+
+	// Counts How many of its tests have which outcome.
+	Counts SetCounts `json:"counts"`
 }
 
 // ComparedTest Example: {"name":"tempest.api.test_a","values":[1]}
 type ComparedTest struct {
+	// Name The name of the test.
 	Name string `json:"name"`
 
 	// Values One for each reference: +1, 0, -1, or null when neither has the test.
@@ -1166,7 +1556,19 @@ type Comparison struct {
 
 	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
-	Tests   []ComparedTest      `json:"tests"`
+
+	// Tests The tests that differ, by name.
+	Tests []ComparedTest `json:"tests"`
+}
+
+// ComparisonList A page of comparisons.
+//
+// Example: {"comparisons":[{"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}],"next":null}
+type ComparisonList struct {
+	Comparisons []MadeComparison `json:"comparisons"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
@@ -1194,7 +1596,9 @@ type ConfigSections map[string]map[string]string
 // Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
 type CreatedAccessToken struct {
 	// Token The text, unless the caller brought it along. Send it as `Authorization: Bearer <token>`, `Authorization: <token>` or `X-Auth-Token: <token>`.
-	Token       *string     `json:"token,omitempty"`
+	Token *string `json:"token,omitempty"`
+
+	// AccessToken The token that was made, without its text.
 	AccessToken AccessToken `json:"access_token"`
 }
 
@@ -1207,14 +1611,29 @@ type CreatedTime = string
 //
 // Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
 type CreatedWebhook struct {
-	ID          openapi_types.UUID `json:"id"`
-	URL         string             `json:"url"`
-	EventTypes  []string           `json:"event_types"`
-	Filter      WebhookFilter      `json:"filter"`
-	Enabled     bool               `json:"enabled"`
-	Description string             `json:"description"`
-	CreatedAt   EventTime          `json:"created_at"`
-	CreatedBy   string             `json:"created_by"`
+	// ID The id of the webhook, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// URL Where events are posted to.
+	URL string `json:"url"`
+
+	// EventTypes The kinds of events that are sent; empty: all.
+	EventTypes []string `json:"event_types"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter WebhookFilter `json:"filter"`
+
+	// Enabled Whether events are sent.
+	Enabled bool `json:"enabled"`
+
+	// Description A remark for people.
+	Description string `json:"description"`
+
+	// CreatedAt When it was made.
+	CreatedAt EventTime `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 
 	// Secret The key of the signatures, as Standard Webhooks writes it.
 	Secret string `json:"secret"`
@@ -1225,15 +1644,19 @@ type CreatedWebhook struct {
 // Example: {"kind":"truncated","offset":160000,"reason":"the packet ends after the file"}
 type Damage struct {
 	// File Of several files, the name of the one in which it is.
-	File *string    `json:"file,omitempty"`
+	File *string `json:"file,omitempty"`
+
+	// Kind What kind of damage it is.
 	Kind DamageKind `json:"kind"`
 
 	// Offset Where, in bytes of the decompressed upload.
-	Offset int64  `json:"offset"`
+	Offset int64 `json:"offset"`
+
+	// Reason What was found, in words.
 	Reason string `json:"reason"`
 }
 
-// DamageKind defines model for Damage.Kind.
+// DamageKind What kind of damage it is.
 type DamageKind string
 
 // Delivery One event on its way to a webhook.
@@ -1241,25 +1664,40 @@ type DamageKind string
 // Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
 type Delivery struct {
 	// ID Sent as `webhook-id`.
-	ID        openapi_types.UUID `json:"id"`
+	ID openapi_types.UUID `json:"id"`
+
+	// WebhookID The webhook that it is of.
 	WebhookID openapi_types.UUID `json:"webhook_id"`
-	EventID   string             `json:"event_id"`
-	EventType string             `json:"event_type"`
-	State     DeliveryState      `json:"state"`
+
+	// EventID The event that is sent.
+	EventID string `json:"event_id"`
+
+	// EventType The kind of the event.
+	EventType string `json:"event_type"`
+
+	// State Whether it waits, was delivered or was given up.
+	State DeliveryState `json:"state"`
 
 	// Attempts In time order.
-	Attempts      []DeliveryAttempt            `json:"attempts"`
+	Attempts []DeliveryAttempt `json:"attempts"`
+
+	// NextAttemptAt When it is tried again; null when it is not.
 	NextAttemptAt nullable.Nullable[EventTime] `json:"next_attempt_at"`
-	CreatedAt     EventTime                    `json:"created_at"`
+
+	// CreatedAt When the event happened.
+	CreatedAt EventTime `json:"created_at"`
 }
 
 // DeliveryAttempt Example: {"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}
 type DeliveryAttempt struct {
+	// At When it was tried.
 	At EventTime `json:"at"`
 
 	// Status The receiver's answer; null when there was none.
-	Status       nullable.Nullable[int32] `json:"status"`
-	Milliseconds int64                    `json:"milliseconds"`
+	Status nullable.Nullable[int32] `json:"status"`
+
+	// Milliseconds How long the receiver took, in milliseconds.
+	Milliseconds int64 `json:"milliseconds"`
 
 	// Error Why there was no answer.
 	Error nullable.Nullable[string] `json:"error"`
@@ -1269,6 +1707,7 @@ type DeliveryAttempt struct {
 //
 // Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}],"next":null}
 type DeliveryList struct {
+	// Deliveries The deliveries of this page, newest first.
 	Deliveries []Delivery `json:"deliveries"`
 
 	// Next What to give as `after` for the next page; null at the end.
@@ -1291,12 +1730,18 @@ type Event struct {
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
 	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
 	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
-	EventType string    `json:"event_type"`
+	EventType string `json:"event_type"`
+
+	// Timestamp When it happened.
 	Timestamp EventTime `json:"timestamp"`
 
 	// Area Which part of the server tells it.
-	Area              EventArea                             `json:"area"`
-	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	Area EventArea `json:"area"`
+
+	// ProductID The product that it concerns; null: none.
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+
+	// TestOpportunityID The test opportunity that it concerns; null: none.
 	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
 
 	// Data Further facts; the members depend on the type.
@@ -1308,6 +1753,7 @@ type EventArea string
 
 // EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711","removed_to":null}
 type EventList struct {
+	// Events The events of this page, oldest first.
 	Events []Event `json:"events"`
 
 	// Next What to give as `after` for what follows; also when there is nothing yet.
@@ -1325,22 +1771,41 @@ type EventLog struct {
 	Events []OpportunityEvent `json:"events"`
 
 	// EventsSeen The types of the events, as SPI's older logs had them.
-	EventsSeen        []string           `json:"events_seen"`
-	QueuedAt          EventTime          `json:"queued_at"`
-	UpdatedAt         EventTime          `json:"updated_at"`
-	ProductID         openapi_types.UUID `json:"product_id"`
+	EventsSeen []string `json:"events_seen"`
+
+	// QueuedAt When the test opportunity was made.
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ProductID The product that it is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// TestOpportunityID The id of the test opportunity.
 	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
-	ImageUniqueID     string             `json:"image_unique_id"`
-	SpecName          string             `json:"spec_name"`
-	TestOpportunity   Opportunity        `json:"test_opportunity"`
-	State             OpportunityState   `json:"state"`
-	Attempt           int32              `json:"attempt"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestOpportunity The test opportunity as its agent gets it.
+	TestOpportunity Opportunity `json:"test_opportunity"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
+
+	// Attempt How often an agent has picked it.
+	Attempt int32 `json:"attempt"`
 }
 
 // EventLogList A page of the list.
 //
 // Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}],"next":null}
 type EventLogList struct {
+	// EventLogs The test opportunities of this page, each with its events.
 	EventLogs []EventLog `json:"event_logs"`
 
 	// Next What to give as `after` for the next page; null at the end.
@@ -1356,16 +1821,28 @@ type EventTime = string
 //
 // Example: {"code":201,"reason":"File 'boot.txt' uploaded","result":[{"bytes":5,"error":null,"filename":"boot.txt","status":201}]}
 type FileAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		Bytes    nullable.Nullable[int64]  `json:"bytes,omitempty"`
-		Error    nullable.Nullable[string] `json:"error,omitempty"`
-		Filename string                    `json:"filename"`
-		Status   int32                     `json:"status"`
+		// Bytes How many bytes were stored.
+		Bytes nullable.Nullable[int64] `json:"bytes,omitempty"`
+
+		// Error Why the file was not stored; null when it was.
+		Error nullable.Nullable[string] `json:"error,omitempty"`
+
+		// Filename The path of the file.
+		Filename string `json:"filename"`
+
+		// Status The HTTP status for this file.
+		Status int32 `json:"status"`
 	} `json:"result"`
 }
 
@@ -1373,8 +1850,13 @@ type FileAnswer struct {
 //
 // Example: {"cloud_id":3,"job":null,"product_id":null}
 type FlakyLine struct {
-	CloudID   nullable.Nullable[int64]  `json:"cloud_id"`
-	Job       nullable.Nullable[string] `json:"job"`
+	// CloudID The cloud whose runs were looked at; null: another line.
+	CloudID nullable.Nullable[int64] `json:"cloud_id"`
+
+	// Job The tree whose reports were looked at; null: another line.
+	Job nullable.Nullable[string] `json:"job"`
+
+	// ProductID The product whose results were looked at; null: another line.
 	ProductID nullable.Nullable[string] `json:"product_id"`
 }
 
@@ -1382,8 +1864,13 @@ type FlakyLine struct {
 //
 // Example: {"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
 type FlakyTest struct {
-	Name    string         `json:"name"`
-	Context TestContext    `json:"context"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
+	Context TestContext `json:"context"`
+
+	// Summary The history in numbers.
 	Summary HistorySummary `json:"summary"`
 
 	// KnownIssue What explains its newest failure.
@@ -1394,9 +1881,14 @@ type FlakyTest struct {
 //
 // Example: {"line":{"cloud_id":3,"job":null,"product_id":null},"next":null,"tests":[{"context":{},"known_issue":{"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"},"name":"s1.net.t0","summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}],"window":30}
 type FlakyTestList struct {
-	Line   FlakyLine   `json:"line"`
-	Window int32       `json:"window"`
-	Tests  []FlakyTest `json:"tests"`
+	// Line Which results were looked at.
+	Line FlakyLine `json:"line"`
+
+	// Window How many of the newest were looked at.
+	Window int32 `json:"window"`
+
+	// Tests The flaky tests, the worst first.
+	Tests []FlakyTest `json:"tests"`
 
 	// Next The cursor of the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
@@ -1413,6 +1905,7 @@ type FlakyVerdict string
 
 // FormatList Example: {"formats":[{"example":"\u003ctestsuite\u003e\u003ctestcase classname=\"arm\" name=\"lifts\"/\u003e\u003c/testsuite\u003e","name":"junit","naming":"classname and name, joined by a dot","recognised":"by its root element, testsuites or testsuite","title":"JUnit XML"}]}
 type FormatList struct {
+	// Formats The formats of result files that are read.
 	Formats []ResultFormat `json:"formats"`
 }
 
@@ -1420,8 +1913,11 @@ type FormatList struct {
 //
 // Example: {"cloud_id":3,"created_on":"2014-06-11T07:22:01.000000Z","duration":1.25,"file":null,"flaky":false,"href":"/v1/runs/100/results/1/tests/17","job":null,"kernel":null,"known_issue":null,"lab_name":null,"name":"tempest.api.compute.test_servers","outcome":"fail","product":null,"product_id":null,"properties":[],"result_id":"1","run":"100","source":"run","status":"fail","suite":null}
 type FoundTestResult struct {
-	CloudID   nullable.Nullable[int64] `json:"cloud_id,omitempty"`
-	CreatedOn time.Time                `json:"created_on"`
+	// CloudID The cloud that was tested; of tests of runs.
+	CloudID nullable.Nullable[int64] `json:"cloud_id,omitempty"`
+
+	// CreatedOn When the server stored it.
+	CreatedOn time.Time `json:"created_on"`
 
 	// Duration Seconds.
 	Duration nullable.Nullable[float64] `json:"duration,omitempty"`
@@ -1433,20 +1929,30 @@ type FoundTestResult struct {
 	Flaky bool `json:"flaky"`
 
 	// Href Where the test can be read.
-	Href   string                    `json:"href"`
-	Job    nullable.Nullable[string] `json:"job,omitempty"`
+	Href string `json:"href"`
+
+	// Job The tree that was tested; of KernelCI's.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel; of KernelCI's.
 	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
 
 	// KnownIssue The known issue that explains its failure.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue,omitempty"`
-	LabName    nullable.Nullable[string]         `json:"lab_name,omitempty"`
-	Name       string                            `json:"name"`
+
+	// LabName The lab that ran it; of KernelCI's.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// Name The name of the test.
+	Name string `json:"name"`
 
 	// Outcome `error`: it began and gave no verdict, or the lab could not run it.
 	Outcome FoundTestResultOutcome `json:"outcome"`
 
 	// Product Its name.
-	Product   nullable.Nullable[string] `json:"product,omitempty"`
+	Product nullable.Nullable[string] `json:"product,omitempty"`
+
+	// ProductID The product that was tested; of tests of opportunities.
 	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// Properties What its file says of it beside the outcome.
@@ -1456,7 +1962,9 @@ type FoundTestResult struct {
 	ResultID nullable.Nullable[string] `json:"result_id,omitempty"`
 
 	// Run The id of the run, the test group, the boot or the test opportunity.
-	Run    string                `json:"run"`
+	Run string `json:"run"`
+
+	// Source Where the test comes from: run (RefStack), case or boot (KernelCI), opportunity (SPI).
 	Source FoundTestResultSource `json:"source"`
 
 	// Status In the words of its source.
@@ -1469,7 +1977,7 @@ type FoundTestResult struct {
 // FoundTestResultOutcome `error`: it began and gave no verdict, or the lab could not run it.
 type FoundTestResultOutcome string
 
-// FoundTestResultSource defines model for FoundTestResult.Source.
+// FoundTestResultSource Where the test comes from: run (RefStack), case or boot (KernelCI), opportunity (SPI).
 type FoundTestResultSource string
 
 // FoundTestResultPage A page of single tests, newest first.
@@ -1477,24 +1985,35 @@ type FoundTestResultSource string
 // Example: {"next":null,"test_results":[]}
 type FoundTestResultPage struct {
 	// Next The cursor of the following page, for `after`; null on the last.
-	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []FoundTestResult         `json:"test_results"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// TestResults The tests of this page, newest first.
+	TestResults []FoundTestResult `json:"test_results"`
 }
 
 // GoldMaster A tested combination of snap revisions.
 //
 // Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
 type GoldMaster struct {
-	ID        openapi_types.UUID `json:"id"`
+	// ID The id of the advertisement, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// ProductID The product that it was advertised for.
 	ProductID openapi_types.UUID `json:"product_id"`
 
 	// Snaps By name.
-	Snaps   []Snap `json:"snaps"`
+	Snaps []Snap `json:"snaps"`
+
+	// Channel The channel that it was built from or published to.
 	Channel string `json:"channel"`
 
 	// Released Whether end users have it.
-	Released  bool        `json:"released"`
+	Released bool `json:"released"`
+
+	// CreatedAt When it came.
 	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt CreatedTime `json:"updated_at"`
 }
 
@@ -1503,7 +2022,9 @@ type GoldMaster struct {
 // Example: {"channel":"stable","snaps":[{"name":"pi2.canonical","revision":1},{"name":"webdm.canonical","revision":1},{"name":"test-snap.foo","revision":1}]}
 type GoldMasterAdvertisement struct {
 	// Snaps No name twice; their order means nothing.
-	Snaps   []Snap `json:"snaps"`
+	Snaps []Snap `json:"snaps"`
+
+	// Channel The channel that it was published to, such as edge.
 	Channel string `json:"channel"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
@@ -1517,6 +2038,7 @@ type GoldMasterAdvertisement struct {
 //
 // Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}],"next":null}
 type GoldMasterList struct {
+	// GoldMasters The gold masters of this page, newest first.
 	GoldMasters []GoldMaster `json:"gold_masters"`
 
 	// Next What to give as `after` for the next page; null at the end.
@@ -1542,6 +2064,7 @@ type HealthStatus string
 //
 // Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
 type Heartbeat struct {
+	// Leases The leases that the agent holds.
 	Leases []HeartbeatLease `json:"leases"`
 
 	// Instance As in a pick.
@@ -1556,8 +2079,11 @@ type HeartbeatAnswer struct {
 
 // HeartbeatLease Example: {"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}
 type HeartbeatLease struct {
+	// TestOpportunityID The test opportunity that the lease is of.
 	TestOpportunityID string `json:"test_opportunity_id"`
-	Token             string `json:"token"`
+
+	// Token The token of the lease, as the pick gave it.
+	Token string `json:"token"`
 
 	// Phase What the agent is doing, for people: provision, runtest.
 	Phase nullable.Nullable[string] `json:"phase,omitempty"`
@@ -1565,17 +2091,27 @@ type HeartbeatLease struct {
 
 // HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type HeldOpportunity struct {
-	TestOpportunityID openapi_types.UUID        `json:"test_opportunity_id"`
-	ProductID         openapi_types.UUID        `json:"product_id"`
-	Attempt           int32                     `json:"attempt"`
-	ExpiresAt         EventTime                 `json:"expires_at"`
-	Phase             nullable.Nullable[string] `json:"phase"`
+	// TestOpportunityID The test opportunity that the agent holds.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that it is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Attempt Which attempt this is; the first is 1.
+	Attempt int32 `json:"attempt"`
+
+	// ExpiresAt When the lease ends, unless a heartbeat comes before.
+	ExpiresAt EventTime `json:"expires_at"`
+
+	// Phase What the agent says it is doing; null: nothing said.
+	Phase nullable.Nullable[string] `json:"phase"`
 }
 
 // HistoryEntry One result of the test.
 //
 // Example: {"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}
 type HistoryEntry struct {
+	// Outcome The outcome.
 	Outcome SetOutcome `json:"outcome"`
 
 	// Status What its source said.
@@ -1586,7 +2122,9 @@ type HistoryEntry struct {
 
 	// Duration Seconds; null when nobody said.
 	Duration nullable.Nullable[float64] `json:"duration"`
-	Context  TestContext                `json:"context"`
+
+	// Context Where it ran, such as the lab and the device; what tells tests of one name apart.
+	Context TestContext `json:"context"`
 
 	// Version What is equal for results that tested the same thing; null when nobody knows.
 	Version nullable.Nullable[string] `json:"version"`
@@ -1595,7 +2133,9 @@ type HistoryEntry struct {
 	Set string `json:"set"`
 
 	// Href Where it can be read; null when it was replaced.
-	Href       nullable.Nullable[string]         `json:"href"`
+	Href nullable.Nullable[string] `json:"href"`
+
+	// KnownIssue The known issue that explains its failure; null: none.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
 }
 
@@ -1604,9 +2144,13 @@ type HistoryEntry struct {
 // Example: {"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"}
 type HistoryPlace struct {
 	// Set The reference of the set that holds it.
-	Set     string                    `json:"set"`
+	Set string `json:"set"`
+
+	// Version The version that was tested, as its source names it.
 	Version nullable.Nullable[string] `json:"version"`
-	Time    time.Time                 `json:"time"`
+
+	// Time When it was.
+	Time time.Time `json:"time"`
 }
 
 // HistorySummary How a test behaves, and the numbers that say so.
@@ -1615,8 +2159,12 @@ type HistoryPlace struct {
 type HistorySummary struct {
 	// Verdicts Results that passed or failed.
 	Verdicts int32 `json:"verdicts"`
-	Passes   int32 `json:"passes"`
-	Fails    int32 `json:"fails"`
+
+	// Passes How many of the entries passed.
+	Passes int32 `json:"passes"`
+
+	// Fails How many of the entries failed.
+	Fails int32 `json:"fails"`
 
 	// Flips Neighbours that differ.
 	Flips int32 `json:"flips"`
@@ -1625,7 +2173,9 @@ type HistorySummary struct {
 	MixedVersions int32 `json:"mixed_versions"`
 
 	// Score `flips` of all that could be, to four decimals.
-	Score   float64      `json:"score"`
+	Score float64 `json:"score"`
+
+	// Verdict What the history says of the test, such as stable or flaky.
 	Verdict FlakyVerdict `json:"verdict"`
 
 	// Excluded Results without a verdict that were met.
@@ -1650,10 +2200,16 @@ type HomeAuth struct {
 //
 // Example: {"api":{"links":{"describedBy":"https://lab.example.org/docs/"},"title":"Slipway"},"resources":{"https://slipway.invalid/rel/results":{"hints":{"allow":["POST"]},"href":"/v1/post-result"}}}
 type HomeDocument struct {
+	// API What the API as a whole is.
 	API struct {
+		// Links Where its description and its author are, by relation.
 		Links map[string]string `json:"links"`
-		Title string            `json:"title"`
+
+		// Title The name of the API.
+		Title string `json:"title"`
 	} `json:"api"`
+
+	// Resources The resources, by the name of their relation.
 	Resources map[string]HomeResource `json:"resources"`
 }
 
@@ -1661,25 +2217,36 @@ type HomeDocument struct {
 //
 // Example: {"accept-post":["application/json"],"allow":["POST"]}
 type HomeHints struct {
-	AcceptPatch []string                          `json:"accept-patch,omitempty"`
-	AcceptPost  []string                          `json:"accept-post,omitempty"`
-	Allow       []string                          `json:"allow,omitempty"`
-	AuthReq     []HomeAuth                        `json:"auth-req,omitempty"`
-	Docs        *string                           `json:"docs,omitempty"`
-	Formats     map[string]map[string]interface{} `json:"formats,omitempty"`
-	Status      *HomeHintsStatus                  `json:"status,omitempty"`
+	// AcceptPatch The media types that PATCH reads.
+	AcceptPatch []string `json:"accept-patch,omitempty"`
+
+	// AcceptPost The media types that POST reads.
+	AcceptPost []string `json:"accept-post,omitempty"`
+
+	// Allow The methods that it takes.
+	Allow []string `json:"allow,omitempty"`
+
+	// AuthReq The ways to log in that it asks for.
+	AuthReq []HomeAuth `json:"auth-req,omitempty"`
+
+	// Docs The address of its description.
+	Docs *string `json:"docs,omitempty"`
+
+	// Formats The media types that it answers with.
+	Formats map[string]map[string]interface{} `json:"formats,omitempty"`
+
+	// Status Whether it is deprecated; absent while it is not.
+	Status *HomeHintsStatus `json:"status,omitempty"`
 }
 
-// HomeHintsStatus defines model for HomeHints.Status.
+// HomeHintsStatus Whether it is deprecated; absent while it is not.
 type HomeHintsStatus string
 
 // HomeResource One path: either `href`, or `href-template` and `href-vars`.
 //
 // Example: {"hints":{"allow":["POST"]},"href":"/v1/post-result"}
 type HomeResource struct {
-	// Hints What can be done there.
-	//
-	// Example: {"accept-post":["application/json"],"allow":["POST"]}
+	// Hints What can be done with it.
 	Hints *HomeHints `json:"hints,omitempty"`
 
 	// Href The path.
@@ -1811,19 +2378,28 @@ type ImageAdvertisement struct {
 //
 // Example: {"name":"usb-case-00","status":"PASS"}
 type InnerTestCase struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
-	Index        *LooseInteger                             `json:"index,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
-	Name         string                                    `json:"name"`
-	Parameters   nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+	// Index Its place among its siblings, counted from 1.
+	Index *LooseInteger `json:"index,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name string `json:"name"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
+	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
+
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time                 *LooseNumber           `json:"time,omitempty"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
@@ -1832,40 +2408,76 @@ type InnerTestCase struct {
 //
 // Example: {"name":"inner","test_cases":[{"name":"a"}]}
 type InnerTestGroup struct {
-	Name                 string                              `json:"name"`
-	SubGroups            nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases            nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
-	AdditionalProperties map[string]interface{}              `json:"-"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name string `json:"name"`
+
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases            nullable.Nullable[[]InnerTestCase] `json:"test_cases,omitempty"`
+	AdditionalProperties map[string]interface{}             `json:"-"`
 }
 
 // Job One revision of one branch of one kernel tree.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}
 type Job struct {
-	ID                  *ObjectID                 `json:"_id,omitempty"`
-	Compiler            nullable.Nullable[string] `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string] `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	GitBranch     nullable.Nullable[string] `json:"git_branch,omitempty"`
-	GitCommit     nullable.Nullable[string] `json:"git_commit,omitempty"`
-	GitDescribe   nullable.Nullable[string] `json:"git_describe,omitempty"`
-	GitDescribeV  nullable.Nullable[string] `json:"git_describe_v,omitempty"`
-	GitURL        nullable.Nullable[string] `json:"git_url,omitempty"`
-	Job           nullable.Nullable[string] `json:"job,omitempty"`
-	Kernel        nullable.Nullable[string] `json:"kernel,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
+	GitDescribeV nullable.Nullable[string] `json:"git_describe_v,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
 	KernelVersion nullable.Nullable[string] `json:"kernel_version,omitempty"`
-	Name          nullable.Nullable[string] `json:"name,omitempty"`
-	Private       nullable.Nullable[bool]   `json:"private,omitempty"`
+
+	// Name The name that the server makes of job and kernel.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Private Whether it is not meant for everybody. It is kept, and hides nothing.
+	Private nullable.Nullable[bool] `json:"private,omitempty"`
 
 	// Status BUILD, FAIL, PASS, UNKNOWN
-	Status  nullable.Nullable[string] `json:"status,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
@@ -1873,6 +2485,7 @@ type Job struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283901"},"created_on":{"$date":1406788988347},"git_branch":"master","git_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb","job":"next","kernel":"next-20150109","name":"next-next-20150109","private":false,"status":"PASS","version":"1.0"}],"skip":20}
 type JobList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -1880,12 +2493,18 @@ type JobList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Job    `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Job `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KeptFile One of several files that came with a result.
@@ -1900,8 +2519,12 @@ type KeptFile struct {
 
 	// MediaType As the agent said.
 	MediaType nullable.Nullable[string] `json:"media_type"`
-	Bytes     int64                     `json:"bytes"`
-	Sha256    string                    `json:"sha256"`
+
+	// Bytes The size of the file as it was sent.
+	Bytes int64 `json:"bytes"`
+
+	// Sha256 The SHA-256 of the file as it was sent, in hexadecimal.
+	Sha256 string `json:"sha256"`
 
 	// Read Whether single tests were read from it.
 	Read bool `json:"read"`
@@ -1911,73 +2534,165 @@ type KeptFile struct {
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}
 type KernelBuild struct {
-	ID                  *ObjectID                        `json:"_id,omitempty"`
-	Arch                nullable.Nullable[string]        `json:"arch,omitempty"`
-	BuildEnvironment    nullable.Nullable[string]        `json:"build_environment,omitempty"`
-	BuildLog            nullable.Nullable[string]        `json:"build_log,omitempty"`
-	BuildLogSize        nullable.Nullable[int64]         `json:"build_log_size,omitempty"`
-	BuildPlatform       nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
-	BuildTime           nullable.Nullable[float64]       `json:"build_time,omitempty"`
-	BuildType           nullable.Nullable[string]        `json:"build_type,omitempty"`
-	Compiler            nullable.Nullable[string]        `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]        `json:"compiler_version,omitempty"`
-	CompilerVersionExt  nullable.Nullable[string]        `json:"compiler_version_ext,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]        `json:"compiler_version_full,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn          *Timestamp                       `json:"created_on,omitempty"`
-	CrossCompile       nullable.Nullable[string]        `json:"cross_compile,omitempty"`
-	Defconfig          nullable.Nullable[string]        `json:"defconfig,omitempty"`
-	DefconfigFull      nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
-	Dirname            nullable.Nullable[string]        `json:"dirname,omitempty"`
-	DtbDir             nullable.Nullable[string]        `json:"dtb_dir,omitempty"`
-	DtbDirData         nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
-	Errors             nullable.Nullable[int64]         `json:"errors,omitempty"`
-	FileServerResource nullable.Nullable[string]        `json:"file_server_resource,omitempty"`
-	FileServerURL      nullable.Nullable[string]        `json:"file_server_url,omitempty"`
-	GitBranch          nullable.Nullable[string]        `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string]        `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string]        `json:"git_describe,omitempty"`
-	GitDescribeV       nullable.Nullable[string]        `json:"git_describe_v,omitempty"`
-	GitURL             nullable.Nullable[string]        `json:"git_url,omitempty"`
-	Job                nullable.Nullable[string]        `json:"job,omitempty"`
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID            nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	KconfigFragments nullable.Nullable[string]           `json:"kconfig_fragments,omitempty"`
-	Kernel           nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelConfig     nullable.Nullable[string]           `json:"kernel_config,omitempty"`
-	KernelConfigSize nullable.Nullable[int64]            `json:"kernel_config_size,omitempty"`
-	KernelImage      nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize  nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	KernelVersion    nullable.Nullable[string]           `json:"kernel_version,omitempty"`
-	Metadata         map[string]interface{}              `json:"metadata,omitempty"`
-	Modules          nullable.Nullable[string]           `json:"modules,omitempty"`
-	ModulesDir       nullable.Nullable[string]           `json:"modules_dir,omitempty"`
-	ModulesSize      nullable.Nullable[int64]            `json:"modules_size,omitempty"`
-	Name             nullable.Nullable[string]           `json:"name,omitempty"`
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// BuildLog The file name of the log of the build.
+	BuildLog nullable.Nullable[string] `json:"build_log,omitempty"`
+
+	// BuildLogSize The size of the log of the build, in bytes.
+	BuildLogSize nullable.Nullable[int64] `json:"build_log_size,omitempty"`
+
+	// BuildPlatform The machine that built it, as uname says it: a list of texts.
+	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
+
+	// BuildTime How long the build took, in seconds.
+	BuildTime nullable.Nullable[float64] `json:"build_time,omitempty"`
+
+	// BuildType What was built, such as kernel.
+	BuildType nullable.Nullable[string] `json:"build_type,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
+	CompilerVersionExt nullable.Nullable[string] `json:"compiler_version_ext,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+
+	// Dirname The directory on the file server that holds the build's files.
+	Dirname nullable.Nullable[string] `json:"dirname,omitempty"`
+
+	// DtbDir The directory of the device trees, below the build's own.
+	DtbDir nullable.Nullable[string] `json:"dtb_dir,omitempty"`
+
+	// DtbDirData The names of the device trees that were built.
+	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
+
+	// Errors How many errors the log of the build has.
+	Errors nullable.Nullable[int64] `json:"errors,omitempty"`
+
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// FileServerURL The address of the file server.
+	FileServerURL nullable.Nullable[string] `json:"file_server_url,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
+	GitDescribeV nullable.Nullable[string] `json:"git_describe_v,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// KconfigFragments The file name of the fragments of the configuration.
+	KconfigFragments nullable.Nullable[string] `json:"kconfig_fragments,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelConfig The file name of the whole configuration.
+	KernelConfig nullable.Nullable[string] `json:"kernel_config,omitempty"`
+
+	// KernelConfigSize The size of the configuration, in bytes.
+	KernelConfigSize nullable.Nullable[int64] `json:"kernel_config_size,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
+	KernelVersion nullable.Nullable[string] `json:"kernel_version,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Modules The file name of the archive of the modules.
+	Modules nullable.Nullable[string] `json:"modules,omitempty"`
+
+	// ModulesDir The directory of the modules, below the build's own.
+	ModulesDir nullable.Nullable[string] `json:"modules_dir,omitempty"`
+
+	// ModulesSize The size of the archive of the modules, in bytes.
+	ModulesSize nullable.Nullable[int64] `json:"modules_size,omitempty"`
+
+	// Name The name that the server makes of job, kernel, configuration and architecture.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
 
 	// Status PASS, FAIL, UNKNOWN
-	Status          nullable.Nullable[string] `json:"status,omitempty"`
-	SystemMap       nullable.Nullable[string] `json:"system_map,omitempty"`
-	SystemMapSize   nullable.Nullable[int64]  `json:"system_map_size,omitempty"`
-	TextOffset      nullable.Nullable[string] `json:"text_offset,omitempty"`
-	Version         nullable.Nullable[string] `json:"version,omitempty"`
-	VmlinuxBssSize  nullable.Nullable[int64]  `json:"vmlinux_bss_size,omitempty"`
-	VmlinuxDataSize nullable.Nullable[int64]  `json:"vmlinux_data_size,omitempty"`
-	VmlinuxFileSize nullable.Nullable[int64]  `json:"vmlinux_file_size,omitempty"`
-	VmlinuxTextSize nullable.Nullable[int64]  `json:"vmlinux_text_size,omitempty"`
-	Warnings        nullable.Nullable[int64]  `json:"warnings,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// SystemMap The file name of the symbol table, System.map.
+	SystemMap nullable.Nullable[string] `json:"system_map,omitempty"`
+
+	// SystemMapSize The size of the symbol table, in bytes.
+	SystemMapSize nullable.Nullable[int64] `json:"system_map_size,omitempty"`
+
+	// TextOffset The offset of the kernel's text, in hexadecimal.
+	TextOffset nullable.Nullable[string] `json:"text_offset,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
+
+	// VmlinuxBssSize The size of the section .bss of vmlinux, in bytes.
+	VmlinuxBssSize nullable.Nullable[int64] `json:"vmlinux_bss_size,omitempty"`
+
+	// VmlinuxDataSize The size of the section .data of vmlinux, in bytes.
+	VmlinuxDataSize nullable.Nullable[int64] `json:"vmlinux_data_size,omitempty"`
+
+	// VmlinuxFileSize The size of vmlinux, in bytes.
+	VmlinuxFileSize nullable.Nullable[int64] `json:"vmlinux_file_size,omitempty"`
+
+	// VmlinuxTextSize The size of the section .text of vmlinux, in bytes.
+	VmlinuxTextSize nullable.Nullable[int64] `json:"vmlinux_text_size,omitempty"`
+
+	// Warnings How many warnings the log of the build has.
+	Warnings nullable.Nullable[int64] `json:"warnings,omitempty"`
 }
 
 // KernelBuildList A list of results.
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f50617283902"},"arch":"arm64","build_environment":"gcc-8","build_time":947.2,"created_on":{"$date":1406788988347},"defconfig":"defconfig","defconfig_full":"defconfig","errors":0,"git_branch":"master","job":"next","job_id":{"$oid":"54b9a1c2d3e4f50617283901"},"kernel":"next-20150109","metadata":{},"name":"next-next-20150109-defconfig","status":"PASS","version":"1.1","warnings":31}],"skip":20}
 type KernelBuildList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -1985,98 +2700,99 @@ type KernelBuildList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string      `json:"messages,omitempty"`
-	Result   []KernelBuild `json:"result"`
-	Skip     *int64        `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []KernelBuild `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KernelToken A token as KernelCI shows it. Its text is not kept: `token` holds its beginning.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}
 type KernelToken struct {
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
 	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn *Timestamp                `json:"created_on,omitempty"`
-	Email     nullable.Nullable[string] `json:"email,omitempty"`
-	Expired   nullable.Nullable[bool]   `json:"expired,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
 
-	// ExpiresOn A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	ExpiresOn  nullable.Nullable[OptionalTimestamp] `json:"expires_on,omitempty"`
-	IPAddress  nullable.Nullable[[]string]          `json:"ip_address,omitempty"`
-	Properties []int32                              `json:"properties,omitempty"`
-	Token      nullable.Nullable[string]            `json:"token,omitempty"`
-	Username   nullable.Nullable[string]            `json:"username,omitempty"`
-	Version    nullable.Nullable[string]            `json:"version,omitempty"`
+	// Email The address of the one who uses the token. No mail is sent to it.
+	Email nullable.Nullable[string] `json:"email,omitempty"`
+
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired nullable.Nullable[bool] `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
+	ExpiresOn nullable.Nullable[OptionalTimestamp] `json:"expires_on,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
+	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
+
+	// Properties The rights of the token as KernelCI's list of 0 and 1, by place.
+	Properties []int32 `json:"properties,omitempty"`
+
+	// Token The text of the token, masked: it is shown once, when it is made.
+	Token nullable.Nullable[string] `json:"token,omitempty"`
+
+	// Username The name of the one who uses the token.
+	Username nullable.Nullable[string] `json:"username,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // KernelTokenChange Fields and rights of a token.
 //
 // Example: {"expired":true}
 type KernelTokenChange struct {
-	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Admin Whether it may do everything.
 	Admin *TokenFlag `json:"admin,omitempty"`
 
-	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Delete Whether it may delete.
 	Delete *TokenFlag `json:"delete,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email The address of the one who uses the token. No mail is sent to it.
 	Email *LooseText `json:"email,omitempty"`
 
-	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Expired   *TokenFlag                `json:"expired,omitempty"`
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired *TokenFlag `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
 	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
 
-	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Get       *TokenFlag                  `json:"get,omitempty"`
+	// Get Whether it may read.
+	Get *TokenFlag `json:"get,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
 	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
 
-	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// IPRestricted Whether it counts from the addresses in ip_address only.
 	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
 
-	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Lab Whether it is the token of a lab that boots.
 	Lab *TokenFlag `json:"lab,omitempty"`
 
-	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Post Whether it may send and change.
 	Post *TokenFlag `json:"post,omitempty"`
 
-	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Superuser Whether it may do everything but manage tokens of administrators.
 	Superuser *TokenFlag `json:"superuser,omitempty"`
 
-	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// TestLab Whether it is the token of a lab that tests.
 	TestLab *TokenFlag `json:"test_lab,omitempty"`
 
-	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Upload Whether it may upload files.
 	Upload *TokenFlag `json:"upload,omitempty"`
 
-	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	// Username The name of the one who uses the token.
 	Username *LooseText `json:"username,omitempty"`
 }
 
@@ -2084,6 +2800,7 @@ type KernelTokenChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"email":"reader@example.org","expired":false,"expires_on":null,"ip_address":null,"properties":[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0],"token":"slws_Ab3d…","username":"reader","version":"1.0"}],"skip":20}
 type KernelTokenList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -2091,28 +2808,49 @@ type KernelTokenList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string      `json:"messages,omitempty"`
-	Result   []KernelToken `json:"result"`
-	Skip     *int64        `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []KernelToken `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // KnownIssue Something that is known to make tests fail.
 //
 // Example: {"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssue struct {
-	ID        openapi_types.UUID           `json:"id"`
-	Title     string                       `json:"title"`
-	URL       nullable.Nullable[string]    `json:"url"`
-	State     KnownIssueState              `json:"state"`
-	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on"`
-	Match     KnownIssueMatch              `json:"match"`
-	CreatedBy string                       `json:"created_by"`
-	CreatedOn time.Time                    `json:"created_on"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
 
-	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
+
+	// State Whether it still explains failures: open or closed.
+	State KnownIssueState `json:"state"`
+
+	// ExpiresOn When it explains nothing any more; null: never.
+	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on"`
+
+	// Match Which failures it explains.
+	Match KnownIssueMatch `json:"match"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Matches How many failures of the last 30 days fit it.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
@@ -2123,6 +2861,7 @@ type KnownIssue struct {
 //
 // Example: {"known_issues":[{"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}],"next":null}
 type KnownIssueList struct {
+	// KnownIssues The known issues of this page, newest first.
 	KnownIssues []KnownIssue `json:"known_issues"`
 
 	// Next The cursor of the next page; null at the end.
@@ -2159,28 +2898,34 @@ type KnownIssueMatch struct {
 //
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
-	ID    openapi_types.UUID        `json:"id"`
-	Title string                    `json:"title"`
-	URL   nullable.Nullable[string] `json:"url"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
 }
 
 // KnownIssuePatch The fields of a known issue that are to change.
 //
 // Example: {"state":"closed"}
 type KnownIssuePatch struct {
+	// ExpiresOn When it explains nothing any more; null: never.
 	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
 
-	// Match What a failing test must be for the issue to explain it; null is anything.
-	//
-	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	// Match Which failures it explains.
 	Match *KnownIssueMatch `json:"match,omitempty"`
 
-	// State A closed issue explains nothing.
-	//
-	// Example: open
-	State *KnownIssueState          `json:"state,omitempty"`
-	Title *string                   `json:"title,omitempty"`
-	URL   nullable.Nullable[string] `json:"url,omitempty"`
+	// State Whether it still explains failures: open or closed.
+	State *KnownIssueState `json:"state,omitempty"`
+
+	// Title What is known, in a line.
+	Title *string `json:"title,omitempty"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url,omitempty"`
 }
 
 // KnownIssueState A closed issue explains nothing.
@@ -2192,60 +2937,57 @@ type KnownIssueState string
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}
 type Lab struct {
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
 	ID *ObjectID `json:"_id,omitempty"`
 
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact *LabContact `json:"contact,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn *Timestamp                `json:"created_on,omitempty"`
-	Name      nullable.Nullable[string] `json:"name,omitempty"`
-	Private   nullable.Nullable[bool]   `json:"private,omitempty"`
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
 
-	// Token An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
+	Private nullable.Nullable[bool] `json:"private,omitempty"`
+
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token nullable.Nullable[OptionalObjectID] `json:"token,omitempty"`
 
-	// UpdatedOn A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// UpdatedOn When the document was last changed.
 	UpdatedOn nullable.Nullable[OptionalTimestamp] `json:"updated_on,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // LabAddress Where a lab is.
 //
 // Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
 type LabAddress struct {
-	// City A text. Numbers and booleans are taken as their texts, null as no value.
+	// City The city.
 	City *LooseText `json:"city,omitempty"`
 
-	// Country A text. Numbers and booleans are taken as their texts, null as no value.
+	// Country The country.
 	Country *LooseText `json:"country,omitempty"`
 
-	// Latitude A number. Its text is taken as well, null as no value.
+	// Latitude The latitude, in degrees.
 	Latitude *LooseNumber `json:"latitude,omitempty"`
 
-	// Longitude A number. Its text is taken as well, null as no value.
+	// Longitude The longitude, in degrees.
 	Longitude *LooseNumber `json:"longitude,omitempty"`
 
-	// Street1 A text. Numbers and booleans are taken as their texts, null as no value.
+	// Street1 The first line of the street address.
 	Street1 *LooseText `json:"street_1,omitempty"`
 
-	// Street2 A text. Numbers and booleans are taken as their texts, null as no value.
+	// Street2 The second line of the street address.
 	Street2 *LooseText `json:"street_2,omitempty"`
 
-	// Zipcode A text. Numbers and booleans are taken as their texts, null as no value.
+	// Zipcode The postal code.
 	Zipcode *LooseText `json:"zipcode,omitempty"`
 }
 
@@ -2310,28 +3052,22 @@ type LabBuildData struct {
 //
 // Example: {"private":true}
 type LabChange struct {
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact *LabContact `json:"contact,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
 	Name *LooseText `json:"name,omitempty"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Token An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token *Reference `json:"token,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -2339,12 +3075,23 @@ type LabChange struct {
 //
 // Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
 type LabContact struct {
+	// Affiliation Where the person works.
 	Affiliation nullable.Nullable[string] `json:"affiliation,omitempty"`
-	Email       string                    `json:"email"`
-	Mobile      nullable.Nullable[string] `json:"mobile,omitempty"`
-	Name        string                    `json:"name"`
-	Surname     string                    `json:"surname"`
-	Telephone   nullable.Nullable[string] `json:"telephone,omitempty"`
+
+	// Email The address for mail to the person.
+	Email string `json:"email"`
+
+	// Mobile The mobile number of the person.
+	Mobile nullable.Nullable[string] `json:"mobile,omitempty"`
+
+	// Name The first name of the person.
+	Name string `json:"name"`
+
+	// Surname The family name of the person.
+	Surname string `json:"surname"`
+
+	// Telephone The telephone number of the person.
+	Telephone nullable.Nullable[string] `json:"telephone,omitempty"`
 }
 
 // LabDesign A stored design.
@@ -2419,11 +3166,7 @@ type LabFilterRequest struct {
 	// DesignRef Where the design is.
 	DesignRef string `json:"design_ref"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
 }
 
@@ -2541,6 +3284,7 @@ type LabLink struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"created_on":{"$date":1406788988347},"name":"lab-alder","private":false,"token":{"$oid":"54b9a1c2d3e4f5061728394b"},"updated_on":{"$date":1406788988347},"version":"1.0"}],"skip":20}
 type LabList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -2548,12 +3292,18 @@ type LabList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
 	Messages []string `json:"messages,omitempty"`
-	Result   []Lab    `json:"result"`
-	Skip     *int64   `json:"skip,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []Lab `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // LabMachine A registered machine.
@@ -2641,9 +3391,7 @@ type LabManifest struct {
 	// AuthorizedKeys Keys that may log in.
 	AuthorizedKeys []string `json:"authorized_keys,omitempty"`
 
-	// BootData Where the two archives are.
-	//
-	// Example: {"files":"https://lab.example.org/v1/bootdata/cedar-n08/files","units":"https://lab.example.org/v1/bootdata/cedar-n08/units"}
+	// BootData What the machine writes to itself at its first boot.
 	BootData LabBootDataLinks `json:"boot_data"`
 
 	// Devices Which devices the names of interfaces, slaves and disks stand for: alias, bus_type, address, dev_type.
@@ -2759,11 +3507,7 @@ type LabNewTask struct {
 	// DesignRef Where the design is: `http`, `https`, `deckhand+http`, `deckhand+https` (hosts on the server's list), `file` under its folder, or `slipway:/designs/<id or name>`.
 	DesignRef string `json:"design_ref"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter,omitempty"`
 }
 
@@ -2826,9 +3570,7 @@ type LabResult struct {
 	// APIVersion Always `v1.0`.
 	APIVersion LabResultAPIVersion `json:"apiVersion"`
 
-	// Details The messages of a task.
-	//
-	// Example: {"errorCount":0,"messageList":[]}
+	// Details The messages, and how many of them are errors.
 	Details LabResultDetails `json:"details"`
 
 	// Failures The nodes that did not.
@@ -2849,9 +3591,7 @@ type LabResult struct {
 	// Reason Why.
 	Reason nullable.Nullable[string] `json:"reason"`
 
-	// Status How a task went.
-	//
-	// Example: success
+	// Status How it ended: success, failure, partial_success or incomplete.
 	Status LabResultStatus `json:"status"`
 
 	// Successes The nodes that finished every step.
@@ -2934,27 +3674,19 @@ type LabTask struct {
 	// Kind Always `Task`.
 	Kind LabTaskKind `json:"kind"`
 
-	// NodeFilter Which nodes: `{"filter_set_type": "union"|"intersection", "filter_set": [{"filter_type": …, "node_names": [], "node_tags": [],
-	// "node_labels": {}, "rack_names": [], "rack_labels": {}}]}`. Null selects every node.
-	//
-	//
-	// Example: {"filter_set":[{"filter_type":"union","node_names":["cedar-n08"]}],"filter_set_type":"union"}
+	// NodeFilter Which nodes it is about; null or absent: all of the design.
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
 
 	// ParentTaskID The task that started it; null at the top.
 	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
 
-	// Result How a task went (Drydock's Status document).
-	//
-	// Example: {"apiVersion":"v1.0","details":{"errorCount":0,"messageList":[]},"failures":[],"kind":"Status","links":[],"message":null,"metadata":{},"reason":null,"status":"success","successes":["cedar-n08"]}
+	// Result How the task ended, with its messages.
 	Result LabResult `json:"result"`
 
 	// Retry How often it was tried again.
 	Retry int32 `json:"retry"`
 
-	// Status Where a task is in its life. `complete` and `terminated` are final.
-	//
-	// Example: running
+	// Status Where the task stands.
 	Status LabTaskStatus `json:"status"`
 
 	// SubtaskErrors The results of all its subtasks that have errors, by their ids, when asked for.
@@ -3009,9 +3741,7 @@ type LabValidation struct {
 	// Code The HTTP status.
 	Code int32 `json:"code"`
 
-	// Details The findings of a validation.
-	//
-	// Example: {"errorCount":0,"messageList":[]}
+	// Details The findings, and how many of them are errors.
 	Details LabValidationDetails `json:"details"`
 
 	// Kind Always `Status`.
@@ -3125,16 +3855,24 @@ type LavaCallback struct {
 
 	// Definition YAML: the job, whose metadata say what was tested.
 	Definition nullable.Nullable[string] `json:"definition,omitempty"`
-	EndTime    nullable.Nullable[string] `json:"end_time,omitempty"`
-	ErrorMsg   nullable.Nullable[string] `json:"error_msg,omitempty"`
+
+	// EndTime When the job ended.
+	EndTime nullable.Nullable[string] `json:"end_time,omitempty"`
+
+	// ErrorMsg Why the job broke off, in words.
+	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
 
 	// ErrorType Why the job broke off; the step `job` of the suite `lava` says it too.
-	ErrorType      nullable.Nullable[string] `json:"error_type,omitempty"`
+	ErrorType nullable.Nullable[string] `json:"error_type,omitempty"`
+
+	// FailureComment What a person wrote about the failure.
 	FailureComment nullable.Nullable[string] `json:"failure_comment,omitempty"`
 
 	// Health 1 when the job is complete, 2 incomplete, 3 cancelled.
-	Health       nullable.Nullable[interface{}] `json:"health,omitempty"`
-	HealthString nullable.Nullable[string]      `json:"health_string,omitempty"`
+	Health nullable.Nullable[interface{}] `json:"health,omitempty"`
+
+	// HealthString The health as a word, such as Complete.
+	HealthString nullable.Nullable[string] `json:"health_string,omitempty"`
 
 	// ID The number of the job, or its text.
 	ID nullable.Nullable[interface{}] `json:"id,omitempty"`
@@ -3143,15 +3881,21 @@ type LavaCallback struct {
 	Log nullable.Nullable[interface{}] `json:"log,omitempty"`
 
 	// Results The results of each suite, a YAML list in a text.
-	Results     nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
-	StartTime   nullable.Nullable[string]                 `json:"start_time,omitempty"`
-	StateString nullable.Nullable[string]                 `json:"state_string,omitempty"`
+	Results nullable.Nullable[map[string]interface{}] `json:"results,omitempty"`
+
+	// StartTime When the job began.
+	StartTime nullable.Nullable[string] `json:"start_time,omitempty"`
+
+	// StateString The state of the job as a word, such as Finished.
+	StateString nullable.Nullable[string] `json:"state_string,omitempty"`
 
 	// Status 2 when the job is complete, 3 incomplete, 4 cancelled; 0 and 1, when it has not ended, leave nothing.
 	Status nullable.Nullable[interface{}] `json:"status,omitempty"`
 
 	// StatusString The status as a word. Where status, this and health differ, what is no success counts.
-	StatusString         nullable.Nullable[string] `json:"status_string,omitempty"`
+	StatusString nullable.Nullable[string] `json:"status_string,omitempty"`
+
+	// Token The token that LAVA was given for its callback. It is not kept.
 	Token                nullable.Nullable[string] `json:"token,omitempty"`
 	AdditionalProperties map[string]interface{}    `json:"-"`
 }
@@ -3161,21 +3905,28 @@ type LavaCallback struct {
 // Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
 type Lease struct {
 	// Token Shows that a call comes from the holder.
-	Token     string    `json:"token"`
+	Token string `json:"token"`
+
+	// ExpiresAt When the lease ends, unless a heartbeat comes before.
 	ExpiresAt EventTime `json:"expires_at"`
-	Attempt   int32     `json:"attempt"`
+
+	// Attempt Which attempt this is; the first is 1.
+	Attempt int32 `json:"attempt"`
 }
 
 // LeaseStatus Example: {"expires_at":null,"status":"lost","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type LeaseStatus struct {
-	TestOpportunityID string            `json:"test_opportunity_id"`
-	Status            LeaseStatusStatus `json:"status"`
+	// TestOpportunityID The test opportunity that the lease is of.
+	TestOpportunityID string `json:"test_opportunity_id"`
+
+	// Status ok: the lease goes on. lost: stop the work. cancel-requested: stop it, and say so with a result.
+	Status LeaseStatusStatus `json:"status"`
 
 	// ExpiresAt Null when the lease is lost.
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 }
 
-// LeaseStatusStatus defines model for LeaseStatus.Status.
+// LeaseStatusStatus ok: the lease goes on. lost: stop the work. cancel-requested: stop it, and say so with a result.
 type LeaseStatusStatus string
 
 // LinkedSubunit Example: {"subunit data":"test: a\nsuccess: a\n"}
@@ -3205,6 +3956,23 @@ type LooseText = string
 // LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
 type LooseTime = any
 
+// MadeComparison A comparison that was made when its head was there.
+//
+// Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}
+type MadeComparison struct {
+	// EventID Its place in the event log.
+	EventID string `json:"event_id"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time   `json:"created_on"`
+	Head      ComparedSet `json:"head"`
+	Base      ComparedSet `json:"base"`
+	Counts    ClassCounts `json:"counts"`
+
+	// Known How many failures and errors of the head a known issue explained then.
+	Known int64 `json:"known"`
+}
+
 // MessageGroup Tests whose heads fail with the same message.
 //
 // Example: {"counts":{"error":0,"fixed":0,"gone":0,"new_failing":0,"new_failure":1,"new_passing":0,"now_passing":0,"now_skipped":0,"skipped":0,"still_failing":0,"still_passing":0,"unknown":0},"examples":[{"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}],"key":"9f86d081884c7d65","message":"no route to host","tests":1}
@@ -3214,8 +3982,12 @@ type MessageGroup struct {
 
 	// Message The message of the first of them.
 	Message nullable.Nullable[string] `json:"message"`
-	Tests   int64                     `json:"tests"`
-	Counts  ClassCounts               `json:"counts"`
+
+	// Tests How many tests it has.
+	Tests int64 `json:"tests"`
+
+	// Counts How many of its tests have which outcome.
+	Counts ClassCounts `json:"counts"`
 
 	// Examples The first five of them.
 	Examples []ComparedItem `json:"examples"`
@@ -3237,7 +4009,7 @@ type NewAccessToken struct {
 	// Flags What it may do in addition to its roles: `upload` lets runners and labs upload files.
 	Flags []string `json:"flags,omitempty"`
 
-	// Kind Whom a token is for; a letter of its text says so.
+	// Kind What kind of user the token is for.
 	Kind *AccessTokenKind `json:"kind,omitempty"`
 
 	// Labs The labs that it speaks for.
@@ -3247,7 +4019,9 @@ type NewAccessToken struct {
 	Name string `json:"name"`
 
 	// Owner Who the token speaks for; default its name.
-	Owner *string      `json:"owner,omitempty"`
+	Owner *string `json:"owner,omitempty"`
+
+	// Roles What the token may do: see x-permissions.
 	Roles []AccessRole `json:"roles"`
 
 	// Tenant The tenant whose objects it sees; default that of the caller.
@@ -3261,167 +4035,169 @@ type NewAccessToken struct {
 //
 // Example: {"arch":"arm64","board":"juno","boot_result":"PASS","boot_retries":0,"boot_time":10.4,"boot_warnings":"2","defconfig":"defconfig","defconfig_full":"defconfig+CONFIG_SMP=n","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-alder","mach":null,"metadata":{"rack":7},"version":"1.1"}
 type NewBoot struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board LooseText `json:"board"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobID The number of the job in the lab, such as LAVA's.
 	BootJobID *LooseText `json:"boot_job_id,omitempty"`
 
-	// BootJobPath A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobPath The path of the job's files in the lab.
 	BootJobPath *LooseText `json:"boot_job_path,omitempty"`
 
-	// BootJobURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootJobURL The address of the job in the lab.
 	BootJobURL *LooseText `json:"boot_job_url,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResult A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResult How the boot ended: PASS, FAIL, OFFLINE, UNTRIED or UNKNOWN.
 	BootResult *LooseText `json:"boot_result,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BootRetries A whole number. Its text is taken as well, null as no value.
+	// BootRetries How often the boot was tried again; it counts before retries.
 	BootRetries *LooseInteger `json:"boot_retries,omitempty"`
 
-	// BootTime A number. Its text is taken as well, null as no value.
+	// BootTime How long the boot took, in seconds.
 	BootTime *LooseNumber `json:"boot_time,omitempty"`
 
-	// BootWarnings A whole number. Its text is taken as well, null as no value.
+	// BootWarnings How many warnings the log of the boot has.
 	BootWarnings *LooseInteger `json:"boot_warnings,omitempty"`
 
-	// Bootloader A text. Numbers and booleans are taken as their texts, null as no value.
+	// Bootloader The boot loader, such as u-boot.
 	Bootloader *LooseText `json:"bootloader,omitempty"`
 
-	// BootloaderVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootloaderVersion The version of the boot loader.
 	BootloaderVersion *LooseText `json:"bootloader_version,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// Chainloader A text. Numbers and booleans are taken as their texts, null as no value.
+	// Chainloader What the boot loader starts before the kernel, if anything.
 	Chainloader *LooseText `json:"chainloader,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig LooseText `json:"defconfig"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// Dtb A text. Numbers and booleans are taken as their texts, null as no value.
+	// Dtb The file name of the device tree.
 	Dtb *LooseText `json:"dtb,omitempty"`
 
-	// DtbAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// DtbAddr The address that the device tree was loaded to, in hexadecimal.
 	DtbAddr *LooseText `json:"dtb_addr,omitempty"`
 
-	// DtbAppend A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// DtbAppend Whether the device tree was appended to the kernel: y, n, True or False.
 	DtbAppend *LooseBoolean `json:"dtb_append,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email An address for questions about the report. It is kept, and no mail is sent.
 	Email *LooseText `json:"email,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// Fastboot A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Fastboot Whether fastboot was used.
 	Fastboot *LooseBoolean `json:"fastboot,omitempty"`
 
-	// FastbootCmd A text. Numbers and booleans are taken as their texts, null as no value.
+	// FastbootCmd The fastboot command that was given.
 	FastbootCmd *LooseText `json:"fastboot_cmd,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerURL The address of the file server.
 	FileServerURL *LooseText `json:"file_server_url,omitempty"`
 
-	// Filesystem A text. Numbers and booleans are taken as their texts, null as no value.
+	// Filesystem The kind of the root file system, such as nfs or ramdisk.
 	Filesystem *LooseText `json:"filesystem,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// InitrdAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// InitrdAddr The address that the initial RAM disk was loaded to, in hexadecimal.
 	InitrdAddr *LooseText `json:"initrd_addr,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job LooseText `json:"job"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel LooseText `json:"kernel"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName LooseText `json:"lab_name"`
 
-	// Loadaddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// Loadaddr The address that the kernel was loaded to, in hexadecimal. Answers call it load_addr.
 	Loadaddr *LooseText `json:"loadaddr,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
+	// Mach The family of machines that the board belongs to, such as omap2.
 	Mach *LooseText `json:"mach,omitempty"`
 
-	// MachAlias A text. Numbers and booleans are taken as their texts, null as no value.
-	MachAlias *LooseText                                `json:"mach_alias,omitempty"`
-	Metadata  nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// MachAlias The same as mach, under an older name.
+	MachAlias *LooseText `json:"mach_alias,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// Qemu A text. Numbers and booleans are taken as their texts, null as no value.
+	// Qemu The emulator's program, where the board is an emulated one.
 	Qemu *LooseText `json:"qemu,omitempty"`
 
-	// QemuCommand A text. Numbers and booleans are taken as their texts, null as no value.
+	// QemuCommand The command line of the emulator.
 	QemuCommand *LooseText `json:"qemu_command,omitempty"`
 
-	// Retries A whole number. Its text is taken as well, null as no value.
+	// Retries How often the boot was tried again.
 	Retries *LooseInteger `json:"retries,omitempty"`
 
-	// Uimage A text. Numbers and booleans are taken as their texts, null as no value.
+	// Uimage The file name of the image in U-Boot's format, where one was booted.
 	Uimage *LooseText `json:"uimage,omitempty"`
 
-	// UimageAddr A text. Numbers and booleans are taken as their texts, null as no value.
+	// UimageAddr The address that U-Boot's image was loaded to, in hexadecimal.
 	UimageAddr *LooseText `json:"uimage_addr,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -3431,7 +4207,7 @@ type NewBoot struct {
 //
 // Example: {"arch":"arm64","build_environment":"gcc-8","build_errors":0,"build_result":"PASS","build_time":947.2,"build_warnings":31,"defconfig":"defconfig","git_branch":"master","job":"next","kernel":"next-20150109"}
 type NewBuild struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
 	// Artifacts Since 2021: for each step a list of files, each with `type`, `path` and perhaps `key` and `contents`.
@@ -3440,139 +4216,145 @@ type NewBuild struct {
 	// Bmeta Since 2021: `revision` (tree, describe, branch, commit, url), `environment` (arch, name, compiler…), `kernel` (defconfig, defconfig_full, publish_path…), `build` (status, duration).
 	Bmeta nullable.Nullable[map[string]interface{}] `json:"bmeta,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildErrors A whole number. Its text is taken as well, null as no value.
+	// BuildErrors How many errors the log of the build has.
 	BuildErrors *LooseInteger `json:"build_errors,omitempty"`
 
-	// BuildLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildLog The file name of the log of the build.
 	BuildLog *LooseText `json:"build_log,omitempty"`
 
-	// BuildLogSize A whole number. Its text is taken as well, null as no value.
-	BuildLogSize  *LooseInteger                    `json:"build_log_size,omitempty"`
+	// BuildLogSize The size of the log of the build, in bytes.
+	BuildLogSize *LooseInteger `json:"build_log_size,omitempty"`
+
+	// BuildPlatform The machine that built it, as uname says it: a list of texts.
 	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
 
-	// BuildResult A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildResult How the build ended: PASS, FAIL, ERROR or UNKNOWN.
 	BuildResult *LooseText `json:"build_result,omitempty"`
 
-	// BuildTime A number. Its text is taken as well, null as no value.
+	// BuildTime How long the build took, in seconds.
 	BuildTime *LooseNumber `json:"build_time,omitempty"`
 
-	// BuildType A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildType What was built, such as kernel.
 	BuildType *LooseText `json:"build_type,omitempty"`
 
-	// BuildWarnings A whole number. Its text is taken as well, null as no value.
+	// BuildWarnings How many warnings the log of the build has.
 	BuildWarnings *LooseInteger `json:"build_warnings,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// Dirname A text. Numbers and booleans are taken as their texts, null as no value.
+	// Dirname The directory on the file server that holds the build's files.
 	Dirname *LooseText `json:"dirname,omitempty"`
 
-	// DtbDir A text. Numbers and booleans are taken as their texts, null as no value.
-	DtbDir     *LooseText                       `json:"dtb_dir,omitempty"`
+	// DtbDir The directory of the device trees, below the build's own.
+	DtbDir *LooseText `json:"dtb_dir,omitempty"`
+
+	// DtbDirData The names of the device trees that were built.
 	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// FileServerURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerURL The address of the file server.
 	FileServerURL *LooseText `json:"file_server_url,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
 	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// KconfigFragments A text. Numbers and booleans are taken as their texts, null as no value.
+	// KconfigFragments The file name of the fragments of the configuration.
 	KconfigFragments *LooseText `json:"kconfig_fragments,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelConfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelConfig The file name of the whole configuration.
 	KernelConfig *LooseText `json:"kernel_config,omitempty"`
 
-	// KernelConfigSize A whole number. Its text is taken as well, null as no value.
+	// KernelConfigSize The size of the configuration, in bytes.
 	KernelConfigSize *LooseInteger `json:"kernel_config_size,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
-	KernelVersion *LooseText                                `json:"kernel_version,omitempty"`
-	Metadata      nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
+	KernelVersion *LooseText `json:"kernel_version,omitempty"`
 
-	// Modules A text. Numbers and booleans are taken as their texts, null as no value.
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Modules The file name of the archive of the modules.
 	Modules *LooseText `json:"modules,omitempty"`
 
-	// ModulesDir A text. Numbers and booleans are taken as their texts, null as no value.
+	// ModulesDir The directory of the modules, below the build's own.
 	ModulesDir *LooseText `json:"modules_dir,omitempty"`
 
-	// ModulesSize A whole number. Its text is taken as well, null as no value.
+	// ModulesSize The size of the archive of the modules, in bytes.
 	ModulesSize *LooseInteger `json:"modules_size,omitempty"`
 
 	// Steps Since 2021: the steps of the build, each with `name` and `status`.
 	Steps nullable.Nullable[[]map[string]interface{}] `json:"steps,omitempty"`
 
-	// SystemMap A text. Numbers and booleans are taken as their texts, null as no value.
+	// SystemMap The file name of the symbol table, System.map.
 	SystemMap *LooseText `json:"system_map,omitempty"`
 
-	// SystemMapSize A whole number. Its text is taken as well, null as no value.
+	// SystemMapSize The size of the symbol table, in bytes.
 	SystemMapSize *LooseInteger `json:"system_map_size,omitempty"`
 
-	// TextOffset A text. Numbers and booleans are taken as their texts, null as no value.
+	// TextOffset The offset of the kernel's text, in hexadecimal.
 	TextOffset *LooseText `json:"text_offset,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 
-	// VmlinuxBssSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxBssSize The size of the section .bss of vmlinux, in bytes.
 	VmlinuxBssSize *LooseInteger `json:"vmlinux_bss_size,omitempty"`
 
-	// VmlinuxDataSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxDataSize The size of the section .data of vmlinux, in bytes.
 	VmlinuxDataSize *LooseInteger `json:"vmlinux_data_size,omitempty"`
 
-	// VmlinuxFileSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxFileSize The size of vmlinux, in bytes.
 	VmlinuxFileSize *LooseInteger `json:"vmlinux_file_size,omitempty"`
 
-	// VmlinuxTextSize A whole number. Its text is taken as well, null as no value.
+	// VmlinuxTextSize The size of the section .text of vmlinux, in bytes.
 	VmlinuxTextSize *LooseInteger `json:"vmlinux_text_size,omitempty"`
 }
 
@@ -3626,67 +4408,84 @@ type NewCloud struct {
 //
 // Example: {"file":["hello"],"path":"next/master/next-20150109"}
 type NewFiles struct {
-	Arch          *string              `json:"arch,omitempty"`
-	Defconfig     *string              `json:"defconfig,omitempty"`
-	DefconfigFull *string              `json:"defconfig_full,omitempty"`
-	File          []openapi_types.File `json:"file,omitempty"`
-	GitBranch     *string              `json:"git_branch,omitempty"`
-	Job           *string              `json:"job,omitempty"`
-	Kernel        *string              `json:"kernel,omitempty"`
-	LabName       *string              `json:"lab_name,omitempty"`
-	Path          *string              `json:"path,omitempty"`
+	// Arch The architecture, a part of the folder.
+	Arch *string `json:"arch,omitempty"`
+
+	// Defconfig The configuration, a part of the folder where defconfig_full is absent.
+	Defconfig *string `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with its fragments, a part of the folder.
+	DefconfigFull *string `json:"defconfig_full,omitempty"`
+
+	// File A file; as many parts as there are files.
+	File []openapi_types.File `json:"file,omitempty"`
+
+	// GitBranch The branch, a part of the folder.
+	GitBranch *string `json:"git_branch,omitempty"`
+
+	// Job The tree; with kernel, architecture and configuration it makes the folder where path is absent.
+	Job *string `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, a part of the folder.
+	Kernel *string `json:"kernel,omitempty"`
+
+	// LabName The lab, a part of the folder of a boot's files.
+	LabName *string `json:"lab_name,omitempty"`
+
+	// Path The folder that the files go to, with its parents.
+	Path *string `json:"path,omitempty"`
 }
 
 // NewJob The status of a job.
 //
 // Example: {"git_branch":"master","job":"next","kernel":"next-20150109","status":"PASS"}
 type NewJob struct {
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionExt A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionExt The version of the compiler with its vendor's additions.
 	CompilerVersionExt *LooseText `json:"compiler_version_ext,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitDescribeV A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribeV What git describe says of the commit when it looks at version tags only.
 	GitDescribeV *LooseText `json:"git_describe_v,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job LooseText `json:"job"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel LooseText `json:"kernel"`
 
-	// KernelVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelVersion The version as the Makefile of the kernel says it, such as 4.
 	KernelVersion *LooseText `json:"kernel_version,omitempty"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether it is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status Where the job stands: BUILD, PASS, FAIL or UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -3694,62 +4493,46 @@ type NewJob struct {
 //
 // Example: {"email":"reader@example.org","expires_on":"2027-06-30","get":true,"username":"reader"}
 type NewKernelToken struct {
-	// Admin Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Admin Whether it may do everything.
 	Admin *TokenFlag `json:"admin,omitempty"`
 
-	// Delete Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Delete Whether it may delete.
 	Delete *TokenFlag `json:"delete,omitempty"`
 
-	// Email A text. Numbers and booleans are taken as their texts, null as no value.
+	// Email The address of the one who uses the token. No mail is sent to it.
 	Email LooseText `json:"email"`
 
-	// Expired Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Expired   *TokenFlag                `json:"expired,omitempty"`
+	// Expired Whether the token counts no longer; true ends it at once.
+	Expired *TokenFlag `json:"expired,omitempty"`
+
+	// ExpiresOn The day on which the token ends; null: never.
 	ExpiresOn nullable.Nullable[string] `json:"expires_on,omitempty"`
 
-	// Get Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
-	Get       *TokenFlag                  `json:"get,omitempty"`
+	// Get Whether it may read.
+	Get *TokenFlag `json:"get,omitempty"`
+
+	// IPAddress The addresses that the token counts from, as addresses or networks; null: any.
 	IPAddress nullable.Nullable[[]string] `json:"ip_address,omitempty"`
 
-	// IPRestricted Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// IPRestricted Whether it counts from the addresses in ip_address only.
 	IPRestricted *TokenFlag `json:"ip_restricted,omitempty"`
 
-	// Lab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Lab Whether it is the token of a lab that boots.
 	Lab *TokenFlag `json:"lab,omitempty"`
 
-	// Post Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Post Whether it may send and change.
 	Post *TokenFlag `json:"post,omitempty"`
 
-	// Superuser Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Superuser Whether it may do everything but manage tokens of administrators.
 	Superuser *TokenFlag `json:"superuser,omitempty"`
 
-	// TestLab Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// TestLab Whether it is the token of a lab that tests.
 	TestLab *TokenFlag `json:"test_lab,omitempty"`
 
-	// Upload Whether a right is granted. 0 and 1 are taken as well, text is not.
-	//
-	// Example: true
+	// Upload Whether it may upload files.
 	Upload *TokenFlag `json:"upload,omitempty"`
 
-	// Username A text. Numbers and booleans are taken as their texts, null as no value.
+	// Username The name of the one who uses the token.
 	Username *LooseText `json:"username,omitempty"`
 }
 
@@ -3760,16 +4543,14 @@ type NewKnownIssue struct {
 	// ExpiresOn When it ends to explain anything; null is never.
 	ExpiresOn nullable.Nullable[time.Time] `json:"expires_on,omitempty"`
 
-	// Match What a failing test must be for the issue to explain it; null is anything.
-	//
-	// Example: {"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]}
+	// Match Which failures it explains.
 	Match KnownIssueMatch `json:"match"`
 
-	// State A closed issue explains nothing.
-	//
-	// Example: open
+	// State Whether it still explains failures: open or closed.
 	State *KnownIssueState `json:"state,omitempty"`
-	Title string           `json:"title"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
 
 	// URL Where it is dealt with; http or https.
 	URL nullable.Nullable[string] `json:"url,omitempty"`
@@ -3779,28 +4560,22 @@ type NewKnownIssue struct {
 //
 // Example: {"address":{"city":"Town"},"contact":{"email":"ada@example.org","name":"Ada","surname":"Person"},"name":"lab-alder","private":false}
 type NewLab struct {
-	// Address Where a lab is.
-	//
-	// Example: {"city":"Town","country":"Nowhere","longitude":-68.16}
+	// Address Where the lab is.
 	Address nullable.Nullable[LabAddress] `json:"address,omitempty"`
 
-	// Contact Whom to ask about a lab.
-	//
-	// Example: {"email":"ada@example.org","name":"Ada","surname":"Person"}
+	// Contact Whom to ask about the lab.
 	Contact LabContact `json:"contact"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the lab, which its reports carry as lab_name. Unique in a tenant.
 	Name LooseText `json:"name"`
 
-	// Private A boolean. 0, 1 and the texts of booleans are taken as well, null as no value.
+	// Private Whether the lab is not meant for everybody. It is kept, and hides nothing.
 	Private *LooseBoolean `json:"private,omitempty"`
 
-	// Token An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// Token The token that sends the lab's reports, by its id; null or absent: one is made for it.
 	Token *Reference `json:"token,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -3808,15 +4583,25 @@ type NewLab struct {
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"name":"lab-alder","token":"slwl_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
 type NewLabAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		ID    ObjectID `json:"_id"`
-		Name  string   `json:"name"`
-		Token string   `json:"token"`
+		// ID The id of what was made.
+		ID ObjectID `json:"_id"`
+
+		// Name The name of the lab.
+		Name string `json:"name"`
+
+		// Token The text of the new token. It is shown here only.
+		Token string `json:"token"`
 	} `json:"result"`
 }
 
@@ -3853,12 +4638,18 @@ type NewPublicKey struct {
 //
 // Example: {"code":201,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"}}]}
 type NewReportAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// ID The id of what was made.
 		ID ObjectID `json:"_id"`
 	} `json:"result"`
 }
@@ -3882,14 +4673,17 @@ type NewRetentionKeep struct {
 // Example: {"rules":[{"class":"tests","days":90},{"bytes":100000000000,"class":"raw","days":30},{"class":"boots","days":365,"job":"mainline"}]}
 type NewRetentionPolicy struct {
 	// Revision The `revision` of the rules that these replace: others are 409. Left out: whichever there are.
-	Revision *int64             `json:"revision,omitempty"`
-	Rules    []NewRetentionRule `json:"rules"`
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []NewRetentionRule `json:"rules"`
 }
 
 // NewRetentionRule How long things of a class are kept. Of a class there is one rule for the same tenant, product and job.
 //
 // Example: {"class":"tests","days":90}
 type NewRetentionRule struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Only what belongs to this tenant. A tenant's administrator names his own, or leaves it out. Not for `tasks`, `builddata` and `names`, which have none.
@@ -3961,57 +4755,64 @@ type NewSubunit struct {
 //
 // Example: {"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"name":"usb-case-00","status":"PASS","test_group_id":"54b9a1c2d3e4f5061728394a","time":52.44}
 type NewTestCase struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
-	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest *LooseText `json:"kvm_guest,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
 	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
 
-	// Maximum A number. Its text is taken as well, null as no value.
-	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// Maximum The largest of the samples.
+	Maximum *LooseNumber `json:"maximum,omitempty"`
 
-	// Minimum A number. Its text is taken as well, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
 	Minimum *LooseNumber `json:"minimum,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
-	Name       LooseText                                 `json:"name"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name LooseText `json:"name"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
 	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
 
-	// Samples A whole number. Its text is taken as well, null as no value.
+	// Samples How many samples were taken.
 	Samples *LooseInteger `json:"samples,omitempty"`
 
-	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	// SamplesSqrSum The sum of the squares of the samples.
 	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
 
-	// SamplesSum A number. Its text is taken as well, null as no value.
+	// SamplesSum The sum of the samples.
 	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath *LooseText `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID Reference `json:"test_group_id"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -4019,161 +4820,157 @@ type NewTestCase struct {
 //
 // Example: {"arch":"x86","board":"x86-celeron","build_environment":"gcc-8","defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","name":"usb","test_cases":[{"name":"usb-case-00","status":"PASS","time":52.44}],"time":683.6}
 type NewTestGroup struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board *LooseText `json:"board,omitempty"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BootID The id of the boot that the tests ran after.
 	BootID *Reference `json:"boot_id,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BuildID The id of the build that it ran.
 	BuildID *Reference `json:"build_id,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// DefconfigID The same as build_id, under the name that it had first.
 	DefconfigID *Reference `json:"defconfig_id,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	// EndTime When the last test ended.
 	EndTime *LooseTime `json:"end_time,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorMsg Why the job broke off, in words.
 	ErrorMsg *LooseText `json:"error_msg,omitempty"`
 
-	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorType Why the job broke off, in LAVA's word.
 	ErrorType *LooseText `json:"error_type,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ImageType The kind of the kernel's image.
 	ImageType *LooseText `json:"image_type,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// JobID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// JobID The id of the job that it belongs to; null when there is none yet.
 	JobID *Reference `json:"job_id,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName LooseText `json:"lab_name"`
 
-	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaJobID The number of the job in LAVA.
 	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
 
-	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaStatus How the job ended, in LAVA's word.
 	LavaStatus *LooseText `json:"lava_status,omitempty"`
 
-	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	// Log The log of the run, as a file name.
 	Log *LooseText `json:"log,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
-	Mach     *LooseText                                `json:"mach,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach *LooseText `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
 	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the group or the case, unique in the group around it.
 	Name LooseText `json:"name"`
 
-	// ParentID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// ParentID The id of the group around this one; null at the top.
 	ParentID *Reference `json:"parent_id,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
-	StartTime *LooseTime                          `json:"start_time,omitempty"`
-	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
-	TestCases nullable.Nullable[[]InnerTestCase]  `json:"test_cases,omitempty"`
+	// StartTime When the first test began.
+	StartTime *LooseTime `json:"start_time,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]InnerTestGroup] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases nullable.Nullable[[]InnerTestCase] `json:"test_cases,omitempty"`
+
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -4181,6 +4978,7 @@ type NewTestGroup struct {
 //
 // Example: {"agent_id":"foo-agent-id","agent_revno":"197","lease_token":"0f9a4c1be2d94fb1a3f0c7d8","result_payload":{"foo":"bar"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}
 type NewTestResult struct {
+	// TestOpportunityID The test opportunity that was tested.
 	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// TestStatus PASSED, FAILED, ERROR (could not be tested), SKIPPED, or any other word; stored in upper case.
@@ -4191,11 +4989,15 @@ type NewTestResult struct {
 
 	// LeaseToken The lease; without it, the id of the agent that holds it is required.
 	LeaseToken nullable.Nullable[string] `json:"lease_token,omitempty"`
-	AgentID    nullable.Nullable[string] `json:"agent_id,omitempty"`
+
+	// AgentID The agent that tested it.
+	AgentID nullable.Nullable[string] `json:"agent_id,omitempty"`
 
 	// HyphenAgentID The same as `agent_id`, as SPI's results spell it.
 	HyphenAgentID nullable.Nullable[string] `json:"agent-id,omitempty"`
-	AgentRevno    nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// AgentRevno The version of the agent's program.
+	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
 
 	// Agent What the agent says of itself, such as `timing`; kept byte for byte.
 	Agent nullable.Nullable[json.RawMessage] `json:"agent,omitempty"`
@@ -4251,12 +5053,18 @@ type NewTestSpec struct {
 //
 // Example: {"code":201,"result":[{"token":"slws_0123456789abcdefghijABCDEFGHIJ0123456789abcdef"}]}
 type NewTokenAnswer struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
 	Errors []string `json:"errors,omitempty"`
-	Reason *string  `json:"reason,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// Token The text of the new token. It is shown here only.
 		Token string `json:"token"`
 	} `json:"result"`
 }
@@ -4277,8 +5085,10 @@ type NewWebhook struct {
 	URL string `json:"url"`
 
 	// EventTypes Only events of these types; empty means all.
-	EventTypes []string       `json:"event_types,omitempty"`
-	Filter     *WebhookFilter `json:"filter,omitempty"`
+	EventTypes []string `json:"event_types,omitempty"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter *WebhookFilter `json:"filter,omitempty"`
 
 	// Enabled Default true.
 	Enabled *bool `json:"enabled,omitempty"`
@@ -4291,6 +5101,7 @@ type NewWebhook struct {
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type ObjectID struct {
+	// Hex The id, 24 hexadecimal digits.
 	Hex *string `json:"$oid,omitempty"`
 }
 
@@ -4298,31 +5109,70 @@ type ObjectID struct {
 //
 // Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
 type Opportunity struct {
-	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	SpecID              openapi_types.UUID                 `json:"spec_id"`
-	SpecName            string                             `json:"spec_name"`
-	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ImageUniqueID       string                             `json:"image_unique_id"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Priority            int32                              `json:"priority"`
-	State               OpportunityState                   `json:"state"`
+	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that is to be tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// SpecID The test spec that says what to run.
+	SpecID openapi_types.UUID `json:"spec_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestPayload What the provisioning kit is to run, as the test spec had it when the opportunity was made; kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// BaseSnaps The snaps that the image is built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image is updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// Platform The platform that the agent must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that the agent must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Priority Which of those that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
 
 	// Attempt How often it was picked.
-	Attempt     int32 `json:"attempt"`
+	Attempt int32 `json:"attempt"`
+
+	// MaxAttempts How often an agent may pick it before it is given up.
 	MaxAttempts int32 `json:"max_attempts"`
 
 	// QueuedAt When it was queued first, which is its place in the queue.
-	QueuedAt  EventTime `json:"queued_at"`
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ExpiresAt While it waits, when it gives up.
@@ -4358,30 +5208,42 @@ type OpportunityCancel struct {
 //
 // Example: {"agent_group":null,"agent_id":"foo-agent-id","event_type":"PICKED_BY_AGENT","platform":null,"timestamp":"2016-01-04T16:58:33.185000+00:00"}
 type OpportunityEvent struct {
+	// EventType What happened.
 	EventType OpportunityEventEventType `json:"event_type"`
-	Timestamp EventTime                 `json:"timestamp"`
-	AgentID   *string                   `json:"agent_id,omitempty"`
+
+	// Timestamp When it happened.
+	Timestamp EventTime `json:"timestamp"`
+
+	// AgentID The agent that it happened at; absent without one.
+	AgentID *string `json:"agent_id,omitempty"`
 
 	// Platform The agent's.
 	Platform nullable.Nullable[string] `json:"platform,omitempty"`
 
 	// AgentGroup The agent's.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
-	ResultID   *openapi_types.UUID       `json:"result_id,omitempty"`
-	TestStatus *string                   `json:"test_status,omitempty"`
+
+	// ResultID The result that was posted; absent without one.
+	ResultID *openapi_types.UUID `json:"result_id,omitempty"`
+
+	// TestStatus The outcome that was posted; absent without one.
+	TestStatus *string `json:"test_status,omitempty"`
 
 	// Attempt Of a requeue, how often it was picked so far.
-	Attempt *int32  `json:"attempt,omitempty"`
-	Reason  *string `json:"reason,omitempty"`
+	Attempt *int32 `json:"attempt,omitempty"`
+
+	// Reason Why it happened, in words; absent where nothing is to be said.
+	Reason *string `json:"reason,omitempty"`
 }
 
-// OpportunityEventEventType defines model for OpportunityEvent.EventType.
+// OpportunityEventEventType What happened.
 type OpportunityEventEventType string
 
 // OpportunityIDs The opportunities that were made, by context and then by test spec.
 //
 // Example: {"ids":[{"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
 type OpportunityIDs struct {
+	// Ids The ids of the test opportunities that were made.
 	Ids []OpportunityRef `json:"ids"`
 }
 
@@ -4390,8 +5252,10 @@ type OpportunityIDs struct {
 // Example: {"next":null,"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
 type OpportunityList struct {
 	// Next What to give as `after` for the next page; null at the end.
-	Next              nullable.Nullable[string] `json:"next"`
-	TestOpportunities []Opportunity             `json:"test_opportunities"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// TestOpportunities The test opportunities of this page.
+	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
 // OpportunityPatch What to change of a test opportunity.
@@ -4421,7 +5285,10 @@ type OpportunityPick struct {
 
 // OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type OpportunityRef struct {
-	ImageUniqueID     string             `json:"image_unique_id"`
+	// ImageUniqueID The image that is to be tested.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// TestOpportunityID The id of the test opportunity.
 	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
 
 	// ProductID Only where the path names no product.
@@ -4432,6 +5299,7 @@ type OpportunityRef struct {
 //
 // Example: {"lease_token":"0f9a4c1be2d94fb1a3f0c7d8","reason":"the board does not boot"}
 type OpportunityRelease struct {
+	// LeaseToken The token of the lease, as the pick gave it.
 	LeaseToken string `json:"lease_token"`
 
 	// Reason Why, for people.
@@ -4455,6 +5323,7 @@ type OpportunityTakeBack struct {
 //
 // Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
 type OptionalObjectID struct {
+	// Hex The id, 24 hexadecimal digits.
 	Hex string `json:"$oid"`
 }
 
@@ -4462,6 +5331,7 @@ type OptionalObjectID struct {
 //
 // Example: {"$date":10400}
 type OptionalTimestamp struct {
+	// Milliseconds Milliseconds since the beginning of 1970, UTC; of a duration, its milliseconds.
 	Milliseconds int64 `json:"$date"`
 }
 
@@ -4505,8 +5375,10 @@ type ParsedResults = interface{}
 // Example: {"cpid":"6b678f2c7fa94c7e942728b300451b56","duration_seconds":25,"results":[{"name":"tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user","uuid":"4b470073-f361-5188-ab7a-2f495b06f0a4"}]}
 type PassList struct {
 	// Cpid Cloud provider id.
-	Cpid            string `json:"cpid"`
-	DurationSeconds int64  `json:"duration_seconds"`
+	Cpid string `json:"cpid"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
 
 	// Results Objects with `name` and, if known, `uuid` (once `uid`), or names alone.
 	Results []interface{} `json:"results"`
@@ -4522,31 +5394,70 @@ type PassListForm struct {
 //
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
 type PickedOpportunity struct {
-	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	SpecID              openapi_types.UUID                 `json:"spec_id"`
-	SpecName            string                             `json:"spec_name"`
-	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ImageUniqueID       string                             `json:"image_unique_id"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Priority            int32                              `json:"priority"`
-	State               OpportunityState                   `json:"state"`
+	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that is to be tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// SpecID The test spec that says what to run.
+	SpecID openapi_types.UUID `json:"spec_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestPayload What the provisioning kit is to run, as the test spec had it when the opportunity was made; kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// BaseSnaps The snaps that the image is built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image is updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// Platform The platform that the agent must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that the agent must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Priority Which of those that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
 
 	// Attempt How often it was picked.
-	Attempt     int32 `json:"attempt"`
+	Attempt int32 `json:"attempt"`
+
+	// MaxAttempts How often an agent may pick it before it is given up.
 	MaxAttempts int32 `json:"max_attempts"`
 
 	// QueuedAt When it was queued first, which is its place in the queue.
-	QueuedAt  EventTime `json:"queued_at"`
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ExpiresAt While it waits, when it gives up.
@@ -4564,7 +5475,9 @@ type PickedOpportunity struct {
 
 	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
-	Lease         Lease                     `json:"lease"`
+
+	// Lease The lease under which the agent holds it.
+	Lease Lease `json:"lease"`
 }
 
 // PickedOpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
@@ -4574,7 +5487,7 @@ type PickedOpportunityWaitingCode string
 // Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Problem struct {
 	// Code The HTTP status (KernelCI and RefStack read it here).
 	Code int32 `json:"code"`
@@ -4585,8 +5498,9 @@ type Problem struct {
 	// Errors One entry for each fault; empty when `detail` says it all.
 	Errors []ProblemDetail `json:"errors"`
 
-	// ID A stable word for the kind of problem.
-	ID string `json:"id"`
+	// ID A stable word for the kind of problem; each has a page at `/docs/problems/{id}`, and `x-problems` says the same for programs. A newer server may
+	// have more: treat one that you do not know as its status says.
+	ID ProblemID `json:"id"`
 
 	// Instance The path that was asked for.
 	Instance string `json:"instance"`
@@ -4612,12 +5526,16 @@ type Problem struct {
 	// Title The status in words.
 	Title string `json:"title"`
 
-	// Type A URI that names the kind of problem; `about:blank` when the status says it all.
+	// Type The address of the page that explains this kind of problem: `/docs/problems/` and the `id`. It is the server's own, so compare the `id`.
 	Type string `json:"type"`
 
-	// URL Where to read more; null when there is nothing.
+	// URL Where to read more (SPI reads it here): the address in `type`, or the pattern of the path that took the place of what was asked for.
 	URL nullable.Nullable[string] `json:"url"`
 }
+
+// ProblemID A stable word for the kind of problem; each has a page at `/docs/problems/{id}`, and `x-problems` says the same for programs. A newer server may
+// have more: treat one that you do not know as its status says.
+type ProblemID string
 
 // ProblemDetail One fault of a request.
 //
@@ -4643,14 +5561,29 @@ type ProblemDetailIn string
 //
 // Example: {"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}
 type Product struct {
-	Snaps     []string                           `json:"snaps"`
-	Release   string                             `json:"release"`
-	Name      string                             `json:"name"`
-	ID        openapi_types.UUID                 `json:"id"`
-	CreatedAt CreatedTime                        `json:"created_at"`
-	UpdatedAt CreatedTime                        `json:"updated_at"`
-	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest"`
-	Supersede bool                               `json:"supersede"`
+	// Snaps The names of the snaps that the product is built of.
+	Snaps []string `json:"snaps"`
+
+	// Release The release that the product is built on, such as 15.04-core.
+	Release string `json:"release"`
+
+	// Name The name of the product, such as test-product.foo. Unique in a tenant.
+	Name string `json:"name"`
+
+	// ID The id of the product, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt CreatedTime `json:"updated_at"`
+
+	// Manifest Describes a product that is built from snaps; any JSON value, kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest"`
+
+	// Supersede Whether a newer advertisement cancels what still waits for an older one on the same channel.
+	Supersede bool `json:"supersede"`
 
 	// Owner Who made it.
 	Owner string `json:"owner"`
@@ -4661,8 +5594,10 @@ type Product struct {
 // Example: {"next":null,"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
 type ProductList struct {
 	// Next What to give as `after` for the next page; null at the end.
-	Next     nullable.Nullable[string] `json:"next"`
-	Products []Product                 `json:"products"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// Products The products of this page.
+	Products []Product `json:"products"`
 }
 
 // ProductPatch The fields to change.
@@ -4673,10 +5608,16 @@ type ProductPatch struct {
 	Name *string `json:"name,omitempty"`
 
 	// Release Free text, such as 15.04-core.
-	Release   *string                            `json:"release,omitempty"`
-	Snaps     []string                           `json:"snaps,omitempty"`
-	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
-	Supersede *bool                              `json:"supersede,omitempty"`
+	Release *string `json:"release,omitempty"`
+
+	// Snaps The names of the snaps that the product is built of.
+	Snaps []string `json:"snaps,omitempty"`
+
+	// Manifest Describes a product that is built from snaps; any JSON value, kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+
+	// Supersede Whether a newer advertisement cancels what still waits for an older one on the same channel.
+	Supersede *bool `json:"supersede,omitempty"`
 }
 
 // Profile Example: {"email":null,"fullname":"laptop","is_admin":false,"openid":"me"}
@@ -4698,20 +5639,28 @@ type Profile struct {
 //
 // Example: {"name":"board","value":"arm-7"}
 type Property struct {
-	Name  string `json:"name"`
+	// Name The name of the property.
+	Name string `json:"name"`
+
+	// Value Its value, as text.
 	Value string `json:"value"`
 }
 
 // PublicKey Example: {"comment":"me@example.org","format":"ssh-rsa","id":"0b6c1d5e6f0e4cc09d3f0a4bb4d3a001","openid":"me","pubkey":"AAAAB3NzaC1yc2E"}
 type PublicKey struct {
+	// ID The id of the key.
 	ID string `json:"id"`
 
 	// Openid The owner.
 	Openid string `json:"openid"`
+
+	// Format The kind of the key, such as ssh-rsa.
 	Format string `json:"format"`
 
 	// Pubkey The base64 part of the line.
-	Pubkey  string `json:"pubkey"`
+	Pubkey string `json:"pubkey"`
+
+	// Comment The comment that stood behind the key.
 	Comment string `json:"comment"`
 }
 
@@ -4722,12 +5671,17 @@ type PublicKeyList = []PublicKey
 //
 // Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// URL Where a person looks at it.
 	URL string `json:"url"`
@@ -4744,8 +5698,11 @@ type PublishedItem struct {
 
 // PublishedList Example: {"pagination":{"current_page":1,"total_pages":2},"results":[{"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}]}
 type PublishedList struct {
-	Results    []PublishedItem `json:"results"`
-	Pagination PublishedPages  `json:"pagination"`
+	// Results The results of this page, newest first.
+	Results []PublishedItem `json:"results"`
+
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
+	Pagination PublishedPages `json:"pagination"`
 }
 
 // PublishedMeta The notes on a result; only those that exist.
@@ -4767,6 +5724,7 @@ type PublishedMeta struct {
 
 // PublishedPages Example: {"current_page":1,"total_pages":2}
 type PublishedPages struct {
+	// CurrentPage The page that this is; the first is 1.
 	CurrentPage int64 `json:"current_page"`
 
 	// TotalPages 0 when nothing matches.
@@ -4775,12 +5733,17 @@ type PublishedPages struct {
 
 // PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
 type PublishedRecord struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// ProductVersion Always null: RefStack's products are not built.
 	ProductVersion nullable.Nullable[struct{}] `json:"product_version"`
@@ -4791,15 +5754,20 @@ type PublishedRecord struct {
 
 // PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
 type PublishedResult struct {
+	// ID The id of the result.
 	ID openapi_types.UUID `json:"id"`
 
 	// Cpid For the owner and administrators only.
 	Cpid *string `json:"cpid,omitempty"`
 
 	// CreatedAt UTC, with a space and no zone.
-	CreatedAt       string        `json:"created_at"`
-	DurationSeconds int64         `json:"duration_seconds"`
-	Meta            PublishedMeta `json:"meta"`
+	CreatedAt string `json:"created_at"`
+
+	// DurationSeconds How long the run took, in seconds.
+	DurationSeconds int64 `json:"duration_seconds"`
+
+	// Meta Texts about the result, by key. `shared`, `guideline` and `target` mean something; any other is the owner's own.
+	Meta PublishedMeta `json:"meta"`
 
 	// Results The names of the tests that passed.
 	Results []string `json:"results"`
@@ -4820,8 +5788,10 @@ type PublishedResultUserRole string
 // PublishedUpdate Example: {"verification_status":1}
 type PublishedUpdate struct {
 	// VerificationStatus 0 or 1.
-	VerificationStatus *int64                    `json:"verification_status,omitempty"`
-	ProductVersionID   nullable.Nullable[string] `json:"product_version_id,omitempty"`
+	VerificationStatus *int64 `json:"verification_status,omitempty"`
+
+	// ProductVersionID The version of a product that the result belongs to; null: none.
+	ProductVersionID nullable.Nullable[string] `json:"product_version_id,omitempty"`
 }
 
 // Readiness Example: {"reason":"the free space is below its floor","status":"degraded"}
@@ -4845,10 +5815,16 @@ type Reference = string
 //
 // Example: {"code":200,"result":[{"collection":"boot","count":2000}]}
 type ReportCount struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// Collection The collection that was counted, such as boot.
 		Collection string `json:"collection"`
-		Count      int64  `json:"count"`
+
+		// Count How many documents there are.
+		Count int64 `json:"count"`
 	} `json:"result"`
 }
 
@@ -4856,22 +5832,35 @@ type ReportCount struct {
 //
 // Example: {"code":202,"reason":"Request accepted and being imported"}
 type ReportDone struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Errors Warnings, such as keys that were dropped.
-	Errors   []string      `json:"errors,omitempty"`
-	Messages []string      `json:"messages,omitempty"`
-	Reason   *string       `json:"reason,omitempty"`
-	Result   []interface{} `json:"result,omitempty"`
+	Errors []string `json:"errors,omitempty"`
+
+	// Messages Remarks of the server, such as about fields that it did not know.
+	Messages []string `json:"messages,omitempty"`
+
+	// Reason What was done, in words.
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []interface{} `json:"result,omitempty"`
 }
 
 // ReportValueCount How many different values a field has.
 //
 // Example: {"code":200,"result":[{"count":3,"field":"name"}]}
 type ReportValueCount struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
-		Count int64  `json:"count"`
+		// Count How many documents there are.
+		Count int64 `json:"count"`
+
+		// Field The field whose values were counted.
 		Field string `json:"field"`
 	} `json:"result"`
 }
@@ -4880,8 +5869,13 @@ type ReportValueCount struct {
 //
 // Example: {"code":200,"count":2,"result":["juno","panda"]}
 type ReportValues struct {
-	Code   int32                       `json:"code"`
-	Count  int64                       `json:"count"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Count How many there are.
+	Count int64 `json:"count"`
+
+	// Result What was asked for: a list, also of one.
 	Result []nullable.Nullable[string] `json:"result"`
 }
 
@@ -4890,13 +5884,25 @@ type ReportValues struct {
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
 	// Format A name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
-	Format     string     `json:"format"`
-	Compressed bool       `json:"compressed"`
-	Sha256     string     `json:"sha256"`
-	Bytes      int64      `json:"bytes"`
-	Outcome    Outcome    `json:"outcome"`
-	Complete   bool       `json:"complete"`
-	Counts     TestCounts `json:"counts"`
+	Format string `json:"format"`
+
+	// Compressed Whether the file came compressed.
+	Compressed bool `json:"compressed"`
+
+	// Sha256 The SHA-256 of the file as it was sent, in hexadecimal.
+	Sha256 string `json:"sha256"`
+
+	// Bytes The size of the file as it was sent.
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
+	Outcome Outcome `json:"outcome"`
+
+	// Complete Whether nothing is damaged and every test ended.
+	Complete bool `json:"complete"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -4966,15 +5972,19 @@ type ResultSaved struct {
 	Sha256 string `json:"sha256"`
 
 	// Bytes Of the files as they were posted, together.
-	Bytes   int64   `json:"bytes"`
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
 	Outcome Outcome `json:"outcome"`
 
 	// Complete False exactly when there is damage or a test that never finished.
 	Complete bool `json:"complete"`
 
 	// Scope `passes_only`: such an upload lists passes and says nothing about other tests.
-	Scope  ResultSavedScope `json:"scope"`
-	Counts TestCounts       `json:"counts"`
+	Scope ResultSavedScope `json:"scope"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -4989,9 +5999,13 @@ type ResultSaved struct {
 	DamageCount int64 `json:"damage_count"`
 
 	// NoiseBytes Bytes of other output between the packets or lines.
-	NoiseBytes int64     `json:"noise_bytes"`
-	Warnings   []string  `json:"warnings"`
-	CreatedAt  time.Time `json:"created_at"`
+	NoiseBytes int64 `json:"noise_bytes"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
@@ -5010,6 +6024,7 @@ type ResultSavedExpired string
 //
 // Example: {"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}
 type RetentionAmount struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Rows How many: of `raw` and `attachments` uploads, of `tests` single tests, of `results` runs, of others of what the class is called.
@@ -5020,6 +6035,8 @@ type RetentionAmount struct {
 
 	// Oldest The time of the oldest of them; null for none, and for `names`, which have no time.
 	Oldest nullable.Nullable[time.Time] `json:"oldest"`
+
+	// Newest When the newest of them was stored; null when there is none.
 	Newest nullable.Nullable[time.Time] `json:"newest"`
 }
 
@@ -5035,6 +6052,7 @@ type RetentionClass string
 //
 // Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
 type RetentionKeep struct {
+	// ID The id of the keep, given by the server.
 	ID openapi_types.UUID `json:"id"`
 
 	// Set Its reference.
@@ -5042,18 +6060,25 @@ type RetentionKeep struct {
 
 	// Tenant To whom it belongs.
 	Tenant string `json:"tenant"`
+
+	// Reason Why it is kept, in words.
 	Reason string `json:"reason"`
 
 	// Until Null for ever.
-	Until     nullable.Nullable[time.Time] `json:"until"`
-	CreatedOn time.Time                    `json:"created_on"`
-	CreatedBy string                       `json:"created_by"`
+	Until nullable.Nullable[time.Time] `json:"until"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 }
 
 // RetentionKeepList A page of what is kept.
 //
 // Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}],"next":null}
 type RetentionKeepList struct {
+	// Keeps The keeps of this page, newest first.
 	Keeps []RetentionKeep `json:"keeps"`
 
 	// Next The cursor of the next page; null on the last one.
@@ -5069,7 +6094,9 @@ type RetentionPolicy struct {
 
 	// Replaces Which of the rules the caller replaces: those of this source.
 	Replaces RetentionPolicyReplaces `json:"replaces"`
-	Rules    []RetentionRule         `json:"rules"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []RetentionRule `json:"rules"`
 }
 
 // RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
@@ -5079,6 +6106,7 @@ type RetentionPolicyReplaces string
 //
 // Example: {"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}
 type RetentionRule struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Null for every tenant.
@@ -5094,8 +6122,10 @@ type RetentionRule struct {
 	Days nullable.Nullable[int32] `json:"days"`
 
 	// Bytes Null for any number.
-	Bytes  nullable.Nullable[int64] `json:"bytes"`
-	Source RetentionSource          `json:"source"`
+	Bytes nullable.Nullable[int64] `json:"bytes"`
+
+	// Source Where the rule comes from: the server's settings, or somebody who set it.
+	Source RetentionSource `json:"source"`
 }
 
 // RetentionRun What has gone, or would go.
@@ -5103,8 +6133,10 @@ type RetentionRule struct {
 // Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
 type RetentionRun struct {
 	// ID Null when nothing was asked to go.
-	ID     nullable.Nullable[openapi_types.UUID] `json:"id"`
-	DryRun bool                                  `json:"dry_run"`
+	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
+
+	// DryRun Whether nothing was removed, only counted.
+	DryRun bool `json:"dry_run"`
 
 	// State `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
 	State RetentionRunState `json:"state"`
@@ -5119,12 +6151,22 @@ type RetentionRun struct {
 	AsOf time.Time `json:"as_of"`
 
 	// Classes What has gone so far, or would go; classes of which that is nothing are left out.
-	Classes   []RetentionAmount            `json:"classes"`
-	Error     nullable.Nullable[string]    `json:"error"`
-	CreatedOn time.Time                    `json:"created_on"`
-	CreatedBy string                       `json:"created_by"`
+	Classes []RetentionAmount `json:"classes"`
+
+	// Error Why the run broke off; null when it did not.
+	Error nullable.Nullable[string] `json:"error"`
+
+	// CreatedOn When the run was asked for.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that asked for it.
+	CreatedBy string `json:"created_by"`
+
+	// StartedOn When the run began; null before.
 	StartedOn nullable.Nullable[time.Time] `json:"started_on"`
-	EndedOn   nullable.Nullable[time.Time] `json:"ended_on"`
+
+	// EndedOn When the run ended; null before.
+	EndedOn nullable.Nullable[time.Time] `json:"ended_on"`
 }
 
 // RetentionRunState `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
@@ -5137,6 +6179,7 @@ type RetentionRunOrigin string
 //
 // Example: {"next":null,"runs":[{"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}]}
 type RetentionRunList struct {
+	// Runs The runs of this page, newest first.
 	Runs []RetentionRun `json:"runs"`
 
 	// Next The cursor of the next page; null on the last one.
@@ -5156,10 +6199,16 @@ type Run struct {
 	TestID int64 `json:"test_id"`
 
 	// CloudID The cloud; null for an anonymous run.
-	CloudID    nullable.Nullable[int64]     `json:"cloud_id"`
-	Finished   bool                         `json:"finished"`
+	CloudID nullable.Nullable[int64] `json:"cloud_id"`
+
+	// Finished Whether the runner said that the run is over.
+	Finished bool `json:"finished"`
+
+	// FinishedAt When it said so; null before.
 	FinishedAt nullable.Nullable[time.Time] `json:"finished_at"`
-	CreatedAt  time.Time                    `json:"created_at"`
+
+	// CreatedAt When the run was started.
+	CreatedAt time.Time `json:"created_at"`
 
 	// LastStatus One status message of a run.
 	//
@@ -5204,14 +6253,22 @@ type RunFile struct {
 	Bytes int64 `json:"bytes"`
 
 	// Tests How many test ids.
-	Tests   int64      `json:"tests"`
-	Counts  TestCounts `json:"counts"`
-	Outcome Outcome    `json:"outcome"`
+	Tests int64 `json:"tests"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
+	Outcome Outcome `json:"outcome"`
 
 	// Damage The first 100 findings.
-	Damage      []Damage `json:"damage"`
-	DamageCount int64    `json:"damage_count"`
-	Warnings    []string `json:"warnings"`
+	Damage []Damage `json:"damage"`
+
+	// DamageCount How many findings of damage there are in all.
+	DamageCount int64 `json:"damage_count"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
 }
 
 // RunList A page of the list.
@@ -5221,11 +6278,11 @@ type RunList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Runs       []Run       `json:"runs"`
+
+	// Runs The runs of this page, newest first.
+	Runs []Run `json:"runs"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -5254,15 +6311,19 @@ type RunResult struct {
 	Sha256 string `json:"sha256"`
 
 	// Bytes Of the files as they were posted, together.
-	Bytes   int64   `json:"bytes"`
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
 	Outcome Outcome `json:"outcome"`
 
 	// Complete False exactly when there is damage or a test that never finished.
 	Complete bool `json:"complete"`
 
 	// Scope `passes_only`: such an upload lists passes and says nothing about other tests.
-	Scope  RunResultScope `json:"scope"`
-	Counts TestCounts     `json:"counts"`
+	Scope RunResultScope `json:"scope"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -5277,9 +6338,13 @@ type RunResult struct {
 	DamageCount int64 `json:"damage_count"`
 
 	// NoiseBytes Bytes of other output between the packets or lines.
-	NoiseBytes int64     `json:"noise_bytes"`
-	Warnings   []string  `json:"warnings"`
-	CreatedAt  time.Time `json:"created_at"`
+	NoiseBytes int64 `json:"noise_bytes"`
+
+	// Warnings What is odd about the file, and no damage.
+	Warnings []string `json:"warnings"`
+
+	// CreatedAt When it was stored.
+	CreatedAt time.Time `json:"created_at"`
 
 	// Files What became of each file. Lists of results leave it out.
 	Files []RunFile `json:"files,omitempty"`
@@ -5301,21 +6366,27 @@ type RunResultList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Results    []RunResult `json:"results"`
+
+	// Results The results of this page, newest first.
+	Results []RunResult `json:"results"`
 }
 
 // ServiceVersion The version of the server.
 //
 // Example: {"code":200,"result":[{"full_version":"0.3.0.dev43.g22d1a96","version":"0.3.0"}]}
 type ServiceVersion struct {
-	Code   int32 `json:"code"`
+	// Code The HTTP status.
+	Code int32 `json:"code"`
+
+	// Result What was asked for: a list, also of one.
 	Result []struct {
+		// FullVersion The version of the server.
 		FullVersion string `json:"full_version"`
-		Version     string `json:"version"`
+
+		// Version The version of the API.
+		Version string `json:"version"`
 	} `json:"result"`
 }
 
@@ -5323,13 +6394,22 @@ type ServiceVersion struct {
 //
 // Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"items":[{"base":{"duration":1.2,"href":"/v1/runs/17/results/1/tests/4","outcome":"pass","status":"success"},"class":"new_failure","context":{},"head":{"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"},"known_issue":null,"message":"no route to host","message_key":"9f86d081884c7d65","name":"s1.net.t0"}],"known":2,"next":null}
 type SetComparison struct {
-	Base   ComparedSet `json:"base"`
-	Head   ComparedSet `json:"head"`
+	// Base What was compared with.
+	Base ComparedSet `json:"base"`
+
+	// Head What was compared.
+	Head ComparedSet `json:"head"`
+
+	// Counts How many of its tests have which outcome.
 	Counts ClassCounts `json:"counts"`
 
 	// Known Failures and errors of the head that a known issue explains.
-	Known  int64          `json:"known"`
-	Items  []ComparedItem `json:"items,omitempty"`
+	Known int64 `json:"known"`
+
+	// Items The tests of this page.
+	Items []ComparedItem `json:"items,omitempty"`
+
+	// Groups The failures of the head, grouped by what they say.
 	Groups []MessageGroup `json:"groups,omitempty"`
 
 	// Next The cursor of the next page; null at the end.
@@ -5340,10 +6420,19 @@ type SetComparison struct {
 //
 // Example: {"error":1,"fail":9,"pass":100,"skip":11,"unknown":0}
 type SetCounts struct {
-	Pass    int64 `json:"pass"`
-	Fail    int64 `json:"fail"`
-	Error   int64 `json:"error"`
-	Skip    int64 `json:"skip"`
+	// Pass How many passed.
+	Pass int64 `json:"pass"`
+
+	// Fail How many failed: the software did not do what it should.
+	Fail int64 `json:"fail"`
+
+	// Error How many could not be tested: the lab or the infrastructure stood in the way.
+	Error int64 `json:"error"`
+
+	// Skip How many were skipped.
+	Skip int64 `json:"skip"`
+
+	// Unknown How many have no outcome that could be told.
 	Unknown int64 `json:"unknown"`
 }
 
@@ -5357,7 +6446,9 @@ type SetKind string
 // Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
 type SetMoment struct {
 	// Set Its reference.
-	Set  string    `json:"set"`
+	Set string `json:"set"`
+
+	// Time When it was.
 	Time time.Time `json:"time"`
 }
 
@@ -5370,6 +6461,7 @@ type SetOutcome string
 //
 // Example: {"duration":1.4,"href":"/v1/runs/18/results/1/tests/4","outcome":"fail","status":"fail"}
 type SideOfTest struct {
+	// Outcome The outcome on this side.
 	Outcome SetOutcome `json:"outcome"`
 
 	// Status What its source said.
@@ -5397,10 +6489,17 @@ type Snap struct {
 //
 // Example: {"channel":"edge","name":"test-snap.foo","revision":2}
 type SnapAdvertisement struct {
-	Name     *string `json:"name,omitempty"`
-	Revision *int64  `json:"revision,omitempty"`
-	Snaps    []Snap  `json:"snaps,omitempty"`
-	Channel  *string `json:"channel,omitempty"`
+	// Name The name of the snap.
+	Name *string `json:"name,omitempty"`
+
+	// Revision The revision of the snap in the store.
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Snaps Further snaps that were published with it.
+	Snaps []Snap `json:"snaps,omitempty"`
+
+	// Channel The channel that it was published to, such as edge.
+	Channel *string `json:"channel,omitempty"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
 	Platform *string `json:"platform,omitempty"`
@@ -5413,9 +6512,14 @@ type SnapAdvertisement struct {
 //
 // Example: {"channel":"edge","name":"test-snap.foo","revision":2}
 type SnapRevision struct {
-	Name     string `json:"name"`
-	Revision int64  `json:"revision"`
-	Channel  string `json:"channel"`
+	// Name The name of the snap.
+	Name string `json:"name"`
+
+	// Revision The revision of the snap in the store.
+	Revision int64 `json:"revision"`
+
+	// Channel The channel that it was published to, such as edge.
+	Channel string `json:"channel"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
 	Platform *string `json:"platform,omitempty"`
@@ -5433,7 +6537,9 @@ type Status struct {
 
 	// Finished What the message said of the end; null when it did not.
 	Finished nullable.Nullable[bool] `json:"finished"`
-	ID       int64                   `json:"id"`
+
+	// ID The number of the status message.
+	ID int64 `json:"id"`
 
 	// Text The message as it was posted; what was not UTF-8 is replaced by U+FFFD.
 	Text string `json:"text"`
@@ -5446,11 +6552,11 @@ type StatusList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Statuses   []Status    `json:"statuses"`
+
+	// Statuses The status messages of this page, oldest first.
+	Statuses []Status `json:"statuses"`
 }
 
 // StatusSaved Example: {"finished":true,"message":"thank you","status":{"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"},"test_id":100}
@@ -5461,11 +6567,11 @@ type StatusSaved struct {
 	// Message RefStack's `thank you`.
 	Message string `json:"message"`
 
-	// Status One status message of a run.
-	//
-	// Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
+	// Status The message as it was kept.
 	Status Status `json:"status"`
-	TestID int64  `json:"test_id"`
+
+	// TestID The number of the run.
+	TestID int64 `json:"test_id"`
 }
 
 // SubunitAttachment Example: {"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}
@@ -5482,15 +6588,25 @@ type SubunitAttachment struct {
 
 // SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitCreated struct {
+	// SubunitUUID The id of the stored stream.
 	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
-	ResultID    openapi_types.UUID `json:"result-id"`
+
+	// ResultID The id of the result that the stream was linked to; null: none.
+	ResultID openapi_types.UUID `json:"result-id"`
 }
 
 // SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
 type SubunitData struct {
-	SubunitData SubunitRun          `json:"subunit-data"`
-	Tests       []SubunitTest       `json:"tests"`
-	TestRuns    []SubunitTestRun    `json:"test_runs"`
+	// SubunitData The run that the stream tells of.
+	SubunitData SubunitRun `json:"subunit-data"`
+
+	// Tests The tests.
+	Tests []SubunitTest `json:"tests"`
+
+	// TestRuns How each test went.
+	TestRuns []SubunitTestRun `json:"test_runs"`
+
+	// Attachments The files of the tests.
 	Attachments []SubunitAttachment `json:"attachments"`
 }
 
@@ -5517,11 +6633,19 @@ type SubunitMetadata struct {
 // SubunitRun Example: {"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"}
 type SubunitRun struct {
 	// RunAt When the stream was stored.
-	RunAt  string             `json:"run_at"`
-	UUID   openapi_types.UUID `json:"uuid"`
-	Skips  int64              `json:"skips"`
-	Fails  int64              `json:"fails"`
-	Passes int64              `json:"passes"`
+	RunAt string `json:"run_at"`
+
+	// UUID The id of the run.
+	UUID openapi_types.UUID `json:"uuid"`
+
+	// Skips How many were skipped.
+	Skips int64 `json:"skips"`
+
+	// Fails How many failed.
+	Fails int64 `json:"fails"`
+
+	// Passes How many passed.
+	Passes int64 `json:"passes"`
 
 	// RunTime Seconds; the sum of the tests' durations, or from the first start to the last stop.
 	RunTime float64 `json:"run_time"`
@@ -5532,13 +6656,20 @@ type SubunitRun struct {
 
 // SubunitTest Example: {"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}
 type SubunitTest struct {
-	ID     int64  `json:"id"`
+	// ID The number of the test.
+	ID int64 `json:"id"`
+
+	// TestID The name of the test.
 	TestID string `json:"test_id"`
 
 	// RunCount 0 for a test that was skipped.
 	RunCount int64 `json:"run_count"`
-	Success  int64 `json:"success"`
-	Failure  int64 `json:"failure"`
+
+	// Success How often it passed.
+	Success int64 `json:"success"`
+
+	// Failure How often it failed.
+	Failure int64 `json:"failure"`
 
 	// RunTime Seconds; null unless it passed.
 	RunTime nullable.Nullable[float64] `json:"run_time"`
@@ -5550,15 +6681,25 @@ type SubunitTestRun struct {
 	TestID int64 `json:"test_id"`
 
 	// RunID The run's number.
-	RunID  int64  `json:"run_id"`
+	RunID int64 `json:"run_id"`
+
+	// Status How the test ended, in subunit's word.
 	Status string `json:"status"`
 
 	// StartTime UTC, whole seconds.
-	StartTime            nullable.Nullable[string] `json:"start_time"`
-	StopTime             nullable.Nullable[string] `json:"stop_time"`
-	StartTimeMicrosecond nullable.Nullable[int32]  `json:"start_time_microsecond"`
-	StopTimeMicrosecond  nullable.Nullable[int32]  `json:"stop_time_microsecond"`
-	Metadata             SubunitMetadata           `json:"metadata"`
+	StartTime nullable.Nullable[string] `json:"start_time"`
+
+	// StopTime When it ended, in whole seconds.
+	StopTime nullable.Nullable[string] `json:"stop_time"`
+
+	// StartTimeMicrosecond The microseconds of its beginning.
+	StartTimeMicrosecond nullable.Nullable[int32] `json:"start_time_microsecond"`
+
+	// StopTimeMicrosecond The microseconds of its end.
+	StopTimeMicrosecond nullable.Nullable[int32] `json:"stop_time_microsecond"`
+
+	// Metadata Further values, by name.
+	Metadata SubunitMetadata `json:"metadata"`
 }
 
 // Test One test of a result. Its status, times and tags are those of the record that decided: the last attempt where the file counts them, else the worst one, and of equals the first.
@@ -5569,7 +6710,9 @@ type Test struct {
 	N int32 `json:"n"`
 
 	// ID The test's id as the runner wrote it, which may be anything.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -5619,121 +6762,180 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCase One test and its result.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}
 type TestCase struct {
-	ID               *ObjectID                        `json:"_id,omitempty"`
-	Arch             nullable.Nullable[string]        `json:"arch,omitempty"`
-	Attachments      nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
-	BuildEnvironment nullable.Nullable[string]        `json:"build_environment,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                       `json:"created_on,omitempty"`
-	DefconfigFull nullable.Nullable[string]        `json:"defconfig_full,omitempty"`
-	DefinitionURI nullable.Nullable[string]        `json:"definition_uri,omitempty"`
-	DeviceType    nullable.Nullable[string]        `json:"device_type,omitempty"`
-	GitBranch     nullable.Nullable[string]        `json:"git_branch,omitempty"`
-	GitCommit     nullable.Nullable[string]        `json:"git_commit,omitempty"`
-	Index         nullable.Nullable[int64]         `json:"index,omitempty"`
-	Job           nullable.Nullable[string]        `json:"job,omitempty"`
-	Kernel        nullable.Nullable[string]        `json:"kernel,omitempty"`
-	KvmGuest      nullable.Nullable[string]        `json:"kvm_guest,omitempty"`
-	LabName       nullable.Nullable[string]        `json:"lab_name,omitempty"`
-	LogLines      nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
-	Mach          nullable.Nullable[string]        `json:"mach,omitempty"`
-	Maximum       nullable.Nullable[float64]       `json:"maximum,omitempty"`
-	Measurements  nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
-	Metadata      map[string]interface{}           `json:"metadata,omitempty"`
-	Minimum       nullable.Nullable[float64]       `json:"minimum,omitempty"`
-	Name          nullable.Nullable[string]        `json:"name,omitempty"`
-	Parameters    map[string]interface{}           `json:"parameters,omitempty"`
-	Plan          nullable.Nullable[string]        `json:"plan,omitempty"`
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
 
-	// RegressionID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	RegressionID  nullable.Nullable[OptionalObjectID] `json:"regression_id,omitempty"`
-	Samples       nullable.Nullable[int64]            `json:"samples,omitempty"`
-	SamplesSqrSum nullable.Nullable[float64]          `json:"samples_sqr_sum,omitempty"`
-	SamplesSum    nullable.Nullable[float64]          `json:"samples_sum,omitempty"`
+	// Attachments Files of the case: a list of objects, kept as they were sent.
+	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
+	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
+
+	// DefinitionURI The address of the definition of the tests.
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// Index Its place among its siblings, counted from 1.
+	Index nullable.Nullable[int64] `json:"index,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest nullable.Nullable[string] `json:"kvm_guest,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
+	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
+
+	// Maximum The largest of the samples.
+	Maximum nullable.Nullable[float64] `json:"maximum,omitempty"`
+
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
+	Minimum nullable.Nullable[float64] `json:"minimum,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
+	Parameters map[string]interface{} `json:"parameters,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// RegressionID KernelCI's id of a regression. This server looks for none, so it is null.
+	RegressionID nullable.Nullable[OptionalObjectID] `json:"regression_id,omitempty"`
+
+	// Samples How many samples were taken.
+	Samples nullable.Nullable[int64] `json:"samples,omitempty"`
+
+	// SamplesSqrSum The sum of the squares of the samples.
+	SamplesSqrSum nullable.Nullable[float64] `json:"samples_sqr_sum,omitempty"`
+
+	// SamplesSum The sum of the samples.
+	SamplesSum nullable.Nullable[float64] `json:"samples_sum,omitempty"`
 
 	// Status PASS, FAIL, SKIP, ERROR
-	Status       nullable.Nullable[string] `json:"status,omitempty"`
+	Status nullable.Nullable[string] `json:"status,omitempty"`
+
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath nullable.Nullable[string] `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID nullable.Nullable[OptionalObjectID] `json:"test_group_id,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// VcsCommit The commit of the definition of the tests.
+	VcsCommit nullable.Nullable[string] `json:"vcs_commit,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // TestCaseChange Fields of a test case.
 //
 // Example: {"status":"FAIL"}
 type TestCaseChange struct {
+	// Attachments Files of the case: a list of objects, kept as they were sent.
 	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// KvmGuest A text. Numbers and booleans are taken as their texts, null as no value.
-	KvmGuest *LooseText                       `json:"kvm_guest,omitempty"`
+	// KvmGuest The virtual machine that the case ran in, if any.
+	KvmGuest *LooseText `json:"kvm_guest,omitempty"`
+
+	// LogLines The lines of the log that belong to the case, kept as they were sent.
 	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
 
-	// Maximum A number. Its text is taken as well, null as no value.
-	Maximum      *LooseNumber                              `json:"maximum,omitempty"`
-	Measurements nullable.Nullable[[]interface{}]          `json:"measurements,omitempty"`
-	Metadata     nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+	// Maximum The largest of the samples.
+	Maximum *LooseNumber `json:"maximum,omitempty"`
 
-	// Minimum A number. Its text is taken as well, null as no value.
+	// Measurements What the case measured: a list of objects with a value and its unit.
+	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
+
+	// Minimum The smallest of the samples.
 	Minimum *LooseNumber `json:"minimum,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
-	Name       *LooseText                                `json:"name,omitempty"`
+	// Name The name of the group or the case, unique in the group around it.
+	Name *LooseText `json:"name,omitempty"`
+
+	// Parameters What the case was run with: an object, kept as it was sent.
 	Parameters nullable.Nullable[map[string]interface{}] `json:"parameters,omitempty"`
 
-	// Samples A whole number. Its text is taken as well, null as no value.
+	// Samples How many samples were taken.
 	Samples *LooseInteger `json:"samples,omitempty"`
 
-	// SamplesSqrSum A number. Its text is taken as well, null as no value.
+	// SamplesSqrSum The sum of the squares of the samples.
 	SamplesSqrSum *LooseNumber `json:"samples_sqr_sum,omitempty"`
 
-	// SamplesSum A number. Its text is taken as well, null as no value.
+	// SamplesSum The sum of the samples.
 	SamplesSum *LooseNumber `json:"samples_sum,omitempty"`
 
-	// Status A text. Numbers and booleans are taken as their texts, null as no value.
+	// Status How the case ended: PASS, FAIL, SKIP or UNKNOWN; any other word is stored as UNKNOWN.
 	Status *LooseText `json:"status,omitempty"`
 
-	// TestCasePath A text. Numbers and booleans are taken as their texts, null as no value.
+	// TestCasePath The names of the groups around the case and its own, joined by dots.
 	TestCasePath *LooseText `json:"test_case_path,omitempty"`
 
-	// TestGroupID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// TestGroupID The id of the group that the case belongs to.
 	TestGroupID *Reference `json:"test_group_id,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -5741,6 +6943,7 @@ type TestCaseChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394b"},"created_on":{"$date":1406788988347},"measurements":[{"measure":288.4,"name":"latency","unit":"number"}],"metadata":{},"name":"usb-case-00","parameters":{},"status":"PASS","test_case_path":"usb.usb-case-00","test_group_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"time":{"$date":52440}}],"skip":20}
 type TestCaseList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -5748,12 +6951,18 @@ type TestCaseList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string   `json:"messages,omitempty"`
-	Result   []TestCase `json:"result"`
-	Skip     *int64     `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []TestCase `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // TestClass What became of a test.
@@ -5770,85 +6979,145 @@ type TestContext = map[string]string
 //
 // Example: {"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0}
 type TestCounts struct {
-	Success    int64 `json:"success"`
-	Xfail      int64 `json:"xfail"`
-	Skip       int64 `json:"skip"`
-	Fail       int64 `json:"fail"`
-	Uxsuccess  int64 `json:"uxsuccess"`
+	// Success How many passed.
+	Success int64 `json:"success"`
+
+	// Xfail How many failed as expected.
+	Xfail int64 `json:"xfail"`
+
+	// Skip How many were skipped.
+	Skip int64 `json:"skip"`
+
+	// Fail How many failed.
+	Fail int64 `json:"fail"`
+
+	// Uxsuccess How many passed although a failure was expected.
+	Uxsuccess int64 `json:"uxsuccess"`
+
+	// Inprogress How many began and never ended.
 	Inprogress int64 `json:"inprogress"`
-	Unknown    int64 `json:"unknown"`
-	Exists     int64 `json:"exists"`
+
+	// Unknown How many ended in a way that the file does not tell.
+	Unknown int64 `json:"unknown"`
+
+	// Exists How many were only listed, not run.
+	Exists int64 `json:"exists"`
 }
 
 // TestGroup Test cases that ran together, and groups inside the group.
 //
 // Example: {"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}
 type TestGroup struct {
-	ID            *ObjectID                 `json:"_id,omitempty"`
-	Arch          nullable.Nullable[string] `json:"arch,omitempty"`
-	Board         nullable.Nullable[string] `json:"board,omitempty"`
+	// ID The document's own id, 24 hexadecimal digits, given by the server.
+	ID *ObjectID `json:"_id,omitempty"`
+
+	// Arch The architecture that the kernel was built for, such as arm64.
+	Arch nullable.Nullable[string] `json:"arch,omitempty"`
+
+	// Board The board that it ran on, as the lab calls it.
+	Board nullable.Nullable[string] `json:"board,omitempty"`
+
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance nullable.Nullable[string] `json:"board_instance,omitempty"`
 
-	// BootID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
+	// BootID The id of the boot that the tests ran after.
 	BootID nullable.Nullable[OptionalObjectID] `json:"boot_id,omitempty"`
 
 	// BootLog The name of the log, below `file_server_resource` and the lab's name.
 	BootLog nullable.Nullable[string] `json:"boot_log,omitempty"`
 
 	// BootLogHTML The name of the log as a page.
-	BootLogHTML           nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+	BootLogHTML nullable.Nullable[string] `json:"boot_log_html,omitempty"`
+
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription nullable.Nullable[string] `json:"boot_result_description,omitempty"`
-	BuildEnvironment      nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// BuildID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	BuildID             nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
-	Compiler            nullable.Nullable[string]           `json:"compiler,omitempty"`
-	CompilerVersion     nullable.Nullable[string]           `json:"compiler_version,omitempty"`
-	CompilerVersionFull nullable.Nullable[string]           `json:"compiler_version_full,omitempty"`
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
+	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
 
-	// CreatedOn A time in KernelCI's notation: milliseconds since 1970, UTC. Durations are written so, too.
-	//
-	// Example: {"$date":1406788988347}
-	CreatedOn     *Timestamp                `json:"created_on,omitempty"`
-	CrossCompile  nullable.Nullable[string] `json:"cross_compile,omitempty"`
-	Defconfig     nullable.Nullable[string] `json:"defconfig,omitempty"`
+	// BuildID The id of the build that it ran.
+	BuildID nullable.Nullable[OptionalObjectID] `json:"build_id,omitempty"`
+
+	// Compiler The compiler that built the kernel, such as gcc or clang.
+	Compiler nullable.Nullable[string] `json:"compiler,omitempty"`
+
+	// CompilerVersion The version of the compiler.
+	CompilerVersion nullable.Nullable[string] `json:"compiler_version,omitempty"`
+
+	// CompilerVersionFull The whole first line that the compiler says of itself.
+	CompilerVersionFull nullable.Nullable[string] `json:"compiler_version_full,omitempty"`
+
+	// CreatedOn When the document was first stored; a report that replaces it leaves it.
+	CreatedOn *Timestamp `json:"created_on,omitempty"`
+
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
+	CrossCompile nullable.Nullable[string] `json:"cross_compile,omitempty"`
+
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
+	Defconfig nullable.Nullable[string] `json:"defconfig,omitempty"`
+
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull nullable.Nullable[string] `json:"defconfig_full,omitempty"`
-	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
-	DeviceType    nullable.Nullable[string] `json:"device_type,omitempty"`
 
-	// EndTime A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// DefinitionURI The address of the definition of the tests.
+	DefinitionURI nullable.Nullable[string] `json:"definition_uri,omitempty"`
+
+	// DeviceType The type of the device, as LAVA calls it.
+	DeviceType nullable.Nullable[string] `json:"device_type,omitempty"`
+
+	// EndTime When the last test ended.
 	EndTime nullable.Nullable[OptionalTimestamp] `json:"end_time,omitempty"`
-	Endian  nullable.Nullable[string]            `json:"endian,omitempty"`
+
+	// Endian The order of bytes: little or big.
+	Endian nullable.Nullable[string] `json:"endian,omitempty"`
 
 	// ErrorMsg What LAVA says of it.
 	ErrorMsg nullable.Nullable[string] `json:"error_msg,omitempty"`
 
 	// ErrorType LAVA's word for why the job broke off: Infrastructure, Bug, Configuration, Canceled, Job, Test or another.
-	ErrorType          nullable.Nullable[string] `json:"error_type,omitempty"`
-	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
-	GitBranch          nullable.Nullable[string] `json:"git_branch,omitempty"`
-	GitCommit          nullable.Nullable[string] `json:"git_commit,omitempty"`
-	GitDescribe        nullable.Nullable[string] `json:"git_describe,omitempty"`
-	GitURL             nullable.Nullable[string] `json:"git_url,omitempty"`
-	ImageType          nullable.Nullable[string] `json:"image_type,omitempty"`
-	Index              nullable.Nullable[int64]  `json:"index,omitempty"`
-	Initrd             nullable.Nullable[string] `json:"initrd,omitempty"`
-	Job                nullable.Nullable[string] `json:"job,omitempty"`
+	ErrorType nullable.Nullable[string] `json:"error_type,omitempty"`
 
-	// JobID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	JobID           nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
-	Kernel          nullable.Nullable[string]           `json:"kernel,omitempty"`
-	KernelImage     nullable.Nullable[string]           `json:"kernel_image,omitempty"`
-	KernelImageSize nullable.Nullable[int64]            `json:"kernel_image_size,omitempty"`
-	LabName         nullable.Nullable[string]           `json:"lab_name,omitempty"`
+	// FileServerResource The path below which the files of the build lie on the file server.
+	FileServerResource nullable.Nullable[string] `json:"file_server_resource,omitempty"`
+
+	// GitBranch The branch of the tree.
+	GitBranch nullable.Nullable[string] `json:"git_branch,omitempty"`
+
+	// GitCommit The commit that was tested, as its hash.
+	GitCommit nullable.Nullable[string] `json:"git_commit,omitempty"`
+
+	// GitDescribe What git describe says of the commit.
+	GitDescribe nullable.Nullable[string] `json:"git_describe,omitempty"`
+
+	// GitURL The address of the tree.
+	GitURL nullable.Nullable[string] `json:"git_url,omitempty"`
+
+	// ImageType The kind of the kernel's image.
+	ImageType nullable.Nullable[string] `json:"image_type,omitempty"`
+
+	// Index Its place among its siblings, counted from 1.
+	Index nullable.Nullable[int64] `json:"index,omitempty"`
+
+	// Initrd The file name of the initial RAM disk.
+	Initrd nullable.Nullable[string] `json:"initrd,omitempty"`
+
+	// Job The tree that was tested, such as mainline or next.
+	Job nullable.Nullable[string] `json:"job,omitempty"`
+
+	// JobID The id of the job that it belongs to; null when there is none yet.
+	JobID nullable.Nullable[OptionalObjectID] `json:"job_id,omitempty"`
+
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
+	Kernel nullable.Nullable[string] `json:"kernel,omitempty"`
+
+	// KernelImage The file name of the kernel's image, such as zImage.
+	KernelImage nullable.Nullable[string] `json:"kernel_image,omitempty"`
+
+	// KernelImageSize The size of the kernel's image, in bytes.
+	KernelImageSize nullable.Nullable[int64] `json:"kernel_image_size,omitempty"`
+
+	// LabName The lab that ran it.
+	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 
 	// LavaJobID The number of the LAVA job that the group came from.
 	LavaJobID nullable.Nullable[string] `json:"lava_job_id,omitempty"`
@@ -5857,192 +7126,200 @@ type TestGroup struct {
 	LavaStatus nullable.Nullable[string] `json:"lava_status,omitempty"`
 
 	// Log The path of the whole log, below `/v1/files/`.
-	Log      nullable.Nullable[string] `json:"log,omitempty"`
-	Mach     nullable.Nullable[string] `json:"mach,omitempty"`
-	Metadata map[string]interface{}    `json:"metadata,omitempty"`
-	Name     nullable.Nullable[string] `json:"name,omitempty"`
+	Log nullable.Nullable[string] `json:"log,omitempty"`
 
-	// ParentID An id, or null.
-	//
-	// Example: {"$oid":"54b9a1c2d3e4f5061728394a"}
-	ParentID    nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
-	Plan        nullable.Nullable[string]           `json:"plan,omitempty"`
-	PlanVariant nullable.Nullable[string]           `json:"plan_variant,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach nullable.Nullable[string] `json:"mach,omitempty"`
 
-	// StartTime A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
+	Metadata map[string]interface{} `json:"metadata,omitempty"`
+
+	// Name The name of the group or the case, unique in the group around it.
+	Name nullable.Nullable[string] `json:"name,omitempty"`
+
+	// ParentID The id of the group around this one; null at the top.
+	ParentID nullable.Nullable[OptionalObjectID] `json:"parent_id,omitempty"`
+
+	// Plan The test plan, such as baseline.
+	Plan nullable.Nullable[string] `json:"plan,omitempty"`
+
+	// PlanVariant The variant of the test plan.
+	PlanVariant nullable.Nullable[string] `json:"plan_variant,omitempty"`
+
+	// StartTime When the first test began.
 	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
-	SubGroups nullable.Nullable[[]ObjectID]        `json:"sub_groups,omitempty"`
-	TestCases nullable.Nullable[[]ObjectID]        `json:"test_cases,omitempty"`
 
-	// Time A time or a duration, or null.
-	//
-	// Example: {"$date":10400}
-	Time      nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
-	VcsCommit nullable.Nullable[string]            `json:"vcs_commit,omitempty"`
-	Version   nullable.Nullable[string]            `json:"version,omitempty"`
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
+	SubGroups nullable.Nullable[[]ObjectID] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
+	TestCases nullable.Nullable[[]ObjectID] `json:"test_cases,omitempty"`
+
+	// Time How long it took, in seconds; answers render it as a time since 1970.
+	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
+
+	// VcsCommit The commit of the definition of the tests.
+	VcsCommit nullable.Nullable[string] `json:"vcs_commit,omitempty"`
+
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
+	Version nullable.Nullable[string] `json:"version,omitempty"`
 }
 
 // TestGroupChange Fields of a test group.
 //
 // Example: {"vcs_commit":"20c53e999f2754ada2be6fe7e50f94d819fbf7cb"}
 type TestGroupChange struct {
-	// Arch A text. Numbers and booleans are taken as their texts, null as no value.
+	// Arch The architecture that the kernel was built for, such as arm64.
 	Arch *LooseText `json:"arch,omitempty"`
 
-	// Board A text. Numbers and booleans are taken as their texts, null as no value.
+	// Board The board that it ran on, as the lab calls it.
 	Board *LooseText `json:"board,omitempty"`
 
-	// BoardInstance A text. Numbers and booleans are taken as their texts, null as no value.
+	// BoardInstance Which of several equal boards it was.
 	BoardInstance *LooseText `json:"board_instance,omitempty"`
 
-	// BootID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BootID The id of the boot that the tests ran after.
 	BootID *Reference `json:"boot_id,omitempty"`
 
-	// BootLog A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLog The file name of the log of the boot, as text.
 	BootLog *LooseText `json:"boot_log,omitempty"`
 
-	// BootLogHTML A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootLogHTML The file name of the log of the boot, as HTML.
 	BootLogHTML *LooseText `json:"boot_log_html,omitempty"`
 
-	// BootResultDescription A text. Numbers and booleans are taken as their texts, null as no value.
+	// BootResultDescription Why the boot ended as it did, in words.
 	BootResultDescription *LooseText `json:"boot_result_description,omitempty"`
 
-	// BuildEnvironment A text. Numbers and booleans are taken as their texts, null as no value.
+	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment *LooseText `json:"build_environment,omitempty"`
 
-	// BuildID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// BuildID The id of the build that it ran.
 	BuildID *Reference `json:"build_id,omitempty"`
 
-	// Compiler A text. Numbers and booleans are taken as their texts, null as no value.
+	// Compiler The compiler that built the kernel, such as gcc or clang.
 	Compiler *LooseText `json:"compiler,omitempty"`
 
-	// CompilerVersion A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersion The version of the compiler.
 	CompilerVersion *LooseText `json:"compiler_version,omitempty"`
 
-	// CompilerVersionFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// CompilerVersionFull The whole first line that the compiler says of itself.
 	CompilerVersionFull *LooseText `json:"compiler_version_full,omitempty"`
 
-	// CrossCompile A text. Numbers and booleans are taken as their texts, null as no value.
+	// CrossCompile The prefix of the cross compiler, such as arm-linux-gnueabi-.
 	CrossCompile *LooseText `json:"cross_compile,omitempty"`
 
-	// Defconfig A text. Numbers and booleans are taken as their texts, null as no value.
+	// Defconfig The configuration that the kernel was built with, such as defconfig or multi_v7_defconfig.
 	Defconfig *LooseText `json:"defconfig,omitempty"`
 
-	// DefconfigFull A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefconfigFull The configuration with the fragments that were added to it, such as defconfig+kselftest. Without one it is the same as defconfig.
 	DefconfigFull *LooseText `json:"defconfig_full,omitempty"`
 
-	// DefconfigID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// DefconfigID The same as build_id, under the name that it had first.
 	DefconfigID *Reference `json:"defconfig_id,omitempty"`
 
-	// DefinitionURI A text. Numbers and booleans are taken as their texts, null as no value.
+	// DefinitionURI The address of the definition of the tests.
 	DefinitionURI *LooseText `json:"definition_uri,omitempty"`
 
-	// DeviceType A text. Numbers and booleans are taken as their texts, null as no value.
+	// DeviceType The type of the device, as LAVA calls it.
 	DeviceType *LooseText `json:"device_type,omitempty"`
 
-	// EndTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
+	// EndTime When the last test ended.
 	EndTime *LooseTime `json:"end_time,omitempty"`
 
-	// Endian A text. Numbers and booleans are taken as their texts, null as no value.
+	// Endian The order of bytes: little or big.
 	Endian *LooseText `json:"endian,omitempty"`
 
-	// ErrorMsg A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorMsg Why the job broke off, in words.
 	ErrorMsg *LooseText `json:"error_msg,omitempty"`
 
-	// ErrorType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ErrorType Why the job broke off, in LAVA's word.
 	ErrorType *LooseText `json:"error_type,omitempty"`
 
-	// FileServerResource A text. Numbers and booleans are taken as their texts, null as no value.
+	// FileServerResource The path below which the files of the build lie on the file server.
 	FileServerResource *LooseText `json:"file_server_resource,omitempty"`
 
-	// GitBranch A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitBranch The branch of the tree.
 	GitBranch *LooseText `json:"git_branch,omitempty"`
 
-	// GitCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitCommit The commit that was tested, as its hash.
 	GitCommit *LooseText `json:"git_commit,omitempty"`
 
-	// GitDescribe A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitDescribe What git describe says of the commit.
 	GitDescribe *LooseText `json:"git_describe,omitempty"`
 
-	// GitURL A text. Numbers and booleans are taken as their texts, null as no value.
+	// GitURL The address of the tree.
 	GitURL *LooseText `json:"git_url,omitempty"`
 
-	// ImageType A text. Numbers and booleans are taken as their texts, null as no value.
+	// ImageType The kind of the kernel's image.
 	ImageType *LooseText `json:"image_type,omitempty"`
 
-	// Index A whole number. Its text is taken as well, null as no value.
+	// Index Its place among its siblings, counted from 1.
 	Index *LooseInteger `json:"index,omitempty"`
 
-	// Initrd A text. Numbers and booleans are taken as their texts, null as no value.
+	// Initrd The file name of the initial RAM disk.
 	Initrd *LooseText `json:"initrd,omitempty"`
 
-	// Job A text. Numbers and booleans are taken as their texts, null as no value.
+	// Job The tree that was tested, such as mainline or next.
 	Job *LooseText `json:"job,omitempty"`
 
-	// JobID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// JobID The id of the job that it belongs to; null when there is none yet.
 	JobID *Reference `json:"job_id,omitempty"`
 
-	// Kernel A text. Numbers and booleans are taken as their texts, null as no value.
+	// Kernel The version of the kernel, as git describe names it, such as v3.16-rc5-12-g1234567.
 	Kernel *LooseText `json:"kernel,omitempty"`
 
-	// KernelImage A text. Numbers and booleans are taken as their texts, null as no value.
+	// KernelImage The file name of the kernel's image, such as zImage.
 	KernelImage *LooseText `json:"kernel_image,omitempty"`
 
-	// KernelImageSize A whole number. Its text is taken as well, null as no value.
+	// KernelImageSize The size of the kernel's image, in bytes.
 	KernelImageSize *LooseInteger `json:"kernel_image_size,omitempty"`
 
-	// LabName A text. Numbers and booleans are taken as their texts, null as no value.
+	// LabName The lab that ran it.
 	LabName *LooseText `json:"lab_name,omitempty"`
 
-	// LavaJobID A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaJobID The number of the job in LAVA.
 	LavaJobID *LooseText `json:"lava_job_id,omitempty"`
 
-	// LavaStatus A text. Numbers and booleans are taken as their texts, null as no value.
+	// LavaStatus How the job ended, in LAVA's word.
 	LavaStatus *LooseText `json:"lava_status,omitempty"`
 
-	// Log A text. Numbers and booleans are taken as their texts, null as no value.
+	// Log The log of the run, as a file name.
 	Log *LooseText `json:"log,omitempty"`
 
-	// Mach A text. Numbers and booleans are taken as their texts, null as no value.
-	Mach     *LooseText                                `json:"mach,omitempty"`
+	// Mach The family of machines that the board belongs to, such as omap2.
+	Mach *LooseText `json:"mach,omitempty"`
+
+	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
 	Metadata nullable.Nullable[map[string]interface{}] `json:"metadata,omitempty"`
 
-	// Name A text. Numbers and booleans are taken as their texts, null as no value.
+	// Name The name of the group or the case, unique in the group around it.
 	Name *LooseText `json:"name,omitempty"`
 
-	// ParentID An id, as plain text or in the notation of the answers.
-	//
-	// Example: 54b9a1c2d3e4f5061728394a
+	// ParentID The id of the group around this one; null at the top.
 	ParentID *Reference `json:"parent_id,omitempty"`
 
-	// Plan A text. Numbers and booleans are taken as their texts, null as no value.
+	// Plan The test plan, such as baseline.
 	Plan *LooseText `json:"plan,omitempty"`
 
-	// PlanVariant A text. Numbers and booleans are taken as their texts, null as no value.
+	// PlanVariant The variant of the test plan.
 	PlanVariant *LooseText `json:"plan_variant,omitempty"`
 
-	// StartTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
-	StartTime *LooseTime                     `json:"start_time,omitempty"`
+	// StartTime When the first test began.
+	StartTime *LooseTime `json:"start_time,omitempty"`
+
+	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
 	SubGroups nullable.Nullable[[]Reference] `json:"sub_groups,omitempty"`
+
+	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
 	TestCases nullable.Nullable[[]Reference] `json:"test_cases,omitempty"`
 
-	// Time A number. Its text is taken as well, null as no value.
+	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time *LooseNumber `json:"time,omitempty"`
 
-	// VcsCommit A text. Numbers and booleans are taken as their texts, null as no value.
+	// VcsCommit The commit of the definition of the tests.
 	VcsCommit *LooseText `json:"vcs_commit,omitempty"`
 
-	// Version A text. Numbers and booleans are taken as their texts, null as no value.
+	// Version The version of the form of the document, such as 1.1. It is kept as it was sent, and 1.0 when nothing was.
 	Version *LooseText `json:"version,omitempty"`
 }
 
@@ -6050,6 +7327,7 @@ type TestGroupChange struct {
 //
 // Example: {"code":200,"count":261,"limit":1,"result":[{"_id":{"$oid":"54b9a1c2d3e4f5061728394a"},"arch":"x86","board":"x86-celeron","created_on":{"$date":1406788988347},"defconfig":"x86_64_defconfig","git_branch":"master","job":"next","kernel":"next-20150109","lab_name":"lab-cedar-00","metadata":{},"name":"usb","sub_groups":[],"test_cases":[{"$oid":"54b9a1c2d3e4f5061728394b"}],"time":{"$date":683600}}],"skip":20}
 type TestGroupList struct {
+	// Code The HTTP status.
 	Code int32 `json:"code"`
 
 	// Count All matches, whatever limit and skip say.
@@ -6057,20 +7335,31 @@ type TestGroupList struct {
 
 	// Errors Warnings.
 	Errors []string `json:"errors,omitempty"`
-	Limit  *int64   `json:"limit,omitempty"`
+
+	// Limit The most documents that were asked for; 0: no limit.
+	Limit *int64 `json:"limit,omitempty"`
 
 	// Messages Remarks.
-	Messages []string    `json:"messages,omitempty"`
-	Result   []TestGroup `json:"result"`
-	Skip     *int64      `json:"skip,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+
+	// Result What was asked for: a list, also of one.
+	Result []TestGroup `json:"result"`
+
+	// Skip How many documents were passed over.
+	Skip *int64 `json:"skip,omitempty"`
 }
 
 // TestHistory A page of the results of one test.
 //
 // Example: {"entries":[{"context":{},"created_on":"2016-01-04T16:00:00Z","duration":1.4,"href":"/v1/runs/17/results/2/tests/4","known_issue":null,"outcome":"fail","set":"run:17/2","status":"fail","version":"run:17"}],"name":"s1.net.t0","next":null,"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
 type TestHistory struct {
-	Name    string         `json:"name"`
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Summary The history in numbers.
 	Summary HistorySummary `json:"summary"`
+
+	// Entries The outcomes, newest first.
 	Entries []HistoryEntry `json:"entries"`
 
 	// Next The cursor of the next page; null at the end.
@@ -6087,11 +7376,11 @@ type TestList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
 
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Tests      []Test      `json:"tests"`
+
+	// Tests The tests of this page, in the order of the result.
+	Tests []Test `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -6100,7 +7389,9 @@ type TestList struct {
 // Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
-	Record int32      `json:"record"`
+	Record int32 `json:"record"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -6111,42 +7402,85 @@ type TestRecord struct {
 
 	// Duration Seconds, as the file says or between `start` and `stop`.
 	Duration nullable.Nullable[float64] `json:"duration"`
-	Tags     []string                   `json:"tags"`
+
+	// Tags The tags of the test.
+	Tags []string `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
 //
 // Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
-	ID                openapi_types.UUID                 `json:"id"`
-	TestOpportunityID openapi_types.UUID                 `json:"test_opportunity_id"`
-	ImageUniqueID     string                             `json:"image_unique_id"`
-	TestStatus        string                             `json:"test_status"`
-	ResultPayload     nullable.Nullable[json.RawMessage] `json:"result_payload"`
+	// ID The id of the result, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// TestOpportunityID The test opportunity that was tested.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ImageUniqueID The image that was tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// TestStatus How the test ended, in capitals.
+	TestStatus string `json:"test_status"`
+
+	// ResultPayload What the provisioning kit reported; any JSON value, kept byte for byte.
+	ResultPayload nullable.Nullable[json.RawMessage] `json:"result_payload"`
 
 	// HyphenAgentID SPI's own spelling.
 	HyphenAgentID nullable.Nullable[string] `json:"agent-id"`
 
 	// AgentID The same in the spelling of SPI's events.
-	AgentID             nullable.Nullable[string]          `json:"agent_id"`
-	AgentRevno          nullable.Nullable[string]          `json:"agent_revno"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Agent               nullable.Nullable[json.RawMessage] `json:"agent"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	TestSpec            TestSpecOfResult                   `json:"test_spec"`
-	Attempt             int32                              `json:"attempt"`
+	AgentID nullable.Nullable[string] `json:"agent_id"`
+
+	// AgentRevno The version of the agent's program.
+	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
+
+	// AgentGroup The group of the agent.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Agent What the agent said of itself; an object, kept byte for byte.
+	Agent nullable.Nullable[json.RawMessage] `json:"agent"`
+
+	// ImageReference Where the image was; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image was updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// BaseSnaps The snaps that the image was built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that were installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// Platform The platform that was asked for; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// ProductID The product that was tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// TestSpec The test spec as it was when the opportunity was made.
+	TestSpec TestSpecOfResult `json:"test_spec"`
+
+	// Attempt Which attempt it was; the first is 1.
+	Attempt int32 `json:"attempt"`
 
 	// Synthetic Whether the server made it because no agent reported.
-	Synthetic bool        `json:"synthetic"`
+	Synthetic bool `json:"synthetic"`
+
+	// CreatedAt When the result came.
 	CreatedAt CreatedTime `json:"created_at"`
 
 	// OutputURL Where the console output is; null when there is none.
@@ -6164,8 +7498,10 @@ type TestResult struct {
 // Example: {"next":null,"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
 type TestResultList struct {
 	// Next What to give as `after` for the next page; null at the end.
-	Next        nullable.Nullable[string] `json:"next"`
-	TestResults []TestResult              `json:"test_results"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// TestResults The results of this page, newest first.
+	TestResults []TestResult `json:"test_results"`
 }
 
 // TestSource Who reported a test.
@@ -6177,20 +7513,47 @@ type TestSource string
 //
 // Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
 type TestSpec struct {
-	ID              openapi_types.UUID                 `json:"id"`
-	ProductID       openapi_types.UUID                 `json:"product_id"`
-	Name            string                             `json:"name"`
-	TestPayload     nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	Platform        nullable.Nullable[string]          `json:"platform"`
-	AgentGroup      nullable.Nullable[string]          `json:"agent_group"`
-	Channels        []string                           `json:"channels"`
-	Triggers        []TriggerKind                      `json:"triggers"`
-	Enabled         bool                               `json:"enabled"`
-	Priority        int32                              `json:"priority"`
-	MaxAttempts     int32                              `json:"max_attempts"`
-	QueueTTLSeconds int64                              `json:"queue_ttl_seconds"`
-	CreatedAt       CreatedTime                        `json:"created_at"`
-	UpdatedAt       CreatedTime                        `json:"updated_at"`
+	// ID The id of the test spec, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// ProductID The product that the test spec is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Name The name of the test spec. Unique in the product.
+	Name string `json:"name"`
+
+	// TestPayload What the provisioning kit is to run; any JSON value, kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// Platform The platform that agents must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that agents must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Channels The channels whose advertisements make opportunities of it; empty: every channel. A name without a slash also matches as a risk.
+	Channels []string `json:"channels"`
+
+	// Triggers What makes opportunities of it, and when.
+	Triggers []TriggerKind `json:"triggers"`
+
+	// Enabled Whether advertisements make opportunities of it.
+	Enabled bool `json:"enabled"`
+
+	// Priority Which of the opportunities that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// MaxAttempts How often an agent may pick an opportunity of it before it is given up.
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueueTTLSeconds How long an opportunity of it waits for an agent before it expires, in seconds.
+	QueueTTLSeconds int64 `json:"queue_ttl_seconds"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt CreatedTime `json:"updated_at"`
 }
 
 // TestSpecList A page of the list.
@@ -6198,18 +7561,29 @@ type TestSpec struct {
 // Example: {"next":null,"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
 type TestSpecList struct {
 	// Next What to give as `after` for the next page; null at the end.
-	Next      nullable.Nullable[string] `json:"next"`
-	TestSpecs []TestSpec                `json:"test_specs"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// TestSpecs The test specs of this page.
+	TestSpecs []TestSpec `json:"test_specs"`
 }
 
 // TestSpecOfResult The test spec as it was when the opportunity was made.
 //
 // Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type TestSpecOfResult struct {
-	ID          openapi_types.UUID                 `json:"id"`
-	Name        string                             `json:"name"`
-	Platform    nullable.Nullable[string]          `json:"platform"`
-	CreatedAt   CreatedTime                        `json:"created_at"`
+	// ID The id of the test spec, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name of the test spec. Unique in the product.
+	Name string `json:"name"`
+
+	// Platform The platform that agents must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// TestPayload What the provisioning kit is to run; any JSON value, kept byte for byte.
 	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
 }
 
@@ -6255,6 +7629,7 @@ type TestStatus string
 
 // Testcases Example: {"testcases":["tempest"]}
 type Testcases struct {
+	// Testcases The names of the tests that the run is to execute.
 	Testcases []string `json:"testcases"`
 }
 
@@ -6262,6 +7637,7 @@ type Testcases struct {
 //
 // Example: {"$date":1406788988347}
 type Timestamp struct {
+	// Milliseconds Milliseconds since the beginning of 1970, UTC; of a duration, its milliseconds.
 	Milliseconds int64 `json:"$date"`
 }
 
@@ -6279,9 +7655,16 @@ type TriggerKind string
 //
 // Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"media-types":{"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]},"status":"CURRENT"}
 type VersionChoice struct {
-	ID         string            `json:"id"`
-	Status     string            `json:"status"`
-	Links      []VersionLink     `json:"links"`
+	// ID The name of the version, such as v1.0.
+	ID string `json:"id"`
+
+	// Status Whether the version is CURRENT, SUPPORTED or DEPRECATED.
+	Status string `json:"status"`
+
+	// Links Where the version is.
+	Links []VersionLink `json:"links"`
+
+	// MediaTypes What the version speaks.
 	MediaTypes VersionMediaTypes `json:"media-types"`
 }
 
@@ -6289,9 +7672,7 @@ type VersionChoice struct {
 //
 // Example: {"version":{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"stable","updated":"2026-01-15T00:00:00Z"}}
 type VersionDocument struct {
-	// Version A version as keystoneauth, gophercloud and barbicanclient read it.
-	//
-	// Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}
+	// Version What there is to say of the version.
 	Version VersionInfo `json:"version"`
 }
 
@@ -6299,6 +7680,7 @@ type VersionDocument struct {
 //
 // Example: {"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}
 type VersionInfo struct {
+	// ID The name of the version, such as v1.0.
 	ID string `json:"id"`
 
 	// Status `CURRENT`, `SUPPORTED` or `DEPRECATED` in the list, `stable` in the version's own document.
@@ -6311,8 +7693,12 @@ type VersionInfo struct {
 	MaxVersion string `json:"max_version"`
 
 	// Updated When this version last changed, RFC 3339 in UTC.
-	Updated    string             `json:"updated"`
-	Links      []VersionLink      `json:"links"`
+	Updated string `json:"updated"`
+
+	// Links Where the version is.
+	Links []VersionLink `json:"links"`
+
+	// MediaTypes What the version speaks.
 	MediaTypes []VersionMediaType `json:"media-types"`
 }
 
@@ -6334,11 +7720,14 @@ type VersionLink struct {
 //
 // Example: {"choices":[{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"}],"media-types":{"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]},"status":"CURRENT"}],"choices_links":"","versions":{"values":[{"id":"v1.0","links":[{"href":"https://lab.example.org/v1/","rel":"self"},{"href":"https://lab.example.org/","rel":"collection"},{"href":"https://lab.example.org/docs/","rel":"describedby","type":"text/html"},{"href":"https://lab.example.org/openapi.json","rel":"describedby","type":"application/vnd.oai.openapi+json;version=3.0"}],"max_version":"1.0","media-types":[{"base":"application/json","type":"application/vnd.openstack.slipway-v1+json"}],"min_version":"1.0","status":"CURRENT","updated":"2026-01-15T00:00:00Z"}]}}
 type VersionList struct {
+	// Choices The versions, as OpenStack's oldest clients read them.
 	Choices []VersionChoice `json:"choices"`
 
 	// ChoicesLinks Always empty.
-	ChoicesLinks string        `json:"choices_links"`
-	Versions     VersionValues `json:"versions"`
+	ChoicesLinks string `json:"choices_links"`
+
+	// Versions The versions.
+	Versions VersionValues `json:"versions"`
 }
 
 // VersionMediaType A media type that the version answers in.
@@ -6356,24 +7745,41 @@ type VersionMediaType struct {
 //
 // Example: {"values":[{"base":"application/json","type":"application/vnd.openstack.slipway+json;version=1.0"}]}
 type VersionMediaTypes struct {
+	// Values The entries of the list.
 	Values []VersionMediaType `json:"values"`
 }
 
 // VersionValues The list of versions, under the word that every client of OpenStack looks for.
 type VersionValues struct {
+	// Values The entries of the list.
 	Values []VersionInfo `json:"values"`
 }
 
 // Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
 type Webhook struct {
-	ID          openapi_types.UUID `json:"id"`
-	URL         string             `json:"url"`
-	EventTypes  []string           `json:"event_types"`
-	Filter      WebhookFilter      `json:"filter"`
-	Enabled     bool               `json:"enabled"`
-	Description string             `json:"description"`
-	CreatedAt   EventTime          `json:"created_at"`
-	CreatedBy   string             `json:"created_by"`
+	// ID The id of the webhook, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// URL Where events are posted to.
+	URL string `json:"url"`
+
+	// EventTypes The kinds of events that are sent; empty: all.
+	EventTypes []string `json:"event_types"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter WebhookFilter `json:"filter"`
+
+	// Enabled Whether events are sent.
+	Enabled bool `json:"enabled"`
+
+	// Description A remark for people.
+	Description string `json:"description"`
+
+	// CreatedAt When it was made.
+	CreatedAt EventTime `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 }
 
 // WebhookFilter Which events are sent; members that are left out do not narrow.
@@ -6395,8 +7801,10 @@ type WebhookFilter struct {
 // Example: {"next":null,"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
 type WebhookList struct {
 	// Next What to give as `after` for the next page; null at the end.
-	Next     nullable.Nullable[string] `json:"next"`
-	Webhooks []Webhook                 `json:"webhooks"`
+	Next nullable.Nullable[string] `json:"next"`
+
+	// Webhooks The webhooks of this page.
+	Webhooks []Webhook `json:"webhooks"`
 }
 
 // WebhookPatch The fields to change.
@@ -6407,8 +7815,10 @@ type WebhookPatch struct {
 	URL *string `json:"url,omitempty"`
 
 	// EventTypes Only events of these types; empty means all.
-	EventTypes []string       `json:"event_types,omitempty"`
-	Filter     *WebhookFilter `json:"filter,omitempty"`
+	EventTypes []string `json:"event_types,omitempty"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter *WebhookFilter `json:"filter,omitempty"`
 
 	// Enabled Default true.
 	Enabled *bool `json:"enabled,omitempty"`
@@ -6434,10 +7844,16 @@ type Whoami struct {
 	Tenant string `json:"tenant"`
 
 	// TokenID The public id of the token; empty when it is none of the server's own.
-	TokenID string       `json:"token_id"`
-	Roles   []AccessRole `json:"roles"`
-	Flags   []string     `json:"flags"`
-	Labs    []string     `json:"labs"`
+	TokenID string `json:"token_id"`
+
+	// Roles What the credential may do: see x-permissions.
+	Roles []AccessRole `json:"roles"`
+
+	// Flags The rights of a token that was made KernelCI's way; empty for any other.
+	Flags []string `json:"flags"`
+
+	// Labs The labs in whose names the credential may report.
+	Labs []string `json:"labs"`
 
 	// Permissions The rows of `x-permissions` that it has, in order.
 	Permissions []string `json:"permissions"`
@@ -6887,190 +8303,148 @@ type VerdictWindow = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
-// BadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type BadRequest = Problem
-
-// Conflict The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type Conflict = Problem
-
 // ContentLostOrExpired The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ContentLostOrExpired = Problem
 
 // Forbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Forbidden = Problem
-
-// Gone The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type Gone = Problem
 
 // HeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type HeaderTooLarge = Problem
 
 // InsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type InsufficientStorage = Problem
 
 // NotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type NotAcceptable = Problem
-
-// NotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type NotFound = Problem
 
 // PayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type PayloadTooLarge = Problem
 
 // RangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type RangeNotSatisfiable = Problem
-
-// ReportsBadRequest The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsBadRequest = Problem
 
 // ReportsContentLost The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsContentLost = Problem
 
 // ReportsForbidden The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsForbidden = Problem
 
 // ReportsHeaderTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsHeaderTooLarge = Problem
 
 // ReportsInsufficientStorage The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsInsufficientStorage = Problem
 
 // ReportsNotAcceptable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsNotAcceptable = Problem
-
-// ReportsNotFound The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsNotFound = Problem
-
-// ReportsNotImplemented The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
-// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
-//
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
-type ReportsNotImplemented = Problem
 
 // ReportsPayloadTooLarge The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsPayloadTooLarge = Problem
 
 // ReportsRangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsRangeNotSatisfiable = Problem
 
 // ReportsServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsServiceUnavailable = Problem
 
 // ReportsTooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsTooManyRequests = Problem
 
 // ReportsUnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsUnprocessableEntity = Problem
 
 // ReportsUnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsUnsupportedMediaType = Problem
 
 // ServiceUnavailable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ServiceUnavailable = Problem
 
 // TestsExpired The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type TestsExpired = Problem
 
 // TooManyRequests The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type TooManyRequests = Problem
 
 // Unauthorized The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type Unauthorized = Problem
 
 // UnprocessableEntity The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type UnprocessableEntity = Problem
 
 // UnsupportedMediaType The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
-// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"about:blank","url":null}
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type UnsupportedMediaType = Problem
 
 // GetVersionsParams defines parameters for GetVersions.
@@ -7113,6 +8487,12 @@ type CreateAccessTokenParams struct {
 type RotateAccessTokenParams struct {
 	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetActivityParams defines parameters for GetActivity.
+type GetActivityParams struct {
+	// Hours How many hours, the present one among them.
+	Hours *int32 `form:"hours,omitempty" json:"hours,omitempty"`
 }
 
 // ListAgentsParams defines parameters for ListAgents.
@@ -7699,6 +9079,24 @@ type CompareSetsParamsGroupBy string
 // CompareSetsParamsAs defines parameters for CompareSets.
 type CompareSetsParamsAs string
 
+// ListComparisonsParams defines parameters for ListComparisons.
+type ListComparisonsParams struct {
+	// NewFailuresAtLeast Only comparisons with at least so many tests of the classes `new_failure` and `new_failing`.
+	NewFailuresAtLeast *int64 `form:"new_failures_at_least,omitempty" json:"new_failures_at_least,omitempty"`
+
+	// Kind Only comparisons of sets of these kinds.
+	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Since Only comparisons of this time and later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListCountsParams defines parameters for ListCounts.
 type ListCountsParams struct {
 	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
@@ -8106,6 +9504,21 @@ type CreateNodeBuildDataParams struct {
 	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
+// ListAllOpportunitiesParams defines parameters for ListAllOpportunities.
+type ListAllOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // PostResultParams defines parameters for PostResult.
 type PostResultParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -8481,6 +9894,12 @@ type ListRunsParams struct {
 	// Outcome Only runs whose current result has this outcome.
 	Outcome *Outcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Damaged Only runs whose current result has damage, or only those whose has none.
+	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -8514,8 +9933,14 @@ type ListTestsParams struct {
 	// Status Only tests with this status.
 	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
+	// Outcome Only tests with this outcome, or with one of these: `pass` (success, xfail), `fail` (fail, uxsuccess), `error` (inprogress, unknown: they never ended), `skip`, `unknown` (exists).
+	Outcome []SetOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort `duration` begins with the longest; those of unknown length come last. Else the order is that in which tests were first seen.
+	Sort *ListTestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
 	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
@@ -8529,6 +9954,9 @@ type ListTestsParams struct {
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// ListTestsParamsSort defines parameters for ListTests.
+type ListTestsParamsSort string
 
 // ListStatusesParams defines parameters for ListStatuses.
 type ListStatusesParams struct {
@@ -8598,6 +10026,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+
+	// Node Only tasks that work on this node alone, which are the steps of those that were asked for.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Newest Newest first.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -10598,30 +12032,38 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
 	RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetActivity Count what came in lately
+	//
+	// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+	// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+	//
+	// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+	GetActivity(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAgents List agents
 	//
-	// From SPI. The agents of the caller's tenant, by id.
+	// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
 	//
 	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
 	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteAgent Delete an agent
 	//
-	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
+	// Deletes an agent that is no longer used (SPI). While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
 	// Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
 	DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAgent Read an agent
 	//
-	// From SPI. What an agent is, whether it is online, and what it holds.
+	// What an agent is, whether it is online, and what it holds (SPI).
 	//
 	// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
 	GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+	// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10630,7 +12072,7 @@ type ClientInterface interface {
 
 	// UpdateAgent Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+	// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10639,7 +12081,7 @@ type ClientInterface interface {
 
 	// RegisterAgentWithBody Register an agent
 	//
-	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+	// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10648,7 +12090,7 @@ type ClientInterface interface {
 
 	// RegisterAgent Register an agent
 	//
-	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+	// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10657,7 +12099,7 @@ type ClientInterface interface {
 
 	// SendHeartbeatWithBody Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+	// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10666,7 +12108,7 @@ type ClientInterface interface {
 
 	// SendHeartbeat Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+	// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10675,7 +12117,7 @@ type ClientInterface interface {
 
 	// PickOpportunityWithBody Ask for work
 	//
-	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -10690,7 +12132,7 @@ type ClientInterface interface {
 
 	// PickOpportunity Ask for work
 	//
-	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -10705,7 +12147,7 @@ type ClientInterface interface {
 
 	// TakeBackFromAgentWithBody Take back everything that an agent holds
 	//
-	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -10714,7 +12156,7 @@ type ClientInterface interface {
 
 	// TakeBackFromAgent Take back everything that an agent holds
 	//
-	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -11081,6 +12523,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
 	CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListComparisons List the comparisons that were made
+	//
+	// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+	// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+	//
+	// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+	ListComparisons(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListCounts Count every collection
 	//
 	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -11142,7 +12592,7 @@ type ClientInterface interface {
 
 	// ListEvents Read the event log
 	//
-	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
@@ -11580,9 +13030,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
 	GetNodeManifest(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAllOpportunities List test opportunities of all products
+	//
+	// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+	// waits and why.
+	//
+	// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+	ListAllOpportunities(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetOrganisation Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
 	//
 	// Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 	//
@@ -11591,7 +13050,7 @@ type ClientInterface interface {
 
 	// PostOrganisation Gone with SPI's organisations
 	//
-	// From SPI. *orgs
+	// SPI's paths below `/orgs` ended with its organisations at the end of 2015: the answer is 410, whatever is sent. The `url` of the error is the pattern of the path that took its place.
 	//
 	// Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
 	//
@@ -11907,7 +13366,7 @@ type ClientInterface interface {
 
 	// UpdateOpportunityWithBody Change the priority of a test opportunity
 	//
-	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 	// those of the same priority stays. A final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type.
@@ -11917,7 +13376,7 @@ type ClientInterface interface {
 
 	// UpdateOpportunity Change the priority of a test opportunity
 	//
-	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 	// those of the same priority stays. A final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -11927,7 +13386,7 @@ type ClientInterface interface {
 
 	// CancelOpportunityWithBody Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type.
@@ -11937,7 +13396,7 @@ type ClientInterface interface {
 
 	// CancelOpportunity Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -11947,7 +13406,7 @@ type ClientInterface interface {
 
 	// GetOutput Read the console output of a test opportunity
 	//
-	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// What the agent has written so far, from `offset` on (SPI). With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
@@ -11955,7 +13414,7 @@ type ClientInterface interface {
 
 	// AppendOutputWithBody Append to the console output of a test opportunity
 	//
-	// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 	//
 	// Takes any type of body and a specified content type.
@@ -11965,7 +13424,7 @@ type ClientInterface interface {
 
 	// ReleaseOpportunityWithBody Give a test opportunity back
 	//
-	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -11978,7 +13437,7 @@ type ClientInterface interface {
 
 	// ReleaseOpportunity Give a test opportunity back
 	//
-	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -11991,7 +13450,7 @@ type ClientInterface interface {
 
 	// RetryOpportunity Run a test opportunity again
 	//
-	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one (SPI). One that is not final is 409
 	// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
 	// or ended it with `ERROR`.
 	//
@@ -12000,7 +13459,7 @@ type ClientInterface interface {
 
 	// TakeBackOpportunityWithBody Take a test opportunity back from its agent
 	//
-	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 	//
@@ -12011,7 +13470,7 @@ type ClientInterface interface {
 
 	// TakeBackOpportunity Take a test opportunity back from its agent
 	//
-	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 	//
@@ -12068,21 +13527,21 @@ type ClientInterface interface {
 
 	// GetResultFile Download one of the files of a result
 	//
-	// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+	// One of several files that came with a result, unchanged, whole or a range of it (SPI).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
 	GetResultFile(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetResultRaw Download the file of a result
 	//
-	// From SPI. The file that came with a result, unchanged, whole or a range of it.
+	// The file that came with a result, unchanged, whole or a range of it (SPI).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
 	GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListResultTests List the single tests of a result
 	//
-	// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen (SPI). A result
 	// without a file has none.
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
@@ -12090,14 +13549,14 @@ type ClientInterface interface {
 
 	// GetResultTest Read a single test of a result
 	//
-	// From SPI. One test of the file that came with a result, by its number.
+	// One test of the file that came with a result, by its number (SPI).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
 	GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetResultAttachment Download an attachment of a test
 	//
-	// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them (SPI).
 	//
 	// Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
 	GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12244,6 +13703,7 @@ type ClientInterface interface {
 	// PublishResultWithBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -12257,6 +13717,7 @@ type ClientInterface interface {
 	// PublishResult Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -12270,6 +13731,7 @@ type ClientInterface interface {
 	// PublishResultWithFormdataBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13180,14 +14642,14 @@ type ClientInterface interface {
 
 	// ListWebhooks List webhooks
 	//
-	// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	// The webhooks of the caller's tenant, oldest first (SPI). Secrets are not shown.
 	//
 	// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 	ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateWebhookWithBody Have events sent to a URL
 	//
-	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is shown only in this answer.
@@ -13199,7 +14661,7 @@ type ClientInterface interface {
 
 	// CreateWebhook Have events sent to a URL
 	//
-	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is shown only in this answer.
@@ -13211,21 +14673,21 @@ type ClientInterface interface {
 
 	// DeleteWebhook Delete a webhook
 	//
-	// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	// Deletes a webhook and the record of its deliveries (SPI). What has not been delivered yet is dropped.
 	//
 	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetWebhook Read a webhook
 	//
-	// From SPI. One webhook, without its secret.
+	// One webhook, without its secret (SPI).
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWebhookWithBody Change some fields of a webhook
 	//
-	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -13234,7 +14696,7 @@ type ClientInterface interface {
 
 	// UpdateWebhook Change some fields of a webhook
 	//
-	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -13243,21 +14705,21 @@ type ClientInterface interface {
 
 	// ListDeliveries List the deliveries of a webhook
 	//
-	// From SPI. What was sent or is to be sent, newest first, with every attempt.
+	// What was sent or is to be sent, newest first, with every attempt (SPI).
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDelivery Read a delivery
 	//
-	// From SPI. One delivery with every attempt.
+	// One delivery with every attempt (SPI).
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
 	GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryDelivery Send a delivery again
 	//
-	// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	// Queues a delivery once more, whether it failed or not (SPI). Its `webhook-id` stays the same, so that the receiver can tell.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -13570,9 +15032,27 @@ func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, params *
 	return c.Client.Do(req)
 }
 
+// GetActivity Count what came in lately
+//
+// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+//
+// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+func (c *Client) GetActivity(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActivityRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListAgents List agents
 //
-// From SPI. The agents of the caller's tenant, by id.
+// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
 //
 // Corresponds with GET /v1/agents (the `ListAgents` operationId).
 func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13589,7 +15069,7 @@ func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEd
 
 // DeleteAgent Delete an agent
 //
-// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
+// Deletes an agent that is no longer used (SPI). While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
 // Corresponds with DELETE /v1/agents/{agent_id} (the `DeleteAgent` operationId).
 func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, params *DeleteAgentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13606,7 +15086,7 @@ func (c *Client) DeleteAgent(ctx context.Context, agentID AgentID, params *Delet
 
 // GetAgent Read an agent
 //
-// From SPI. What an agent is, whether it is online, and what it holds.
+// What an agent is, whether it is online, and what it holds (SPI).
 //
 // Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
 func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13623,7 +15103,7 @@ func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...Re
 
 // UpdateAgentWithBody Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13642,7 +15122,7 @@ func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, conte
 
 // UpdateAgent Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13661,7 +15141,7 @@ func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, body UpdateAg
 
 // RegisterAgentWithBody Register an agent
 //
-// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13680,7 +15160,7 @@ func (c *Client) RegisterAgentWithBody(ctx context.Context, agentID AgentID, con
 
 // RegisterAgent Register an agent
 //
-// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13699,7 +15179,7 @@ func (c *Client) RegisterAgent(ctx context.Context, agentID AgentID, body Regist
 
 // SendHeartbeatWithBody Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 //
 // Takes any type of body and a specified content type.
 //
@@ -13718,7 +15198,7 @@ func (c *Client) SendHeartbeatWithBody(ctx context.Context, agentID AgentID, con
 
 // SendHeartbeat Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -13737,7 +15217,7 @@ func (c *Client) SendHeartbeat(ctx context.Context, agentID AgentID, body SendHe
 
 // PickOpportunityWithBody Ask for work
 //
-// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -13762,7 +15242,7 @@ func (c *Client) PickOpportunityWithBody(ctx context.Context, agentID AgentID, p
 
 // PickOpportunity Ask for work
 //
-// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -13787,7 +15267,7 @@ func (c *Client) PickOpportunity(ctx context.Context, agentID AgentID, params *P
 
 // TakeBackFromAgentWithBody Take back everything that an agent holds
 //
-// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 //
 // Takes any type of body and a specified content type.
 //
@@ -13806,7 +15286,7 @@ func (c *Client) TakeBackFromAgentWithBody(ctx context.Context, agentID AgentID,
 
 // TakeBackFromAgent Take back everything that an agent holds
 //
-// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -14543,6 +16023,24 @@ func (c *Client) CompareSets(ctx context.Context, params *CompareSetsParams, req
 	return c.Client.Do(req)
 }
 
+// ListComparisons List the comparisons that were made
+//
+// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+//
+// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+func (c *Client) ListComparisons(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListComparisonsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListCounts Count every collection
 //
 // KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -14684,7 +16182,7 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 
 // ListEvents Read the event log
 //
-// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
@@ -15610,9 +17108,28 @@ func (c *Client) GetNodeManifest(ctx context.Context, hostname LabHostname, reqE
 	return c.Client.Do(req)
 }
 
+// ListAllOpportunities List test opportunities of all products
+//
+// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+// waits and why.
+//
+// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+func (c *Client) ListAllOpportunities(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAllOpportunitiesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetOrganisation Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
 //
 // Corresponds with GET /v1/orgs/{rest} (the `GetOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -15630,7 +17147,7 @@ func (c *Client) GetOrganisation(ctx context.Context, rest string, reqEditors ..
 
 // PostOrganisation Gone with SPI's organisations
 //
-// From SPI. *orgs
+// SPI's paths below `/orgs` ended with its organisations at the end of 2015: the answer is 410, whatever is sent. The `url` of the error is the pattern of the path that took its place.
 //
 // Corresponds with POST /v1/orgs/{rest} (the `PostOrganisation` operationId).
 // Deprecated: this operation has been marked as deprecated upstream, but no `x-deprecated-reason` was set
@@ -16225,7 +17742,7 @@ func (c *Client) GetOpportunity(ctx context.Context, productID ProductID, testOp
 
 // UpdateOpportunityWithBody Change the priority of a test opportunity
 //
-// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 // those of the same priority stays. A final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type.
@@ -16245,7 +17762,7 @@ func (c *Client) UpdateOpportunityWithBody(ctx context.Context, productID Produc
 
 // UpdateOpportunity Change the priority of a test opportunity
 //
-// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 // those of the same priority stays. A final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type.
@@ -16265,7 +17782,7 @@ func (c *Client) UpdateOpportunity(ctx context.Context, productID ProductID, tes
 
 // CancelOpportunityWithBody Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 // posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type.
@@ -16285,7 +17802,7 @@ func (c *Client) CancelOpportunityWithBody(ctx context.Context, productID Produc
 
 // CancelOpportunity Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 // posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type.
@@ -16305,7 +17822,7 @@ func (c *Client) CancelOpportunity(ctx context.Context, productID ProductID, tes
 
 // GetOutput Read the console output of a test opportunity
 //
-// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// What the agent has written so far, from `offset` on (SPI). With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 // each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/opportunities/{test_opportunity_id}/output (the `GetOutput` operationId).
@@ -16323,7 +17840,7 @@ func (c *Client) GetOutput(ctx context.Context, productID ProductID, testOpportu
 
 // AppendOutputWithBody Append to the console output of a test opportunity
 //
-// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 //
 // Takes any type of body and a specified content type.
@@ -16343,7 +17860,7 @@ func (c *Client) AppendOutputWithBody(ctx context.Context, productID ProductID, 
 
 // ReleaseOpportunityWithBody Give a test opportunity back
 //
-// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -16366,7 +17883,7 @@ func (c *Client) ReleaseOpportunityWithBody(ctx context.Context, productID Produ
 
 // ReleaseOpportunity Give a test opportunity back
 //
-// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -16389,7 +17906,7 @@ func (c *Client) ReleaseOpportunity(ctx context.Context, productID ProductID, te
 
 // RetryOpportunity Run a test opportunity again
 //
-// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one (SPI). One that is not final is 409
 // `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
 // or ended it with `ERROR`.
 //
@@ -16408,7 +17925,7 @@ func (c *Client) RetryOpportunity(ctx context.Context, productID ProductID, test
 
 // TakeBackOpportunityWithBody Take a test opportunity back from its agent
 //
-// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 // old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 // learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 //
@@ -16429,7 +17946,7 @@ func (c *Client) TakeBackOpportunityWithBody(ctx context.Context, productID Prod
 
 // TakeBackOpportunity Take a test opportunity back from its agent
 //
-// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 // old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 // learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 //
@@ -16536,7 +18053,7 @@ func (c *Client) GetTestResult(ctx context.Context, productID ProductID, resultI
 
 // GetResultFile Download one of the files of a result
 //
-// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+// One of several files that came with a result, unchanged, whole or a range of it (SPI).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/files/{n} (the `GetResultFile` operationId).
 func (c *Client) GetResultFile(ctx context.Context, productID ProductID, resultID TestResultID, n int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16553,7 +18070,7 @@ func (c *Client) GetResultFile(ctx context.Context, productID ProductID, resultI
 
 // GetResultRaw Download the file of a result
 //
-// From SPI. The file that came with a result, unchanged, whole or a range of it.
+// The file that came with a result, unchanged, whole or a range of it (SPI).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/raw (the `GetResultRaw` operationId).
 func (c *Client) GetResultRaw(ctx context.Context, productID ProductID, resultID TestResultID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16570,7 +18087,7 @@ func (c *Client) GetResultRaw(ctx context.Context, productID ProductID, resultID
 
 // ListResultTests List the single tests of a result
 //
-// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen (SPI). A result
 // without a file has none.
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests (the `ListResultTests` operationId).
@@ -16588,7 +18105,7 @@ func (c *Client) ListResultTests(ctx context.Context, productID ProductID, resul
 
 // GetResultTest Read a single test of a result
 //
-// From SPI. One test of the file that came with a result, by its number.
+// One test of the file that came with a result, by its number (SPI).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n} (the `GetResultTest` operationId).
 func (c *Client) GetResultTest(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16605,7 +18122,7 @@ func (c *Client) GetResultTest(ctx context.Context, productID ProductID, resultI
 
 // GetResultAttachment Download an attachment of a test
 //
-// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them (SPI).
 //
 // Corresponds with GET /v1/products/{product_id}/tests/results/{result_id}/tests/{n}/attachments/{k} (the `GetResultAttachment` operationId).
 func (c *Client) GetResultAttachment(ctx context.Context, productID ProductID, resultID TestResultID, n TestNumber, k int32, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -16932,6 +18449,7 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // PublishResultWithBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -16955,6 +18473,7 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // PublishResult Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -16978,6 +18497,7 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // PublishResultWithFormdataBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18918,7 +20438,7 @@ func (c *Client) GetServiceVersion(ctx context.Context, reqEditors ...RequestEdi
 
 // ListWebhooks List webhooks
 //
-// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+// The webhooks of the caller's tenant, oldest first (SPI). Secrets are not shown.
 //
 // Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18935,7 +20455,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 
 // CreateWebhookWithBody Have events sent to a URL
 //
-// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is shown only in this answer.
@@ -18957,7 +20477,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 
 // CreateWebhook Have events sent to a URL
 //
-// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is shown only in this answer.
@@ -18979,7 +20499,7 @@ func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams,
 
 // DeleteWebhook Delete a webhook
 //
-// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+// Deletes a webhook and the record of its deliveries (SPI). What has not been delivered yet is dropped.
 //
 // Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18996,7 +20516,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEdit
 
 // GetWebhook Read a webhook
 //
-// From SPI. One webhook, without its secret.
+// One webhook, without its secret (SPI).
 //
 // Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19013,7 +20533,7 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors
 
 // UpdateWebhookWithBody Change some fields of a webhook
 //
-// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 //
 // Takes any type of body and a specified content type.
 //
@@ -19032,7 +20552,7 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID,
 
 // UpdateWebhook Change some fields of a webhook
 //
-// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -19051,7 +20571,7 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body Up
 
 // ListDeliveries List the deliveries of a webhook
 //
-// From SPI. What was sent or is to be sent, newest first, with every attempt.
+// What was sent or is to be sent, newest first, with every attempt (SPI).
 //
 // Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListDeliveries` operationId).
 func (c *Client) ListDeliveries(ctx context.Context, webhookID WebhookID, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19068,7 +20588,7 @@ func (c *Client) ListDeliveries(ctx context.Context, webhookID WebhookID, params
 
 // GetDelivery Read a delivery
 //
-// From SPI. One delivery with every attempt.
+// One delivery with every attempt (SPI).
 //
 // Corresponds with GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id} (the `GetDelivery` operationId).
 func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19085,7 +20605,7 @@ func (c *Client) GetDelivery(ctx context.Context, webhookID WebhookID, deliveryI
 
 // RetryDelivery Send a delivery again
 //
-// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+// Queues a delivery once more, whether it failed or not (SPI). Its `webhook-id` stays the same, so that the receiver can tell.
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19716,6 +21236,60 @@ func NewRotateAccessTokenRequestWithBody(server string, tokenID string, params *
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetActivityRequest constructs an http.Request for the GetActivity method
+func NewGetActivityRequest(server string, params *GetActivityParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activity")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Hours != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "hours", *params.Hours, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -23285,6 +24859,108 @@ func NewCompareSetsRequest(server string, params *CompareSetsParams) (*http.Requ
 	return req, nil
 }
 
+// NewListComparisonsRequest constructs an http.Request for the ListComparisons method
+func NewListComparisonsRequest(server string, params *ListComparisonsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/comparisons")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.NewFailuresAtLeast != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "new_failures_at_least", *params.NewFailuresAtLeast, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListCountsRequest constructs an http.Request for the ListCounts method
 func NewListCountsRequest(server string, params *ListCountsParams) (*http.Request, error) {
 	var err error
@@ -26498,6 +28174,96 @@ func NewGetNodeManifestRequest(server string, hostname LabHostname) (*http.Reque
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAllOpportunitiesRequest constructs an http.Request for the ListAllOpportunities method
+func NewListAllOpportunitiesRequest(server string, params *ListAllOpportunitiesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/opportunities")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -30680,6 +32446,30 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 
 		}
 
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Damaged != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "damaged", *params.Damaged, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Page != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -31122,9 +32912,33 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 
 		}
 
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Q != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -32188,6 +34002,30 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 		if params.Top != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "top", *params.Top, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Node != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", *params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -36585,9 +38423,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
 	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
+	// GetActivityWithResponse Count what came in lately
+	//
+	// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+	// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+	GetActivityWithResponse(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*GetActivityResp, error)
+
 	// ListAgentsWithResponse List agents
 	//
-	// From SPI. The agents of the caller's tenant, by id.
+	// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -36596,7 +38444,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAgentWithResponse Delete an agent
 	//
-	// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
+	// Deletes an agent that is no longer used (SPI). While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -36605,7 +38453,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetAgentWithResponse Read an agent
 	//
-	// From SPI. What an agent is, whether it is online, and what it holds.
+	// What an agent is, whether it is online, and what it holds (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -36614,7 +38462,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+	// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36623,7 +38471,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 	//
-	// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+	// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36632,7 +38480,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithBodyWithResponse Register an agent
 	//
-	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+	// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36641,7 +38489,7 @@ type ClientWithResponsesInterface interface {
 
 	// RegisterAgentWithResponse Register an agent
 	//
-	// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+	// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36650,7 +38498,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithBodyWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+	// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36659,7 +38507,7 @@ type ClientWithResponsesInterface interface {
 
 	// SendHeartbeatWithResponse Keep leases alive
 	//
-	// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+	// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36668,7 +38516,7 @@ type ClientWithResponsesInterface interface {
 
 	// PickOpportunityWithBodyWithResponse Ask for work
 	//
-	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -36683,7 +38531,7 @@ type ClientWithResponsesInterface interface {
 
 	// PickOpportunityWithResponse Ask for work
 	//
-	// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+	// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 	// under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 	//
 	// `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -36698,7 +38546,7 @@ type ClientWithResponsesInterface interface {
 
 	// TakeBackFromAgentWithBodyWithResponse Take back everything that an agent holds
 	//
-	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -36707,7 +38555,7 @@ type ClientWithResponsesInterface interface {
 
 	// TakeBackFromAgentWithResponse Take back everything that an agent holds
 	//
-	// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+	// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -37110,6 +38958,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
 	CompareSetsWithResponse(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*CompareSetsResp, error)
 
+	// ListComparisonsWithResponse List the comparisons that were made
+	//
+	// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+	// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+	ListComparisonsWithResponse(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*ListComparisonsResp, error)
+
 	// ListCountsWithResponse Count every collection
 	//
 	// KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -37185,7 +39043,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListEventsWithResponse Read the event log
 	//
-	// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+	// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 	// counts like `after`.
 	//
@@ -37683,9 +39541,20 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
 	GetNodeManifestWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetNodeManifestResp, error)
 
+	// ListAllOpportunitiesWithResponse List test opportunities of all products
+	//
+	// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+	// waits and why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+	ListAllOpportunitiesWithResponse(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListAllOpportunitiesResp, error)
+
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
-	// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+	// SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+	// pattern of the path that took its place.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -37696,7 +39565,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostOrganisationWithResponse Gone with SPI's organisations
 	//
-	// From SPI. *orgs
+	// SPI's paths below `/orgs` ended with its organisations at the end of 2015: the answer is 410, whatever is sent. The `url` of the error is the pattern of the path that took its place.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38034,7 +39903,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOpportunityWithBodyWithResponse Change the priority of a test opportunity
 	//
-	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 	// those of the same priority stays. A final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -38044,7 +39913,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateOpportunityWithResponse Change the priority of a test opportunity
 	//
-	// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+	// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 	// those of the same priority stays. A final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -38054,7 +39923,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -38064,7 +39933,7 @@ type ClientWithResponsesInterface interface {
 
 	// CancelOpportunityWithResponse Cancel a test opportunity
 	//
-	// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+	// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 	// posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -38074,7 +39943,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetOutputWithResponse Read the console output of a test opportunity
 	//
-	// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+	// What the agent has written so far, from `offset` on (SPI). With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 	// each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -38084,7 +39953,7 @@ type ClientWithResponsesInterface interface {
 
 	// AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 	//
-	// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+	// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -38094,7 +39963,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 	//
-	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -38107,7 +39976,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReleaseOpportunityWithResponse Give a test opportunity back
 	//
-	// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+	// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 	// cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 	//
 	// While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -38120,7 +39989,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryOpportunityWithResponse Run a test opportunity again
 	//
-	// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+	// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one (SPI). One that is not final is 409
 	// `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
 	// or ended it with `ERROR`.
 	//
@@ -38131,7 +40000,7 @@ type ClientWithResponsesInterface interface {
 
 	// TakeBackOpportunityWithBodyWithResponse Take a test opportunity back from its agent
 	//
-	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 	//
@@ -38142,7 +40011,7 @@ type ClientWithResponsesInterface interface {
 
 	// TakeBackOpportunityWithResponse Take a test opportunity back from its agent
 	//
-	// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+	// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 	// old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 	// learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 	//
@@ -38203,7 +40072,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultFileWithResponse Download one of the files of a result
 	//
-	// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+	// One of several files that came with a result, unchanged, whole or a range of it (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38212,7 +40081,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultRawWithResponse Download the file of a result
 	//
-	// From SPI. The file that came with a result, unchanged, whole or a range of it.
+	// The file that came with a result, unchanged, whole or a range of it (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38221,7 +40090,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListResultTestsWithResponse List the single tests of a result
 	//
-	// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+	// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen (SPI). A result
 	// without a file has none.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -38231,7 +40100,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultTestWithResponse Read a single test of a result
 	//
-	// From SPI. One test of the file that came with a result, by its number.
+	// One test of the file that came with a result, by its number (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38240,7 +40109,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResultAttachmentWithResponse Download an attachment of a test
 	//
-	// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+	// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -38407,6 +40276,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -38420,6 +40290,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -38433,6 +40304,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -39459,7 +41331,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListWebhooksWithResponse List webhooks
 	//
-	// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+	// The webhooks of the caller's tenant, oldest first (SPI). Secrets are not shown.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39468,7 +41340,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithBodyWithResponse Have events sent to a URL
 	//
-	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is shown only in this answer.
@@ -39480,7 +41352,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateWebhookWithResponse Have events sent to a URL
 	//
-	// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+	// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 	// HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 	// called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 	// The secret is shown only in this answer.
@@ -39492,7 +41364,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteWebhookWithResponse Delete a webhook
 	//
-	// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+	// Deletes a webhook and the record of its deliveries (SPI). What has not been delivered yet is dropped.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39501,7 +41373,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetWebhookWithResponse Read a webhook
 	//
-	// From SPI. One webhook, without its secret.
+	// One webhook, without its secret (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39510,7 +41382,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithBodyWithResponse Change some fields of a webhook
 	//
-	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -39519,7 +41391,7 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateWebhookWithResponse Change some fields of a webhook
 	//
-	// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+	// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -39528,7 +41400,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListDeliveriesWithResponse List the deliveries of a webhook
 	//
-	// From SPI. What was sent or is to be sent, newest first, with every attempt.
+	// What was sent or is to be sent, newest first, with every attempt (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39537,7 +41409,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetDeliveryWithResponse Read a delivery
 	//
-	// From SPI. One delivery with every attempt.
+	// One delivery with every attempt (SPI).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39546,7 +41418,7 @@ type ClientWithResponsesInterface interface {
 
 	// RetryDeliveryWithResponse Send a delivery again
 	//
-	// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+	// Queues a delivery once more, whether it failed or not (SPI). Its `webhook-id` stays the same, so that the receiver can tell.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -39978,6 +41850,29 @@ func (r RotateAccessTokenResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RotateAccessTokenResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetActivityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Activity
+}
+
+// Status returns HTTPResponse.Status
+func (r GetActivityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetActivityResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -40922,6 +42817,36 @@ func (r CompareSetsResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r CompareSetsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListComparisonsResp200Headers the declared response headers of an HTTP 200 response for ListComparisons
+type ListComparisonsResp200Headers struct {
+	Link *string
+}
+
+type ListComparisonsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ComparisonList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListComparisonsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListComparisonsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListComparisonsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -42317,6 +44242,38 @@ func (r GetNodeManifestResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetNodeManifestResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListAllOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListAllOpportunities
+type ListAllOpportunitiesResp200Headers struct {
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
+}
+
+type ListAllOpportunitiesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpportunityList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAllOpportunitiesResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAllOpportunitiesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAllOpportunitiesResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -46447,9 +48404,25 @@ func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context,
 	return ParseRotateAccessTokenResp(rsp)
 }
 
+// GetActivityWithResponse Count what came in lately
+//
+// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+func (c *ClientWithResponses) GetActivityWithResponse(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*GetActivityResp, error) {
+	rsp, err := c.GetActivity(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActivityResp(rsp)
+}
+
 // ListAgentsWithResponse List agents
 //
-// From SPI. The agents of the caller's tenant, by id.
+// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -46464,7 +48437,7 @@ func (c *ClientWithResponses) ListAgentsWithResponse(ctx context.Context, params
 
 // DeleteAgentWithResponse Delete an agent
 //
-// From SPI. Deletes an agent that is no longer used. While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
+// Deletes an agent that is no longer used (SPI). While it holds test opportunities the call is refused with 409, unless `force` says that they are taken back.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -46479,7 +48452,7 @@ func (c *ClientWithResponses) DeleteAgentWithResponse(ctx context.Context, agent
 
 // GetAgentWithResponse Read an agent
 //
-// From SPI. What an agent is, whether it is online, and what it holds.
+// What an agent is, whether it is online, and what it holds (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -46494,7 +48467,7 @@ func (c *ClientWithResponses) GetAgentWithResponse(ctx context.Context, agentID 
 
 // UpdateAgentWithBodyWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46509,7 +48482,7 @@ func (c *ClientWithResponses) UpdateAgentWithBodyWithResponse(ctx context.Contex
 
 // UpdateAgentWithResponse Drain an agent, resume it, or take it out of service
 //
-// From SPI. Only an agent that is `online` gets work. It keeps what it holds.
+// Sets what is wanted of an agent (SPI): only one that is `online` gets work. It keeps what it holds.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46524,7 +48497,7 @@ func (c *ClientWithResponses) UpdateAgentWithResponse(ctx context.Context, agent
 
 // RegisterAgentWithBodyWithResponse Register an agent
 //
-// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46539,7 +48512,7 @@ func (c *ClientWithResponses) RegisterAgentWithBodyWithResponse(ctx context.Cont
 
 // RegisterAgentWithResponse Register an agent
 //
-// From SPI. An agent describes itself, at its start and whenever that changes. Without `mode`, the mode that an operator set stays.
+// An agent describes itself, at its start and whenever that changes (SPI). Without `mode`, the mode that an operator set stays.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46554,7 +48527,7 @@ func (c *ClientWithResponses) RegisterAgentWithResponse(ctx context.Context, age
 
 // SendHeartbeatWithBodyWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46569,7 +48542,7 @@ func (c *ClientWithResponses) SendHeartbeatWithBodyWithResponse(ctx context.Cont
 
 // SendHeartbeatWithResponse Keep leases alive
 //
-// From SPI. Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop.
+// Extends each lease by its own length, and tells the agent which leases it has lost and which work it should stop (SPI).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46584,7 +48557,7 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, age
 
 // PickOpportunityWithBodyWithResponse Ask for work
 //
-// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -46605,7 +48578,7 @@ func (c *ClientWithResponses) PickOpportunityWithBodyWithResponse(ctx context.Co
 
 // PickOpportunityWithResponse Ask for work
 //
-// From SPI. Hands the agent the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
+// Hands the agent (SPI) the waiting test opportunity of highest priority, then longest wait, that fits its platform, group, products and releases,
 // under a lease; no other agent gets it. With `wait_seconds` the call waits for one. An agent that has not registered is 404.
 //
 // `holding` lists what the agent still runs. When it is at capacity, everything else that is leased to it counts as lost.
@@ -46626,7 +48599,7 @@ func (c *ClientWithResponses) PickOpportunityWithResponse(ctx context.Context, a
 
 // TakeBackFromAgentWithBodyWithResponse Take back everything that an agent holds
 //
-// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -46641,7 +48614,7 @@ func (c *ClientWithResponses) TakeBackFromAgentWithBodyWithResponse(ctx context.
 
 // TakeBackFromAgentWithResponse Take back everything that an agent holds
 //
-// From SPI. The same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
+// Takes all its work from an agent (SPI): the same as `take-back` of each test opportunity that the agent holds, all of them or none. The agent stays registered; while it is online it may pick again.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -47266,6 +49239,22 @@ func (c *ClientWithResponses) CompareSetsWithResponse(ctx context.Context, param
 	return ParseCompareSetsResp(rsp)
 }
 
+// ListComparisonsWithResponse List the comparisons that were made
+//
+// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+func (c *ClientWithResponses) ListComparisonsWithResponse(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*ListComparisonsResp, error) {
+	rsp, err := c.ListComparisons(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListComparisonsResp(rsp)
+}
+
 // ListCountsWithResponse Count every collection
 //
 // KernelCI: how many documents of each collection match. Each collection applies the filters that it knows.
@@ -47389,7 +49378,7 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 
 // ListEventsWithResponse Read the event log
 //
-// From SPI. Every event of every area that the caller may see, oldest first, in the order in which they became visible: a client that continues
+// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
 // counts like `after`.
 //
@@ -48181,9 +50170,26 @@ func (c *ClientWithResponses) GetNodeManifestWithResponse(ctx context.Context, h
 	return ParseGetNodeManifestResp(rsp)
 }
 
+// ListAllOpportunitiesWithResponse List test opportunities of all products
+//
+// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+// waits and why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+func (c *ClientWithResponses) ListAllOpportunitiesWithResponse(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListAllOpportunitiesResp, error) {
+	rsp, err := c.ListAllOpportunities(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAllOpportunitiesResp(rsp)
+}
+
 // GetOrganisationWithResponse Gone with SPI's organisations
 //
-// From SPI. &orgs | SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the pattern of the path that took its place.
+// SPI's paths below `/orgs` ended with its organisations at the end of 2015. The answer is 410, and the `url` of the error is the
+// pattern of the path that took its place.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -48200,7 +50206,7 @@ func (c *ClientWithResponses) GetOrganisationWithResponse(ctx context.Context, r
 
 // PostOrganisationWithResponse Gone with SPI's organisations
 //
-// From SPI. *orgs
+// SPI's paths below `/orgs` ended with its organisations at the end of 2015: the answer is 410, whatever is sent. The `url` of the error is the pattern of the path that took its place.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -48706,7 +50712,7 @@ func (c *ClientWithResponses) GetOpportunityWithResponse(ctx context.Context, pr
 
 // UpdateOpportunityWithBodyWithResponse Change the priority of a test opportunity
 //
-// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 // those of the same priority stays. A final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -48722,7 +50728,7 @@ func (c *ClientWithResponses) UpdateOpportunityWithBodyWithResponse(ctx context.
 
 // UpdateOpportunityWithResponse Change the priority of a test opportunity
 //
-// From SPI; its test spec gave the opportunity a priority, and this changes it for one that need not wait behind others. It counts from the next pick on; the place among
+// Changes the priority of a test opportunity, which its test spec gave it, for one that need not wait behind others (SPI). It counts from the next pick on; the place among
 // those of the same priority stays. A final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -48738,7 +50744,7 @@ func (c *ClientWithResponses) UpdateOpportunityWithResponse(ctx context.Context,
 
 // CancelOpportunityWithBodyWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 // posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -48754,7 +50760,7 @@ func (c *ClientWithResponses) CancelOpportunityWithBodyWithResponse(ctx context.
 
 // CancelOpportunityWithResponse Cancel a test opportunity
 //
-// From SPI. One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
+// Cancels a test opportunity (SPI). One that waits is cancelled at once. The agent of one that runs learns of it from its next heartbeat and has a grace period to stop; a result that it
 // posts before the end of that is kept. A second call in the meantime changes nothing; a final opportunity is 409 `already-final`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -48770,7 +50776,7 @@ func (c *ClientWithResponses) CancelOpportunityWithResponse(ctx context.Context,
 
 // GetOutputWithResponse Read the console output of a test opportunity
 //
-// From SPI. What the agent has written so far, from `offset` on. With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
+// What the agent has written so far, from `offset` on (SPI). With `Accept: text/event-stream` what follows is streamed until the opportunity is final;
 // each event's id is the offset behind it, so `Last-Event-ID` resumes. Old output is deleted after a time that the server's configuration sets, and is empty from then on.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -48786,7 +50792,7 @@ func (c *ClientWithResponses) GetOutputWithResponse(ctx context.Context, product
 
 // AppendOutputWithBodyWithResponse Append to the console output of a test opportunity
 //
-// From SPI. The agent that holds the opportunity sends what its kit printed. `offset` says where it belongs: at the end of what the server has it is
+// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -48802,7 +50808,7 @@ func (c *ClientWithResponses) AppendOutputWithBodyWithResponse(ctx context.Conte
 
 // ReleaseOpportunityWithBodyWithResponse Give a test opportunity back
 //
-// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -48821,7 +50827,7 @@ func (c *ClientWithResponses) ReleaseOpportunityWithBodyWithResponse(ctx context
 
 // ReleaseOpportunityWithResponse Give a test opportunity back
 //
-// From SPI. The agent that holds the opportunity gives it back. It is queued again at its old place, or abandoned when no attempts are left, or
+// The agent that holds the opportunity gives it back (SPI). It is queued again at its old place, or abandoned when no attempts are left, or
 // cancelled when that was asked for. The lease ends; a result under it is no longer accepted.
 //
 // While another agent that fits is online and has not failed it, the opportunity goes to that one; otherwise the same agent gets it again after a pause. From the second failed
@@ -48840,7 +50846,7 @@ func (c *ClientWithResponses) ReleaseOpportunityWithResponse(ctx context.Context
 
 // RetryOpportunityWithResponse Run a test opportunity again
 //
-// From SPI. Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one. One that is not final is 409
+// Makes a new opportunity in the same context, with the test spec as it is now; its `retry_of` names the old one (SPI). One that is not final is 409
 // `not-final`, one whose test spec was deleted 409 `conflict`. While another agent that fits is online, the new one does not go to agents that gave the old one back, lost it
 // or ended it with `ERROR`.
 //
@@ -48857,7 +50863,7 @@ func (c *ClientWithResponses) RetryOpportunityWithResponse(ctx context.Context, 
 
 // TakeBackOpportunityWithBodyWithResponse Take a test opportunity back from its agent
 //
-// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 // old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 // learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 //
@@ -48874,7 +50880,7 @@ func (c *ClientWithResponses) TakeBackOpportunityWithBodyWithResponse(ctx contex
 
 // TakeBackOpportunityWithResponse Take a test opportunity back from its agent
 //
-// From SPI. An operator who knows that the agent is gone need not wait for the end of its lease: the lease is lost at once, and the opportunity is queued again at its
+// An operator who knows that the agent is gone need not wait for the end of its lease (SPI): the lease is lost at once, and the opportunity is queued again at its
 // old place for another agent, or cancelled when that was asked for. The attempt does not count: `max_attempts` grows by one. An agent that was alive after all
 // learns it from its next heartbeat, and its result is taken while nobody else has picked the opportunity. One that nobody holds is 409 `not-picked`, a final one `already-final`.
 //
@@ -48965,7 +50971,7 @@ func (c *ClientWithResponses) GetTestResultWithResponse(ctx context.Context, pro
 
 // GetResultFileWithResponse Download one of the files of a result
 //
-// From SPI. One of several files that came with a result, unchanged, whole or a range of it.
+// One of several files that came with a result, unchanged, whole or a range of it (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -48980,7 +50986,7 @@ func (c *ClientWithResponses) GetResultFileWithResponse(ctx context.Context, pro
 
 // GetResultRawWithResponse Download the file of a result
 //
-// From SPI. The file that came with a result, unchanged, whole or a range of it.
+// The file that came with a result, unchanged, whole or a range of it (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -48995,7 +51001,7 @@ func (c *ClientWithResponses) GetResultRawWithResponse(ctx context.Context, prod
 
 // ListResultTestsWithResponse List the single tests of a result
 //
-// From SPI. The tests in the file that came with a result, one item for each test id, in the order in which they were first seen. A result
+// The tests in the file that came with a result, one item for each test id, in the order in which they were first seen (SPI). A result
 // without a file has none.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -49011,7 +51017,7 @@ func (c *ClientWithResponses) ListResultTestsWithResponse(ctx context.Context, p
 
 // GetResultTestWithResponse Read a single test of a result
 //
-// From SPI. One test of the file that came with a result, by its number.
+// One test of the file that came with a result, by its number (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -49026,7 +51032,7 @@ func (c *ClientWithResponses) GetResultTestWithResponse(ctx context.Context, pro
 
 // GetResultAttachmentWithResponse Download an attachment of a test
 //
-// From SPI. The bytes that the runner attached to a test of the file that came with a result, whole or a range of them.
+// The bytes that the runner attached to a test of the file that came with a result, whole or a range of them (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -49301,6 +51307,7 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // PublishResultWithBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -49320,6 +51327,7 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // PublishResultWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -49339,6 +51347,7 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -50983,7 +52992,7 @@ func (c *ClientWithResponses) GetServiceVersionWithResponse(ctx context.Context,
 
 // ListWebhooksWithResponse List webhooks
 //
-// From SPI. The webhooks of the caller's tenant, oldest first. Secrets are not shown.
+// The webhooks of the caller's tenant, oldest first (SPI). Secrets are not shown.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -50998,7 +53007,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 
 // CreateWebhookWithBodyWithResponse Have events sent to a URL
 //
-// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is shown only in this answer.
@@ -51016,7 +53025,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 
 // CreateWebhookWithResponse Have events sent to a URL
 //
-// From SPI. Every event that matches is posted to the URL, signed as Standard Webhooks has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
+// Every event that matches is posted to the URL, signed as Standard Webhooks, and with it SPI, has it (`webhook-id`, `webhook-timestamp`, `webhook-signature` with
 // HMAC-SHA-256), and tried again with growing pauses until it is answered with 2xx. Only hosts that the server's configuration lists are
 // called, redirects are not followed. The body is `{"type", "timestamp", "data"}`, where `data` is the event as `/v1/events` shows it.
 // The secret is shown only in this answer.
@@ -51034,7 +53043,7 @@ func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, par
 
 // DeleteWebhookWithResponse Delete a webhook
 //
-// From SPI. Deletes a webhook and the record of its deliveries. What has not been delivered yet is dropped.
+// Deletes a webhook and the record of its deliveries (SPI). What has not been delivered yet is dropped.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51049,7 +53058,7 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, web
 
 // GetWebhookWithResponse Read a webhook
 //
-// From SPI. One webhook, without its secret.
+// One webhook, without its secret (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51064,7 +53073,7 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 
 // UpdateWebhookWithBodyWithResponse Change some fields of a webhook
 //
-// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -51079,7 +53088,7 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 
 // UpdateWebhookWithResponse Change some fields of a webhook
 //
-// From SPI. Changes the fields that the body names. A webhook that is disabled misses the events of that time.
+// Changes the fields that the body names (SPI). A webhook that is disabled misses the events of that time.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -51094,7 +53103,7 @@ func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, web
 
 // ListDeliveriesWithResponse List the deliveries of a webhook
 //
-// From SPI. What was sent or is to be sent, newest first, with every attempt.
+// What was sent or is to be sent, newest first, with every attempt (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51109,7 +53118,7 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, we
 
 // GetDeliveryWithResponse Read a delivery
 //
-// From SPI. One delivery with every attempt.
+// One delivery with every attempt (SPI).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51124,7 +53133,7 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, webho
 
 // RetryDeliveryWithResponse Send a delivery again
 //
-// From SPI. Queues a delivery once more, whether it failed or not. Its `webhook-id` stays the same, so that the receiver can tell.
+// Queues a delivery once more, whether it failed or not (SPI). Its `webhook-id` stays the same, so that the receiver can tell.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51788,6 +53797,32 @@ func ParseRotateAccessTokenResp(rsp *http.Response) (*RotateAccessTokenResp, err
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetActivityResp parses an HTTP response from a GetActivityWithResponse call
+func ParseGetActivityResp(rsp *http.Response) (*GetActivityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetActivityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Activity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
 	}
 
 	return response, nil
@@ -52930,6 +54965,45 @@ func ParseCompareSetsResp(rsp *http.Response) (*CompareSetsResp, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CompareSetsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListComparisonsResp parses an HTTP response from a ListComparisonsWithResponse call
+func ParseListComparisonsResp(rsp *http.Response) (*ListComparisonsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListComparisonsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ComparisonList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListComparisonsResp200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -54866,6 +56940,59 @@ func ParseGetNodeManifestResp(rsp *http.Response) (*GetNodeManifestResp, error) 
 				return nil, err
 			}
 			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAllOpportunitiesResp parses an HTTP response from a ListAllOpportunitiesWithResponse call
+func ParseListAllOpportunitiesResp(rsp *http.Response) (*ListAllOpportunitiesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAllOpportunitiesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpportunityList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAllOpportunitiesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}

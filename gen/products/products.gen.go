@@ -141,29 +141,57 @@ const (
 //
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
-	ID             openapi_types.UUID                 `json:"id"`
-	Kind           TriggerKind                        `json:"kind"`
-	ProductID      openapi_types.UUID                 `json:"product_id"`
-	Channel        string                             `json:"channel"`
-	ImageUniqueID  nullable.Nullable[string]          `json:"image_unique_id"`
+	// ID The id of the advertisement, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Kind What was advertised.
+	Kind TriggerKind `json:"kind"`
+
+	// ProductID The product that it was advertised for.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Channel The channel that it was built from or published to.
+	Channel string `json:"channel"`
+
+	// ImageUniqueID The name that its sender gave the image; null when no image was advertised.
+	ImageUniqueID nullable.Nullable[string] `json:"image_unique_id"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
 	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ExtraSnaps     nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
-	Name           nullable.Nullable[string]          `json:"name"`
-	Revision       nullable.Nullable[int64]           `json:"revision"`
-	Snaps          nullable.Nullable[[]Snap]          `json:"snaps"`
-	Platform       nullable.Nullable[string]          `json:"platform"`
-	Release        nullable.Nullable[string]          `json:"release"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps nullable.Nullable[json.RawMessage] `json:"extra_snaps"`
+
+	// Name The name of the snap; null when none was advertised.
+	Name nullable.Nullable[string] `json:"name"`
+
+	// Revision The revision of the snap; null when none was advertised.
+	Revision nullable.Nullable[int64] `json:"revision"`
+
+	// Snaps The snaps of the gold master; null when none was advertised.
+	Snaps nullable.Nullable[[]Snap] `json:"snaps"`
+
+	// Platform The platform that the advertisement was limited to; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// Release The release that the advertisement was limited to; null: any.
+	Release nullable.Nullable[string] `json:"release"`
 
 	// Opportunities How many were made.
-	Opportunities int64       `json:"opportunities"`
-	CreatedAt     CreatedTime `json:"created_at"`
-	CreatedBy     string      `json:"created_by"`
+	Opportunities int64 `json:"opportunities"`
+
+	// CreatedAt When it came.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// CreatedBy The name of the token that sent it.
+	CreatedBy string `json:"created_by"`
 }
 
 // AdvertisementList A page of the list.
 //
 // Example: {"advertisements":[{"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}],"next":null}
 type AdvertisementList struct {
+	// Advertisements The advertisements of this page, newest first.
 	Advertisements []Advertisement `json:"advertisements"`
 }
 
@@ -171,24 +199,47 @@ type AdvertisementList struct {
 //
 // Example: {"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}
 type Agent struct {
-	AgentID    string                    `json:"agent_id"`
+	// AgentID The name of the agent, chosen by its operator. Unique in a tenant.
+	AgentID string `json:"agent_id"`
+
+	// AgentGroup The group that the agent is of, which test specs may ask for; null: none.
 	AgentGroup nullable.Nullable[string] `json:"agent_group"`
-	Platform   nullable.Nullable[string] `json:"platform"`
+
+	// Platform The platform of the agent's device, which test specs may ask for; null: none.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentRevno The version of the agent's program.
 	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
-	Capacity   int32                     `json:"capacity"`
-	Products   []openapi_types.UUID      `json:"products"`
-	Releases   []string                  `json:"releases"`
-	Labels     map[string]string         `json:"labels"`
-	Mode       AgentMode                 `json:"mode"`
-	Comment    nullable.Nullable[string] `json:"comment"`
+
+	// Capacity How many test opportunities the agent takes at the same time.
+	Capacity int32 `json:"capacity"`
+
+	// Products The products that the agent takes work of; empty: all.
+	Products []openapi_types.UUID `json:"products"`
+
+	// Releases The releases that the agent takes work of; empty: all.
+	Releases []string `json:"releases"`
+
+	// Labels Words about the agent for people, by name.
+	Labels map[string]string `json:"labels"`
+
+	// Mode What is wanted of the agent.
+	Mode AgentMode `json:"mode"`
+
+	// Comment A remark of its operator, such as why it is in maintenance.
+	Comment nullable.Nullable[string] `json:"comment"`
 
 	// State `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
 	State AgentState `json:"state"`
 
 	// Holding What it holds.
-	Holding    []HeldOpportunity `json:"holding"`
-	LastSeenAt EventTime         `json:"last_seen_at"`
-	CreatedAt  CreatedTime       `json:"created_at"`
+	Holding []HeldOpportunity `json:"holding"`
+
+	// LastSeenAt When the agent was last heard of: it registered, asked for work or sent a heartbeat.
+	LastSeenAt EventTime `json:"last_seen_at"`
+
+	// CreatedAt When the agent registered first.
+	CreatedAt CreatedTime `json:"created_at"`
 
 	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds"`
@@ -204,6 +255,7 @@ type AgentState string
 //
 // Example: {"agents":[{"agent_group":"lab2","agent_id":"foo-agent-id","agent_revno":"197","capacity":1,"comment":null,"created_at":"2016-01-04T16:00:00.000000","holding":[{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":"runtest","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}],"instance":null,"labels":{},"last_seen_at":"2016-01-04T16:58:33.185000+00:00","mode":"online","platform":"armhf","products":[],"releases":[],"silence_seconds":null,"state":"busy"}],"next":null}
 type AgentList struct {
+	// Agents The agents of this page.
 	Agents []Agent `json:"agents"`
 }
 
@@ -216,6 +268,7 @@ type AgentMode string
 //
 // Example: {"comment":"new power supply","mode":"draining"}
 type AgentPatch struct {
+	// Mode What is wanted of the agent.
 	Mode AgentMode `json:"mode"`
 
 	// Comment Why, for people.
@@ -226,8 +279,11 @@ type AgentPatch struct {
 //
 // Example: {"agent_group":"lab2","agent_revno":"197","capacity":1,"platform":"armhf"}
 type AgentRegistration struct {
+	// AgentGroup The group that the agent is of, which test specs may ask for; null: none.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
-	Platform   nullable.Nullable[string] `json:"platform,omitempty"`
+
+	// Platform The platform of the agent's device, which test specs may ask for; null: none.
+	Platform nullable.Nullable[string] `json:"platform,omitempty"`
 
 	// AgentRevno The agent's revision, such as "197".
 	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
@@ -243,7 +299,9 @@ type AgentRegistration struct {
 
 	// Labels Notes of its owner.
 	Labels map[string]string `json:"labels,omitempty"`
-	Mode   *AgentMode        `json:"mode,omitempty"`
+
+	// Mode What is wanted of the agent.
+	Mode *AgentMode `json:"mode,omitempty"`
 
 	// SilenceSeconds How long it may send nothing before it counts as silent; 0: no limit, null: the server's setting.
 	SilenceSeconds nullable.Nullable[int64] `json:"silence_seconds,omitempty"`
@@ -281,14 +339,29 @@ type CreatedTime = string
 //
 // Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
 type CreatedWebhook struct {
-	ID          openapi_types.UUID `json:"id"`
-	URL         string             `json:"url"`
-	EventTypes  []string           `json:"event_types"`
-	Filter      WebhookFilter      `json:"filter"`
-	Enabled     bool               `json:"enabled"`
-	Description string             `json:"description"`
-	CreatedAt   EventTime          `json:"created_at"`
-	CreatedBy   string             `json:"created_by"`
+	// ID The id of the webhook, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// URL Where events are posted to.
+	URL string `json:"url"`
+
+	// EventTypes The kinds of events that are sent; empty: all.
+	EventTypes []string `json:"event_types"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter WebhookFilter `json:"filter"`
+
+	// Enabled Whether events are sent.
+	Enabled bool `json:"enabled"`
+
+	// Description A remark for people.
+	Description string `json:"description"`
+
+	// CreatedAt When it was made.
+	CreatedAt EventTime `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 
 	// Secret The key of the signatures, as Standard Webhooks writes it.
 	Secret string `json:"secret"`
@@ -299,25 +372,40 @@ type CreatedWebhook struct {
 // Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
 type Delivery struct {
 	// ID Sent as `webhook-id`.
-	ID        openapi_types.UUID `json:"id"`
+	ID openapi_types.UUID `json:"id"`
+
+	// WebhookID The webhook that it is of.
 	WebhookID openapi_types.UUID `json:"webhook_id"`
-	EventID   string             `json:"event_id"`
-	EventType string             `json:"event_type"`
-	State     DeliveryState      `json:"state"`
+
+	// EventID The event that is sent.
+	EventID string `json:"event_id"`
+
+	// EventType The kind of the event.
+	EventType string `json:"event_type"`
+
+	// State Whether it waits, was delivered or was given up.
+	State DeliveryState `json:"state"`
 
 	// Attempts In time order.
-	Attempts      []DeliveryAttempt            `json:"attempts"`
+	Attempts []DeliveryAttempt `json:"attempts"`
+
+	// NextAttemptAt When it is tried again; null when it is not.
 	NextAttemptAt nullable.Nullable[EventTime] `json:"next_attempt_at"`
-	CreatedAt     EventTime                    `json:"created_at"`
+
+	// CreatedAt When the event happened.
+	CreatedAt EventTime `json:"created_at"`
 }
 
 // DeliveryAttempt Example: {"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}
 type DeliveryAttempt struct {
+	// At When it was tried.
 	At EventTime `json:"at"`
 
 	// Status The receiver's answer; null when there was none.
-	Status       nullable.Nullable[int32] `json:"status"`
-	Milliseconds int64                    `json:"milliseconds"`
+	Status nullable.Nullable[int32] `json:"status"`
+
+	// Milliseconds How long the receiver took, in milliseconds.
+	Milliseconds int64 `json:"milliseconds"`
 
 	// Error Why there was no answer.
 	Error nullable.Nullable[string] `json:"error"`
@@ -327,6 +415,7 @@ type DeliveryAttempt struct {
 //
 // Example: {"deliveries":[{"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}],"next":null}
 type DeliveryList struct {
+	// Deliveries The deliveries of this page, newest first.
 	Deliveries []Delivery `json:"deliveries"`
 }
 
@@ -346,12 +435,18 @@ type Event struct {
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
 	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
 	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
-	EventType string    `json:"event_type"`
+	EventType string `json:"event_type"`
+
+	// Timestamp When it happened.
 	Timestamp EventTime `json:"timestamp"`
 
 	// Area Which part of the server tells it.
-	Area              EventArea                             `json:"area"`
-	ProductID         nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	Area EventArea `json:"area"`
+
+	// ProductID The product that it concerns; null: none.
+	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+
+	// TestOpportunityID The test opportunity that it concerns; null: none.
 	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
 
 	// Data Further facts; the members depend on the type.
@@ -363,6 +458,7 @@ type EventArea string
 
 // EventList Example: {"events":[{"area":"products","data":{"result_id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","test_status":"PASSED"},"event_type":"RESULT_STORED","id":"4711","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","timestamp":"2016-01-04T16:58:33.764000+00:00"}],"next":"4711","removed_to":null}
 type EventList struct {
+	// Events The events of this page, oldest first.
 	Events []Event `json:"events"`
 
 	// Next What to give as `after` for what follows; also when there is nothing yet.
@@ -380,22 +476,41 @@ type EventLog struct {
 	Events []OpportunityEvent `json:"events"`
 
 	// EventsSeen The types of the events, as SPI's older logs had them.
-	EventsSeen        []string           `json:"events_seen"`
-	QueuedAt          EventTime          `json:"queued_at"`
-	UpdatedAt         EventTime          `json:"updated_at"`
-	ProductID         openapi_types.UUID `json:"product_id"`
+	EventsSeen []string `json:"events_seen"`
+
+	// QueuedAt When the test opportunity was made.
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt EventTime `json:"updated_at"`
+
+	// ProductID The product that it is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// TestOpportunityID The id of the test opportunity.
 	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
-	ImageUniqueID     string             `json:"image_unique_id"`
-	SpecName          string             `json:"spec_name"`
-	TestOpportunity   Opportunity        `json:"test_opportunity"`
-	State             OpportunityState   `json:"state"`
-	Attempt           int32              `json:"attempt"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestOpportunity The test opportunity as its agent gets it.
+	TestOpportunity Opportunity `json:"test_opportunity"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
+
+	// Attempt How often an agent has picked it.
+	Attempt int32 `json:"attempt"`
 }
 
 // EventLogList A page of the list.
 //
 // Example: {"event_logs":[{"attempt":0,"events":[{"event_type":"QUEUED_FOR_AGENTS","timestamp":"2016-01-04T16:58:28.805000+00:00"}],"events_seen":["QUEUED_FOR_AGENTS"],"image_unique_id":"DEADBEEF_83451039","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","spec_name":"smoke","state":"QUEUED","test_opportunity":{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","updated_at":"2016-01-04T16:58:28.805000+00:00"}],"next":null}
 type EventLogList struct {
+	// EventLogs The test opportunities of this page, each with its events.
 	EventLogs []EventLog `json:"event_logs"`
 }
 
@@ -408,16 +523,25 @@ type EventTime = string
 //
 // Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
 type GoldMaster struct {
-	ID        openapi_types.UUID `json:"id"`
+	// ID The id of the advertisement, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// ProductID The product that it was advertised for.
 	ProductID openapi_types.UUID `json:"product_id"`
 
 	// Snaps By name.
-	Snaps   []Snap `json:"snaps"`
+	Snaps []Snap `json:"snaps"`
+
+	// Channel The channel that it was built from or published to.
 	Channel string `json:"channel"`
 
 	// Released Whether end users have it.
-	Released  bool        `json:"released"`
+	Released bool `json:"released"`
+
+	// CreatedAt When it came.
 	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt CreatedTime `json:"updated_at"`
 }
 
@@ -426,7 +550,9 @@ type GoldMaster struct {
 // Example: {"channel":"stable","snaps":[{"name":"pi2.canonical","revision":1},{"name":"webdm.canonical","revision":1},{"name":"test-snap.foo","revision":1}]}
 type GoldMasterAdvertisement struct {
 	// Snaps No name twice; their order means nothing.
-	Snaps   []Snap `json:"snaps"`
+	Snaps []Snap `json:"snaps"`
+
+	// Channel The channel that it was published to, such as edge.
 	Channel string `json:"channel"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
@@ -440,6 +566,7 @@ type GoldMasterAdvertisement struct {
 //
 // Example: {"gold_masters":[{"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}],"next":null}
 type GoldMasterList struct {
+	// GoldMasters The gold masters of this page, newest first.
 	GoldMasters []GoldMaster `json:"gold_masters"`
 }
 
@@ -453,6 +580,7 @@ type GoldMasterPatch struct {
 //
 // Example: {"leases":[{"phase":"runtest","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}]}
 type Heartbeat struct {
+	// Leases The leases that the agent holds.
 	Leases []HeartbeatLease `json:"leases"`
 
 	// Instance As in a pick.
@@ -467,8 +595,11 @@ type HeartbeatAnswer struct {
 
 // HeartbeatLease Example: {"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","token":"0f9a4c1be2d94fb1a3f0c7d8"}
 type HeartbeatLease struct {
+	// TestOpportunityID The test opportunity that the lease is of.
 	TestOpportunityID string `json:"test_opportunity_id"`
-	Token             string `json:"token"`
+
+	// Token The token of the lease, as the pick gave it.
+	Token string `json:"token"`
 
 	// Phase What the agent is doing, for people: provision, runtest.
 	Phase nullable.Nullable[string] `json:"phase,omitempty"`
@@ -476,11 +607,20 @@ type HeartbeatLease struct {
 
 // HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type HeldOpportunity struct {
-	TestOpportunityID openapi_types.UUID        `json:"test_opportunity_id"`
-	ProductID         openapi_types.UUID        `json:"product_id"`
-	Attempt           int32                     `json:"attempt"`
-	ExpiresAt         EventTime                 `json:"expires_at"`
-	Phase             nullable.Nullable[string] `json:"phase"`
+	// TestOpportunityID The test opportunity that the agent holds.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that it is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Attempt Which attempt this is; the first is 1.
+	Attempt int32 `json:"attempt"`
+
+	// ExpiresAt When the lease ends, unless a heartbeat comes before.
+	ExpiresAt EventTime `json:"expires_at"`
+
+	// Phase What the agent says it is doing; null: nothing said.
+	Phase nullable.Nullable[string] `json:"phase"`
 }
 
 // ImageAdvertisement There is a new image. Further fields are ignored, SPI's old `image_name` and `upgrade_snaps` among them.
@@ -518,8 +658,12 @@ type KeptFile struct {
 
 	// MediaType As the agent said.
 	MediaType nullable.Nullable[string] `json:"media_type"`
-	Bytes     int64                     `json:"bytes"`
-	Sha256    string                    `json:"sha256"`
+
+	// Bytes The size of the file as it was sent.
+	Bytes int64 `json:"bytes"`
+
+	// Sha256 The SHA-256 of the file as it was sent, in hexadecimal.
+	Sha256 string `json:"sha256"`
 
 	// Read Whether single tests were read from it.
 	Read bool `json:"read"`
@@ -529,9 +673,14 @@ type KeptFile struct {
 //
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
-	ID    openapi_types.UUID        `json:"id"`
-	Title string                    `json:"title"`
-	URL   nullable.Nullable[string] `json:"url"`
+	// ID The id of the known issue, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Title What is known, in a line.
+	Title string `json:"title"`
+
+	// URL Where it is tracked, http or https; null: nowhere.
+	URL nullable.Nullable[string] `json:"url"`
 }
 
 // Lease The right of one agent to run a test opportunity.
@@ -539,21 +688,28 @@ type KnownIssueNote struct {
 // Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"}
 type Lease struct {
 	// Token Shows that a call comes from the holder.
-	Token     string    `json:"token"`
+	Token string `json:"token"`
+
+	// ExpiresAt When the lease ends, unless a heartbeat comes before.
 	ExpiresAt EventTime `json:"expires_at"`
-	Attempt   int32     `json:"attempt"`
+
+	// Attempt Which attempt this is; the first is 1.
+	Attempt int32 `json:"attempt"`
 }
 
 // LeaseStatus Example: {"expires_at":null,"status":"lost","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type LeaseStatus struct {
-	TestOpportunityID string            `json:"test_opportunity_id"`
-	Status            LeaseStatusStatus `json:"status"`
+	// TestOpportunityID The test opportunity that the lease is of.
+	TestOpportunityID string `json:"test_opportunity_id"`
+
+	// Status ok: the lease goes on. lost: stop the work. cancel-requested: stop it, and say so with a result.
+	Status LeaseStatusStatus `json:"status"`
 
 	// ExpiresAt Null when the lease is lost.
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 }
 
-// LeaseStatusStatus defines model for LeaseStatus.Status.
+// LeaseStatusStatus ok: the lease goes on. lost: stop the work. cancel-requested: stop it, and say so with a result.
 type LeaseStatusStatus string
 
 // NewProduct A product to be defined. Further fields are ignored.
@@ -580,6 +736,7 @@ type NewProduct struct {
 //
 // Example: {"agent_id":"foo-agent-id","agent_revno":"197","lease_token":"0f9a4c1be2d94fb1a3f0c7d8","result_payload":{"foo":"bar"},"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_status":"PASSED"}
 type NewTestResult struct {
+	// TestOpportunityID The test opportunity that was tested.
 	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// TestStatus PASSED, FAILED, ERROR (could not be tested), SKIPPED, or any other word; stored in upper case.
@@ -590,11 +747,15 @@ type NewTestResult struct {
 
 	// LeaseToken The lease; without it, the id of the agent that holds it is required.
 	LeaseToken nullable.Nullable[string] `json:"lease_token,omitempty"`
-	AgentID    nullable.Nullable[string] `json:"agent_id,omitempty"`
+
+	// AgentID The agent that tested it.
+	AgentID nullable.Nullable[string] `json:"agent_id,omitempty"`
 
 	// HyphenAgentID The same as `agent_id`, as SPI's results spell it.
 	HyphenAgentID nullable.Nullable[string] `json:"agent-id,omitempty"`
-	AgentRevno    nullable.Nullable[string] `json:"agent_revno,omitempty"`
+
+	// AgentRevno The version of the agent's program.
+	AgentRevno nullable.Nullable[string] `json:"agent_revno,omitempty"`
 
 	// Agent What the agent says of itself, such as `timing`; kept byte for byte.
 	Agent nullable.Nullable[json.RawMessage] `json:"agent,omitempty"`
@@ -654,8 +815,10 @@ type NewWebhook struct {
 	URL string `json:"url"`
 
 	// EventTypes Only events of these types; empty means all.
-	EventTypes []string       `json:"event_types,omitempty"`
-	Filter     *WebhookFilter `json:"filter,omitempty"`
+	EventTypes []string `json:"event_types,omitempty"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter *WebhookFilter `json:"filter,omitempty"`
 
 	// Enabled Default true.
 	Enabled *bool `json:"enabled,omitempty"`
@@ -668,31 +831,70 @@ type NewWebhook struct {
 //
 // Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
 type Opportunity struct {
-	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	SpecID              openapi_types.UUID                 `json:"spec_id"`
-	SpecName            string                             `json:"spec_name"`
-	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ImageUniqueID       string                             `json:"image_unique_id"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Priority            int32                              `json:"priority"`
-	State               OpportunityState                   `json:"state"`
+	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that is to be tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// SpecID The test spec that says what to run.
+	SpecID openapi_types.UUID `json:"spec_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestPayload What the provisioning kit is to run, as the test spec had it when the opportunity was made; kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// BaseSnaps The snaps that the image is built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image is updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// Platform The platform that the agent must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that the agent must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Priority Which of those that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
 
 	// Attempt How often it was picked.
-	Attempt     int32 `json:"attempt"`
+	Attempt int32 `json:"attempt"`
+
+	// MaxAttempts How often an agent may pick it before it is given up.
 	MaxAttempts int32 `json:"max_attempts"`
 
 	// QueuedAt When it was queued first, which is its place in the queue.
-	QueuedAt  EventTime `json:"queued_at"`
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ExpiresAt While it waits, when it gives up.
@@ -728,30 +930,42 @@ type OpportunityCancel struct {
 //
 // Example: {"agent_group":null,"agent_id":"foo-agent-id","event_type":"PICKED_BY_AGENT","platform":null,"timestamp":"2016-01-04T16:58:33.185000+00:00"}
 type OpportunityEvent struct {
+	// EventType What happened.
 	EventType OpportunityEventEventType `json:"event_type"`
-	Timestamp EventTime                 `json:"timestamp"`
-	AgentID   *string                   `json:"agent_id,omitempty"`
+
+	// Timestamp When it happened.
+	Timestamp EventTime `json:"timestamp"`
+
+	// AgentID The agent that it happened at; absent without one.
+	AgentID *string `json:"agent_id,omitempty"`
 
 	// Platform The agent's.
 	Platform nullable.Nullable[string] `json:"platform,omitempty"`
 
 	// AgentGroup The agent's.
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
-	ResultID   *openapi_types.UUID       `json:"result_id,omitempty"`
-	TestStatus *string                   `json:"test_status,omitempty"`
+
+	// ResultID The result that was posted; absent without one.
+	ResultID *openapi_types.UUID `json:"result_id,omitempty"`
+
+	// TestStatus The outcome that was posted; absent without one.
+	TestStatus *string `json:"test_status,omitempty"`
 
 	// Attempt Of a requeue, how often it was picked so far.
-	Attempt *int32  `json:"attempt,omitempty"`
-	Reason  *string `json:"reason,omitempty"`
+	Attempt *int32 `json:"attempt,omitempty"`
+
+	// Reason Why it happened, in words; absent where nothing is to be said.
+	Reason *string `json:"reason,omitempty"`
 }
 
-// OpportunityEventEventType defines model for OpportunityEvent.EventType.
+// OpportunityEventEventType What happened.
 type OpportunityEventEventType string
 
 // OpportunityIDs The opportunities that were made, by context and then by test spec.
 //
 // Example: {"ids":[{"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}]}
 type OpportunityIDs struct {
+	// Ids The ids of the test opportunities that were made.
 	Ids []OpportunityRef `json:"ids"`
 }
 
@@ -759,6 +973,7 @@ type OpportunityIDs struct {
 //
 // Example: {"next":null,"test_opportunities":[{"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}]}
 type OpportunityList struct {
+	// TestOpportunities The test opportunities of this page.
 	TestOpportunities []Opportunity `json:"test_opportunities"`
 }
 
@@ -789,7 +1004,10 @@ type OpportunityPick struct {
 
 // OpportunityRef Example: {"image_unique_id":"DEADBEEF_83451039","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type OpportunityRef struct {
-	ImageUniqueID     string             `json:"image_unique_id"`
+	// ImageUniqueID The image that is to be tested.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// TestOpportunityID The id of the test opportunity.
 	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
 
 	// ProductID Only where the path names no product.
@@ -800,6 +1018,7 @@ type OpportunityRef struct {
 //
 // Example: {"lease_token":"0f9a4c1be2d94fb1a3f0c7d8","reason":"the board does not boot"}
 type OpportunityRelease struct {
+	// LeaseToken The token of the lease, as the pick gave it.
 	LeaseToken string `json:"lease_token"`
 
 	// Reason Why, for people.
@@ -852,31 +1071,70 @@ type Pagination struct {
 //
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
 type PickedOpportunity struct {
-	TestOpportunityID   openapi_types.UUID                 `json:"test_opportunity_id"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	SpecID              openapi_types.UUID                 `json:"spec_id"`
-	SpecName            string                             `json:"spec_name"`
-	TestPayload         nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	ImageUniqueID       string                             `json:"image_unique_id"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Priority            int32                              `json:"priority"`
-	State               OpportunityState                   `json:"state"`
+	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ProductID The product that is to be tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// SpecID The test spec that says what to run.
+	SpecID openapi_types.UUID `json:"spec_id"`
+
+	// SpecName The name of the test spec.
+	SpecName string `json:"spec_name"`
+
+	// TestPayload What the provisioning kit is to run, as the test spec had it when the opportunity was made; kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// ImageReference Where the image is, for the provisioning kit to interpret; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// BaseSnaps The snaps that the image is built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that are installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image is updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// Platform The platform that the agent must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that the agent must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Priority Which of those that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// State Where it stands.
+	State OpportunityState `json:"state"`
 
 	// Attempt How often it was picked.
-	Attempt     int32 `json:"attempt"`
+	Attempt int32 `json:"attempt"`
+
+	// MaxAttempts How often an agent may pick it before it is given up.
 	MaxAttempts int32 `json:"max_attempts"`
 
 	// QueuedAt When it was queued first, which is its place in the queue.
-	QueuedAt  EventTime `json:"queued_at"`
+	QueuedAt EventTime `json:"queued_at"`
+
+	// UpdatedAt When it was last changed.
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ExpiresAt While it waits, when it gives up.
@@ -894,7 +1152,9 @@ type PickedOpportunity struct {
 
 	// WaitingReason While it waits, why, in words, with what stands before it.
 	WaitingReason nullable.Nullable[string] `json:"waiting_reason"`
-	Lease         Lease                     `json:"lease"`
+
+	// Lease The lease under which the agent holds it.
+	Lease Lease `json:"lease"`
 }
 
 // PickedOpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
@@ -905,14 +1165,29 @@ type PickedOpportunityWaitingCode string
 //
 // Example: {"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}
 type Product struct {
-	Snaps     []string                           `json:"snaps"`
-	Release   string                             `json:"release"`
-	Name      string                             `json:"name"`
-	ID        openapi_types.UUID                 `json:"id"`
-	CreatedAt CreatedTime                        `json:"created_at"`
-	UpdatedAt CreatedTime                        `json:"updated_at"`
-	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest"`
-	Supersede bool                               `json:"supersede"`
+	// Snaps The names of the snaps that the product is built of.
+	Snaps []string `json:"snaps"`
+
+	// Release The release that the product is built on, such as 15.04-core.
+	Release string `json:"release"`
+
+	// Name The name of the product, such as test-product.foo. Unique in a tenant.
+	Name string `json:"name"`
+
+	// ID The id of the product, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt CreatedTime `json:"updated_at"`
+
+	// Manifest Describes a product that is built from snaps; any JSON value, kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest"`
+
+	// Supersede Whether a newer advertisement cancels what still waits for an older one on the same channel.
+	Supersede bool `json:"supersede"`
 
 	// Owner Who made it.
 	Owner string `json:"owner"`
@@ -922,6 +1197,7 @@ type Product struct {
 //
 // Example: {"next":null,"products":[{"created_at":"2016-01-04T17:34:39.093142","id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","manifest":null,"name":"test-product.foo","owner":"build-system","release":"15.04-core","snaps":["test-snap.foo"],"supersede":false,"updated_at":"2016-01-04T17:34:39.093142"}]}
 type ProductList struct {
+	// Products The products of this page.
 	Products []Product `json:"products"`
 }
 
@@ -933,17 +1209,26 @@ type ProductPatch struct {
 	Name *string `json:"name,omitempty"`
 
 	// Release Free text, such as 15.04-core.
-	Release   *string                            `json:"release,omitempty"`
-	Snaps     []string                           `json:"snaps,omitempty"`
-	Manifest  nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
-	Supersede *bool                              `json:"supersede,omitempty"`
+	Release *string `json:"release,omitempty"`
+
+	// Snaps The names of the snaps that the product is built of.
+	Snaps []string `json:"snaps,omitempty"`
+
+	// Manifest Describes a product that is built from snaps; any JSON value, kept byte for byte.
+	Manifest nullable.Nullable[json.RawMessage] `json:"manifest,omitempty"`
+
+	// Supersede Whether a newer advertisement cancels what still waits for an older one on the same channel.
+	Supersede *bool `json:"supersede,omitempty"`
 }
 
 // Property A value that a file gives a test beside its outcome.
 //
 // Example: {"name":"board","value":"arm-7"}
 type Property struct {
-	Name  string `json:"name"`
+	// Name The name of the property.
+	Name string `json:"name"`
+
+	// Value Its value, as text.
 	Value string `json:"value"`
 }
 
@@ -952,13 +1237,25 @@ type Property struct {
 // Example: {"bytes":90667,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage_count":0,"format":"subunit-v2","outcome":"fail","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","tests":121}
 type ResultFile struct {
 	// Format A name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
-	Format     string     `json:"format"`
-	Compressed bool       `json:"compressed"`
-	Sha256     string     `json:"sha256"`
-	Bytes      int64      `json:"bytes"`
-	Outcome    Outcome    `json:"outcome"`
-	Complete   bool       `json:"complete"`
-	Counts     TestCounts `json:"counts"`
+	Format string `json:"format"`
+
+	// Compressed Whether the file came compressed.
+	Compressed bool `json:"compressed"`
+
+	// Sha256 The SHA-256 of the file as it was sent, in hexadecimal.
+	Sha256 string `json:"sha256"`
+
+	// Bytes The size of the file as it was sent.
+	Bytes int64 `json:"bytes"`
+
+	// Outcome The whole in one word: the worst of its tests, and never pass when there is damage.
+	Outcome Outcome `json:"outcome"`
+
+	// Complete Whether nothing is damaged and every test ended.
+	Complete bool `json:"complete"`
+
+	// Counts How many tests ended in which way.
+	Counts TestCounts `json:"counts"`
 
 	// Tests How many test ids.
 	Tests int64 `json:"tests"`
@@ -972,7 +1269,9 @@ type ResultFile struct {
 // Example: {"set":"run:14/1","time":"2016-01-01T16:00:00Z"}
 type SetMoment struct {
 	// Set Its reference.
-	Set  string    `json:"set"`
+	Set string `json:"set"`
+
+	// Time When it was.
 	Time time.Time `json:"time"`
 }
 
@@ -991,10 +1290,17 @@ type Snap struct {
 //
 // Example: {"channel":"edge","name":"test-snap.foo","revision":2}
 type SnapAdvertisement struct {
-	Name     *string `json:"name,omitempty"`
-	Revision *int64  `json:"revision,omitempty"`
-	Snaps    []Snap  `json:"snaps,omitempty"`
-	Channel  *string `json:"channel,omitempty"`
+	// Name The name of the snap.
+	Name *string `json:"name,omitempty"`
+
+	// Revision The revision of the snap in the store.
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Snaps Further snaps that were published with it.
+	Snaps []Snap `json:"snaps,omitempty"`
+
+	// Channel The channel that it was published to, such as edge.
+	Channel *string `json:"channel,omitempty"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
 	Platform *string `json:"platform,omitempty"`
@@ -1007,9 +1313,14 @@ type SnapAdvertisement struct {
 //
 // Example: {"channel":"edge","name":"test-snap.foo","revision":2}
 type SnapRevision struct {
-	Name     string `json:"name"`
-	Revision int64  `json:"revision"`
-	Channel  string `json:"channel"`
+	// Name The name of the snap.
+	Name string `json:"name"`
+
+	// Revision The revision of the snap in the store.
+	Revision int64 `json:"revision"`
+
+	// Channel The channel that it was published to, such as edge.
+	Channel string `json:"channel"`
 
 	// Platform Leave out test specs for another platform and pin those without one to this.
 	Platform *string `json:"platform,omitempty"`
@@ -1026,7 +1337,9 @@ type Test struct {
 	N int32 `json:"n"`
 
 	// ID The test's id as the runner wrote it, which may be anything.
-	ID     string     `json:"id"`
+	ID string `json:"id"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -1076,31 +1389,49 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
 //
 // Example: {"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0}
 type TestCounts struct {
-	Success    int64 `json:"success"`
-	Xfail      int64 `json:"xfail"`
-	Skip       int64 `json:"skip"`
-	Fail       int64 `json:"fail"`
-	Uxsuccess  int64 `json:"uxsuccess"`
+	// Success How many passed.
+	Success int64 `json:"success"`
+
+	// Xfail How many failed as expected.
+	Xfail int64 `json:"xfail"`
+
+	// Skip How many were skipped.
+	Skip int64 `json:"skip"`
+
+	// Fail How many failed.
+	Fail int64 `json:"fail"`
+
+	// Uxsuccess How many passed although a failure was expected.
+	Uxsuccess int64 `json:"uxsuccess"`
+
+	// Inprogress How many began and never ended.
 	Inprogress int64 `json:"inprogress"`
-	Unknown    int64 `json:"unknown"`
-	Exists     int64 `json:"exists"`
+
+	// Unknown How many ended in a way that the file does not tell.
+	Unknown int64 `json:"unknown"`
+
+	// Exists How many were only listed, not run.
+	Exists int64 `json:"exists"`
 }
 
 // TestList A page of the list.
 //
 // Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"attachments":[{"k":0,"mime":"text/x-traceback; charset=\"utf8\"; language=\"python\"","name":"traceback","record":1,"size":1560}],"duration":1.376544,"file":"arm.subunit","file_n":0,"flaky":false,"id":"tempest.api.compute.servers.test_a","n":0,"properties":[],"record_list":[{"duration":0,"record":0,"start":"2014-06-11T07:09:58Z","status":"exists","stop":"2014-06-11T07:09:58Z","tags":[]},{"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}],"records":2,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","suite":null,"tags":["worker-0"]}]}
 type TestList struct {
-	// Pagination The number of a page and of all pages (in RefStack's words).
-	//
-	// Example: {"current_page":1,"total":1,"total_pages":1}
+	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
-	Tests      []Test      `json:"tests"`
+
+	// Tests The tests of this page, in the order of the result.
+	Tests []Test `json:"tests"`
 }
 
 // TestRecord One life of a test in an upload, from its first event to its first final status. A test that was listed and then run has two, one that was
@@ -1109,7 +1440,9 @@ type TestList struct {
 // Example: {"duration":1.376544,"record":1,"start":"2014-06-11T07:10:00.123456Z","status":"fail","stop":"2014-06-11T07:10:01.5Z","tags":["worker-0"]}
 type TestRecord struct {
 	// Record Its number within the test; the first that ended is 0.
-	Record int32      `json:"record"`
+	Record int32 `json:"record"`
+
+	// Status How the test ended, in the word of its format.
 	Status TestStatus `json:"status"`
 
 	// Start When it started; null when the runner did not say.
@@ -1120,42 +1453,85 @@ type TestRecord struct {
 
 	// Duration Seconds, as the file says or between `start` and `stop`.
 	Duration nullable.Nullable[float64] `json:"duration"`
-	Tags     []string                   `json:"tags"`
+
+	// Tags The tags of the test.
+	Tags []string `json:"tags"`
 }
 
 // TestResult What an agent reported for a test opportunity, or what the server put in its place when nobody did (`synthetic`).
 //
 // Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
-	ID                openapi_types.UUID                 `json:"id"`
-	TestOpportunityID openapi_types.UUID                 `json:"test_opportunity_id"`
-	ImageUniqueID     string                             `json:"image_unique_id"`
-	TestStatus        string                             `json:"test_status"`
-	ResultPayload     nullable.Nullable[json.RawMessage] `json:"result_payload"`
+	// ID The id of the result, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// TestOpportunityID The test opportunity that was tested.
+	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+
+	// ImageUniqueID The image that was tested, by the name that its sender gave it.
+	ImageUniqueID string `json:"image_unique_id"`
+
+	// TestStatus How the test ended, in capitals.
+	TestStatus string `json:"test_status"`
+
+	// ResultPayload What the provisioning kit reported; any JSON value, kept byte for byte.
+	ResultPayload nullable.Nullable[json.RawMessage] `json:"result_payload"`
 
 	// HyphenAgentID SPI's own spelling.
 	HyphenAgentID nullable.Nullable[string] `json:"agent-id"`
 
 	// AgentID The same in the spelling of SPI's events.
-	AgentID             nullable.Nullable[string]          `json:"agent_id"`
-	AgentRevno          nullable.Nullable[string]          `json:"agent_revno"`
-	AgentGroup          nullable.Nullable[string]          `json:"agent_group"`
-	Agent               nullable.Nullable[json.RawMessage] `json:"agent"`
-	ImageReference      nullable.Nullable[json.RawMessage] `json:"image_reference"`
-	PrimarySnapName     nullable.Nullable[string]          `json:"primary_snap_name"`
-	PrimarySnapRevision nullable.Nullable[int64]           `json:"primary_snap_revision"`
-	BaseChannel         string                             `json:"base_channel"`
-	UpdateChannel       nullable.Nullable[string]          `json:"update_channel"`
-	BaseSnaps           []Snap                             `json:"base_snaps"`
-	ExtraSnaps          json.RawMessage                    `json:"extra_snaps"`
-	Platform            nullable.Nullable[string]          `json:"platform"`
-	ProductID           openapi_types.UUID                 `json:"product_id"`
-	Release             string                             `json:"release"`
-	TestSpec            TestSpecOfResult                   `json:"test_spec"`
-	Attempt             int32                              `json:"attempt"`
+	AgentID nullable.Nullable[string] `json:"agent_id"`
+
+	// AgentRevno The version of the agent's program.
+	AgentRevno nullable.Nullable[string] `json:"agent_revno"`
+
+	// AgentGroup The group of the agent.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Agent What the agent said of itself; an object, kept byte for byte.
+	Agent nullable.Nullable[json.RawMessage] `json:"agent"`
+
+	// ImageReference Where the image was; any JSON value, passed on byte for byte.
+	ImageReference nullable.Nullable[json.RawMessage] `json:"image_reference"`
+
+	// PrimarySnapName The snap whose advertisement made the opportunity; null when an image did.
+	PrimarySnapName nullable.Nullable[string] `json:"primary_snap_name"`
+
+	// PrimarySnapRevision The revision of that snap.
+	PrimarySnapRevision nullable.Nullable[int64] `json:"primary_snap_revision"`
+
+	// BaseChannel The channel that the image was built from.
+	BaseChannel string `json:"base_channel"`
+
+	// UpdateChannel The channel that the image was updated from before the test; null: none.
+	UpdateChannel nullable.Nullable[string] `json:"update_channel"`
+
+	// BaseSnaps The snaps that the image was built of.
+	BaseSnaps []Snap `json:"base_snaps"`
+
+	// ExtraSnaps The snaps that were installed beside the image's own.
+	ExtraSnaps json.RawMessage `json:"extra_snaps"`
+
+	// Platform The platform that was asked for; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// ProductID The product that was tested.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Release The release that the product is built on.
+	Release string `json:"release"`
+
+	// TestSpec The test spec as it was when the opportunity was made.
+	TestSpec TestSpecOfResult `json:"test_spec"`
+
+	// Attempt Which attempt it was; the first is 1.
+	Attempt int32 `json:"attempt"`
 
 	// Synthetic Whether the server made it because no agent reported.
-	Synthetic bool        `json:"synthetic"`
+	Synthetic bool `json:"synthetic"`
+
+	// CreatedAt When the result came.
 	CreatedAt CreatedTime `json:"created_at"`
 
 	// OutputURL Where the console output is; null when there is none.
@@ -1172,6 +1548,7 @@ type TestResult struct {
 //
 // Example: {"next":null,"test_results":[{"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}]}
 type TestResultList struct {
+	// TestResults The results of this page, newest first.
 	TestResults []TestResult `json:"test_results"`
 }
 
@@ -1179,26 +1556,54 @@ type TestResultList struct {
 //
 // Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
 type TestSpec struct {
-	ID              openapi_types.UUID                 `json:"id"`
-	ProductID       openapi_types.UUID                 `json:"product_id"`
-	Name            string                             `json:"name"`
-	TestPayload     nullable.Nullable[json.RawMessage] `json:"test_payload"`
-	Platform        nullable.Nullable[string]          `json:"platform"`
-	AgentGroup      nullable.Nullable[string]          `json:"agent_group"`
-	Channels        []string                           `json:"channels"`
-	Triggers        []TriggerKind                      `json:"triggers"`
-	Enabled         bool                               `json:"enabled"`
-	Priority        int32                              `json:"priority"`
-	MaxAttempts     int32                              `json:"max_attempts"`
-	QueueTTLSeconds int64                              `json:"queue_ttl_seconds"`
-	CreatedAt       CreatedTime                        `json:"created_at"`
-	UpdatedAt       CreatedTime                        `json:"updated_at"`
+	// ID The id of the test spec, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// ProductID The product that the test spec is of.
+	ProductID openapi_types.UUID `json:"product_id"`
+
+	// Name The name of the test spec. Unique in the product.
+	Name string `json:"name"`
+
+	// TestPayload What the provisioning kit is to run; any JSON value, kept byte for byte.
+	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
+
+	// Platform The platform that agents must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// AgentGroup The group that agents must be of; null: any.
+	AgentGroup nullable.Nullable[string] `json:"agent_group"`
+
+	// Channels The channels whose advertisements make opportunities of it; empty: every channel. A name without a slash also matches as a risk.
+	Channels []string `json:"channels"`
+
+	// Triggers What makes opportunities of it, and when.
+	Triggers []TriggerKind `json:"triggers"`
+
+	// Enabled Whether advertisements make opportunities of it.
+	Enabled bool `json:"enabled"`
+
+	// Priority Which of the opportunities that wait is picked first: the highest.
+	Priority int32 `json:"priority"`
+
+	// MaxAttempts How often an agent may pick an opportunity of it before it is given up.
+	MaxAttempts int32 `json:"max_attempts"`
+
+	// QueueTTLSeconds How long an opportunity of it waits for an agent before it expires, in seconds.
+	QueueTTLSeconds int64 `json:"queue_ttl_seconds"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// UpdatedAt When it was last changed.
+	UpdatedAt CreatedTime `json:"updated_at"`
 }
 
 // TestSpecList A page of the list.
 //
 // Example: {"next":null,"test_specs":[{"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}]}
 type TestSpecList struct {
+	// TestSpecs The test specs of this page.
 	TestSpecs []TestSpec `json:"test_specs"`
 }
 
@@ -1206,10 +1611,19 @@ type TestSpecList struct {
 //
 // Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type TestSpecOfResult struct {
-	ID          openapi_types.UUID                 `json:"id"`
-	Name        string                             `json:"name"`
-	Platform    nullable.Nullable[string]          `json:"platform"`
-	CreatedAt   CreatedTime                        `json:"created_at"`
+	// ID The id of the test spec, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// Name The name of the test spec. Unique in the product.
+	Name string `json:"name"`
+
+	// Platform The platform that agents must have; null: any.
+	Platform nullable.Nullable[string] `json:"platform"`
+
+	// CreatedAt When it was made.
+	CreatedAt CreatedTime `json:"created_at"`
+
+	// TestPayload What the provisioning kit is to run; any JSON value, kept byte for byte.
 	TestPayload nullable.Nullable[json.RawMessage] `json:"test_payload"`
 }
 
@@ -1260,14 +1674,29 @@ type TriggerKind string
 
 // Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
 type Webhook struct {
-	ID          openapi_types.UUID `json:"id"`
-	URL         string             `json:"url"`
-	EventTypes  []string           `json:"event_types"`
-	Filter      WebhookFilter      `json:"filter"`
-	Enabled     bool               `json:"enabled"`
-	Description string             `json:"description"`
-	CreatedAt   EventTime          `json:"created_at"`
-	CreatedBy   string             `json:"created_by"`
+	// ID The id of the webhook, a UUID given by the server.
+	ID openapi_types.UUID `json:"id"`
+
+	// URL Where events are posted to.
+	URL string `json:"url"`
+
+	// EventTypes The kinds of events that are sent; empty: all.
+	EventTypes []string `json:"event_types"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter WebhookFilter `json:"filter"`
+
+	// Enabled Whether events are sent.
+	Enabled bool `json:"enabled"`
+
+	// Description A remark for people.
+	Description string `json:"description"`
+
+	// CreatedAt When it was made.
+	CreatedAt EventTime `json:"created_at"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 }
 
 // WebhookFilter Which events are sent; members that are left out do not narrow.
@@ -1288,6 +1717,7 @@ type WebhookFilter struct {
 //
 // Example: {"next":null,"webhooks":[{"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}]}
 type WebhookList struct {
+	// Webhooks The webhooks of this page.
 	Webhooks []Webhook `json:"webhooks"`
 }
 
@@ -1299,8 +1729,10 @@ type WebhookPatch struct {
 	URL *string `json:"url,omitempty"`
 
 	// EventTypes Only events of these types; empty means all.
-	EventTypes []string       `json:"event_types,omitempty"`
-	Filter     *WebhookFilter `json:"filter,omitempty"`
+	EventTypes []string `json:"event_types,omitempty"`
+
+	// Filter Which events are sent; absent: all of the kinds.
+	Filter *WebhookFilter `json:"filter,omitempty"`
 
 	// Enabled Default true.
 	Enabled *bool `json:"enabled,omitempty"`
@@ -1430,6 +1862,21 @@ type ListEventsParams struct {
 
 	// LastEventID Where a stream of Server-Sent Events goes on, as browsers send it.
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// ListAllOpportunitiesParams defines parameters for ListAllOpportunities.
+type ListAllOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // ListProductsParams defines parameters for ListProducts.
@@ -1836,6 +2283,9 @@ type ServerInterface interface {
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
+	// ListAllOpportunities List test opportunities of all products
+	// (GET /v1/opportunities)
+	ListAllOpportunities(ctx echo.Context, params ListAllOpportunitiesParams) error
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -2248,6 +2698,45 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListEvents(ctx, params)
+	return err
+}
+
+// ListAllOpportunities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAllOpportunities(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAllOpportunitiesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAllOpportunities(ctx, params)
 	return err
 }
 
@@ -3995,6 +4484,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/pick", wrapper.PickOpportunity, options.OperationMiddlewares["pickOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/take-back", wrapper.TakeBackFromAgent, options.OperationMiddlewares["takeBackFromAgent"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/opportunities", wrapper.ListAllOpportunities, options.OperationMiddlewares["listAllOpportunities"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
@@ -4111,6 +4601,11 @@ type TakeBackFromAgentRequestObject struct {
 // ListEventsRequestObject is what a request of ListEvents says.
 type ListEventsRequestObject struct {
 	Params ListEventsParams
+}
+
+// ListAllOpportunitiesRequestObject is what a request of ListAllOpportunities says.
+type ListAllOpportunitiesRequestObject struct {
+	Params ListAllOpportunitiesParams
 }
 
 // GetOrganisationRequestObject is what a request of GetOrganisation says.
@@ -4455,6 +4950,9 @@ type StrictServerInterface interface {
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (Response, error)
+	// ListAllOpportunities List test opportunities of all products
+	// (GET /v1/opportunities)
+	ListAllOpportunities(ctx context.Context, request ListAllOpportunitiesRequestObject) (Response, error)
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -4724,6 +5222,13 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 	var request ListEventsRequestObject
 	request.Params = params
 	response, err := sh.ssi.ListEvents(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) ListAllOpportunities(ctx echo.Context, params ListAllOpportunitiesParams) error {
+	var request ListAllOpportunitiesRequestObject
+	request.Params = params
+	response, err := sh.ssi.ListAllOpportunities(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

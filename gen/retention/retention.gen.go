@@ -84,14 +84,17 @@ type NewRetentionKeep struct {
 // Example: {"rules":[{"class":"tests","days":90},{"bytes":100000000000,"class":"raw","days":30},{"class":"boots","days":365,"job":"mainline"}]}
 type NewRetentionPolicy struct {
 	// Revision The `revision` of the rules that these replace: others are 409. Left out: whichever there are.
-	Revision *int64             `json:"revision,omitempty"`
-	Rules    []NewRetentionRule `json:"rules"`
+	Revision *int64 `json:"revision,omitempty"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []NewRetentionRule `json:"rules"`
 }
 
 // NewRetentionRule How long things of a class are kept. Of a class there is one rule for the same tenant, product and job.
 //
 // Example: {"class":"tests","days":90}
 type NewRetentionRule struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Only what belongs to this tenant. A tenant's administrator names his own, or leaves it out. Not for `tasks`, `builddata` and `names`, which have none.
@@ -114,6 +117,7 @@ type NewRetentionRule struct {
 //
 // Example: {"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}
 type RetentionAmount struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Rows How many: of `raw` and `attachments` uploads, of `tests` single tests, of `results` runs, of others of what the class is called.
@@ -124,6 +128,8 @@ type RetentionAmount struct {
 
 	// Oldest The time of the oldest of them; null for none, and for `names`, which have no time.
 	Oldest nullable.Nullable[time.Time] `json:"oldest"`
+
+	// Newest When the newest of them was stored; null when there is none.
 	Newest nullable.Nullable[time.Time] `json:"newest"`
 }
 
@@ -139,6 +145,7 @@ type RetentionClass string
 //
 // Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
 type RetentionKeep struct {
+	// ID The id of the keep, given by the server.
 	ID openapi_types.UUID `json:"id"`
 
 	// Set Its reference.
@@ -146,18 +153,25 @@ type RetentionKeep struct {
 
 	// Tenant To whom it belongs.
 	Tenant string `json:"tenant"`
+
+	// Reason Why it is kept, in words.
 	Reason string `json:"reason"`
 
 	// Until Null for ever.
-	Until     nullable.Nullable[time.Time] `json:"until"`
-	CreatedOn time.Time                    `json:"created_on"`
-	CreatedBy string                       `json:"created_by"`
+	Until nullable.Nullable[time.Time] `json:"until"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that made it.
+	CreatedBy string `json:"created_by"`
 }
 
 // RetentionKeepList A page of what is kept.
 //
 // Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}],"next":null}
 type RetentionKeepList struct {
+	// Keeps The keeps of this page, newest first.
 	Keeps []RetentionKeep `json:"keeps"`
 }
 
@@ -170,7 +184,9 @@ type RetentionPolicy struct {
 
 	// Replaces Which of the rules the caller replaces: those of this source.
 	Replaces RetentionPolicyReplaces `json:"replaces"`
-	Rules    []RetentionRule         `json:"rules"`
+
+	// Rules The rules, one for each kind of data at most.
+	Rules []RetentionRule `json:"rules"`
 }
 
 // RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
@@ -180,6 +196,7 @@ type RetentionPolicyReplaces string
 //
 // Example: {"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}
 type RetentionRule struct {
+	// Class Which kind of data it is about.
 	Class RetentionClass `json:"class"`
 
 	// Tenant Null for every tenant.
@@ -195,8 +212,10 @@ type RetentionRule struct {
 	Days nullable.Nullable[int32] `json:"days"`
 
 	// Bytes Null for any number.
-	Bytes  nullable.Nullable[int64] `json:"bytes"`
-	Source RetentionSource          `json:"source"`
+	Bytes nullable.Nullable[int64] `json:"bytes"`
+
+	// Source Where the rule comes from: the server's settings, or somebody who set it.
+	Source RetentionSource `json:"source"`
 }
 
 // RetentionRun What has gone, or would go.
@@ -204,8 +223,10 @@ type RetentionRule struct {
 // Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
 type RetentionRun struct {
 	// ID Null when nothing was asked to go.
-	ID     nullable.Nullable[openapi_types.UUID] `json:"id"`
-	DryRun bool                                  `json:"dry_run"`
+	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
+
+	// DryRun Whether nothing was removed, only counted.
+	DryRun bool `json:"dry_run"`
 
 	// State `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
 	State RetentionRunState `json:"state"`
@@ -220,12 +241,22 @@ type RetentionRun struct {
 	AsOf time.Time `json:"as_of"`
 
 	// Classes What has gone so far, or would go; classes of which that is nothing are left out.
-	Classes   []RetentionAmount            `json:"classes"`
-	Error     nullable.Nullable[string]    `json:"error"`
-	CreatedOn time.Time                    `json:"created_on"`
-	CreatedBy string                       `json:"created_by"`
+	Classes []RetentionAmount `json:"classes"`
+
+	// Error Why the run broke off; null when it did not.
+	Error nullable.Nullable[string] `json:"error"`
+
+	// CreatedOn When the run was asked for.
+	CreatedOn time.Time `json:"created_on"`
+
+	// CreatedBy The name of the token that asked for it.
+	CreatedBy string `json:"created_by"`
+
+	// StartedOn When the run began; null before.
 	StartedOn nullable.Nullable[time.Time] `json:"started_on"`
-	EndedOn   nullable.Nullable[time.Time] `json:"ended_on"`
+
+	// EndedOn When the run ended; null before.
+	EndedOn nullable.Nullable[time.Time] `json:"ended_on"`
 }
 
 // RetentionRunState `planned` is what a dry run is. A run that fails several times is given up as `failed`: `error` says why.
@@ -238,6 +269,7 @@ type RetentionRunOrigin string
 //
 // Example: {"next":null,"runs":[{"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}]}
 type RetentionRunList struct {
+	// Runs The runs of this page, newest first.
 	Runs []RetentionRun `json:"runs"`
 }
 
