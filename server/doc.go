@@ -6,8 +6,8 @@
 //
 // # An area
 //
-// access, discovery, results, refstack, products, reports, lab and analysis are
-// areas. An area has one name in every place:
+// access, discovery, results, refstack, products, reports, lab, analysis and
+// retention are areas. An area has one name in every place:
 //
 //	openapi/NN-*.yaml    its fragments of the document, marked with x-area
 //	gen/<area>           generated: types, routes and the interface of its handler

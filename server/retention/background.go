@@ -22,7 +22,7 @@ const (
 
 	// restShare is how long the server rests after a transaction that removed something,
 	// in times of what that took: readers and writers come first.
-	restShare = 1
+	restShare = 2
 )
 
 // Background makes the runs of the schedule, does the runs that are queued, and gives

@@ -363,7 +363,9 @@ func TestRuns_Servers(t *testing.T) {
 				other.Now = l.clock.now // they share the directory of blobs
 				s = storetest.Open(t, other)
 			}
-			servertest.On(t, s, func(c *server.Config) { c.Now, c.Retention.Every, c.Products.EventRetentionDays = l.clock.now, 24*time.Hour, 0 })
+			servertest.On(t, s, func(c *server.Config) {
+				c.Now, c.Retention.Every, c.Products.EventRetentionDays = l.clock.now, 24*time.Hour, 0
+			})
 		}
 		var list []any
 		await.That(t, "a run of the schedule ends", func() bool {

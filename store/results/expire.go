@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -112,6 +113,9 @@ func (s *Store) expiring(ctx context.Context) ([]int64, error) {
 // ones, some at a time. Two at once do no harm. pause is called after each transaction
 // with the time that it took.
 func (s *Store) PurgeExpired(ctx context.Context, pause func(took time.Duration) error) error {
+	if err := s.dropPartitions(ctx); err != nil {
+		return err
+	}
 	keys, err := s.expiring(ctx)
 	if err != nil {
 		return err
@@ -128,6 +132,40 @@ func (s *Store) PurgeExpired(ctx context.Context, pause func(took time.Duration)
 	for _, key := range discarded {
 		if err := s.purgeSlowly(ctx, key, pause); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// The results of a partition of single tests: those whose tests go, and those that
+// need it.
+const (
+	goingThere = "SELECT COUNT(*) FROM (SELECT 1 FROM results WHERE key >= ? AND key < ? AND (state = 2 OR expired >= 8) LIMIT 1) AS one"
+	needThere  = "SELECT COUNT(*) FROM (SELECT 1 FROM results WHERE key >= ? AND key < ? AND (state = 0 OR state = 1 AND expired < 4 AND tests > 0) LIMIT 1) AS one"
+)
+
+// dropPartitions removes the partitions of PostgreSQL all of whose single tests go:
+// that costs next to nothing and gives the room back. What nobody sees any more
+// stays so when it is interrupted.
+func (s *Store) dropPartitions(ctx context.Context) error {
+	list, err := s.Partitions(ctx, "tests")
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if !p.To.Before(s.Now()) {
+			continue
+		}
+		var going, needed int64
+		err := s.db.Read(ctx).Raw(goingThere, p.MinKey, p.EndKey).Row().Scan(&going)
+		if err == nil {
+			err = s.db.Read(ctx).Raw(needThere, p.MinKey, p.EndKey).Row().Scan(&needed)
+		}
+		if err == nil && going > 0 && needed == 0 {
+			err = s.DropPartition(ctx, p)
+		}
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("single tests until %s: %w", p.To.Format(time.DateOnly), store.Translate(err))
 		}
 	}
 	return nil

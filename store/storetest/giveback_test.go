@@ -2,10 +2,13 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,5 +188,80 @@ func TestGiveBack_WithReader(t *testing.T) {
 	}
 	if done, err := s.GiveBack(ctx, noPause); err != nil || !done.LogCut {
 		t.Errorf("GiveBack after the reader: %+v, %v", done, err)
+	}
+}
+
+// TestGiveBack_OldFile says of a file that was made before files could be shortened
+// that it keeps its size, and still empties the log.
+func TestGiveBack_OldFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "slipway.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("CREATE TABLE of_old (id INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := resultstore.New(Open(t, store.Config{DataDir: dir}))
+	ctx := context.Background()
+	r := publish(t, s, upload{sha: "a", tests: 20_000})
+	if err := s.DeleteRun(ctx, store.Everything, r.RunID); err != nil {
+		t.Fatal(err)
+	}
+	done, err := s.GiveBack(ctx, noPause)
+	if err != nil || !done.CannotShrink || done.Pages != 0 || done.FreeBytes < 500_000 || !done.LogCut {
+		t.Errorf("GiveBack: %+v, %v, want that it cannot shrink, and an empty log", done, err)
+	}
+}
+
+// TestPurgeExpired_Partitions drops a partition of PostgreSQL when the tests of all its
+// results go, and no other.
+func TestPurgeExpired_Partitions(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	s := resultstore.New(Open(t, store.Config{DataDir: t.TempDir(), Database: Postgres(t), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}))
+	ctx := context.Background()
+	first, second := publish(t, s, upload{sha: "a", tests: 50}), publish(t, s, upload{sha: "b", tests: 50})
+	ahead.Store(int64(400 * 24 * time.Hour))
+	last := publish(t, s, upload{sha: "c", tests: 50})
+	partitions := func() int {
+		list, err := s.Partitions(ctx, "tests")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	before := partitions()
+	for _, step := range []struct {
+		goes    *resultstore.Result
+		dropped int
+	}{{first, 0}, {second, 1}} {
+		err := s.InTx(ctx, func(tx *resultstore.Store) error { return tx.Expire([]int64{step.goes.Key}, resultstore.TestsExpired) })
+		if err == nil {
+			err = s.PurgeExpired(ctx, noPause)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := partitions(); before-n != step.dropped {
+			t.Errorf("%d partitions after %d, want %d dropped", n, before, step.dropped)
+		}
+	}
+	list, err := s.ListTests(ctx, resultstore.TestFilter{Result: last, Page: store.Page{Limit: 100}})
+	if err != nil || len(list.Items) != 50 || rowsOf(t, s.Store, "tests") != 50 {
+		t.Errorf("%d tests of the last result, %v, want 50", len(list.Items), err)
+	}
+	for _, r := range []*resultstore.Result{first, second} {
+		fresh, err := s.Result(ctx, r.ID)
+		if err != nil || fresh.Counts.Success != 50 {
+			t.Fatalf("the counts of an expired result: %+v, %v", fresh, err)
+		}
+		if _, err := s.ListTests(ctx, resultstore.TestFilter{Result: fresh}); !errors.Is(err, store.ErrExpired) {
+			t.Errorf("ListTests of an expired result: %v, want ErrExpired", err)
+		}
 	}
 }

@@ -90,7 +90,9 @@ func (c *RetentionSet) Run(ctx context.Context, std *terminal.Streams) error {
 			next.Rules = append(next.Rules, rule)
 		}
 		return s.list(listing{key: "rules", columns: ruleColumns, empty: "There is no rule: nothing expires.",
-			call: func(...client.RequestEditorFn) (*http.Response, error) { return s.api.Raw().ReplaceRetention(ctx, next) }}, Limited{})
+			call: func(...client.RequestEditorFn) (*http.Response, error) {
+				return s.api.Raw().ReplaceRetention(ctx, next)
+			}}, Limited{})
 	})
 }
 
@@ -203,7 +205,9 @@ func (RetentionKeeps) Help() string { return example(`slipway retention keeps`) 
 func (c *RetentionKeeps) Run(ctx context.Context, std *terminal.Streams) error {
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		return s.list(listing{key: "keeps", limits: true, columns: keepColumns, time: "created_on", empty: "Nothing is kept: slipway retention keep SET --reason WHY",
-			call: func(e ...client.RequestEditorFn) (*http.Response, error) { return s.api.Raw().ListRetentionKeeps(ctx, nil, e...) }}, c.Limited)
+			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
+				return s.api.Raw().ListRetentionKeeps(ctx, nil, e...)
+			}}, c.Limited)
 	})
 }
 
