@@ -97,6 +97,10 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 bench: ## run every benchmark, or those that match BENCH
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
+.PHONY: bench-service
+bench-service: ## measure a running server and its peers (ARGS="-short -against v1"; tests/bench)
+	go run ./tests/bench $(ARGS)
+
 .PHONY: clients
 clients: ## run the five systems' own clients against the server
 	go test -count=1 -v ./tests/clients/...

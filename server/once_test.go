@@ -139,7 +139,8 @@ func keptUnder(t *testing.T, s *store.Store, path, key string) (kept *store.Idem
 }
 
 // TestOnce_Killed: a server that broke down at a request leaves the claim of its key,
-// and whoever asks again is told that nobody knows what was done.
+// and whoever asks again is told so where something was changed. Where nothing was, it
+// is done now, once.
 func TestOnce_Killed(t *testing.T) {
 	t.Parallel()
 
@@ -151,13 +152,27 @@ func TestOnce_Killed(t *testing.T) {
 				t.Errorf("%d %s, want %d %s", a.Status, a.Body, want, id)
 			}
 		}
+		claim := func(status int64) {
+			t.Helper()
+			kept := keptUnder(t, s.Store, "/v1/runs", "k")
+			kept.Status = status
+			if err := s.Store.FinishIdempotencyKey(t.Context(), kept); err != nil {
+				t.Fatal(err)
+			}
+		}
 		post(http.StatusCreated, "")
-		kept := keptUnder(t, s.Store, "/v1/runs", "k")
-		kept.Status = 0
-		if err := s.Store.FinishIdempotencyKey(t.Context(), kept); err != nil {
-			t.Fatal(err)
+		claim(1)
+		if kept := keptUnder(t, s.Store, "/v1/runs", "k"); !kept.Changed() {
+			t.Errorf("a claim of status 1 is %+v, want one that has changed something", kept)
 		}
 		post(http.StatusConflict, "outcome-unknown")
+		claim(0)
+		post(http.StatusCreated, "")
+		post(http.StatusCreated, "") // the answer is kept
+		a := s.Do("GET", "/v1/runs", "", servertest.Admin())
+		if n := strings.Count(string(a.Body), `"name":"one"`); n != 2 {
+			t.Errorf("%d runs, want the first and the one of the dead claim", n)
+		}
 	}, func(c *server.Config) { // whose clock is ahead of the store's
 		c.Now = func() time.Time { return time.Now().Add(3 * time.Minute) }
 	})

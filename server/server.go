@@ -163,7 +163,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	c.setDefaults()
-	doc, err := edge.LoadDocument()
+	doc, err := edge.LoadRules()
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,12 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 		return err
 	}
 	defer s.core.inside.Done()
+	stayOnPrimary(ctx)
 
+	claim := claimOf(ctx)
+	if claim != nil {
+		change = claim.noting(change)
+	}
 	var after []func()
 	var err error
 	if s.core.writer != nil {
@@ -58,6 +63,9 @@ func (s *Store) InTx(ctx context.Context, change func(tx *Store) error) error {
 	}
 	if err != nil {
 		return err
+	}
+	if claim != nil {
+		claim.used.Store(true)
 	}
 	for _, f := range after {
 		f()
@@ -112,7 +120,7 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	if s.db.Postgres {
 		opts = &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	}
-	conn, err := sqlDB(s.core.reads).Conn(ctx)
+	conn, err := sqlDB(s.core.readsFor(ctx)).Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", Translate(err))
 	}
@@ -206,6 +214,13 @@ const (
 func (s *Store) retryTx(ctx context.Context, change func(tx *Store) error) (after []func(), err error) {
 	for try := range pgTries {
 		after, err = s.pgTx(ctx, change)
+		if claim := claimOf(ctx); claim != nil && errors.Is(err, ErrOutcomeUnknown) {
+			committed, unknown := claim.outcome(ctx, s)
+			if committed || unknown != nil {
+				return after, unknown
+			}
+			err = errBrokenBefore
+		}
 		if !worthRetrying(err) {
 			return after, err
 		}
@@ -262,7 +277,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after [
 	before := w.writes()
 	err = tx.Commit()
 	if err := commitFailed(err, w == nil || w.writes() > before); err != nil {
-		return nil, err
+		return state.after, err // should the outcome be found out
 	}
 	return state.after, nil
 }

@@ -19,9 +19,9 @@
 //
 // # Writing
 //
-// Every change runs inside [Store.InTx]. On SQLite one writer collects the
-// closures that are waiting and commits them together (group commit), so a
-// closure
+// Every change runs inside [Store.InTx]. On SQLite the closures that are waiting
+// at the same time share a transaction and are committed together (group commit),
+// so a closure
 //
 //   - may run again when the database asks for it, and must therefore have no
 //     effect outside the transaction; such effects belong in [Store.AfterCommit],

@@ -138,6 +138,10 @@ func postgresKind(code string) error {
 	return nil
 }
 
+// errBrokenBefore is a COMMIT whose connection broke and that is known not to have been
+// carried out.
+var errBrokenBefore = fmt.Errorf("%w: the connection broke at the commit, and nothing was changed", ErrUnavailable)
+
 // worthRetrying reports whether PostgreSQL gave the transaction up for the sake
 // of another one, a replica has migrated the schema since a statement was
 // prepared, or the connection broke or could not be made. Nothing was committed
@@ -146,6 +150,9 @@ func postgresKind(code string) error {
 func worthRetrying(err error) bool {
 	if errors.Is(err, ErrOutcomeUnknown) {
 		return false
+	}
+	if errors.Is(err, errBrokenBefore) {
+		return true
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,8 +67,19 @@ func (s *Store) writeEvents(events []Event) error {
 			return fmt.Errorf("append events: %w", Translate(err))
 		}
 	}
-	if err := s.db.Tx.CreateInBatches(events, 200).Error; err != nil {
-		return fmt.Errorf("append events: %w", Translate(err))
+	atOnce := 1 // SQLite gains nothing from more, and keeps one prepared statement
+	if s.db.Postgres {
+		atOnce = 200
+	}
+	for some := range slices.Chunk(events, atOnce) {
+		args := make([]any, 0, 9*len(some))
+		for i := range some {
+			e := &some[i]
+			args = append(args, e.Tenant, e.Area, e.Type, Micros(e.Time), e.ProductID, e.OpportunityID, e.AgentID, e.TestStatus, e.Data)
+		}
+		if err := s.db.Put(insertEvents+strings.Repeat(", "+eventMarks, len(some)-1), args...); err != nil {
+			return fmt.Errorf("append events: %w", Translate(err))
+		}
 	}
 	return nil
 }
@@ -81,6 +94,11 @@ func (s *Store) needEventPartitions(events []Event) error {
 	}
 	return err
 }
+
+const (
+	eventMarks   = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertEvents = "INSERT INTO events (tenant, area, type, time, product_id, opportunity_id, agent_id, test_status, data) VALUES " + eventMarks
+)
 
 // lastDrawn is the number of the event that was drawn last, visible or not.
 const lastDrawn = "COALESCE(pg_sequence_last_value('events_seq_seq'), 0)"
@@ -175,6 +193,28 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	}
 	var list []Event
 	if err := q.Order("seq").Limit(f.Limit).Find(&list).Error; err != nil {
+		return nil, fmt.Errorf("events: %w", Translate(err))
+	}
+	return list, nil
+}
+
+// NewestEvents returns the events of the filter's tenant and types before a place in
+// the log, the newest first; a place of 0 is its end. After is the place at which it
+// stops.
+func (s *Store) NewestEvents(ctx context.Context, f EventFilter, before int64) ([]Event, error) {
+	q := s.db.Read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
+	if before > 0 {
+		q = q.Where("seq < ?", before)
+	}
+	switch len(f.Types) {
+	case 0:
+	case 1:
+		q = q.Where("type = '" + strings.ReplaceAll(f.Types[0], "'", "''") + "'") // as text: it is in the condition of an index
+	default:
+		q = q.Where("type IN ?", f.Types)
+	}
+	var list []Event
+	if err := q.Order("seq DESC").Limit(f.Limit).Find(&list).Error; err != nil {
 		return nil, fmt.Errorf("events: %w", Translate(err))
 	}
 	return list, nil

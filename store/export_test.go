@@ -110,3 +110,17 @@ func Indexes(ctx context.Context, s *Store) ([]string, error) {
 	err := s.db.Read(ctx).Raw(query).Scan(&list).Error
 	return list, err
 }
+
+// ReadsStandby reports whether reads of ctx go to a standby.
+func ReadsStandby(ctx context.Context, s *Store) (bool, error) {
+	var standby bool
+	err := s.db.Read(ctx).Raw("SELECT pg_is_in_recovery()").Row().Scan(&standby)
+	return standby, err
+}
+
+// Explain runs a query and returns the lines of how PostgreSQL went about it.
+func Explain(ctx context.Context, s *Store, query string, args ...any) ([]string, error) {
+	var lines []string
+	err := s.db.Read(ctx).Raw("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "+query, args...).Scan(&lines).Error
+	return lines, err
+}

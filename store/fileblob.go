@@ -82,7 +82,12 @@ type fileWriter struct {
 	buf   *bufio.Writer
 	hash  hash.Hash
 	size  int64
+	asked int64 // up to where the system was asked to write the file to the disk
 }
+
+// writeBack is after how many bytes the system is asked to begin to write a file to the
+// disk, so that little is left to wait for at its end.
+const writeBack = 8 << 20
 
 func (w *fileWriter) Write(p []byte) (int, error) {
 	if w.file == nil {
@@ -91,6 +96,10 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.buf.Write(p)
 	w.hash.Write(p[:n])
 	w.size += int64(n)
+	if w.size-w.asked >= writeBack {
+		beginToSync(w.file, w.asked, w.size-w.asked)
+		w.asked = w.size
+	}
 	if err != nil {
 		err = fmt.Errorf("write blob: %w: %w", diskError(err), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -18,7 +19,7 @@ type IdempotentAnswer struct {
 	Path      string `gorm:"primaryKey"`
 	Key       string `gorm:"primaryKey"`
 	Request   []byte // digest of what was asked
-	Status    int64  // 0: there is no answer yet
+	Status    int64  // 0: there is no answer yet; claimUsed: and something was changed
 	Location  string
 	Body      []byte
 	CreatedAt time.Time `gorm:"serializer:micros;type:bigint;autoCreateTime:false"`
@@ -51,6 +52,96 @@ func (s *Store) KeepIdempotentAnswer(a *IdempotentAnswer) error {
 	return nil
 }
 
+// claimUsed is the Status of a claim whose request has changed something: it is set in
+// the first transaction of the request, so that what became of that can be found out
+// whatever breaks.
+const claimUsed = 1
+
+// Answered reports whether there is an answer.
+func (a *IdempotentAnswer) Answered() bool { return a.Status > claimUsed }
+
+// Changed reports whether the request has changed something, as far as there is no
+// answer yet.
+func (a *IdempotentAnswer) Changed() bool { return a.Status == claimUsed }
+
+// claimed is a claim while its request is at work.
+type claimed struct {
+	row  IdempotentAnswer
+	used atomic.Bool
+}
+
+type claimKey struct{}
+
+// UnderClaim returns the context of a request that has claimed an Idempotency-Key. Its
+// first transaction notes in the claim that it was committed. Where a connection breaks
+// at that commit, InTx looks for the note and so knows the outcome.
+func UnderClaim(ctx context.Context, claim *IdempotentAnswer) context.Context {
+	return context.WithValue(ctx, claimKey{}, &claimed{row: *claim})
+}
+
+// claimOf is the claim that a transaction is to note, nil for none.
+func claimOf(ctx context.Context) *claimed {
+	if c, ok := ctx.Value(claimKey{}).(*claimed); ok && !c.used.Load() {
+		return c
+	}
+	return nil
+}
+
+// The numbered form of parameters is the one that both databases read, in this order.
+const thisClaim = " principal = $1 AND path = $2 AND key = $3 AND created_at = $4"
+
+func (c *claimed) args() []any {
+	return []any{c.row.Principal, c.row.Path, c.row.Key, Micros(c.row.CreatedAt)}
+}
+
+// noting is a change that ends with the note. ErrConflict: somebody else has taken the
+// key over.
+func (c *claimed) noting(change func(tx *Store) error) func(tx *Store) error {
+	return func(tx *Store) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		res, err := tx.db.Exec("UPDATE idempotency_keys SET status = 1 WHERE"+thisClaim+" AND status = 0", c.args()...)
+		var n int64
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		if err == nil && n == 0 {
+			err = ErrConflict
+		}
+		if err != nil {
+			return fmt.Errorf("idempotency key: %w", Translate(err))
+		}
+		return nil
+	}
+}
+
+const outcomePause = 100 * time.Millisecond
+
+// outcome finds out whether the transaction that noted the claim was committed, after
+// the connection broke at its COMMIT: as long as it may still be, it holds the row.
+// ErrOutcomeUnknown: the database did not answer as long as a statement may take.
+func (c *claimed) outcome(ctx context.Context, s *Store) (committed bool, err error) {
+	for giveUp := time.Now().Add(s.core.config.StatementTimeout); time.Now().Before(giveUp); {
+		var found []int64
+		_, err = s.pgTx(ctx, func(tx *Store) error {
+			return Translate(tx.db.Tx.Raw("SELECT status FROM idempotency_keys WHERE"+thisClaim+" FOR UPDATE", c.args()...).Scan(&found).Error)
+		})
+		if err == nil && len(found) == 1 {
+			return found[0] == claimUsed, nil
+		}
+		if err == nil {
+			return false, fmt.Errorf("idempotency key: %w: it is gone", ErrOutcomeUnknown)
+		}
+		select {
+		case <-time.After(outcomePause):
+		case <-ctx.Done():
+			return false, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+	}
+	return false, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+}
+
 // ClaimIdempotencyKey takes the key for a request that begins, with a Status of 0,
 // and returns nil. If somebody had it after the given time, nothing is changed and
 // what he left is returned: with a Status of 0 he is at work, or was when his server
@@ -67,15 +158,42 @@ func (s *Store) ClaimIdempotencyKey(ctx context.Context, claim *IdempotentAnswer
 	return old, err
 }
 
+// TakeOverIdempotencyKey claims a key that was claimed before, by a request that is
+// dead and has changed nothing. ErrConflict: it is no longer so.
+func (s *Store) TakeOverIdempotencyKey(ctx context.Context, claim, old *IdempotentAnswer) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		now := tx.Now()
+		res, err := tx.db.Exec("UPDATE idempotency_keys SET created_at = $1 WHERE principal = $2 AND path = $3 AND key = $4 AND created_at = $5 AND status = 0",
+			Micros(now), old.Principal, old.Path, old.Key, Micros(old.CreatedAt))
+		var n int64
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		if err == nil && n == 0 {
+			err = ErrConflict
+		}
+		if err != nil {
+			return fmt.Errorf("take over an idempotency key: %w", Translate(err))
+		}
+		claim.CreatedAt = now
+		return nil
+	})
+}
+
 // FinishIdempotencyKey keeps the answer under a key that was claimed.
 func (s *Store) FinishIdempotencyKey(ctx context.Context, a *IdempotentAnswer) error {
 	return s.InTx(ctx, func(tx *Store) error { return tx.KeepIdempotentAnswer(a) })
 }
 
-// FreeIdempotencyKey gives a claimed key back, as if nobody had used it.
-func (s *Store) FreeIdempotencyKey(ctx context.Context, a *IdempotentAnswer) error {
+// FreeIdempotencyKey gives a claimed key back, as if nobody had used it; with unchanged
+// only where its request has changed nothing.
+func (s *Store) FreeIdempotencyKey(ctx context.Context, a *IdempotentAnswer, unchanged bool) error {
+	highest := claimUsed
+	if unchanged {
+		highest = 0
+	}
 	return s.InTx(ctx, func(tx *Store) error {
-		err := tx.db.Tx.Delete(&IdempotentAnswer{}, "principal = ? AND path = ? AND key = ? AND status = 0", a.Principal, a.Path, a.Key).Error
+		err := tx.db.Tx.Delete(&IdempotentAnswer{}, "principal = ? AND path = ? AND key = ? AND status <= ?", a.Principal, a.Path, a.Key, highest).Error
 		if err != nil {
 			return fmt.Errorf("free idempotency key: %w", Translate(err))
 		}

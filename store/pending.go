@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -60,12 +61,16 @@ const queueSlack = time.Second
 // QueueSetSoon is QueueSet for sets that many report to at once. They have to rest a
 // little longer than RestingKind says.
 func (s *Store) QueueSetSoon(ctx context.Context, p PendingSet) error {
-	var some []PendingSet
-	err := s.db.Read(ctx).Where("tenant = ? AND ref = ? AND changed_at > ? AND tries = 0", p.Tenant, p.Ref, Micros(s.Now().Add(-queueSlack))).Limit(1).Find(&some).Error
+	rows, err := s.db.Query(ctx, "SELECT 1 FROM pending_sets WHERE tenant = ? AND ref = ? AND changed_at > ? AND tries = 0",
+		p.Tenant, p.Ref, Micros(s.Now().Add(-queueSlack)))
 	if err != nil {
 		return fmt.Errorf("queue %s: %w", p.Ref, Translate(err))
 	}
-	if len(some) > 0 {
+	waits := rows.Next()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("queue %s: %w", p.Ref, Translate(err))
+	}
+	if waits {
 		return nil
 	}
 	return s.QueueSet(p)

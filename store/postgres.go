@@ -25,6 +25,26 @@ const connectTimeout = 5 * time.Second
 // remains, for what needs a session: migrations and, with a connection of its own,
 // LISTEN.
 func openPostgres(ctx context.Context, cfg Config) (*core, error) {
+	c, err := openPrimary(ctx, cfg)
+	if err != nil || cfg.DatabaseRead == "" {
+		return c, err
+	}
+	pg, err := postgresConfig(cfg, cfg.DatabaseRead, false)
+	if err != nil {
+		_ = c.close()
+		return nil, err
+	}
+	// It need not be there yet, or at all.
+	db, err := poolOf(cfg, pg)
+	if err != nil {
+		_ = c.close()
+		return nil, err
+	}
+	c.standby = &standby{db: db}
+	return c, nil
+}
+
+func openPrimary(ctx context.Context, cfg Config) (*core, error) {
 	session, err := openPool(ctx, cfg, cfg.Database, false)
 	if err != nil {
 		return nil, err
@@ -49,14 +69,22 @@ func openPool(ctx context.Context, cfg Config, address string, pooled bool) (*go
 	if err != nil {
 		return nil, err
 	}
+	db, err := poolOf(cfg, pg)
+	if err != nil {
+		return nil, err
+	}
+	if err := sqlDB(db).PingContext(ctx); err != nil {
+		_ = closeGorm(db)
+		return nil, fmt.Errorf("database %s: %w", pg.Host, Translate(err))
+	}
+	return db, nil
+}
+
+func poolOf(cfg Config, pg *pgx.ConnConfig) (*gorm.DB, error) {
 	pool := stdlib.OpenDB(*pg)
 	pool.SetMaxOpenConns(cfg.MaxConns)
 	pool.SetMaxIdleConns(cfg.MaxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	if err := pool.PingContext(ctx); err != nil {
-		_ = pool.Close()
-		return nil, fmt.Errorf("database %s: %w", pg.Host, Translate(err))
-	}
 	db, err := openGorm(postgres.New(postgres.Config{Conn: pool}))
 	if err != nil {
 		_ = pool.Close()

@@ -26,8 +26,8 @@ const sqliteSettings = "_foreign_keys=on&_stmt_cache_size=64"
 const sqliteVacuum = "&_auto_vacuum=incremental"
 
 const (
-	writerSettings = sqliteSettings + sqliteVacuum + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-32768"
-	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-16384"
+	writerSettings = sqliteSettings + sqliteVacuum + "&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_cache_size=-16384"
+	readerSettings = sqliteSettings + "&_query_only=1&_txlock=deferred&_cache_size=-8192"
 )
 
 // sqlitePragmas have no name in the driver's settings. wal_autocheckpoint lets
@@ -57,7 +57,7 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 	}
 	c.session = c.write
 	c.watch = watchDatabase(path)
-	c.writer = startWriter(sqlDB(c.write), c.watch)
+	c.writer = newWriter(sqlDB(c.write), c.watch)
 	return c, nil
 }
 

@@ -55,6 +55,10 @@ type Config struct {
 	// LISTEN. Empty: there is none.
 	DatabasePooler string `placeholder:"URL" help:"Address of a pooler in transaction mode (pgbouncer) in front of the database, postgres://…; --database remains the address of the database itself, for what needs a session (migrations, notifications)."`
 
+	// DatabaseRead is the address of a hot standby of the PostgreSQL of Database, which
+	// takes reads: see standby.go. Empty: there is none.
+	DatabaseRead string `placeholder:"URL" help:"Address of a hot standby of the database, postgres://…, which takes searches, comparisons, histories and long lists off it. It is asked only where it shows everything that was committed before, so whoever has written reads it back."`
+
 	// DatabasePartition is how many days one partition of PostgreSQL has; empty is month.
 	DatabasePartition string `enum:"month,week" default:"month" help:"Which span of days PostgreSQL keeps together in one partition of the event log and of single tests, month or week. A change counts for the partitions that are made from then on."`
 
@@ -105,6 +109,7 @@ type core struct {
 	dialect  dialect
 	write    *gorm.DB // SQLite: the single writing connection
 	reads    *gorm.DB // SQLite: a pool that cannot write; PostgreSQL: same as write
+	standby  *standby // nil without one
 	session  *gorm.DB // for what needs a session: behind a pooler the database itself, else same as write
 	writer   *writer  // nil on PostgreSQL
 	config   Config
@@ -198,7 +203,7 @@ func openCore(ctx context.Context, cfg Config) (*core, error) {
 
 // tables is the database as stores outside a transaction see it.
 func (c *core) tables() *tables.DB {
-	db := &tables.DB{Pool: c.reads, Postgres: c.dialect == postgresDialect}
+	db := &tables.DB{Pool: c.readsFor, Postgres: c.dialect == postgresDialect}
 	db.Pace = tables.NewPace(db.Postgres)
 	if c.config.Exclusive && !db.Postgres {
 		db.AloneSince = RoundTime(c.config.Now())
@@ -232,6 +237,9 @@ func (c *core) close() error {
 	}
 	if c.reads != c.write {
 		errs = append(errs, closeGorm(c.reads))
+	}
+	if c.standby != nil {
+		errs = append(errs, closeGorm(c.standby.db))
 	}
 	if c.session != c.write {
 		errs = append(errs, closeGorm(c.session))

@@ -17,21 +17,22 @@ const (
 )
 
 // writer lets callers that wait at the same time share a transaction and its
-// fsync. It does not run their closures itself: it hands the open transaction
-// from caller to caller, so a closure runs in its own goroutine, with its own
-// stack when it panics.
+// fsync. The first of them leads: it begins the transaction, runs its own closure,
+// hands the open transaction to whoever waits by then, one after the other, and
+// commits. So a closure runs in its own goroutine, with its own stack when it
+// panics, and who is alone waits for nobody.
 type writer struct {
 	db      *sql.DB
 	watch   *watch
+	lead    chan struct{} // full while somebody leads
 	jobs    chan *job
-	stopped chan struct{}
 	patient time.Duration // maxBatchTime; tests that hold a batch open have more patience
 }
 
 // job is one caller in the queue.
 type job struct {
-	turn chan *batch   // the writer offers the transaction
-	gone chan struct{} // closed by a caller that does not wait any longer
+	turn chan *batch   // the leader offers the transaction
+	gone chan struct{} // closed by a caller that does not wait for its turn any longer
 	ran  chan struct{} // closed when the closure has ended
 }
 
@@ -44,39 +45,42 @@ type batch struct {
 	done chan struct{} // closed when the batch is committed or rolled back
 }
 
-func startWriter(db *sql.DB, files *watch) *writer {
-	w := &writer{db: db, watch: files, jobs: make(chan *job, maxBatch), stopped: make(chan struct{}), patient: maxBatchTime}
-	go w.loop()
-	return w
+func newWriter(db *sql.DB, files *watch) *writer {
+	return &writer{db: db, watch: files, lead: make(chan struct{}, 1), jobs: make(chan *job, maxBatch), patient: maxBatchTime}
 }
 
-// stop ends the writer once the queue is empty. Nobody may call run any more.
-func (w *writer) stop() {
-	close(w.jobs)
-	<-w.stopped
-}
+// stop waits for who leads. Nobody may call run any more.
+func (w *writer) stop() { w.lead <- struct{}{} }
 
-func (w *writer) loop() {
-	defer close(w.stopped)
-	for j := range w.jobs {
-		w.commit(j)
-	}
-}
-
-// commit begins a transaction, gives it to first and to whoever else is
-// waiting, and commits it. It does not wait for more to come: what arrives
-// during the commit is the next batch.
-func (w *writer) commit(first *job) {
+// commit runs change as the first of a batch, lets whoever is waiting follow, and
+// commits. It does not wait for more to come: who arrives during the commit is in
+// the next batch. The caller has taken the lead, which ends here.
+func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) error) ([]func(), error) {
 	b := w.begin()
-	defer close(b.done)
-	started := time.Now()
-	for j := first; j != nil; j = w.next() {
-		b.offer(j)
-		if b.over || b.size >= maxBatch || time.Since(started) > w.patient {
-			break
+	state := &txState{sql: b.tx}
+	err := func() error {
+		defer func() { <-w.lead }()
+		defer close(b.done)
+		defer b.finish(w.watch) // also when change panics or ends its goroutine
+		started := time.Now()
+		err := b.runTurn(ctx, s, state, change)
+		b.size++
+		for !b.over && b.size < maxBatch && time.Since(started) <= w.patient {
+			j := w.next()
+			if j == nil {
+				break
+			}
+			b.offer(j)
 		}
+		return err
+	}()
+	if err == nil {
+		err = b.err
 	}
-	b.finish(w.watch)
+	if err != nil {
+		return nil, err
+	}
+	return state.after, nil
 }
 
 func (w *writer) begin() *batch {
@@ -123,18 +127,28 @@ func (b *batch) finish(files *watch) {
 
 // run waits for the turn of change, runs it, and waits for the commit.
 func (w *writer) run(ctx context.Context, s *Store, change func(tx *Store) error) ([]func(), error) {
-	j := &job{turn: make(chan *batch), gone: make(chan struct{}), ran: make(chan struct{})}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	select {
+	case w.lead <- struct{}{}:
+		return w.commit(ctx, s, change)
+	default:
+	}
+	j := &job{turn: make(chan *batch), gone: make(chan struct{}), ran: make(chan struct{})}
+	select {
 	case w.jobs <- j:
+	case w.lead <- struct{}{}: // the queue may be full of those that have gone
+		return w.commit(ctx, s, change)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	select {
 	case b := <-j.turn:
 		return b.run(ctx, s, j, change)
+	case w.lead <- struct{}{}: // nobody leads any more, and this one has waited longest
+		close(j.gone)
+		return w.commit(ctx, s, change)
 	case <-ctx.Done():
 		close(j.gone)
 		return nil, ctx.Err()
@@ -143,17 +157,20 @@ func (w *writer) run(ctx context.Context, s *Store, change func(tx *Store) error
 
 func (b *batch) run(ctx context.Context, s *Store, j *job, change func(tx *Store) error) ([]func(), error) {
 	state := &txState{sql: b.tx}
-	if err := b.runTurn(ctx, s, j, state, change); err != nil {
+	err := func() error {
+		defer close(j.ran) // gives the transaction back in any case, also when change panics
+		return b.runTurn(ctx, s, state, change)
+	}()
+	if err != nil {
 		return nil, err
 	}
 	<-b.done
 	return state.after, b.err
 }
 
-// runTurn gives the transaction back to the writer in any case, also when
-// change panics or ends its goroutine.
-func (b *batch) runTurn(ctx context.Context, s *Store, j *job, state *txState, change func(tx *Store) error) error {
-	defer close(j.ran)
+// runTurn runs change in the transaction, and undoes it when it fails, panics or
+// ends its goroutine.
+func (b *batch) runTurn(ctx context.Context, s *Store, state *txState, change func(tx *Store) error) error {
 	if b.err != nil {
 		return b.err
 	}

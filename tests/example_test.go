@@ -3,9 +3,7 @@ package tests
 import (
 	"context"
 	"fmt"
-	"io"
 	"log"
-	"net/http"
 	"os"
 
 	"github.com/oapi-codegen/nullable"
@@ -14,17 +12,14 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-// Example_postResult is the one-minute start of the README in Go: register a
-// cloud and a run, post a real stream, read the outcome and the failing tests.
+// Example_postResult is what a RefStack runner's owner does, in Go: register a cloud
+// and a run, post a real stream, read the outcome and the failing tests.
 func Example_postResult() {
 	url, token, stop := servertest.ForExample()
 	defer stop()
 	ctx := context.Background()
 
-	c, err := client.NewClientWithResponses(url, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("X-Auth-Token", token)
-		return nil
-	}))
+	c, err := client.New(url, client.WithToken(token))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -35,36 +30,39 @@ func Example_postResult() {
 		TestUser:      "demo",
 		AdminUser:     "admin",
 	})
-	if err != nil || cloud.JSON201 == nil {
-		log.Fatal(cloud.Status(), err)
+	if err != nil {
+		log.Fatal(err)
 	}
 	run, err := c.CreateRunWithResponse(ctx, nil, client.CreateRunJSONRequestBody{
 		CloudID: nullable.NewNullableWithValue(cloud.JSON201.ID),
 	})
-	if err != nil || run.JSON201 == nil {
-		log.Fatal(run.Status(), err)
+	if err != nil {
+		log.Fatal(err)
 	}
-	testID := run.JSON201.TestID
 
 	stream, err := os.Open("testdata/14_tempest_like_v2.subunit")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer stream.Close()
-	id := fmt.Sprint(testID)
-	saved, err := c.PostResultWithBodyWithResponse(ctx, &client.PostResultParams{TestID: &id}, "application/octet-stream", io.Reader(stream))
-	if err != nil || saved.JSON201 == nil {
-		log.Fatal(saved.Status(), err)
+	saved, err := c.Upload(ctx, client.Upload{Run: run.JSON201.TestID}, client.File{Name: stream.Name(), Content: stream})
+	if err != nil {
+		log.Fatal(err)
 	}
-	fmt.Println(saved.JSON201.Format, saved.JSON201.Outcome, saved.JSON201.Tests)
+	fmt.Println(saved.Format, saved.Outcome, saved.Tests)
 
-	failed := client.TestStatusFail
-	list, err := c.ListTestsWithResponse(ctx, testID, "current", &client.ListTestsParams{Status: &failed})
-	if err != nil || list.JSON200 == nil {
-		log.Fatal(list.Status(), err)
+	fail, failed := client.TestStatusFail, 0
+	for test, err := range c.ListTestsAll(ctx, run.JSON201.TestID, "current", &client.ListTestsParams{Status: &fail}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if failed++; failed == 1 {
+			fmt.Println("the first is", test.ID)
+		}
 	}
-	fmt.Println(list.JSON200.Pagination.Total, "failed, the first is", list.JSON200.Tests[0].ID)
+	fmt.Println(failed, "failed")
 	// Output:
 	// subunit-v2 fail 121
-	// 8 failed, the first is tempest.api.compute.servers.test_servers_negative.ServersNegativeTestXML.test_pause_paused_server[id-df50d949-e70e-5afc-a601-f23cf3b5a2d9,negative,smoke]
+	// the first is tempest.api.compute.servers.test_servers_negative.ServersNegativeTestXML.test_pause_paused_server[id-df50d949-e70e-5afc-a601-f23cf3b5a2d9,negative,smoke]
+	// 8 failed
 }

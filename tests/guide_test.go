@@ -99,3 +99,33 @@ func TestGuide_ObjectStorage(t *testing.T) {
 		t.Errorf("%d objects in the bucket, want 1", n)
 	}
 }
+
+// TestGuide_Retention runs the chapter's commands as they stand there, but at a port
+// that is free.
+func TestGuide_Retention(t *testing.T) {
+	t.Parallel()
+
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is missing")
+	}
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := strings.ReplaceAll(chapter(t, "Retention"), "127.0.0.1:8080", servertest.FreeAddress(t))
+	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "HOME="+cmd.Dir, "SLIPWAY_ADMIN_TOKEN="+processAdmin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"raw", "shipped as 2.4", "tests\t1\t160", ": done", "success", "the single tests of run 2 have expired"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the commands do not print %q:\n%s", want, out)
+		}
+	}
+}

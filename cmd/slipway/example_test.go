@@ -103,6 +103,7 @@ func prepared(t *testing.T) *home {
 	h.write("site.yaml", strings.ReplaceAll(string(site), "cedar-n01", "node1"))
 	h.write("tokens.json", `[{"token":"11112222-3333-4444-8555-666677778888","email":"lab@example.org","username":"lab","properties":[0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"expired":false,"ip_address":null,"created_on":{"$date":1400000000000}}]`)
 	h.want(0, "slipway upload junit.xml")
+	set("KEEP", h.first(`slipway retention keep latest --reason prepared`, "id"))
 	set("ISSUE", h.first(`slipway issue add old --name 'x*'`, "id"))
 	set("WEBHOOK", h.first(`slipway webhook add https://hooks.example/prepared`, "id"))
 	set("OLD_WEBHOOK", h.first(`slipway webhook add https://hooks.example/second`, "id"))

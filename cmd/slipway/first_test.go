@@ -149,11 +149,11 @@ func TestStart(t *testing.T) {
 	}
 	var messages, paths []string
 	for line := range strings.Lines(string(text)) {
-		var entry struct{ Msg, Path, URL, Pages, Explorer, Data, Token string }
+		var entry struct{ Msg, Warning, Path, URL, Pages, Explorer, Data, Token string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		messages = append(messages, entry.Msg)
+		messages = append(messages, entry.Msg, entry.Warning)
 		switch entry.Msg {
 		case "listening":
 			if entry.URL != "http://"+address || entry.Explorer != entry.URL+"/docs/" || entry.Pages != entry.URL+"/ui/" || entry.Data != filepath.Join(h.dir, "slipway-data") {

@@ -76,6 +76,7 @@ type cli struct {
 	Task    remote.Task    `cmd:"" group:"Lab" help:"Show a task."`
 	Tasks   remote.Tasks   `cmd:"" group:"Lab" help:"List tasks."`
 
+	Retention   remote.Retention   `cmd:"" group:"Access" help:"Say how long what is kept, and remove what has expired."`
 	Audit       remote.Audit       `cmd:"" group:"Access" help:"Read the audit log."`
 	Webhook     remote.Webhooks    `cmd:"" group:"Access" help:"List, add and remove webhooks."`
 	Healthcheck remote.Healthcheck `cmd:"" group:"Access" help:"Ask whether a server is ready."`

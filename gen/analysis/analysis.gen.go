@@ -109,6 +109,40 @@ const (
 	ListFlakyTestsParamsKnownOnly    ListFlakyTestsParamsKnown = "only"
 )
 
+// ActiveHour What came in within an hour.
+//
+// Example: {"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}
+type ActiveHour struct {
+	// Hour When it begins.
+	Hour time.Time `json:"hour"`
+
+	// Results How many results were stored.
+	Results int64 `json:"results"`
+
+	// Tests How many tests the results of this hour have.
+	Tests int64 `json:"tests"`
+
+	// Counts How many tests have which outcome.
+	Counts SetCounts `json:"counts"`
+
+	// Damaged How many of the results have damage.
+	Damaged int64 `json:"damaged"`
+
+	// Comparisons How many comparisons were made.
+	Comparisons int64 `json:"comparisons"`
+
+	// NewFailures How many new failures they found.
+	NewFailures int64 `json:"new_failures"`
+}
+
+// Activity What came in, hour by hour.
+//
+// Example: {"hours":[{"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}]}
+type Activity struct {
+	// Hours The hours, oldest first.
+	Hours []ActiveHour `json:"hours"`
+}
+
 // ClassCounts How many tests are of which class.
 //
 // Example: {"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0}
@@ -181,10 +215,10 @@ type ComparedItem struct {
 	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
 	History *string `json:"history,omitempty"`
 
-	// FailingSince The first failure after its last pass. Only with `history`.
+	// FailingSince The first failure after its last pass, as far as the line is followed: 600 runs, 180 sets of another kind. Only with `history`.
 	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
 
-	// LastPass Where it passed last. Only with `history`.
+	// LastPass Where it passed last, as far as the line is followed. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
@@ -215,6 +249,14 @@ type ComparedSet struct {
 
 	// Counts How many of its tests have which outcome.
 	Counts SetCounts `json:"counts"`
+}
+
+// ComparisonList A page of comparisons.
+//
+// Example: {"comparisons":[{"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}],"next":null}
+type ComparisonList struct {
+	// Comparisons The comparisons of this page, newest first.
+	Comparisons []MadeComparison `json:"comparisons"`
 }
 
 // FlakyLine Where the tests were looked for; two of the three are null.
@@ -380,7 +422,7 @@ type KnownIssue struct {
 	// CreatedOn When it was made.
 	CreatedOn time.Time `json:"created_on"`
 
-	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	// Matches How many failures of the last 30 days fit it.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
@@ -459,6 +501,29 @@ type KnownIssuePatch struct {
 //
 // Example: open
 type KnownIssueState string
+
+// MadeComparison A comparison that was made when its head was there.
+//
+// Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}
+type MadeComparison struct {
+	// EventID Its place in the event log.
+	EventID string `json:"event_id"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Head The set that is asked about.
+	Head ComparedSet `json:"head"`
+
+	// Base The set that it is compared with.
+	Base ComparedSet `json:"base"`
+
+	// Counts How many tests went from which outcome to which.
+	Counts ClassCounts `json:"counts"`
+
+	// Known How many failures and errors of the head a known issue explained then.
+	Known int64 `json:"known"`
+}
 
 // MessageGroup Tests whose heads fail with the same message.
 //
@@ -637,6 +702,12 @@ type NameGlob = string
 // VerdictWindow defines model for VerdictWindow.
 type VerdictWindow = int32
 
+// GetActivityParams defines parameters for GetActivity.
+type GetActivityParams struct {
+	// Hours How many hours, the present one among them.
+	Hours *int32 `form:"hours,omitempty" json:"hours,omitempty"`
+}
+
 // CompareSetsParams defines parameters for CompareSets.
 type CompareSetsParams struct {
 	// Head The set that is asked about, by its reference.
@@ -684,6 +755,24 @@ type CompareSetsParamsGroupBy string
 
 // CompareSetsParamsAs defines parameters for CompareSets.
 type CompareSetsParamsAs string
+
+// ListComparisonsParams defines parameters for ListComparisons.
+type ListComparisonsParams struct {
+	// NewFailuresAtLeast Only comparisons with at least so many tests of the classes `new_failure` and `new_failing`.
+	NewFailuresAtLeast *int64 `form:"new_failures_at_least,omitempty" json:"new_failures_at_least,omitempty"`
+
+	// Kind Only comparisons of sets of these kinds.
+	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Since Only comparisons of this time and later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
 
 // ListFlakyTestsParams defines parameters for ListFlakyTests.
 type ListFlakyTestsParams struct {
@@ -810,9 +899,15 @@ type UpdateKnownIssueJSONRequestBody = KnownIssuePatch
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetActivity Count what came in lately
+	// (GET /v1/activity)
+	GetActivity(ctx echo.Context, params GetActivityParams) error
 	// CompareSets Compare two sets of tests
 	// (GET /v1/compare)
 	CompareSets(ctx echo.Context, params CompareSetsParams) error
+	// ListComparisons List the comparisons that were made
+	// (GET /v1/comparisons)
+	ListComparisons(ctx echo.Context, params ListComparisonsParams) error
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx echo.Context, params ListFlakyTestsParams) error
@@ -839,6 +934,24 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// GetActivity converts echo context to params.
+func (w *ServerInterfaceWrapper) GetActivity(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetActivityParams
+	// ------------- Optional query parameter "hours" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "hours", ctx.QueryParams(), &params.Hours, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter hours: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetActivity(ctx, params)
+	return err
 }
 
 // CompareSets converts echo context to params.
@@ -926,6 +1039,52 @@ func (w *ServerInterfaceWrapper) CompareSets(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompareSets(ctx, params)
+	return err
+}
+
+// ListComparisons converts echo context to params.
+func (w *ServerInterfaceWrapper) ListComparisons(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListComparisonsParams
+	// ------------- Optional query parameter "new_failures_at_least" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "new_failures_at_least", ctx.QueryParams(), &params.NewFailuresAtLeast, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter new_failures_at_least: %s", err))
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListComparisons(ctx, params)
 	return err
 }
 
@@ -1317,7 +1476,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/v1/activity", wrapper.GetActivity, options.OperationMiddlewares["getActivity"]...)
 	router.GET(options.BaseURL+"/v1/compare", wrapper.CompareSets, options.OperationMiddlewares["compareSets"]...)
+	router.GET(options.BaseURL+"/v1/comparisons", wrapper.ListComparisons, options.OperationMiddlewares["listComparisons"]...)
 	router.GET(options.BaseURL+"/v1/flaky-tests", wrapper.ListFlakyTests, options.OperationMiddlewares["listFlakyTests"]...)
 	router.GET(options.BaseURL+"/v1/known-issues", wrapper.ListKnownIssues, options.OperationMiddlewares["listKnownIssues"]...)
 	router.POST(options.BaseURL+"/v1/known-issues", wrapper.CreateKnownIssue, options.OperationMiddlewares["createKnownIssue"]...)
@@ -1334,9 +1495,19 @@ type Response interface {
 	WriteResponse(w http.ResponseWriter) error
 }
 
+// GetActivityRequestObject is what a request of GetActivity says.
+type GetActivityRequestObject struct {
+	Params GetActivityParams
+}
+
 // CompareSetsRequestObject is what a request of CompareSets says.
 type CompareSetsRequestObject struct {
 	Params CompareSetsParams
+}
+
+// ListComparisonsRequestObject is what a request of ListComparisons says.
+type ListComparisonsRequestObject struct {
+	Params ListComparisonsParams
 }
 
 // ListFlakyTestsRequestObject is what a request of ListFlakyTests says.
@@ -1378,9 +1549,15 @@ type GetTestHistoryRequestObject struct {
 
 // StrictServerInterface is what the area answers, a method for each operation.
 type StrictServerInterface interface {
+	// GetActivity Count what came in lately
+	// (GET /v1/activity)
+	GetActivity(ctx context.Context, request GetActivityRequestObject) (Response, error)
 	// CompareSets Compare two sets of tests
 	// (GET /v1/compare)
 	CompareSets(ctx context.Context, request CompareSetsRequestObject) (Response, error)
+	// ListComparisons List the comparisons that were made
+	// (GET /v1/comparisons)
+	ListComparisons(ctx context.Context, request ListComparisonsRequestObject) (Response, error)
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx context.Context, request ListFlakyTestsRequestObject) (Response, error)
@@ -1421,10 +1598,24 @@ func answer(ctx echo.Context, response Response, err error) error {
 	return response.WriteResponse(ctx.Response())
 }
 
+func (sh *strictHandler) GetActivity(ctx echo.Context, params GetActivityParams) error {
+	var request GetActivityRequestObject
+	request.Params = params
+	response, err := sh.ssi.GetActivity(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) CompareSets(ctx echo.Context, params CompareSetsParams) error {
 	var request CompareSetsRequestObject
 	request.Params = params
 	response, err := sh.ssi.CompareSets(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) ListComparisons(ctx echo.Context, params ListComparisonsParams) error {
+	var request ListComparisonsRequestObject
+	request.Params = params
+	response, err := sh.ssi.ListComparisons(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

@@ -92,12 +92,13 @@ const (
 
 // Defines values for EventArea.
 const (
-	EventAreaAccess   EventArea = "access"
-	EventAreaAnalysis EventArea = "analysis"
-	EventAreaLab      EventArea = "lab"
-	EventAreaProducts EventArea = "products"
-	EventAreaReports  EventArea = "reports"
-	EventAreaResults  EventArea = "results"
+	EventAreaAccess    EventArea = "access"
+	EventAreaAnalysis  EventArea = "analysis"
+	EventAreaLab       EventArea = "lab"
+	EventAreaProducts  EventArea = "products"
+	EventAreaReports   EventArea = "reports"
+	EventAreaResults   EventArea = "results"
+	EventAreaRetention EventArea = "retention"
 )
 
 // Defines values for FlakyVerdict.
@@ -472,6 +473,12 @@ const (
 	RetentionClassWebhooks      RetentionClass = "webhooks"
 )
 
+// Defines values for RetentionPolicyReplaces.
+const (
+	RetentionPolicyReplacesServer RetentionPolicyReplaces = "server"
+	RetentionPolicyReplacesTenant RetentionPolicyReplaces = "tenant"
+)
+
 // Defines values for RetentionRunState.
 const (
 	RetentionRunStateDone    RetentionRunState = "done"
@@ -618,6 +625,12 @@ const (
 	ListFlakyTestsParamsKnownOnly    ListFlakyTestsParamsKnown = "only"
 )
 
+// Defines values for ListTestsParamsSort.
+const (
+	ListTestsParamsSortDuration ListTestsParamsSort = "duration"
+	ListTestsParamsSortSeen     ListTestsParamsSort = "seen"
+)
+
 // Defines values for GetSubunitParamsRunTime.
 const (
 	GetSubunitParamsRunTimeSum  GetSubunitParamsRunTime = "sum"
@@ -712,6 +725,40 @@ type AccessTokenRotation struct {
 
 	// OverlapSeconds How long the old token still works; 0 ends it at once. Default 3600.
 	OverlapSeconds *int64 `json:"overlap_seconds,omitempty"`
+}
+
+// ActiveHour What came in within an hour.
+//
+// Example: {"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}
+type ActiveHour struct {
+	// Hour When it begins.
+	Hour time.Time `json:"hour"`
+
+	// Results How many results were stored.
+	Results int64 `json:"results"`
+
+	// Tests How many tests the results of this hour have.
+	Tests int64 `json:"tests"`
+
+	// Counts How many tests have which outcome.
+	Counts SetCounts `json:"counts"`
+
+	// Damaged How many of the results have damage.
+	Damaged int64 `json:"damaged"`
+
+	// Comparisons How many comparisons were made.
+	Comparisons int64 `json:"comparisons"`
+
+	// NewFailures How many new failures they found.
+	NewFailures int64 `json:"new_failures"`
+}
+
+// Activity What came in, hour by hour.
+//
+// Example: {"hours":[{"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}]}
+type Activity struct {
+	// Hours The hours, oldest first.
+	Hours []ActiveHour `json:"hours"`
 }
 
 // Advertisement What was advertised, as the server read it. Fields of other kinds are null.
@@ -1459,10 +1506,10 @@ type ComparedItem struct {
 	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
 	History *string `json:"history,omitempty"`
 
-	// FailingSince The first failure after its last pass. Only with `history`.
+	// FailingSince The first failure after its last pass, as far as the line is followed: 600 runs, 180 sets of another kind. Only with `history`.
 	FailingSince nullable.Nullable[SetMoment] `json:"failing_since,omitempty"`
 
-	// LastPass Where it passed last. Only with `history`.
+	// LastPass Where it passed last, as far as the line is followed. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
 }
 
@@ -1517,6 +1564,17 @@ type Comparison struct {
 
 	// Tests The tests that differ, by name.
 	Tests []ComparedTest `json:"tests"`
+}
+
+// ComparisonList A page of comparisons.
+//
+// Example: {"comparisons":[{"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}],"next":null}
+type ComparisonList struct {
+	// Comparisons The comparisons of this page, newest first.
+	Comparisons []MadeComparison `json:"comparisons"`
+
+	// Next What to give as `after` for the next page; null at the end.
+	Next nullable.Nullable[string] `json:"next"`
 }
 
 // ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
@@ -1677,7 +1735,7 @@ type Event struct {
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
 	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
-	// `known_issue.matched`, once a day at most for each issue.
+	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
 	EventType string `json:"event_type"`
 
 	// Timestamp When it happened.
@@ -2798,7 +2856,7 @@ type KnownIssue struct {
 	// CreatedOn When it was made.
 	CreatedOn time.Time `json:"created_on"`
 
-	// Matches How many failures of the last 30 days fit it, among the newest 100000 of each source.
+	// Matches How many failures of the last 30 days fit it.
 	Matches int64 `json:"matches"`
 
 	// LastMatch When the newest of them was stored.
@@ -3903,6 +3961,29 @@ type LooseText = string
 
 // LooseTime A time: a day, RFC 3339, milliseconds, or as it is rendered; null is no value.
 type LooseTime = any
+
+// MadeComparison A comparison that was made when its head was there.
+//
+// Example: {"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}
+type MadeComparison struct {
+	// EventID Its place in the event log.
+	EventID string `json:"event_id"`
+
+	// CreatedOn When it was made.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Head The set that is asked about.
+	Head ComparedSet `json:"head"`
+
+	// Base The set that it is compared with.
+	Base ComparedSet `json:"base"`
+
+	// Counts How many tests went from which outcome to which.
+	Counts ClassCounts `json:"counts"`
+
+	// Known How many failures and errors of the head a known issue explained then.
+	Known int64 `json:"known"`
+}
 
 // MessageGroup Tests whose heads fail with the same message.
 //
@@ -6018,14 +6099,20 @@ type RetentionKeepList struct {
 
 // RetentionPolicy The rules.
 //
-// Example: {"revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
+// Example: {"replaces":"server","revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
 type RetentionPolicy struct {
 	// Revision Counts the changes of the rules that the caller may replace; 0 when he has set none.
 	Revision int64 `json:"revision"`
 
+	// Replaces Which of the rules the caller replaces: those of this source.
+	Replaces RetentionPolicyReplaces `json:"replaces"`
+
 	// Rules The rules, one for each kind of data at most.
 	Rules []RetentionRule `json:"rules"`
 }
+
+// RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
+type RetentionPolicyReplaces string
 
 // RetentionRule How long things of a class are kept, and where that was said.
 //
@@ -6687,6 +6774,9 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCase One test and its result.
@@ -8411,6 +8501,12 @@ type RotateAccessTokenParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetActivityParams defines parameters for GetActivity.
+type GetActivityParams struct {
+	// Hours How many hours, the present one among them.
+	Hours *int32 `form:"hours,omitempty" json:"hours,omitempty"`
+}
+
 // ListAgentsParams defines parameters for ListAgents.
 type ListAgentsParams struct {
 	// Mode Only agents in this mode.
@@ -8995,6 +9091,24 @@ type CompareSetsParamsGroupBy string
 // CompareSetsParamsAs defines parameters for CompareSets.
 type CompareSetsParamsAs string
 
+// ListComparisonsParams defines parameters for ListComparisons.
+type ListComparisonsParams struct {
+	// NewFailuresAtLeast Only comparisons with at least so many tests of the classes `new_failure` and `new_failing`.
+	NewFailuresAtLeast *int64 `form:"new_failures_at_least,omitempty" json:"new_failures_at_least,omitempty"`
+
+	// Kind Only comparisons of sets of these kinds.
+	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Since Only comparisons of this time and later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListCountsParams defines parameters for ListCounts.
 type ListCountsParams struct {
 	// Gte `field,value`: the field is at least the value. The last one for a field counts. (KernelCI)
@@ -9402,6 +9516,21 @@ type CreateNodeBuildDataParams struct {
 	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
+// ListAllOpportunitiesParams defines parameters for ListAllOpportunities.
+type ListAllOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // PostResultParams defines parameters for PostResult.
 type PostResultParams struct {
 	// TestID The run, a positive integer; empty means absent. (Text here, because a bad one is answered with 400 as RefStack's text says.)
@@ -9777,6 +9906,12 @@ type ListRunsParams struct {
 	// Outcome Only runs whose current result has this outcome.
 	Outcome *Outcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Damaged Only runs whose current result has damage, or only those whose has none.
+	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -9810,8 +9945,14 @@ type ListTestsParams struct {
 	// Status Only tests with this status.
 	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
+	// Outcome Only tests with this outcome, or with one of these: `pass` (success, xfail), `fail` (fail, uxsuccess), `error` (inprogress, unknown: they never ended), `skip`, `unknown` (exists).
+	Outcome []SetOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort `duration` begins with the longest; those of unknown length come last. Else the order is that in which tests were first seen.
+	Sort *ListTestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
 	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
@@ -9825,6 +9966,9 @@ type ListTestsParams struct {
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// ListTestsParamsSort defines parameters for ListTests.
+type ListTestsParamsSort string
 
 // ListStatusesParams defines parameters for ListStatuses.
 type ListStatusesParams struct {
@@ -9894,6 +10038,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+
+	// Node Only tasks that work on this node alone, which are the steps of those that were asked for.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Newest Newest first.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -11894,6 +12044,14 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
 	RotateAccessToken(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetActivity Count what came in lately
+	//
+	// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+	// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+	//
+	// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+	GetActivity(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAgents List agents
 	//
 	// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
@@ -12376,6 +12534,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
 	CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListComparisons List the comparisons that were made
+	//
+	// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+	// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+	//
+	// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+	ListComparisons(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListCounts Count every collection
 	//
@@ -12875,6 +13041,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
 	GetNodeManifest(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAllOpportunities List test opportunities of all products
+	//
+	// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+	// waits and why.
+	//
+	// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+	ListAllOpportunities(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOrganisation Gone with SPI's organisations
 	//
@@ -13541,6 +13715,7 @@ type ClientInterface interface {
 	// PublishResultWithBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13554,6 +13729,7 @@ type ClientInterface interface {
 	// PublishResult Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13567,6 +13743,7 @@ type ClientInterface interface {
 	// PublishResultWithFormdataBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -14867,6 +15044,24 @@ func (c *Client) RotateAccessToken(ctx context.Context, tokenID string, params *
 	return c.Client.Do(req)
 }
 
+// GetActivity Count what came in lately
+//
+// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+//
+// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+func (c *Client) GetActivity(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActivityRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListAgents List agents
 //
 // The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
@@ -15830,6 +16025,24 @@ func (c *Client) ReplaceCloud(ctx context.Context, cloudID int64, body ReplaceCl
 // Corresponds with GET /v1/compare (the `CompareSets` operationId).
 func (c *Client) CompareSets(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCompareSetsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListComparisons List the comparisons that were made
+//
+// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+//
+// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+func (c *Client) ListComparisons(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListComparisonsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -16897,6 +17110,24 @@ func (c *Client) CreateNodeBuildDataWithBody(ctx context.Context, hostname LabHo
 // Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
 func (c *Client) GetNodeManifest(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetNodeManifestRequest(c.Server, hostname)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAllOpportunities List test opportunities of all products
+//
+// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+// waits and why.
+//
+// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+func (c *Client) ListAllOpportunities(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAllOpportunitiesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -18230,6 +18461,7 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // PublishResultWithBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18253,6 +18485,7 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // PublishResult Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18276,6 +18509,7 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // PublishResultWithFormdataBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -21014,6 +21248,60 @@ func NewRotateAccessTokenRequestWithBody(server string, tokenID string, params *
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetActivityRequest constructs an http.Request for the GetActivity method
+func NewGetActivityRequest(server string, params *GetActivityParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activity")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Hours != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "hours", *params.Hours, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -24583,6 +24871,108 @@ func NewCompareSetsRequest(server string, params *CompareSetsParams) (*http.Requ
 	return req, nil
 }
 
+// NewListComparisonsRequest constructs an http.Request for the ListComparisons method
+func NewListComparisonsRequest(server string, params *ListComparisonsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/comparisons")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.NewFailuresAtLeast != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "new_failures_at_least", *params.NewFailuresAtLeast, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListCountsRequest constructs an http.Request for the ListCounts method
 func NewListCountsRequest(server string, params *ListCountsParams) (*http.Request, error) {
 	var err error
@@ -27796,6 +28186,96 @@ func NewGetNodeManifestRequest(server string, hostname LabHostname) (*http.Reque
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListAllOpportunitiesRequest constructs an http.Request for the ListAllOpportunities method
+func NewListAllOpportunitiesRequest(server string, params *ListAllOpportunitiesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/opportunities")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.AgentID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -31978,6 +32458,30 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 
 		}
 
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Damaged != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "damaged", *params.Damaged, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Page != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
@@ -32420,9 +32924,33 @@ func NewListTestsRequest(server string, testID TestID, resultID ResultID, params
 
 		}
 
+		if params.Outcome != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "outcome", params.Outcome, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Q != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -33486,6 +34014,30 @@ func NewListTasksRequest(server string, params *ListTasksParams) (*http.Request,
 		if params.Top != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "top", *params.Top, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Node != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", *params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -37883,6 +38435,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/access-tokens/{token_id}/rotate (the `RotateAccessToken` operationId).
 	RotateAccessTokenWithResponse(ctx context.Context, tokenID string, params *RotateAccessTokenParams, body RotateAccessTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateAccessTokenResp, error)
 
+	// GetActivityWithResponse Count what came in lately
+	//
+	// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+	// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+	GetActivityWithResponse(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*GetActivityResp, error)
+
 	// ListAgentsWithResponse List agents
 	//
 	// The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
@@ -38407,6 +38969,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/compare (the `CompareSets` operationId).
 	CompareSetsWithResponse(ctx context.Context, params *CompareSetsParams, reqEditors ...RequestEditorFn) (*CompareSetsResp, error)
+
+	// ListComparisonsWithResponse List the comparisons that were made
+	//
+	// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+	// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+	ListComparisonsWithResponse(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*ListComparisonsResp, error)
 
 	// ListCountsWithResponse Count every collection
 	//
@@ -38980,6 +39552,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/manifest (the `GetNodeManifest` operationId).
 	GetNodeManifestWithResponse(ctx context.Context, hostname LabHostname, reqEditors ...RequestEditorFn) (*GetNodeManifestResp, error)
+
+	// ListAllOpportunitiesWithResponse List test opportunities of all products
+	//
+	// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+	// waits and why.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+	ListAllOpportunitiesWithResponse(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListAllOpportunitiesResp, error)
 
 	// GetOrganisationWithResponse Gone with SPI's organisations
 	//
@@ -39706,6 +40288,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -39719,6 +40302,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -39732,6 +40316,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41283,6 +41868,29 @@ func (r RotateAccessTokenResp) StatusCode() int {
 	return 0
 }
 
+type GetActivityResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Activity
+}
+
+// Status returns HTTPResponse.Status
+func (r GetActivityResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetActivityResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListAgentsResp200Headers the declared response headers of an HTTP 200 response for ListAgents
 type ListAgentsResp200Headers struct {
 	Link               *string
@@ -42221,6 +42829,36 @@ func (r CompareSetsResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r CompareSetsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListComparisonsResp200Headers the declared response headers of an HTTP 200 response for ListComparisons
+type ListComparisonsResp200Headers struct {
+	Link *string
+}
+
+type ListComparisonsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ComparisonList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListComparisonsResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListComparisonsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListComparisonsResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -43616,6 +44254,38 @@ func (r GetNodeManifestResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetNodeManifestResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ListAllOpportunitiesResp200Headers the declared response headers of an HTTP 200 response for ListAllOpportunities
+type ListAllOpportunitiesResp200Headers struct {
+	Link               *string
+	XTotalCount        *int64
+	XTotalCountAtLeast *int64
+}
+
+type ListAllOpportunitiesResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OpportunityList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAllOpportunitiesResp200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAllOpportunitiesResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAllOpportunitiesResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -47746,6 +48416,22 @@ func (c *ClientWithResponses) RotateAccessTokenWithResponse(ctx context.Context,
 	return ParseRotateAccessTokenResp(rsp)
 }
 
+// GetActivityWithResponse Count what came in lately
+//
+// Slipway: how many results were stored hour by hour, with how many tests of which outcome, and how many new failures comparisons found: the uploads of runs, of
+// opportunities and published ones that nobody keeps private, of the caller's tenant and of none. Hours begin at whole hours of UTC; the last one is not over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/activity (the `GetActivity` operationId).
+func (c *ClientWithResponses) GetActivityWithResponse(ctx context.Context, params *GetActivityParams, reqEditors ...RequestEditorFn) (*GetActivityResp, error) {
+	rsp, err := c.GetActivity(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActivityResp(rsp)
+}
+
 // ListAgentsWithResponse List agents
 //
 // The agents of the caller's tenant, ordered by id (SPI): programs in labs that pick test opportunities and post results.
@@ -48563,6 +49249,22 @@ func (c *ClientWithResponses) CompareSetsWithResponse(ctx context.Context, param
 		return nil, err
 	}
 	return ParseCompareSetsResp(rsp)
+}
+
+// ListComparisonsWithResponse List the comparisons that were made
+//
+// Slipway: the comparisons of sets with the one before them in their line, as the event log told them (`comparison`), the newest first: what broke lately, in one call.
+// They are those of the caller's tenant, and of the kinds of sets that it may read. A page may hold less than `limit` and have a next one.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/comparisons (the `ListComparisons` operationId).
+func (c *ClientWithResponses) ListComparisonsWithResponse(ctx context.Context, params *ListComparisonsParams, reqEditors ...RequestEditorFn) (*ListComparisonsResp, error) {
+	rsp, err := c.ListComparisons(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListComparisonsResp(rsp)
 }
 
 // ListCountsWithResponse Count every collection
@@ -49478,6 +50180,22 @@ func (c *ClientWithResponses) GetNodeManifestWithResponse(ctx context.Context, h
 		return nil, err
 	}
 	return ParseGetNodeManifestResp(rsp)
+}
+
+// ListAllOpportunitiesWithResponse List test opportunities of all products
+//
+// Slipway: the test opportunities of every product of the caller's tenant, newest first, as `listOpportunities` has them. With `state` it is what runs now, and what
+// waits and why.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/opportunities (the `ListAllOpportunities` operationId).
+func (c *ClientWithResponses) ListAllOpportunitiesWithResponse(ctx context.Context, params *ListAllOpportunitiesParams, reqEditors ...RequestEditorFn) (*ListAllOpportunitiesResp, error) {
+	rsp, err := c.ListAllOpportunities(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAllOpportunitiesResp(rsp)
 }
 
 // GetOrganisationWithResponse Gone with SPI's organisations
@@ -50601,6 +51319,7 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // PublishResultWithBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -50620,6 +51339,7 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // PublishResultWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -50639,6 +51359,7 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
+// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -53093,6 +53814,32 @@ func ParseRotateAccessTokenResp(rsp *http.Response) (*RotateAccessTokenResp, err
 	return response, nil
 }
 
+// ParseGetActivityResp parses an HTTP response from a GetActivityWithResponse call
+func ParseGetActivityResp(rsp *http.Response) (*GetActivityResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetActivityResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Activity
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListAgentsResp parses an HTTP response from a ListAgentsWithResponse call
 func ParseListAgentsResp(rsp *http.Response) (*ListAgentsResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -54230,6 +54977,45 @@ func ParseCompareSetsResp(rsp *http.Response) (*CompareSetsResp, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers CompareSetsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListComparisonsResp parses an HTTP response from a ListComparisonsWithResponse call
+func ParseListComparisonsResp(rsp *http.Response) (*ListComparisonsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListComparisonsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ComparisonList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListComparisonsResp200Headers
 		if values := rsp.Header.Values("Link"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -56166,6 +56952,59 @@ func ParseGetNodeManifestResp(rsp *http.Response) (*GetNodeManifestResp, error) 
 				return nil, err
 			}
 			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListAllOpportunitiesResp parses an HTTP response from a ListAllOpportunitiesWithResponse call
+func ParseListAllOpportunitiesResp(rsp *http.Response) (*ListAllOpportunitiesResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAllOpportunitiesResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OpportunityList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAllOpportunitiesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCount = &value
+		}
+		if values := rsp.Header.Values("X-Total-Count-At-Least"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Total-Count-At-Least", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XTotalCountAtLeast = &value
 		}
 		response.Headers200 = &headers
 	}

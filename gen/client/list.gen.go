@@ -111,6 +111,23 @@ func (a *API) CompareSetsAllItems(ctx context.Context, params *CompareSetsParams
 	})
 }
 
+// ListComparisonsAll returns the Comparisons of ListComparisonsWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) ListComparisonsAll(ctx context.Context, params *ListComparisonsParams) iter.Seq2[MadeComparison, error] {
+	return pages(params, func(p *ListComparisonsParams, after string) ([]MadeComparison, string, error) {
+		if after != "" {
+			p.After = &after
+		}
+		answer, err := a.ListComparisonsWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.Comparisons, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
 // ListDesignsAll returns the Designs of ListDesignsWithResponse, page after page. An error is the last thing that it returns.
 func (a *API) ListDesignsAll(ctx context.Context, params *ListDesignsParams) iter.Seq2[LabDesign, error] {
 	return pages(params, func(p *ListDesignsParams, after string) ([]LabDesign, string, error) {
@@ -193,6 +210,23 @@ func (a *API) ListMachinesAll(ctx context.Context, params *ListMachinesParams) i
 			return nil, "", noPage(answer.HTTPResponse)
 		}
 		return answer.JSON200.Machines, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
+// ListAllOpportunitiesAll returns the TestOpportunities of ListAllOpportunitiesWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) ListAllOpportunitiesAll(ctx context.Context, params *ListAllOpportunitiesParams) iter.Seq2[Opportunity, error] {
+	return pages(params, func(p *ListAllOpportunitiesParams, after string) ([]Opportunity, string, error) {
+		if after != "" {
+			p.After = &after
+		}
+		answer, err := a.ListAllOpportunitiesWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.TestOpportunities, cursorOf(answer.JSON200.Next), nil
 	})
 }
 

@@ -111,7 +111,7 @@ func unexpected(answer *http.Response) error {
 }
 
 // Download opens a result's raw upload, an attachment or another file that an
-// operation answers with bytes, such as (*Client).GetRawResult: pass what the call
+// operation answers with bytes, such as (*Client).GetRaw: pass what the call
 // returned. The caller closes it.
 func Download(answer *http.Response, err error) (io.ReadCloser, error) {
 	if err != nil {

@@ -1142,6 +1142,12 @@ type ListTasksParams struct {
 
 	// Top Only tasks that were asked for, without their subtasks.
 	Top *bool `form:"top,omitempty" json:"top,omitempty"`
+
+	// Node Only tasks that work on this node alone, which are the steps of those that were asked for.
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Newest Newest first.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
 }
 
 // CreateTaskParams defines parameters for CreateTask.
@@ -2349,6 +2355,20 @@ func (w *ServerInterfaceWrapper) ListTasks(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "top", ctx.QueryParams(), &params.Top, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter top: %s", err))
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", ctx.QueryParams(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter node: %s", err))
+	}
+
+	// ------------- Optional query parameter "newest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "newest", ctx.QueryParams(), &params.Newest, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter newest: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments

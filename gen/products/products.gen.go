@@ -44,12 +44,13 @@ const (
 
 // Defines values for EventArea.
 const (
-	EventAreaAccess   EventArea = "access"
-	EventAreaAnalysis EventArea = "analysis"
-	EventAreaLab      EventArea = "lab"
-	EventAreaProducts EventArea = "products"
-	EventAreaReports  EventArea = "reports"
-	EventAreaResults  EventArea = "results"
+	EventAreaAccess    EventArea = "access"
+	EventAreaAnalysis  EventArea = "analysis"
+	EventAreaLab       EventArea = "lab"
+	EventAreaProducts  EventArea = "products"
+	EventAreaReports   EventArea = "reports"
+	EventAreaResults   EventArea = "results"
+	EventAreaRetention EventArea = "retention"
 )
 
 // Defines values for LeaseStatusStatus.
@@ -433,7 +434,7 @@ type Event struct {
 	// EventType What happened: of SPI's test opportunities their own words, of agents `agent.silent`, `agent.back` and `agent.doubled`; `run.result` and `run.finished`
 	// of runs; `test_group.stored`, `boot.stored` and `job.completed` of KernelCI's reports; `TASK_STARTED`, `TASK_ENDED` and `task.finished` of the lab's
 	// tasks; `comparison` of a set that was compared with the one before it (`head`, `base`, `counts`, `known`, as `/v1/compare` has them, and the `product_id` of images and opportunities), and
-	// `known_issue.matched`, once a day at most for each issue.
+	// `known_issue.matched`, once a day at most for each issue. Retention: `retention.finished`, what a run removed of each class.
 	EventType string `json:"event_type"`
 
 	// Timestamp When it happened.
@@ -1388,6 +1389,9 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -1860,6 +1864,21 @@ type ListEventsParams struct {
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
 }
 
+// ListAllOpportunitiesParams defines parameters for ListAllOpportunities.
+type ListAllOpportunitiesParams struct {
+	// State Only opportunities in this state, or in one of these.
+	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// AgentID Only what this agent did.
+	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
+
+	// Limit The most items on one page.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {
 	// Name Only products with exactly this name.
@@ -2264,6 +2283,9 @@ type ServerInterface interface {
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx echo.Context, params ListEventsParams) error
+	// ListAllOpportunities List test opportunities of all products
+	// (GET /v1/opportunities)
+	ListAllOpportunities(ctx echo.Context, params ListAllOpportunitiesParams) error
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -2676,6 +2698,45 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListEvents(ctx, params)
+	return err
+}
+
+// ListAllOpportunities converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAllOpportunities(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAllOpportunitiesParams
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "agent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAllOpportunities(ctx, params)
 	return err
 }
 
@@ -4423,6 +4484,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/pick", wrapper.PickOpportunity, options.OperationMiddlewares["pickOpportunity"]...)
 	router.POST(options.BaseURL+"/v1/agents/:agent_id/take-back", wrapper.TakeBackFromAgent, options.OperationMiddlewares["takeBackFromAgent"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.ListEvents, options.OperationMiddlewares["listEvents"]...)
+	router.GET(options.BaseURL+"/v1/opportunities", wrapper.ListAllOpportunities, options.OperationMiddlewares["listAllOpportunities"]...)
 	router.GET(options.BaseURL+"/v1/orgs/:rest", wrapper.GetOrganisation, options.OperationMiddlewares["getOrganisation"]...)
 	router.POST(options.BaseURL+"/v1/orgs/:rest", wrapper.PostOrganisation, options.OperationMiddlewares["postOrganisation"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
@@ -4539,6 +4601,11 @@ type TakeBackFromAgentRequestObject struct {
 // ListEventsRequestObject is what a request of ListEvents says.
 type ListEventsRequestObject struct {
 	Params ListEventsParams
+}
+
+// ListAllOpportunitiesRequestObject is what a request of ListAllOpportunities says.
+type ListAllOpportunitiesRequestObject struct {
+	Params ListAllOpportunitiesParams
 }
 
 // GetOrganisationRequestObject is what a request of GetOrganisation says.
@@ -4883,6 +4950,9 @@ type StrictServerInterface interface {
 	// ListEvents Read the event log
 	// (GET /v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (Response, error)
+	// ListAllOpportunities List test opportunities of all products
+	// (GET /v1/opportunities)
+	ListAllOpportunities(ctx context.Context, request ListAllOpportunitiesRequestObject) (Response, error)
 	// GetOrganisation Gone with SPI's organisations
 	// (GET /v1/orgs/{rest})
 	//
@@ -5152,6 +5222,13 @@ func (sh *strictHandler) ListEvents(ctx echo.Context, params ListEventsParams) e
 	var request ListEventsRequestObject
 	request.Params = params
 	response, err := sh.ssi.ListEvents(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) ListAllOpportunities(ctx echo.Context, params ListAllOpportunitiesParams) error {
+	var request ListAllOpportunitiesRequestObject
+	request.Params = params
+	response, err := sh.ssi.ListAllOpportunities(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

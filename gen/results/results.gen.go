@@ -78,6 +78,15 @@ const (
 	RunResultExpiredTests       RunResultExpired = "tests"
 )
 
+// Defines values for SetOutcome.
+const (
+	SetOutcomeError   SetOutcome = "error"
+	SetOutcomeFail    SetOutcome = "fail"
+	SetOutcomePass    SetOutcome = "pass"
+	SetOutcomeSkip    SetOutcome = "skip"
+	SetOutcomeUnknown SetOutcome = "unknown"
+)
+
 // Defines values for TestStatus.
 const (
 	TestStatusExists     TestStatus = "exists"
@@ -88,6 +97,12 @@ const (
 	TestStatusUnknown    TestStatus = "unknown"
 	TestStatusUxsuccess  TestStatus = "uxsuccess"
 	TestStatusXfail      TestStatus = "xfail"
+)
+
+// Defines values for ListTestsParamsSort.
+const (
+	ListTestsParamsSortDuration ListTestsParamsSort = "duration"
+	ListTestsParamsSortSeen     ListTestsParamsSort = "seen"
 )
 
 // Attachment A file that the runner attached to a test. Its bytes are at `…/tests/{n}/attachments/{k}`.
@@ -675,6 +690,11 @@ type SetMoment struct {
 	Time time.Time `json:"time"`
 }
 
+// SetOutcome What became of a single test: `error` is the lab's fault, not the software's.
+//
+// Example: fail
+type SetOutcome string
+
 // Status One status message of a run.
 //
 // Example: {"created_at":"2014-06-11T07:22:01Z","finished":null,"id":7,"text":"test complete"}
@@ -778,6 +798,9 @@ type Test struct {
 
 	// LastPass Where it passed last. Only with `history`.
 	LastPass nullable.Nullable[SetMoment] `json:"last_pass,omitempty"`
+
+	// Message What its failure says in one line, at most 300 characters; null when nothing is said. Only of tests of runs, in lists.
+	Message nullable.Nullable[string] `json:"message,omitempty"`
 }
 
 // TestCounts How many tests have which status (one status for each test id, the worst of its records).
@@ -977,6 +1000,12 @@ type ListRunsParams struct {
 	// Outcome Only runs whose current result has this outcome.
 	Outcome *Outcome `form:"outcome,omitempty" json:"outcome,omitempty"`
 
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Damaged Only runs whose current result has damage, or only those whose has none.
+	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
+
 	// Page Which page; the first is 1. A page past the end is empty.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
@@ -1010,8 +1039,14 @@ type ListTestsParams struct {
 	// Status Only tests with this status.
 	Status *TestStatus `form:"status,omitempty" json:"status,omitempty"`
 
+	// Outcome Only tests with this outcome, or with one of these: `pass` (success, xfail), `fail` (fail, uxsuccess), `error` (inprogress, unknown: they never ended), `skip`, `unknown` (exists).
+	Outcome []SetOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Sort `duration` begins with the longest; those of unknown length come last. Else the order is that in which tests were first seen.
+	Sort *ListTestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.
 	History *HistoryLength `form:"history,omitempty" json:"history,omitempty"`
@@ -1025,6 +1060,9 @@ type ListTestsParams struct {
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// ListTestsParamsSort defines parameters for ListTests.
+type ListTestsParamsSort string
 
 // ListStatusesParams defines parameters for ListStatuses.
 type ListStatusesParams struct {
@@ -1502,6 +1540,20 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
 	}
 
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "damaged" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "damaged", ctx.QueryParams(), &params.Damaged, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter damaged: %s", err))
+	}
+
 	// ------------- Optional query parameter "page" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
@@ -1736,11 +1788,25 @@ func (w *ServerInterfaceWrapper) ListTests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
 	}
 
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", ctx.QueryParams(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter outcome: %s", err))
+	}
+
 	// ------------- Optional query parameter "q" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
 	}
 
 	// ------------- Optional query parameter "history" -------------

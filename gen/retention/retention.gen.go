@@ -36,6 +36,12 @@ const (
 	RetentionClassWebhooks      RetentionClass = "webhooks"
 )
 
+// Defines values for RetentionPolicyReplaces.
+const (
+	RetentionPolicyReplacesServer RetentionPolicyReplaces = "server"
+	RetentionPolicyReplacesTenant RetentionPolicyReplaces = "tenant"
+)
+
 // Defines values for RetentionRunState.
 const (
 	RetentionRunStateDone    RetentionRunState = "done"
@@ -171,14 +177,20 @@ type RetentionKeepList struct {
 
 // RetentionPolicy The rules.
 //
-// Example: {"revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
+// Example: {"replaces":"server","revision":3,"rules":[{"bytes":null,"class":"tests","days":90,"job":null,"product_id":null,"source":"server","tenant":null}]}
 type RetentionPolicy struct {
 	// Revision Counts the changes of the rules that the caller may replace; 0 when he has set none.
 	Revision int64 `json:"revision"`
 
+	// Replaces Which of the rules the caller replaces: those of this source.
+	Replaces RetentionPolicyReplaces `json:"replaces"`
+
 	// Rules The rules, one for each kind of data at most.
 	Rules []RetentionRule `json:"rules"`
 }
+
+// RetentionPolicyReplaces Which of the rules the caller replaces: those of this source.
+type RetentionPolicyReplaces string
 
 // RetentionRule How long things of a class are kept, and where that was said.
 //

@@ -320,3 +320,67 @@ func TestCheckParams_Escapes(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadRules: a server that knows the rules only checks as one that knows the whole
+// document.
+func TestLoadRules(t *testing.T) {
+	t.Parallel()
+	rules, err := LoadRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := loadDocument(t)
+	if got, want := rules.Paths.Len(), doc.Paths.Len(); got != want {
+		t.Fatalf("%d paths, want %d", got, want)
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			got := rules.Paths.Value(path).GetOperation(method)
+			if got == nil || got.OperationID != op.OperationID || len(got.Parameters) != len(op.Parameters) {
+				t.Errorf("%s %s is not what the document says", method, path)
+				continue
+			}
+			for i, p := range op.Parameters {
+				wantSameRules(t, got.Parameters[i].Value.Schema, p.Value.Schema)
+			}
+			if op.RequestBody != nil {
+				for media, content := range op.RequestBody.Value.Content {
+					wantSameRules(t, got.RequestBody.Value.Content[media].Schema, content.Schema)
+				}
+			}
+			for status, answer := range op.Responses.Map() {
+				if !strings.HasPrefix(status, "2") && status != "507" {
+					continue
+				}
+				for media := range answer.Value.Content {
+					if got.Responses.Value(status).Value.Content[media] == nil {
+						t.Errorf("%s %s: %s as %s is gone", method, path, status, media)
+					}
+				}
+			}
+		}
+	}
+}
+
+// wantSameRules compares schemas without what people read of them.
+func wantSameRules(t *testing.T, got, want *openapi3.SchemaRef) {
+	t.Helper()
+	if got == nil || want == nil {
+		if got != want {
+			t.Errorf("a schema is %v, want %v", got, want)
+		}
+		return
+	}
+	g, w := *got.Value, *want.Value
+	if len(g.Properties) != len(w.Properties) || len(g.AllOf) != len(w.AllOf) || len(g.OneOf) != len(w.OneOf) {
+		t.Errorf("the schema %s has other parts than in the document", got.Ref)
+	}
+	for name := range w.Properties {
+		if g.Properties[name] == nil {
+			t.Errorf("the schema %s lacks the property %s", got.Ref, name)
+		}
+	}
+	if g.Pattern != w.Pattern || len(g.Enum) != len(w.Enum) || len(g.Required) != len(w.Required) || len(g.Extensions) != len(w.Extensions) || g.Format != w.Format {
+		t.Errorf("the schema %s says something else than in the document", got.Ref)
+	}
+}

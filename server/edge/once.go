@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,7 +28,8 @@ import (
 type KeyStore interface {
 	ClaimIdempotencyKey(ctx context.Context, claim *store.IdempotentAnswer, after time.Time) (*store.IdempotentAnswer, error)
 	FinishIdempotencyKey(ctx context.Context, a *store.IdempotentAnswer) error
-	FreeIdempotencyKey(ctx context.Context, a *store.IdempotentAnswer) error
+	FreeIdempotencyKey(ctx context.Context, a *store.IdempotentAnswer, unchanged bool) error
+	TakeOverIdempotencyKey(ctx context.Context, claim, old *store.IdempotentAnswer) error
 }
 
 const (
@@ -48,8 +50,9 @@ const (
 // once answers a request under an Idempotency-Key with what the first one was
 // answered. The key is claimed before the handler works and its answer kept before
 // the client sees it; a refusal frees the key. Where it is not known what the
-// handler did, because it failed inside or its server is gone, the claim stays, and
-// whoever asks again is told. A client that has gone does not end the work.
+// handler did, because it failed inside or its server is gone, the claim stays. It says
+// whether something was changed (store.UnderClaim): whoever asks again is told then,
+// and else it is done for him. A client that has gone does not end the work.
 func (s *Stack) once(next echo.HandlerFunc, op *operation) echo.HandlerFunc {
 	if !op.once {
 		return next
@@ -71,8 +74,8 @@ func (s *Stack) once(next echo.HandlerFunc, op *operation) echo.HandlerFunc {
 		if kept != nil {
 			return s.replay(c, kept)
 		}
-		c.SetRequest(c.Request().WithContext(ctx))
-		return s.perform(c, next, claim)
+		c.SetRequest(c.Request().WithContext(store.UnderClaim(ctx, claim)))
+		return s.perform(ctx, c, next, claim)
 	}
 }
 
@@ -130,11 +133,15 @@ func (s *Stack) claimed(ctx context.Context, claim *store.IdempotentAnswer) (*st
 			return nil, err
 		case !bytes.Equal(old.Request, claim.Request):
 			return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
-		case old.Status != 0:
+		case old.Answered():
 			return old, nil
+		case now.Sub(old.CreatedAt) > workAge && !old.Changed():
+			if err := s.config.Keys.TakeOverIdempotencyKey(context.WithoutCancel(ctx), claim, old); !errors.Is(err, store.ErrConflict) {
+				return nil, err
+			}
 		case now.Sub(old.CreatedAt) > workAge:
 			return nil, fault.New(http.StatusConflict, "outcome-unknown",
-				"the server broke down at a request under this Idempotency-Key, and nobody knows whether it was done: look whether the thing is there, and use another key to make it")
+				"the server broke down at a request under this Idempotency-Key after it had changed something, and its answer is lost: look whether the thing is there, and use another key to make it")
 		case time.Now().After(until):
 			return nil, fault.New(http.StatusConflict, "still-at-work", "a request under this Idempotency-Key is still being worked on").With("Retry-After", "2")
 		}
@@ -147,18 +154,19 @@ func (s *Stack) claimed(ctx context.Context, claim *store.IdempotentAnswer) (*st
 }
 
 // perform lets the handler work and keeps its answer.
-func (s *Stack) perform(c echo.Context, next echo.HandlerFunc, claim *store.IdempotentAnswer) error {
-	ctx, answer := c.Request().Context(), &heldAnswer{ResponseWriter: c.Response().Writer, before: c.Response().Header().Clone()}
+func (s *Stack) perform(ctx context.Context, c echo.Context, next echo.HandlerFunc, claim *store.IdempotentAnswer) error {
+	answer := &heldAnswer{ResponseWriter: c.Response().Writer, before: c.Response().Header().Clone()}
 	c.Response().Writer = answer
 	err := next(c)
 	c.Response().Writer = answer.ResponseWriter
-	status := cmp.Or(answer.status, http.StatusOK)
+	status, unknown := cmp.Or(answer.status, http.StatusOK), false
 	if err != nil {
-		status = faultOf(err).Status
+		f := faultOf(err)
+		status, unknown = f.Status, f.ID == "outcome-unknown"
 	}
 	if status >= 300 {
 		if status != http.StatusInternalServerError {
-			s.noteKey(ctx, s.config.Keys.FreeIdempotencyKey(ctx, claim))
+			s.noteKey(ctx, s.config.Keys.FreeIdempotencyKey(ctx, claim, unknown))
 		}
 		if err != nil {
 			return err

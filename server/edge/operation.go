@@ -42,6 +42,7 @@ type operation struct {
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
 	once       bool            // it takes an Idempotency-Key, which the handler does not see
 	needsSpace bool            // x-needs-space: it stores something new
+	standby    bool            // x-standby: it may read from a standby of the database
 	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
 	maxBody    int64           // x-max-bytes, 0: the server's setting
@@ -114,6 +115,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		rawQuery:   text(op.Extensions, "x-query") == "raw",
 		openVerbs:  text(op.Extensions, "x-not-offered") == "public",
 		login:      op.Extensions["x-login"] == true,
+		standby:    op.Extensions["x-standby"] == true,
 		needsSpace: op.Extensions["x-needs-space"] == true,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),

@@ -41,8 +41,14 @@ func (s *Stack) roomFor(ctx context.Context, op *operation) error {
 }
 
 // holding keeps the files that a request stores from being removed before the rows
-// that name them are there.
+// that name them are there. Reads that may go to a standby say so here.
 func holding(next echo.HandlerFunc, op *operation) echo.HandlerFunc {
+	if op.standby {
+		return func(c echo.Context) error {
+			c.SetRequest(c.Request().WithContext(store.MayReadStandby(c.Request().Context())))
+			return next(c)
+		}
+	}
 	if !op.needsSpace {
 		return next
 	}

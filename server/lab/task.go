@@ -244,6 +244,12 @@ func (h *Handler) ListTasks(ctx context.Context, req labapi.ListTasksRequestObje
 	if req.Params.Top != nil {
 		f.Top = *req.Params.Top
 	}
+	if req.Params.Newest != nil {
+		f.Newest = *req.Params.Newest
+	}
+	if req.Params.Node != nil {
+		f.Node = *req.Params.Node
+	}
 	paged := f.Page.Limit > 0
 	if !paged {
 		f.Page.Limit = streamPage

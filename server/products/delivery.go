@@ -24,9 +24,10 @@ import (
 
 const (
 	deliveryTimeout = 10 * time.Second
-	deliveryLease   = time.Minute // more than an attempt takes
-	deliveriesAtOne = 8           // attempts under way at once
-	deliverEvery    = time.Second // notifications make it a fallback
+	deliveryLease   = time.Minute           // more than an attempt takes
+	deliveriesAtOne = 8                     // attempts under way at once
+	deliverEvery    = time.Second           // notifications make it a fallback
+	deliverPause    = 50 * time.Millisecond // events that come sooner after one another share a look
 	eventsAtOnce    = 500
 	maxAttemptsKept = 50
 )
@@ -36,8 +37,14 @@ func (h *Handler) deliver(ctx context.Context) {
 	wake, stop := h.store.Subscribe(store.EventsTopic)
 	defer stop()
 	for {
+		looked := time.Now()
 		if err := h.deliverOnce(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "webhooks", "error", err)
+		}
+		select {
+		case <-time.After(time.Until(looked.Add(deliverPause))):
+		case <-ctx.Done():
+			return
 		}
 		select {
 		case <-wake:

@@ -36,6 +36,19 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 			return listed(ctx, store.List[productstore.Opportunity]{}, noOpportunities)
 		}
 	}
+	return h.listOpportunities(ctx, filter)
+}
+
+// ListAllOpportunities answers a page of the opportunities of all products.
+func (h *Handler) ListAllOpportunities(ctx context.Context, req productsapi.ListAllOpportunitiesRequestObject) (productsapi.Response, error) {
+	return h.listOpportunities(ctx, productstore.OpportunityFilter{
+		Tenant: tenantOf(ctx), AgentID: valueOr(req.Params.AgentID, ""),
+		States: convertAll(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
+		Page:   pageOf(req.Params.Limit, req.Params.After),
+	})
+}
+
+func (h *Handler) listOpportunities(ctx context.Context, filter productstore.OpportunityFilter) (productsapi.Response, error) {
 	list, err := h.store.ListOpportunities(ctx, filter)
 	if err != nil {
 		return nil, fault.Cursor(err)

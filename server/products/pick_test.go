@@ -84,6 +84,11 @@ func pickAll(t *testing.T, servers ...*servertest.Server) {
 	if got := page.Header.Get("X-Total-Count"); got != fmt.Sprint(heap) {
 		t.Errorf("%s are PICKED, want %d", got, heap)
 	}
+	for query, want := range map[string]int{"state=PICKED&limit=1000": heap, "state=QUEUED": 0, "state=QUEUED&state=PICKED&limit=1000": heap, "state=PICKED&limit=2": 2} {
+		if got := len(l.call("GET", "/opportunities?"+query, nil, http.StatusOK)["test_opportunities"].([]any)); got != want {
+			t.Errorf("of all products %d are %s, want %d", got, query, want)
+		}
+	}
 }
 
 func TestPick_EachOnce(t *testing.T) {

@@ -3,6 +3,7 @@ package refstack_test
 import (
 	"fmt"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -10,8 +11,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
+	refstackstore "github.com/slipway-lab/slipway/store/refstack"
+	resultstore "github.com/slipway-lab/slipway/store/results"
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
@@ -216,5 +220,34 @@ func TestMeta(t *testing.T) {
 		decode[any](t, s.Do("POST", path+"/shared", "1", servertest.As(me)), 201)
 		decode[any](t, s.Do("GET", path, ""), 200)
 		decode[any](t, s.Do("GET", path+"/user", ""), 403)
+	})
+}
+
+// TestPublish_Retry: an upload that is sent again, because its client does not know what
+// became of it, is stored once; somebody else's, or a later one, is another.
+func TestPublish_Retry(t *testing.T) {
+	t.Parallel()
+	eachAt(t, func(t *testing.T, s *servertest.Server, now *clock) {
+		const body = `{"cpid":"cp","duration_seconds":7,"results":["a","b"]}`
+		start := now.get()
+		first := post(t, s, body)
+		var retries sync.WaitGroup
+		for range 4 {
+			retries.Go(func() {
+				if again := post(t, s, body); again != first {
+					t.Errorf("sent again: %s, want %s", again, first)
+				}
+			})
+		}
+		retries.Wait()
+		other := post(t, s, body, servertest.As(s.Token(auth.Runner)))
+		now.set(start.Add(refstackstore.RetryTime))
+		if later := post(t, s, body); later == first || other == first || later == other {
+			t.Errorf("%s, by somebody else %s, later %s: want three", first, other, later)
+		}
+		runs, err := resultstore.New(s.Store).ListRuns(t.Context(), resultstore.RunFilter{Scope: store.Everything, Page: store.Page{Total: true}})
+		if err != nil || runs.Total != 3 {
+			t.Errorf("%d runs, %v, want 3", runs.Total, err)
+		}
 	})
 }

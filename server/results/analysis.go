@@ -35,6 +35,24 @@ func (h *Handler) addIssues(ctx context.Context, r *resultstore.Result, tests []
 	return err
 }
 
+// addMessages says of tests of a result in a line what their failures say.
+func (h *Handler) addMessages(ctx context.Context, r *resultstore.Result, rows []resultstore.Test, tests []resultsapi.Test) error {
+	var failed []int64
+	for i := range rows {
+		if rows[i].Status.MayFail() {
+			failed = append(failed, rows[i].N)
+		}
+	}
+	texts, err := h.analysis.Results.Failures(ctx, r.Key, failed)
+	for i := range tests {
+		tests[i].Message = nullable.NewNullNullable[string]()
+		if message := engine.Message(texts[rows[i].N]); message != "" {
+			tests[i].Message.Set(message)
+		}
+	}
+	return err
+}
+
 func issueNote(i *engine.Issue) nullable.Nullable[resultsapi.KnownIssueNote] {
 	if i == nil {
 		return nullable.NewNullNullable[resultsapi.KnownIssueNote]()

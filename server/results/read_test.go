@@ -242,3 +242,124 @@ func TestDownload_Ranges(t *testing.T) {
 		}
 	}
 }
+
+// Tests are listed by what they came to and by how long they took, and a failing one
+// says in a line why.
+func TestListTests_outcomeAndDuration(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		stream := "time: 2026-01-01 00:00:00Z\ntest: quick\ntime: 2026-01-01 00:00:01Z\nsuccess: quick\n" +
+			"test: slow\ntime: 2026-01-01 00:01:00Z\nfailure: slow [\nTraceback (most recent call last):\n  File x\nNo route to host\n]\n" +
+			"test: skipped\nskip: skipped\ntest: hangs\n"
+		got := mustSave(t, s.Do("POST", "/v1/post-result", stream))
+		for query, want := range map[string][]string{
+			"outcome=fail": {"slow", "hangs"}, "outcome=error": nil, "outcome=fail&outcome=error&limit=1": {"slow"}, "outcome=unknown": nil,
+			"outcome=pass&outcome=skip&limit=1": {"quick"}, "outcome=pass&outcome=skip&limit=1&page=2": {"skipped"},
+			"outcome=fail&status=success": nil, "outcome=fail&q=low": {"slow"}, "sort=seen": {"quick", "slow", "skipped", "hangs"},
+			"sort=duration": {"slow", "quick", "skipped", "hangs"}, "sort=duration&limit=1&page=2": {"quick"}, "sort=duration&limit=2&page=2": {"skipped", "hangs"},
+		} {
+			page := listTests(t, s, got.TestID, query)
+			var ids []string
+			for _, item := range page.Tests {
+				ids = append(ids, item.ID)
+			}
+			if fmt.Sprint(ids) != fmt.Sprint(want) {
+				t.Errorf("tests?%s: %v, want %v", query, ids, want)
+			}
+		}
+		if total := listTests(t, s, got.TestID, "outcome=pass&outcome=skip&limit=1").Pagination.Total; total != 2 {
+			t.Errorf("the total of two outcomes is %d, want 2", total)
+		}
+		all := mustSave(t, s.Send("POST", "/v1/post-result", bytes.NewReader(sample(t, "01_all_statuses_v2.subunit")), servertest.With("Content-Type", "application/x-subunit")))
+		for outcome, statuses := range map[string][]string{
+			"pass": {"success", "xfail"}, "fail": {"fail", "uxsuccess"}, "error": {"inprogress", "unknown"}, "skip": {"skip"}, "unknown": {"exists"},
+		} {
+			want := 0
+			for _, status := range statuses {
+				want += all.Counts[status]
+			}
+			page := listTests(t, s, all.TestID, "outcome="+outcome)
+			if page.Pagination.Total != want || len(page.Tests) != want {
+				t.Errorf("outcome=%s: a total of %d and %d tests, want %d", outcome, page.Pagination.Total, len(page.Tests), want)
+			}
+		}
+		path := fmt.Sprintf("/v1/runs/%d/results/current/tests", got.TestID)
+		var walked []string
+		for after := ""; len(walked) < 9; {
+			var page struct {
+				Tests []struct{ ID string }
+				Next  *string
+			}
+			a := s.Do("GET", path+"?sort=duration&limit=1"+after, "", servertest.Admin())
+			if err := json.Unmarshal(a.Body, &page); err != nil || a.Status != 200 {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			for _, one := range page.Tests {
+				walked = append(walked, one.ID)
+			}
+			if page.Next == nil {
+				break
+			}
+			after = "&after=" + *page.Next
+		}
+		if fmt.Sprint(walked) != "[slow quick skipped hangs]" {
+			t.Errorf("by cursor: %v", walked)
+		}
+		a := s.Do("GET", path+"?outcome=fail", "", servertest.Admin())
+		if !strings.Contains(string(a.Body), `"message":"No route to host"`) {
+			t.Errorf("no message: %s", a.Body)
+		}
+		for _, bad := range []string{"outcome=red", "sort=name"} {
+			if a := s.Do("GET", path+"?"+bad, "", servertest.Admin()); a.Status != 400 {
+				t.Errorf("tests?%s: %d, want 400", bad, a.Status)
+			}
+		}
+	})
+}
+
+// Runs are found by their name and by damage.
+func TestListRuns_nameAndDamage(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		start := func(body, file string) string {
+			t.Helper()
+			a := s.Do("POST", "/v1/runs", body, servertest.Admin(), servertest.JSON())
+			var run struct {
+				TestID int64 `json:"test_id"`
+			}
+			if err := json.Unmarshal(a.Body, &run); err != nil || a.Status != 201 {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			if file != "" {
+				mustSave(t, s.Do("POST", fmt.Sprintf("/v1/post-result?test_id=%d", run.TestID), file))
+			}
+			return fmt.Sprint(run.TestID)
+		}
+		const cut = "test: a\nfailure: a [\ncut"
+		whole, damaged, unnamed := start(`{"name":"full"}`, "test: a\nsuccess: a\n"), start(`{"name":"full"}`, cut), start(`{}`, cut)
+		waiting := start(`{"name":"smoke"}`, "")
+		for query, want := range map[string][]string{
+			"name=full": {damaged, whole}, "name=": {unnamed}, "name=nothing": nil, "damaged=true": {unnamed, damaged}, "damaged=false": {whole},
+			"damaged=true&name=full": {damaged}, "": {waiting, unnamed, damaged, whole},
+		} {
+			a := s.Do("GET", "/v1/runs?"+query, "", servertest.Admin())
+			var page struct {
+				Runs []struct {
+					TestID int64 `json:"test_id"`
+				}
+			}
+			if err := json.Unmarshal(a.Body, &page); err != nil || a.Status != 200 {
+				t.Fatalf("runs?%s: %d %s", query, a.Status, a.Body)
+			}
+			var got []string
+			for _, r := range page.Runs {
+				got = append(got, fmt.Sprint(r.TestID))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("runs?%s: %v, want %v", query, got, want)
+			}
+		}
+	})
+}

@@ -175,6 +175,10 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 		status, _ := resultstore.ParseTestStatus(string(*req.Params.Status)) // the document has checked it
 		filter.Status = &status
 	}
+	for _, outcome := range req.Params.Outcome {
+		filter.Statuses = append(filter.Statuses, statusesOf[outcome]...)
+	}
+	filter.Longest = req.Params.Sort != nil && *req.Params.Sort == resultsapi.ListTestsParamsSortDuration
 	list, err := h.store.ListTests(ctx, filter)
 	if err != nil {
 		return nil, fault.Cursor(err)
@@ -191,6 +195,9 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	if err := h.addIssues(ctx, r, body.Tests); err != nil {
 		return nil, err
 	}
+	if err := h.addMessages(ctx, r, list.Items, body.Tests); err != nil {
+		return nil, err
+	}
 	if n := req.Params.History; n != nil && *n > 0 {
 		if err := h.addStrips(ctx, r, body.Tests, int(*n)); err != nil {
 			return nil, err
@@ -199,6 +206,15 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 	p, link := pagination(ctx, resultPath(r)+"/tests", page, &list)
 	body.Pagination = p
 	return call.OK(body).Linked(link).Paged(ctx, list.Next), nil
+}
+
+// statusesOf are the statuses of tests by the outcomes that they come to.
+var statusesOf = map[resultsapi.SetOutcome][]resultstore.TestStatus{
+	resultsapi.SetOutcomePass:    {resultstore.TestSuccess, resultstore.TestXFail},
+	resultsapi.SetOutcomeFail:    {resultstore.TestFail, resultstore.TestUXSuccess},
+	resultsapi.SetOutcomeError:   {resultstore.TestInProgress, resultstore.TestUnknown},
+	resultsapi.SetOutcomeSkip:    {resultstore.TestSkip},
+	resultsapi.SetOutcomeUnknown: {resultstore.TestExists},
 }
 
 // GetTest answers one test of a result.

@@ -24,7 +24,7 @@ import (
 // ListRuns answers a page of runs, newest first.
 func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestObject) (resultsapi.Response, error) {
 	page := asked(req.Params.Page, req.Params.Limit, req.Params.After)
-	filter := resultstore.RunFilter{Finished: req.Params.Finished, Scope: auth.From(ctx).Scope(), Page: page}
+	filter := resultstore.RunFilter{Finished: req.Params.Finished, Name: req.Params.Name, Damaged: req.Params.Damaged, Scope: auth.From(ctx).Scope(), Page: page}
 	if req.Params.CloudID != nil {
 		filter.CloudID = *req.Params.CloudID
 	}

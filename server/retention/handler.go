@@ -63,7 +63,11 @@ func (h *Handler) policy(ctx context.Context) (retentionapi.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := retentionapi.RetentionPolicy{Revision: revision, Rules: []retentionapi.RetentionRule{}}
+	replaces := retentionstore.Tenant
+	if auth.From(ctx).SeesAll() {
+		replaces = retentionstore.Server
+	}
+	body := retentionapi.RetentionPolicy{Revision: revision, Replaces: retentionapi.RetentionPolicyReplaces(replaces), Rules: []retentionapi.RetentionRule{}}
 	for i := range list {
 		r, err := ruleToAPI(&list[i])
 		if err != nil {

@@ -20,6 +20,7 @@ type Task struct {
 	Seq       int64  // place in the tree, parents before children; 0 at the top
 	Status    string
 	Action    string     // as it was asked for
+	Node      string     // the one node that it works on; empty for others
 	DesignRef string     // as it was asked for
 	Filter    store.JSON // the node filter; nil when there is none
 	Plan      store.JSON
@@ -87,6 +88,8 @@ func (s *Store) Tree(ctx context.Context, root string) ([]Task, error) {
 type TaskFilter struct {
 	Status string
 	Top    bool
+	Node   string // only those that work on this node alone
+	Newest bool   // newest first
 	Page   store.Page
 }
 
@@ -96,13 +99,26 @@ var taskOrder = store.Order[Task]{
 	At:   func(t *Task) []any { return []any{t.ID} },
 }
 
-// ListTasks returns tasks, subtasks included, oldest first.
+var newestTasks = store.Order[Task]{
+	Name: "newest tasks",
+	Keys: []store.SortKey{{Column: "id", Desc: true, Text: true}},
+	At:   func(t *Task) []any { return []any{t.ID} },
+}
+
+// ListTasks returns tasks, subtasks included, oldest first unless asked otherwise.
 func (s *Store) ListTasks(ctx context.Context, f TaskFilter) (store.List[Task], error) {
 	q := tables.WhereSet(s.db.Read(ctx).Model(&Task{}), "status", f.Status)
 	if f.Top {
 		q = q.Where("parent = ''")
 	}
-	list, err := taskOrder.Page(q, f.Page)
+	if f.Node != "" {
+		q = q.Where("node = ? AND node <> ''", f.Node) // the second for SQLite: see openTop
+	}
+	order := taskOrder
+	if f.Newest {
+		order = newestTasks
+	}
+	list, err := order.Page(q, f.Page)
 	if err != nil {
 		return list, fmt.Errorf("list tasks: %w", err)
 	}

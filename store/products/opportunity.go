@@ -126,10 +126,11 @@ func (s *Store) Queue(ctx context.Context, tenant string, limit int) ([]Waiting,
 	return list, nil
 }
 
-// OpportunityFilter narrows a list of opportunities; zero fields but Product do
-// not.
+// OpportunityFilter narrows a list of opportunities; zero fields do not, but without
+// a Product it is about all of the Tenant, of which the empty name is one.
 type OpportunityFilter struct {
 	Product       uuid.UUID
+	Tenant        string
 	ID            uuid.UUID
 	States        []string
 	ImageUniqueID string
@@ -146,7 +147,7 @@ var opportunityOrder = store.Order[Opportunity]{
 	At:   func(o *Opportunity) []any { return []any{o.ID.String()} },
 }
 
-// ListOpportunities returns opportunities of a product, newest first. From and To
+// ListOpportunities returns opportunities of a product or tenant, newest first. From and To
 // bound queued_at, both ends inclusive.
 func (s *Store) ListOpportunities(ctx context.Context, f OpportunityFilter) (store.List[Opportunity], error) {
 	list, err := opportunityOrder.Page(f.where(s.db.Read(ctx)), f.Page)
@@ -162,7 +163,11 @@ func (f OpportunityFilter) IDs(ctx context.Context, db *tables.DB) *gorm.DB {
 }
 
 func (f OpportunityFilter) where(q *gorm.DB) *gorm.DB {
-	q = q.Model(&Opportunity{}).Where("product_id = ?", f.Product)
+	q = q.Model(&Opportunity{})
+	if f.Product == uuid.Nil {
+		q = q.Where("tenant = ?", f.Tenant)
+	}
+	q = tables.WhereSet(q, "product_id", f.Product)
 	q = tables.WhereSet(q, "id", f.ID)
 	q = tables.WhereSet(q, "image_unique_id", f.ImageUniqueID)
 	q = tables.WhereSet(q, "spec_id", f.SpecID)

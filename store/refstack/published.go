@@ -50,11 +50,19 @@ func (Published) TableName() string { return "published_results" }
 // result decides.
 //
 // When the run has a result of the same bytes, what was published of that one
-// is returned. Errors are those of PublishResult and LinkStream; ErrPublic also
+// is returned; for passes without a run, what the same uploader published of the same
+// bytes within RetryTime. Errors are those of PublishResult and LinkStream; ErrPublic also
 // when it is the list of passes that the run has.
 func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
 	var published *Published
-	err := s.InTx(ctx, func(tx *Store) error {
+	retried := false
+	err := s.InTx(ctx, func(tx *Store) (err error) {
+		if passes.RunID == 0 {
+			if published, err = tx.publishedJustNow(ctx, p, passes, stream); !errors.Is(err, store.ErrNotFound) {
+				retried = err == nil
+				return err
+			}
+		}
 		passes.PrivateTo = p.privateTo()
 		r, err := tx.PublishResult(ctx, passes)
 		if err != nil {
@@ -71,7 +79,48 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *resul
 		}
 		return tx.linkStream(ctx, published, stream)
 	})
+	if retried && err == nil {
+		s.PurgeDiscarded(ctx, passes.Key)
+		if stream != nil {
+			s.PurgeDiscarded(ctx, stream.Key)
+		}
+	}
 	return published, err
+}
+
+// RetryTime is how long an upload of the same bytes by the same uploader is the same
+// upload: RefStack's client names no request, and sends it again when it does not know
+// whether it was stored.
+const RetryTime = 10 * time.Minute
+
+// publishedJustNow returns what was published of the same bytes, stream, cloud and
+// uploader within RetryTime, and ends what came now; or ErrNotFound.
+func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
+	if err := s.Lock(ctx, "publish/"+passes.SHA256); err != nil {
+		return nil, err
+	}
+	var found []Published
+	q := s.db.Tx
+	if stream != nil {
+		q = q.Joins("JOIN results rs ON rs.key = published_results.stream_key").Where("rs.sha256 = ?", stream.SHA256)
+	}
+	err := q.Joins("JOIN results r ON r.key = published_results.result_key").
+		Where("r.sha256 = ? AND r.state = 1 AND r.uploader = ? AND r.tenant = ? AND r.anonymous = ?", passes.SHA256, passes.Uploader, passes.Tenant, passes.Anonymous).
+		Where("published_results.owner = ? AND published_results.cpid = ? AND published_results.created_at > ?", p.Owner, p.CPID, store.Micros(s.Now().Add(-RetryTime))).
+		Order("published_results.result_key").Limit(1).Find(&found).Error
+	if err != nil {
+		return nil, fmt.Errorf("publish result %s: %w", passes.ID, store.Translate(err))
+	}
+	if len(found) == 0 {
+		return nil, store.ErrNotFound
+	}
+	if err := s.DiscardResult(ctx, passes.Key); err != nil {
+		return nil, err
+	}
+	if stream != nil {
+		return &found[0], s.DiscardResult(ctx, stream.Key)
+	}
+	return &found[0], nil
 }
 
 // describe adds the row of a result that was published just now.

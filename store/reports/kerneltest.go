@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (s *Store) KeepTests(ctx context.Context, tests ...KernelTest) error {
 // issues.
 func (s *Store) insertTests(insert string, args []any, failures bool) error {
 	if !failures {
-		return s.db.Tx.Exec(insert, args...).Error
+		return s.db.Put(insert, args...)
 	}
 	var added []struct {
 		Seq    int64
@@ -157,14 +158,27 @@ const putKernel = `INSERT INTO kernel_sets (tenant, job, git_branch, kernel, fir
 	first_at = CASE WHEN EXCLUDED.first_at < kernel_sets.first_at THEN EXCLUDED.first_at ELSE kernel_sets.first_at END,
 	verdicts = CASE WHEN EXCLUDED.verdicts > kernel_sets.verdicts THEN EXCLUDED.verdicts ELSE kernel_sets.verdicts END`
 
+// knownKernel returns since when a kernel is known, and its verdicts, or ErrNotFound.
+func (s *Store) knownKernel(ctx context.Context, k kernelSet) (first, verdicts int64, err error) {
+	rows, err := s.db.Query(ctx, "SELECT first_at, verdicts FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?",
+		s.scope.Tenant, k.job, k.branch, k.kernel)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rows.Close()
+	err = store.ErrNotFound
+	if rows.Next() {
+		err = rows.Scan(&first, &verdicts)
+	}
+	return first, verdicts, cmp.Or(rows.Err(), err)
+}
+
 // keepKernel writes only what is news: labs post a thousand boots of one kernel at
 // once, and none should wait for the others.
 func (s *Store) keepKernel(ctx context.Context, k kernelSet, at, verdicts int64) error {
-	var known []struct{ FirstAt, Verdicts int64 }
-	err := s.db.Tx.Raw("SELECT first_at, verdicts FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?",
-		s.scope.Tenant, k.job, k.branch, k.kernel).Scan(&known).Error
-	if err == nil && (len(known) == 0 || at < known[0].FirstAt || verdicts > known[0].Verdicts) {
-		err = s.db.Tx.Exec(putKernel, s.scope.Tenant, k.job, k.branch, k.kernel, at, verdicts).Error
+	first, most, err := s.knownKernel(ctx, k)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (at < first || verdicts > most) {
+		err = s.db.Put(putKernel, s.scope.Tenant, k.job, k.branch, k.kernel, at, verdicts)
 	}
 	if err != nil {
 		return fmt.Errorf("kernel %s of %s: %w", k.kernel, k.job, store.Translate(err))

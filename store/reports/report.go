@@ -49,7 +49,7 @@ func (s *Store) NewestReport(ctx context.Context, c *Collection, conditions []Co
 }
 
 func (s *Store) oneReport(ctx context.Context, c *Collection, where []tables.Condition, order string) (*Report, error) {
-	rows, err := s.db.Read(ctx).Raw("SELECT "+c.selected()+" FROM "+c.table+tables.Where(where)+order, tables.Args(where)...).Rows()
+	rows, err := s.db.Query(ctx, "SELECT "+c.selected()+" FROM "+c.table+tables.Where(where)+order, tables.Args(where)...)
 	if err != nil {
 		return nil, store.Translate(err)
 	}
@@ -152,7 +152,7 @@ func (s *Store) insertReports(c *Collection, list []*Report) error {
 	for _, r := range list {
 		args = append(append(args, s.scope.Tenant), c.args(r)...)
 	}
-	err := s.db.Tx.Exec("INSERT INTO "+c.table+" (tenant, identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...).Error
+	err := s.db.Put("INSERT INTO "+c.table+" (tenant, identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...)
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", c.table, store.Translate(err))
 	}
@@ -165,7 +165,7 @@ func (s *Store) replaceReport(c *Collection, seq int64, r *Report) error {
 		set.WriteString(", " + quoted(column.Name) + " = ?")
 	}
 	args := append(c.args(r), seq)
-	err := s.db.Tx.Exec("UPDATE "+c.table+" SET identity = COALESCE(?, identity)"+set.String()+", rest = ? WHERE seq = ?", args...).Error
+	err := s.db.Put("UPDATE "+c.table+" SET identity = COALESCE(?, identity)"+set.String()+", rest = ? WHERE seq = ?", args...)
 	if err != nil {
 		return fmt.Errorf("update %s: %w", c.table, store.Translate(err))
 	}

@@ -76,8 +76,13 @@ type RunFilter struct {
 	Finished *bool
 	Outcome  string
 	Tenant   string
+	Name     *string // empty: those without a name
+	Damaged  *bool   // whether the current result has damage
 	Page     store.Page
 }
+
+// damagedRuns are the runs whose current result has damage.
+const damagedRuns = `SELECT r.id FROM results x JOIN runs r ON r.id = x.run_id AND r.result_key = x.key WHERE x.state = 1 AND x.damage_count > 0`
 
 var runOrder = store.Order[Run]{
 	Name: "runs",
@@ -94,6 +99,16 @@ func (s *Store) ListRuns(ctx context.Context, f RunFilter) (store.List[Run], err
 	q = tables.WhereSet(q, "tenant", f.Tenant)
 	if f.Finished != nil {
 		q = q.Where("finished = ?", *f.Finished)
+	}
+	if f.Name != nil {
+		q = q.Where("name = ?", *f.Name)
+	}
+	switch {
+	case f.Damaged == nil:
+	case *f.Damaged:
+		q = q.Where("id IN (" + damagedRuns + ")")
+	default:
+		q = q.Where("result_key IS NOT NULL AND id NOT IN (" + damagedRuns + ")")
 	}
 	list, err := runOrder.Page(q, f.Page)
 	if err == nil {

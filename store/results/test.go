@@ -154,13 +154,22 @@ func (t *Test) AllAttachments() []Attachment {
 
 // TestFilter chooses tests of one result.
 type TestFilter struct {
-	Result *Result     // required
-	Status *TestStatus // nil for all
-	Q      string      // part of the name, case matters; empty for all
-	Page   store.Page
+	Result   *Result      // required
+	Status   *TestStatus  // nil for all
+	Statuses []TestStatus // any of these; empty for all
+	Q        string       // part of the name, case matters; empty for all
+	Longest  bool         // the longest first, those of unknown length last; else in the order of N
+	Page     store.Page
 }
 
-// ListTests returns tests of a result in the order of N. ErrExpired: they have gone.
+func (f *TestFilter) order() store.Order[Test] {
+	if f.Longest {
+		return durationOrder
+	}
+	return testOrder
+}
+
+// ListTests returns tests of a result in the order of the filter. ErrExpired: they have gone.
 // Asking for the total costs nothing unless Q is set, and is then counted as far as store.CountLimit.
 func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], error) {
 	var list store.List[Test]
@@ -181,7 +190,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 	if err != nil {
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
-	testOrder.Cut(&list, limit)
+	f.order().Cut(&list, limit)
 	if err := s.readRecords(ctx, f.Result, list.Items); err != nil {
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
@@ -192,7 +201,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 // and holds only one of them at a time. Page is ignored. It ends with the first
 // error of f, which it returns.
 func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) error) error {
-	filter.Page = store.Page{}
+	filter.Page, filter.Longest = store.Page{}, false
 	if err := filter.Result.Need(TestsExpired); err != nil {
 		return err
 	}

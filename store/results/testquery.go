@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -22,6 +23,24 @@ var testOrder = store.Order[Test]{
 	At:   func(t *Test) []any { return []any{t.N} },
 }
 
+// durationOrder begins with the test that took the longest.
+var durationOrder = store.Order[Test]{
+	Name: "tests by duration",
+	Keys: []store.SortKey{{Column: "COALESCE(t.duration_us, t.stop_us - t.start_us)", Desc: true, Null: true}, {Column: "t.n"}},
+	At:   func(t *Test) []any { return []any{tookMicros(t), t.N} },
+}
+
+// tookMicros is what durationOrder sorts by; nil is unknown.
+func tookMicros(t *Test) any {
+	switch {
+	case t.HasDuration:
+		return t.Duration.Microseconds()
+	case t.Start.IsZero() || t.Stop.IsZero():
+		return nil
+	}
+	return store.Micros(t.Stop) - store.Micros(t.Start)
+}
+
 // contains is the condition that a text has a part, byte for byte. LIKE would
 // ignore case on SQLite and give % a meaning on both.
 func (s *Store) contains(column, part string) tables.Condition {
@@ -36,6 +55,13 @@ func (s *Store) testConditions(f TestFilter) []tables.Condition {
 	if f.Status != nil {
 		list = append(list, tables.If("t.status = ?", int64(*f.Status)))
 	}
+	if len(f.Statuses) > 0 {
+		in := make([]any, len(f.Statuses))
+		for i, status := range f.Statuses {
+			in[i] = int64(status)
+		}
+		list = append(list, tables.If("t.status IN (?"+strings.Repeat(",?", len(in)-1)+")", in...))
+	}
 	if f.Q != "" {
 		list = append(list, s.contains("m.name", f.Q))
 	}
@@ -43,11 +69,17 @@ func (s *Store) testConditions(f TestFilter) []tables.Condition {
 }
 
 func (s *Store) countTests(ctx context.Context, f TestFilter) (total int64, more bool, err error) {
-	if f.Q == "" {
-		if f.Status == nil {
-			return f.Result.Tests, false, nil
-		}
+	switch {
+	case f.Q != "" || f.Status != nil && len(f.Statuses) > 0:
+	case f.Status != nil:
 		return f.Result.Counts.Of(*f.Status), false, nil
+	case len(f.Statuses) == 0:
+		return f.Result.Tests, false, nil
+	default:
+		for _, status := range f.Statuses {
+			total += f.Result.Counts.Of(status)
+		}
+		return total, false, nil
 	}
 	where := s.testConditions(f)
 	var n int64
@@ -60,22 +92,26 @@ func (s *Store) countTests(ctx context.Context, f TestFilter) (total int64, more
 // selectTests calls f with at most limit tests; a negative limit is none.
 func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit func(*Test) error) error {
 	where := s.testConditions(f)
-	after, err := testOrder.After(f.Page.After)
+	order := f.order()
+	after, err := order.After(f.Page.After)
 	switch {
 	case err != nil:
 		return err
 	case after.SQL != "":
 		where = append(where, after)
-	case f.Page.Offset > 0:
+	case f.Page.Offset > 0 && !f.Longest:
 		first, err := s.fromOffset(ctx, f)
 		if err != nil {
 			return err
 		}
 		where = append(where, first)
 	}
-	query := testSelect + tables.Where(where) + " ORDER BY " + testOrder.Terms()
+	query := testSelect + tables.Where(where) + " ORDER BY " + order.Terms()
 	if limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
+	}
+	if f.Longest && f.Page.Offset > 0 {
+		query += fmt.Sprintf(" OFFSET %d", f.Page.Offset)
 	}
 	return s.scanTests(ctx, query, tables.Args(where), visit)
 }
@@ -84,7 +120,7 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit 
 // numbers tell. Else what is skipped is skipped in an index where that suffices,
 // without reading rows and names.
 func (s *Store) fromOffset(ctx context.Context, f TestFilter) (tables.Condition, error) {
-	if f.Q == "" {
+	if f.Q == "" && len(f.Statuses) == 0 {
 		n, ok, err := s.numberAt(ctx, f)
 		if err != nil {
 			return tables.Condition{}, err

@@ -2,6 +2,7 @@ package results
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 type testRow struct {
 	n           int64
 	hash        []byte // of the name
+	nameID      int64  // of its row, once SQLite's slice has interned it
 	name        string
 	status      TestStatus
 	start, stop any // int64 or nil
@@ -193,10 +195,11 @@ func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write f
 // rows. The text of each shape is made once, because the driver finds a
 // prepared statement by its text.
 var (
-	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING")
+	knownShapes  = newShapes("SELECT hash, id FROM test_names WHERE hash IN (", "?", ")")
+	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING RETURNING hash, id")
 	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record,"+
 		" duration_us, file, flaky, tags, attachments, others, details) VALUES ",
-		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?,?,?,?,?,?,?)", "")
+		"(?1,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "")
 	updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
 		" records = v.column5, record = v.column6, duration_us = v.column7, file = v.column8, flaky = v.column9,"+
 		" tags = v.column10, attachments = v.column11, details = v.column12 FROM (VALUES ",
@@ -231,19 +234,67 @@ func (list *shapes) eachPart(rows []testRow, run func(sql string, part []testRow
 	return nil
 }
 
+// internNames sees to it that every name has a row. On SQLite the rows of a slice get
+// the numbers: to look for a name is less work than to insert it in vain and to look
+// for it again with its test.
 func (s *Store) internNames(rows []testRow) error {
 	if s.db.Postgres {
 		return s.pgInternNames(rows)
 	}
+	ids := make(map[nameHash]int64, len(rows))
 	args := make([]any, 0, 2*64)
-	return nameShapes.eachPart(rows, func(sql string, part []testRow) error {
+	err := knownShapes.eachPart(rows, func(query string, part []testRow) error {
+		args = args[:0]
+		for i := range part {
+			args = append(args, part[i].hash)
+		}
+		return s.readNames(ids, query, args)
+	})
+	if err != nil {
+		return err
+	}
+	var fresh []testRow
+	for i := range rows {
+		if _, known := ids[nameHash(rows[i].hash)]; !known {
+			fresh = append(fresh, rows[i])
+		}
+	}
+	err = nameShapes.eachPart(fresh, func(query string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			args = append(args, part[i].hash, part[i].name)
 		}
-		_, err := s.db.Exec(sql, args...)
-		return err
+		return s.readNames(ids, query, args)
 	})
+	for i := range rows {
+		id, known := ids[nameHash(rows[i].hash)]
+		if !known && err == nil {
+			err = fmt.Errorf("%.80q has no row", rows[i].name)
+		}
+		rows[i].nameID = id
+	}
+	return err
+}
+
+// nameHash is NameHash as the key of a map.
+type nameHash [16]byte
+
+// readNames notes the numbers of names by their hashes.
+func (s *Store) readNames(ids map[nameHash]int64, query string, args []any) error {
+	rows, err := s.db.Query(s.db.Tx.Statement.Context, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var hash sql.RawBytes
+		var id int64
+		if err := rows.Scan(&hash, &id); err != nil {
+			return err
+		}
+		ids[nameHash(hash)] = id
+	}
+	return rows.Err()
 }
 
 func (s *Store) insertRows(key int64, rows []testRow) error {
@@ -251,14 +302,14 @@ func (s *Store) insertRows(key int64, rows []testRow) error {
 		return s.pgInsertRows(key, rows)
 	}
 	args := make([]any, 0, 1+14*64)
-	return insertShapes.eachPart(rows, func(sql string, part []testRow) error {
+	return insertShapes.eachPart(rows, func(query string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.record,
+			args = append(args, r.n, r.nameID, int64(r.status), r.start, r.stop, r.records, r.record,
 				r.length, r.file, r.flaky, r.tags, r.attachments, r.others, r.details)
 		}
-		_, err := s.db.Exec(sql, args...)
+		_, err := s.db.Exec(query, args...)
 		return err
 	})
 }
@@ -269,14 +320,14 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 	}
 	args := make([]any, 0, 12*64+1)
 	updated := int64(0)
-	err := updateShapes.eachPart(rows, func(sql string, part []testRow) error {
+	err := updateShapes.eachPart(rows, func(query string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			r := &part[i]
 			args = append(args, r.n, int64(r.status), r.start, r.stop, r.records, r.record,
 				r.length, r.file, r.flaky, r.tags, r.attachments, r.details)
 		}
-		res, err := s.db.Exec(sql, append(args, key)...)
+		res, err := s.db.Exec(query, append(args, key)...)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ type execution struct {
 	run      *Run
 	plan     *Plan
 	progress *Progress
+	noted    []byte // the progress as it is in the row
 	pause    func(took time.Duration) error
 }
 
@@ -32,7 +33,7 @@ type execution struct {
 // time that it took. ErrConflict: another server does it now. What fails otherwise is
 // noted in the run, which is given up after some tries.
 func (s *Store) Execute(ctx context.Context, r *Run, pause func(took time.Duration) error) error {
-	e := &execution{Store: s, run: r, pause: pause}
+	e := &execution{Store: s, run: r, noted: r.Progress, pause: pause}
 	err := e.do(ctx)
 	if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrConflict) {
 		return err
@@ -142,13 +143,10 @@ func (e *execution) slice(ctx context.Context, u *unit, step *Step, slice []cand
 			at := store.FromMicros(list[i].at)
 			next.Amounts.of(u.class()).add(list[i].rows, list[i].bytes, &at, &at)
 		}
-		return tx.note(e.run, &next)
+		return e.note(tx, &next)
 	})
 	if err != nil {
 		return took, err
-	}
-	if next.Amounts != nil {
-		e.progress = &next
 	}
 	if err := e.RemoveUnusedBlobs(ctx, blobs...); err != nil {
 		return took, err
@@ -165,9 +163,10 @@ func (p *Progress) copied() (next Progress, err error) {
 	return next, err
 }
 
-// note writes the progress of a run, while this server does it.
-func (s *Store) note(r *Run, p *Progress) error {
-	if err := s.MoveJob(JobName, 0); err != nil {
+// note writes the progress of the run in a transaction, while this server does it.
+// ErrConflict: another one does, and has noted something else.
+func (e *execution) note(tx *Store, p *Progress) error {
+	if err := tx.MoveJob(JobName, 0); err != nil {
 		return err
 	}
 	if p.Going != nil && len(p.Going.Groups)+len(p.Going.Kernels) == 0 {
@@ -177,8 +176,15 @@ func (s *Store) note(r *Run, p *Progress) error {
 	if err != nil {
 		return err
 	}
-	err = s.db.Tx.Model(&Run{}).Where("id = ?", r.ID.String()).Update("progress", store.JSON(text)).Error
-	return store.Translate(err)
+	res := tx.db.Tx.Model(&Run{}).Where("id = ? AND ended_at IS NULL AND progress = ?", e.run.ID.String(), tables.Bytes(e.noted)).Update("progress", store.JSON(text))
+	if err := store.Translate(res.Error); err != nil {
+		return err
+	}
+	if res.RowsAffected == 0 {
+		return fmt.Errorf("run of retention %s: %w", e.run.ID, store.ErrConflict)
+	}
+	tx.AfterCommit(func() { e.progress, e.noted = p, text })
+	return nil
 }
 
 // names removes the names to which nothing refers any more.
@@ -192,11 +198,7 @@ func (e *execution) names(ctx context.Context) error {
 			return err
 		}
 		next.Amounts.of(Names).add(removed, removed*nameBytes, nil, nil)
-		if err := New(tx).note(e.run, &next); err != nil {
-			return err
-		}
-		tx.AfterCommit(func() { e.progress = &next })
-		return nil
+		return e.note(New(tx), &next)
 	}})
 	return err
 }
@@ -207,7 +209,8 @@ const FinishedEvent = "retention.finished"
 // end notes that everything has gone, in the audit log and the event log as well.
 func (e *execution) end(ctx context.Context) error {
 	return e.InTx(ctx, func(tx *Store) error {
-		if err := tx.note(e.run, e.progress); err != nil {
+		last := *e.progress
+		if err := e.note(tx, &last); err != nil {
 			return err
 		}
 		res := tx.db.Tx.Model(&Run{}).Where("id = ? AND ended_at IS NULL", e.run.ID.String()).

@@ -82,13 +82,12 @@ func (e *execution) finishGoing(ctx context.Context) error {
 				}
 				next.Going = nil
 			}
-			return tx.note(e.run, &next)
+			return e.note(tx, &next)
 		})
 		if err != nil {
 			return err
 		}
 		pace.Took(rows, took)
-		e.progress = &next
 		if err := e.pause(took); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -180,7 +181,7 @@ func (u *unit) order() string {
 // cut finds the newest row that does not fit into so many bytes; nil: all fit.
 func (s *Store) cut(ctx context.Context, p *Plan, u *unit, domain []tables.Condition, limit int64) (*Cut, error) {
 	where := append(slices.Clone(domain), tables.If(u.where))
-	query := s.spelled("SELECT at, id FROM (SELECT "+u.order()+" AS at, "+u.key+" AS id, SUM("+u.bytes+") OVER (ORDER BY "+u.order()+" DESC, "+u.key+
+	query := s.spelled("SELECT at, id FROM (SELECT "+u.order()+" AS at, "+u.key+" AS id, SUM("+alone(u.bytes)+") OVER (ORDER BY "+u.order()+" DESC, "+u.key+
 		" DESC ROWS UNBOUNDED PRECEDING) AS total FROM "+u.from+tables.Where(where)+") AS sizes WHERE total > ? ORDER BY at DESC, id DESC LIMIT 1", p)
 	rows, err := s.db.Read(ctx).Raw(query, append(tables.Args(where), limit)...).Rows()
 	if err != nil {
@@ -277,9 +278,10 @@ func (s *Store) candidates(ctx context.Context, p *Plan, u *unit, step *Step, af
 	if keys != nil {
 		where = append(where, tables.If(tables.InList(u.key, len(keys)), keys...))
 	}
-	query := "SELECT " + u.key + ", " + u.order() + ", " + u.time + ", " + u.rows + ", " + u.bytes + " FROM " + u.from + tables.Where(where) +
+	bytes, args := s.countedOnce(p, u.bytes)
+	query := "SELECT " + u.key + ", " + u.order() + ", " + u.time + ", " + u.rows + ", " + bytes + " FROM " + u.from + tables.Where(where) +
 		" ORDER BY " + u.order() + ", " + u.key + fmt.Sprintf(" LIMIT %d", candidatesAtOnce)
-	rows, err := s.db.Read(ctx).Raw(query, tables.Args(where)...).Rows()
+	rows, err := s.db.Read(ctx).Raw(query, append(args, tables.Args(where)...)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("old %s: %w", u.name, store.Translate(err))
 	}
@@ -296,6 +298,43 @@ func (s *Store) candidates(ctx context.Context, p *Plan, u *unit, step *Step, af
 		return nil, fmt.Errorf("old %s: %w", u.name, store.Translate(err))
 	}
 	return list, nil
+}
+
+// parts are the units that are counted on their own when they go, and with what they
+// are part of when they do not. Each mark stands once in a text.
+var parts = []string{"uploads", "attachments", "tests", "output"}
+
+// alone is a size of something none of whose parts goes on its own.
+func alone(sql string) string {
+	for _, name := range parts {
+		sql = strings.ReplaceAll(sql, "$"+name, "1 = 0")
+	}
+	return sql
+}
+
+// countedOnce is a size without the parts that go by a plan on their own.
+func (s *Store) countedOnce(p *Plan, sql string) (string, []any) {
+	var args []any
+	for _, name := range parts {
+		if !strings.Contains(sql, "$"+name) {
+			continue
+		}
+		u := s.unitNamed(name)
+		var any []string
+		for i := range p.Steps {
+			if p.Steps[i].Unit != name {
+				continue
+			}
+			where := s.conditions(p, u, &p.Steps[i])
+			any = append(any, tables.Where(where)[len(" WHERE "):])
+			args = append(args, tables.Args(where)...)
+		}
+		if any == nil {
+			any = []string{"1 = 0"}
+		}
+		sql = strings.Replace(sql, "$"+name, "("+strings.Join(any, ") OR (")+")", 1)
+	}
+	return sql, args
 }
 
 // going leaves out of candidates those that stay for a reason that is no SQL.

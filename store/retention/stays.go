@@ -144,21 +144,18 @@ func with(sql string, pairs ...string) string {
 // replaceWord replaces a word, not parts of others.
 func replaceWord(sql, word, by string) string {
 	var out strings.Builder
-	for {
-		i := strings.Index(sql, word)
-		if i < 0 {
-			out.WriteString(sql)
-			return out.String()
-		}
-		end := i + len(word)
-		if i > 0 && letter(sql[i-1]) || end < len(sql) && letter(sql[end]) {
-			out.WriteString(sql[:end])
-		} else {
-			out.WriteString(sql[:i])
+	for at := 0; at < len(sql); {
+		end := at + len(word)
+		whole := strings.HasPrefix(sql[at:], word) && (at == 0 || !letter(sql[at-1])) && (end == len(sql) || !letter(sql[end]))
+		if whole {
 			out.WriteString(by)
+			at = end
+			continue
 		}
-		sql = sql[end:]
+		out.WriteByte(sql[at])
+		at++
 	}
+	return out.String()
 }
 
 func letter(c byte) bool {

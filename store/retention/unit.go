@@ -22,7 +22,7 @@ type unit struct {
 	inOrder bool     // the key rises with the time, which has no index, and is the order
 
 	tenant, product, job string // whose a row is; empty: it has none
-	rows, bytes          string // how much of it there is
+	rows, bytes          string // how much of it there is; $ and the name of a unit is whether that goes by the same plan, and is counted there
 	where                string // what can expire at all
 	stays                string // what does not, whatever the rules say; empty: nothing
 
@@ -94,9 +94,9 @@ func (s *Store) runUnit() unit {
 	return unit{
 		name: "runs", classes: []string{Results}, from: "runs u", key: "u.id", tenant: "u.tenant", rows: "1",
 		time: "COALESCE((SELECT MAX(r.created_at) FROM results r WHERE r.run_id = u.id AND r.state = 1 AND r.created_at > u.created_at), u.created_at)",
-		bytes: `600 + COALESCE((SELECT SUM(CASE WHEN (r.expired & 1) = 0 THEN r.bytes ELSE 0 END
-			+ CASE WHEN r.content_sha256 <> r.sha256 AND (r.expired & 2) = 0 THEN r.content_bytes ELSE 0 END
-			+ CASE WHEN r.expired < 4 THEN r.tests * 160 ELSE 0 END) FROM results r WHERE r.run_id = u.id AND r.state = 1), 0)`,
+		bytes: `600 + COALESCE((SELECT SUM(CASE WHEN (r.expired & 1) = 0 AND NOT ($uploads) THEN r.bytes ELSE 0 END
+			+ CASE WHEN r.content_sha256 <> r.sha256 AND (r.expired & 2) = 0 AND NOT ($attachments) THEN r.content_bytes ELSE 0 END
+			+ CASE WHEN r.expired < 4 AND NOT ($tests) THEN r.tests * 160 ELSE 0 END) FROM results r WHERE r.run_id = u.id AND r.state = 1), 0)`,
 		sort: "u.created_at", where: "1 = 1", stays: s.runStays("u"), remove: removeRuns,
 	}
 }
@@ -104,7 +104,7 @@ func (s *Store) runUnit() unit {
 func (s *Store) opportunityUnit() unit {
 	return unit{
 		name: "opportunities", classes: []string{Opportunities}, from: "opportunities p", key: "p.id", text: true, time: "p.updated_at",
-		tenant: "p.tenant", product: "p.product_id", rows: "1", bytes: "1500 + p.output_bytes",
+		tenant: "p.tenant", product: "p.product_id", rows: "1", bytes: "1500 + CASE WHEN $output THEN 0 ELSE p.output_bytes END",
 		where: "p.deadline IS NULL", stays: opportunityStays("p"), remove: removeOpportunities,
 	}
 }

@@ -39,6 +39,54 @@ func TestCommit_AnswerLost(t *testing.T) {
 	}
 }
 
+// Under the claim of an Idempotency-Key the outcome is found out: the change is there
+// once, and the caller hears of it, wherever the connection broke.
+func TestCommit_UnderClaim(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(*proxy.Proxy){
+		"after":  func(p *proxy.Proxy) { p.CutAfter("commit\x00", 1) },
+		"before": func(p *proxy.Proxy) { p.CutBefore("commit\x00", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p := behindProxy(t, 0)
+			claim := &store.IdempotentAnswer{Principal: "p", Path: "/", Key: "k", Request: []byte{1}, Body: []byte{}}
+			if _, err := s.ClaimIdempotencyKey(t.Context(), claim, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			ctx := store.UnderClaim(t.Context(), claim)
+			told := 0
+			cut(p)
+			err := s.InTx(ctx, func(tx *store.Store) error {
+				tx.AfterCommit(func() { told++ })
+				return put(ctx, tx, "once")
+			})
+			if err != nil || told != 1 {
+				t.Errorf("InTx: %v, and %d hooks ran", err, told)
+			}
+			// What follows in the request is no longer noted, and ends as ever.
+			if err := s.InTx(ctx, func(tx *store.Store) error { return put(ctx, tx, "then") }); err != nil {
+				t.Errorf("the next change: %v", err)
+			}
+			wantNames(t, s, "once", "then")
+			// A claim that has changed something is nobody's to take over or free.
+			old, err := s.ClaimIdempotencyKey(t.Context(), &store.IdempotentAnswer{Principal: "p", Path: "/", Key: "k", Request: []byte{1}, Body: []byte{}}, time.Time{})
+			if err != nil || old == nil || !old.Changed() {
+				t.Fatalf("the claim afterwards: %+v, %v", old, err)
+			}
+			if err := s.TakeOverIdempotencyKey(t.Context(), claim, old); !errors.Is(err, store.ErrConflict) {
+				t.Errorf("take it over: %v, want ErrConflict", err)
+			}
+			if err := s.FreeIdempotencyKey(t.Context(), claim, true); err != nil {
+				t.Error(err)
+			}
+			if old, err := s.ClaimIdempotencyKey(t.Context(), claim, time.Time{}); err != nil || old == nil {
+				t.Errorf("a claim that has changed something was freed: %v", err)
+			}
+		})
+	}
+}
+
 // A connection that breaks before COMMIT was sent costs the caller nothing.
 func TestInTx_ConnectionBreaks(t *testing.T) {
 	t.Parallel()

@@ -276,8 +276,12 @@ func (t *topTask) newRow(task *taskplan.Task) (labstore.Task, error) {
 	t.seq++
 	t.filters[task.ID] = filter
 	plan, err := json.Marshal(task)
+	node := ""
+	if len(task.Nodes) == 1 {
+		node = task.Nodes[0]
+	}
 	return labstore.Task{
-		ID: task.ID, Root: t.id, Parent: task.Parent, Seq: t.seq, Status: string(task.Status), Action: string(task.Action),
+		ID: task.ID, Node: node, Root: t.id, Parent: task.Parent, Seq: t.seq, Status: string(task.Status), Action: string(task.Action),
 		DesignRef: t.row.DesignRef, Filter: filter, Plan: plan, CreatedAt: task.Created, UpdatedAt: task.Created,
 	}, err
 }

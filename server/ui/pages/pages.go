@@ -3,9 +3,12 @@ package pages
 import (
 	"time"
 
+	"github.com/slipway-lab/slipway/server/ui/pages/admin"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/lab"
 	"github.com/slipway-lab/slipway/server/ui/pages/overview"
 	"github.com/slipway-lab/slipway/server/ui/pages/runs"
+	"github.com/slipway-lab/slipway/server/ui/pages/search"
 )
 
 // Config holds the settings of the pages.
@@ -18,6 +21,9 @@ func Table() [][]frame.Page {
 	return [][]frame.Page{
 		overview.Pages(),
 		runs.Pages(),
+		lab.Pages(),
+		admin.Pages(),
+		search.Pages(),
 	}
 }
 

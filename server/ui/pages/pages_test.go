@@ -17,14 +17,25 @@ import (
 // everything, by the names of newWorld.
 var walk = map[string]step{
 	"/ui":      {paths: []string{"/ui/"}, refused: 200}, // shows what everybody may see
-	"/ui/runs": {paths: []string{"/ui/runs", "/ui/runs?cloud={cloud}"}},
+	"/ui/runs": {paths: []string{"/ui/runs", "/ui/runs?cloud={cloud}", "/ui/runs?outcome=pass", "/ui/runs?damaged=true&finished=false&name=x"}},
+	"/ui/runs/{id}": {paths: []string{
+		"/ui/runs/{run}", "/ui/runs/{run}?attempt=1", "/ui/runs/{run}?outcome=all&sort=duration", "/ui/runs/{run}?q=two", "/ui/runs/{run}?q=nothing",
+		"/ui/runs/{run}?view=files", "/ui/runs/{run}?view=messages", "/ui/runs/{second}", "/ui/runs/{damaged}", "/ui/runs/{waiting}", "/ui/runs/{waiting}?view=messages",
+	}},
+	"/ui/runs/latest":         {paths: []string{"/ui/runs/latest", "/ui/runs/latest?cloud={cloud}"}},
+	"/ui/runs/{id}/raw":       {paths: []string{"/ui/runs/{run}/raw"}, file: "application/octet-stream"},
+	"/ui/runs/{id}/files/{n}": {paths: []string{"/ui/runs/{run}/files/0?attempt=1"}, file: "application/octet-stream"},
+	"/ui/badge.svg":           {paths: []string{"/ui/badge.svg?cloud={cloud}"}, file: "image/svg+xml; charset=utf-8", open: true},
+	"/ui/feed.atom":           {paths: []string{"/ui/feed.atom?cloud={cloud}"}, file: "application/atom+xml; charset=utf-8", open: true},
 }
 
 // step is how a page is looked at.
 type step struct {
 	paths   []string
-	refused int  // what somebody without rights gets; 0 is 403
-	post    bool // it is a form only, and GET is 405
+	refused int    // what somebody without rights gets; 0 is 403
+	post    bool   // it is a form only, and GET is 405
+	open    bool   // nobody is sent to the login: a stranger gets what the API says
+	file    string // it is no page, but a file of this type
 	role    auth.Role
 }
 
@@ -44,17 +55,27 @@ func newWorld(t *testing.T, s *servertest.Server) *strings.Replacer {
 		return object
 	}
 	cloud := made("POST", "/v1/clouds", `{"label":"private <b>cloud</b>","admin_endpoint":"http://192.0.2.1:35357/v2.0","endpoint":"http://192.0.2.1:5000/v2.0","test_user":"test","admin_user":"admin"}`, 201)
-	run := made("POST", "/v1/runs", fmt.Sprintf(`{"cloud_id":%v,"name":"夜間テスト"}`, cloud["id"]), 201)
-	made("POST", fmt.Sprintf("/v1/post-result?test_id=%v", run["test_id"]), "test: a.b.C.one\nsuccess: a.b.C.one\ntest: a.b.C.two\nfailure: a.b.C.two [\nboom <script>\n]\n", 201,
-		servertest.With("Content-Type", "text/plain"))
-	return strings.NewReplacer("{cloud}", fmt.Sprint(cloud["id"]), "{run}", fmt.Sprint(run["test_id"]))
+	start := func(name string, files ...string) string {
+		run := made("POST", "/v1/runs", fmt.Sprintf(`{"cloud_id":%v,"name":"%s"}`, cloud["id"], name), 201)
+		for _, file := range files {
+			made("POST", fmt.Sprintf("/v1/post-result?test_id=%v", run["test_id"]), file, 201, servertest.With("Content-Type", "text/plain"))
+		}
+		return fmt.Sprint(run["test_id"])
+	}
+	const passed = "test: a.b.C.one\nsuccess: a.b.C.one\ntest: a.b.C.two\nsuccess: a.b.C.two\n"
+	const failed = "test: a.b.C.one\nsuccess: a.b.C.one\ntest: a.b.C.two\nfailure: a.b.C.two [\nboom <script>\n]\ntest: a.b.日本.three[<b>]\nskip: a.b.日本.three[<b>]\n"
+	first := start("夜間テスト", passed, failed)
+	second := start("夜間テスト", failed+"test: hangs\n")
+	damaged := start("夜間テスト", "test: a\nfailure: a [\ncut off")
+	waiting := start("<i>later</i>")
+	return strings.NewReplacer(append(labWorld(t, s), "{cloud}", fmt.Sprint(cloud["id"]), "{run}", first, "{second}", second, "{damaged}", damaged, "{waiting}", waiting)...)
 }
 
 // Every page is there for who may read, says who may not, and keeps to the rules.
 func TestPages_walk(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	stranger := pagestest.New(t, s.URL)
 	machine := pagestest.LogIn(t, s.URL, s.Token(auth.Machine))
@@ -90,8 +111,18 @@ func visit(t *testing.T, reader, stranger, machine *pagestest.Browser, path stri
 	if p.Status != want {
 		t.Errorf("GET %s: %d, want %d\n%.3000s", path, p.Status, want, p.Body)
 	}
-	pagestest.Check(t, path, p)
-	if p := stranger.Head(path); p.Status != http.StatusSeeOther || !strings.HasPrefix(p.Header.Get("Location"), "/ui/login") {
+	if look.file != "" {
+		if got := p.Header.Get("Content-Type"); got != look.file {
+			t.Errorf("GET %s: %s, want %s", path, got, look.file)
+		}
+	} else {
+		pagestest.Check(t, path, p)
+	}
+	if look.open {
+		if p := stranger.Head(path); p.Status != http.StatusUnauthorized {
+			t.Errorf("GET %s by nobody: %d, want 401", path, p.Status)
+		}
+	} else if p := stranger.Head(path); p.Status != http.StatusSeeOther || !strings.HasPrefix(p.Header.Get("Location"), "/ui/login") {
 		t.Errorf("GET %s by nobody: %d to %q, want 303 to the login", path, p.Status, p.Header.Get("Location"))
 	}
 	refused := look.refused

@@ -7,6 +7,7 @@ package tables
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -19,8 +20,8 @@ type DB struct {
 	// fails at once.
 	Tx *gorm.DB
 
-	// Pool reads outside a transaction. Use Read.
-	Pool *gorm.DB
+	// Pool chooses what reads outside a transaction. Use Read.
+	Pool func(ctx context.Context) *gorm.DB
 
 	// Postgres is for the few statements that the two databases spell
 	// differently.
@@ -42,7 +43,50 @@ func (d *DB) Read(ctx context.Context) *gorm.DB {
 	if d.Tx != nil {
 		return d.Tx
 	}
-	return d.Pool.WithContext(ctx)
+	return d.Pool(ctx).WithContext(ctx)
+}
+
+// Query reads rows in the transaction, or from the pool, past GORM, which costs more
+// than the database for a small question. Each question mark stands for one of args,
+// which are no lists. The rows must be closed before the next statement of a
+// transaction. On SQLite the end of ctx does not interrupt it: to watch for that costs
+// a goroutine.
+func (d *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	pool := d.Tx
+	if pool != nil {
+		ctx = pool.Statement.Context
+	} else {
+		pool = d.Pool(ctx)
+	}
+	if !d.Postgres {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return pool.Statement.ConnPool.QueryContext(ctx, d.Marks(query), args...)
+}
+
+// Put is Exec for a statement with question marks.
+func (d *DB) Put(query string, args ...any) error {
+	_, err := d.Exec(d.Marks(query), args...)
+	return err
+}
+
+// Marks writes the question marks of a statement, which has none in its texts, as the
+// database wants them.
+func (d *DB) Marks(query string) string {
+	if !d.Postgres {
+		return query
+	}
+	numbered := make([]byte, 0, len(query)+64)
+	n := int64(0)
+	for i := range len(query) {
+		if query[i] != '?' {
+			numbered = append(numbered, query[i])
+			continue
+		}
+		n++
+		numbered = strconv.AppendInt(append(numbered, '$'), n, 10)
+	}
+	return string(numbered)
 }
 
 // Exec runs one statement in the transaction past GORM, which would take slices

@@ -26,6 +26,7 @@ CREATE TABLE lab_tasks (
     seq         bigint  NOT NULL,
     status      text COLLATE "C" NOT NULL,
     action      text COLLATE "C" NOT NULL,
+    node        text COLLATE "C" NOT NULL,
     design_ref  text COLLATE "C" NOT NULL,
     filter      bytea,
     plan        bytea   NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE lab_tasks (
 CREATE UNIQUE INDEX lab_tasks_root ON lab_tasks (root, seq);
 CREATE INDEX lab_tasks_parent ON lab_tasks (parent, seq);
 CREATE INDEX lab_tasks_open ON lab_tasks (status, id) WHERE parent = '' AND status NOT IN ('complete', 'terminated');
+CREATE INDEX lab_tasks_node ON lab_tasks (node, id) WHERE node <> '';
 CREATE INDEX lab_tasks_cancel ON lab_tasks (root) WHERE cancel_at IS NOT NULL;
 
 CREATE TABLE lab_messages (

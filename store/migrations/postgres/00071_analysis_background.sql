@@ -19,6 +19,10 @@ CREATE INDEX results_unlisted ON results (key) WHERE state = 1 AND list_id = 0;
 CREATE INDEX results_list ON results (list_id);
 CREATE INDEX published_results_line ON published_results (cpid, created_at, result_key) WHERE public;
 
+-- Comparisons that were made, and uploads that are not whole.
+CREATE INDEX events_comparisons ON events (tenant, seq) WHERE type = 'comparison';
+CREATE INDEX results_damaged ON results (key) WHERE state = 1 AND damage_count > 0;
+
 -- Uploads with tests that failed, or gave no verdict.
 CREATE INDEX results_failing ON results (created_at, key) WHERE state = 1 AND count_fail + count_uxsuccess > 0;
 CREATE INDEX results_hanging ON results (created_at, key) WHERE state = 1 AND count_inprogress + count_unknown > 0;

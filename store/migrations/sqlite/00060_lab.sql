@@ -26,6 +26,7 @@ CREATE TABLE lab_tasks (
     seq         INTEGER  NOT NULL,
     status      TEXT    NOT NULL,
     action      TEXT    NOT NULL,
+    node        TEXT    NOT NULL,
     design_ref  TEXT    NOT NULL,
     filter      BLOB,
     plan        BLOB   NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE lab_tasks (
 CREATE UNIQUE INDEX lab_tasks_root ON lab_tasks (root, seq);
 CREATE INDEX lab_tasks_parent ON lab_tasks (parent, seq);
 CREATE INDEX lab_tasks_open ON lab_tasks (status, id) WHERE parent = '' AND status NOT IN ('complete', 'terminated');
+CREATE INDEX lab_tasks_node ON lab_tasks (node, id) WHERE node <> '';
 CREATE INDEX lab_tasks_cancel ON lab_tasks (root) WHERE cancel_at IS NOT NULL;
 
 CREATE TABLE lab_messages (

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"net/http"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
 // asset is one file that is the same for everybody.
@@ -17,16 +19,16 @@ type asset struct {
 // assets are the style, the script and the icons. The icons differ in their mark
 // only.
 var assets = append([]*asset{
-	embeddedAsset("ui.css", "text/css; charset=utf-8"),
-	embeddedAsset("ui.js", "text/javascript; charset=utf-8"),
+	newAsset("ui.css", "text/css; charset=utf-8", []byte(read("ui.css")+picture.Style)),
+	newAsset("ui.js", "text/javascript; charset=utf-8", []byte(read("ui.js"))),
 }, icons()...)
 
-func embeddedAsset(name, media string) *asset {
+func read(name string) string {
 	content, err := files.ReadFile("files/" + name)
 	if err != nil {
 		panic("frame: " + err.Error()) // a broken build
 	}
-	return newAsset(name, media, content)
+	return string(content)
 }
 
 func newAsset(name, media string, content []byte) *asset {

@@ -56,10 +56,10 @@ func (v *Visit) writeCSV(view *View) error {
 	out := &CSV{w: csv.NewWriter(v.w)}
 	out.w.UseCRLF = true
 	if err := view.CSV(out); err != nil {
-		return out.Row("THE LIST ENDS HERE, BUT IT IS NOT WHOLE: " + err.Error())
+		_ = out.Row("THE LIST ENDS HERE, BUT IT IS NOT WHOLE: " + err.Error()) // the visitor may have gone
 	}
 	out.w.Flush()
-	return nil // the visitor may have gone
+	return nil
 }
 
 // fileTitle is a title as the name of a file.
@@ -94,4 +94,44 @@ func (v *Visit) Get(path, accept string) (*http.Response, error) {
 		return nil, err
 	}
 	return checked(answer)
+}
+
+// passedOn are the headers of a file that its visitor's browser needs.
+var passedOn = []string{
+	"Content-Type", "Content-Length", "Content-Disposition", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified", "Content-Security-Policy", "X-Content-Type-Options",
+}
+
+// asked are the headers by which a browser asks for a part of a file.
+var asked = []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"}
+
+// File answers with a file of the API, by its path, as the API has it: parts of it
+// too, and never as something that a browser would run.
+func (v *Visit) File(path string) *View {
+	return &View{Raw: func(w http.ResponseWriter) error {
+		r, err := http.NewRequestWithContext(v.Context(), http.MethodGet, base+path, http.NoBody)
+		if err != nil {
+			return err
+		}
+		for _, name := range asked {
+			if value := v.HTTP.Header.Get(name); value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		answer, err := v.transport.Do(r)
+		if err != nil {
+			return err
+		}
+		if answer, err = checked(answer); err != nil {
+			return v.writePage(v.problem(err))
+		}
+		defer answer.Body.Close()
+		for _, name := range passedOn {
+			if value := answer.Header.Get(name); value != "" {
+				w.Header().Set(name, value)
+			}
+		}
+		w.WriteHeader(answer.StatusCode)
+		_, _ = io.Copy(w, answer.Body) // the visitor may have gone
+		return nil
+	}}
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/slipway-lab/slipway/gen/client"
+	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
 // functions are what templates may call.
@@ -28,9 +31,20 @@ var functions = template.FuncMap{
 	"icon":    Icon,
 	"outcome": Outcome,
 	"bar":     Bar,
-	"seg":     url.PathEscape,
-	"join":    strings.Join,
-	"deref":   deref,
+	"counts":  CountsOf,
+
+	"filecounts": CountsOfFile,
+	"plus":       plus,
+	"strip":      Strip,
+	"seg":        url.PathEscape,
+	"join":       strings.Join,
+	"deref":      deref,
+
+	"setpage":     SetPage,
+	"setname":     SetName,
+	"comparepage": ComparePage,
+	"testpage":    TestPage,
+	"historypage": HistoryPage,
 }
 
 const space = "\u00a0" // in numbers and before units, where no line may break
@@ -52,12 +66,33 @@ func Number(n any) string {
 	return sign + text
 }
 
-// Count writes a number with its noun, which takes an s unless there is just one.
+// Count writes a number with its noun, in the plural unless there is just one.
 func Count(n any, noun string) string {
 	if fmt.Sprint(deref(n)) == "1" {
 		return "1" + space + noun
 	}
-	return Number(n) + space + noun + "s"
+	switch {
+	case strings.HasSuffix(noun, "ey"), strings.HasSuffix(noun, "ay"):
+		noun += "s"
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ies"
+	case strings.HasSuffix(noun, "s"):
+		noun += "es"
+	default:
+		noun += "s"
+	}
+	return Number(n) + space + noun
+}
+
+// plus adds whole numbers of any type; what is absent adds nothing.
+func plus(numbers ...any) int64 {
+	var sum int64
+	for _, n := range numbers {
+		if v := reflect.ValueOf(deref(n)); v.IsValid() && v.CanInt() {
+			sum += v.Int()
+		}
+	}
+	return sum
 }
 
 // Duration writes seconds, a number, or a time.Duration: 4.8 s, 3 min 21 s, 2 h 05 min.
@@ -87,7 +122,7 @@ func Duration(d any) string {
 		return "−" + Duration(-s)
 	case s > 0 && s < 0.0995:
 		return strconv.FormatFloat(s*1000, 'f', 0, 64) + space + "ms"
-	case s < 99.95:
+	case s < 59.95:
 		return strconv.FormatFloat(s, 'f', 1, 64) + space + "s"
 	case s < 3600:
 		whole := int64(math.Round(s))
@@ -141,8 +176,14 @@ func When(t any) template.HTML { return timeElement(t, "") }
 func Until(t any) template.HTML { return timeElement(t, ` data-ahead`) }
 
 func timeElement(t any, attribute string) template.HTML {
-	at, ok := deref(t).(time.Time)
-	if !ok || at.IsZero() {
+	var at time.Time
+	switch value := deref(t).(type) {
+	case time.Time:
+		at = value
+	case string: // SPI's times are texts
+		at, _ = time.Parse(time.RFC3339, value)
+	}
+	if at.IsZero() {
 		return "–"
 	}
 	at = at.UTC()
@@ -203,30 +244,41 @@ func Outcome(outcome any) template.HTML {
 }
 
 // Counts are how many tests have each outcome.
-type Counts struct{ Fail, Error, Unknown, Skip, Pass, Running, Waiting int64 }
+type Counts = picture.Counts
 
-// Total is how many there are.
-func (c Counts) Total() int64 {
-	return c.Fail + c.Error + c.Unknown + c.Skip + c.Pass + c.Running + c.Waiting
+// CountsOf are the counts of a set.
+func CountsOf(c client.SetCounts) Counts {
+	return Counts{Fail: int(c.Fail), Error: int(c.Error), Unknown: int(c.Unknown), Skip: int(c.Skip), Pass: int(c.Pass)}
 }
 
-// Outcome is the one word for all of them: red when anything is.
-func (c Counts) Outcome() string {
-	switch {
-	case c.Fail > 0:
-		return "fail"
-	case c.Error > 0:
-		return "error"
-	case c.Unknown > 0 || c.Total() == 0:
-		return "unknown"
-	case c.Running > 0:
-		return "running"
-	case c.Waiting > 0:
-		return "waiting"
-	case c.Pass > 0:
-		return "pass"
+// CountsOfFile are the counts of an uploaded result, whose tests have the words of
+// its format.
+func CountsOfFile(c client.TestCounts) Counts {
+	return Counts{
+		Fail: int(c.Fail + c.Uxsuccess), Error: int(c.Inprogress + c.Unknown), Unknown: int(c.Exists),
+		Skip: int(c.Skip), Pass: int(c.Success + c.Xfail),
 	}
-	return "skip"
+}
+
+// Bar draws counts, 10 pixels high, or 20 with the numbers inside.
+func Bar(c Counts, height int) template.HTML {
+	return picture.Bar{Counts: c, Tall: height >= 20}.HTML()
+}
+
+// letters are the outcomes of strips in the API.
+var letters = map[rune]picture.Outcome{'p': picture.Pass, 'f': picture.Fail, 'e': picture.Error, 's': picture.Skip, 'u': picture.Unknown}
+
+// Strip draws the last outcomes of a test, given in the letters of the API.
+func Strip(history any) template.HTML {
+	text, _ := deref(history).(string)
+	if text == "" {
+		return ""
+	}
+	var s picture.Strip
+	for _, letter := range text {
+		s.Outcomes = append(s.Outcomes, letters[letter])
+	}
+	return s.HTML()
 }
 
 // deref follows pointers and nullable values; nil for what is absent.

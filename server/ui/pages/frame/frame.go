@@ -69,6 +69,10 @@ type Page struct {
 
 	// Open pages need no login; the API decides what a stranger may read.
 	Open bool
+
+	// Keyed pages take a token in their address, for programs that know no login, such
+	// as feed readers. It is one that was made for that.
+	Keyed bool
 }
 
 // Site is all pages with what they share, as one handler.
@@ -179,6 +183,15 @@ func (s *Site) answer(v *Visit) (*View, error) {
 	}
 	if v.page.Path == "/ui/login" {
 		return s.login(v)
+	}
+	if token := v.Query("token"); token != "" && v.page.Keyed {
+		v.as(credential(token))
+		me, err := v.whoami()
+		v.Me = me
+		if err != nil {
+			return nil, err
+		}
+		return v.call()
 	}
 	if view, err := s.identify(v); view != nil || err != nil {
 		return view, err

@@ -12,11 +12,12 @@ type Chip struct {
 	Count   any    // nil: not counted
 	On      bool
 	Href    string
+	Choice  bool // one of several, of which another one takes its place
 }
 
 // OutcomeChips are chips for the outcomes, with how many each has.
 func (v *Visit) OutcomeChips(name string, on []string, c Counts) []Chip {
-	counts := map[string]int64{"fail": c.Fail, "error": c.Error, "unknown": c.Unknown, "skip": c.Skip, "pass": c.Pass, "running": c.Running, "waiting": c.Waiting}
+	counts := map[string]int{"fail": c.Fail, "error": c.Error, "unknown": c.Unknown, "skip": c.Skip, "pass": c.Pass, "running": c.Running, "waiting": c.Waiting}
 	var chips []Chip
 	for _, word := range Outcomes {
 		n, isOn := counts[word], contains(on, word)

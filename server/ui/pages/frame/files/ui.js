@@ -19,7 +19,7 @@
       t.textContent = near ? (s < -1 ? `in ${near}` : `${near} ago`) : clock.format(d);
     }
     const z = $('#zone', root);
-    if (z) z.textContent = `Times in ${zone}, UTC on hover`;
+    if (z) z.textContent = zone === 'UTC' ? 'Times in UTC' : `Times in ${zone}, UTC on hover`;
     for (const b of $$('button[data-copy]', root)) b.hidden = !navigator.clipboard;
     for (const b of $$('button[data-pause]', root)) b.hidden = false;
   }

@@ -1,0 +1,138 @@
+package analysis
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
+	"github.com/slipway-lab/slipway/server/analysis/engine"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/call"
+	"github.com/slipway-lab/slipway/server/edge/fault"
+	"github.com/slipway-lab/slipway/store"
+)
+
+const (
+	// madeList names the list of comparisons in its cursors.
+	madeList = "comparisons"
+
+	// mostLooked is how many comparisons one page looks at: a filter that few of them
+	// pass gives short pages rather than long waits.
+	mostLooked    = 5000
+	lookedAtOnce  = 200
+	activityHours = 24
+)
+
+// made are the comparisons in the event log, newest first, until visit returns false.
+// It returns the place before which it has not looked, 0 when there is nothing more.
+func (h *Handler) made(ctx context.Context, before int64, visit func(e *store.Event, made *comparisonEventData) bool) (int64, error) {
+	filter := store.EventFilter{Tenant: auth.From(ctx).Tenant, Types: []string{comparisonEvent}, Limit: lookedAtOnce}
+	for looked := 0; looked < mostLooked; looked += lookedAtOnce {
+		events, err := h.store.NewestEvents(ctx, filter, before)
+		if err != nil {
+			return 0, err
+		}
+		for i := range events {
+			before = events[i].Seq
+			var data comparisonEventData
+			if err := json.Unmarshal(events[i].Data, &data); err != nil {
+				return 0, fmt.Errorf("event %d: %w", events[i].Seq, err)
+			}
+			if mayRead(ctx, engine.Kind(data.Head.Kind)) != nil {
+				continue
+			}
+			if !visit(&events[i], &data) {
+				return before, nil
+			}
+		}
+		if len(events) < lookedAtOnce {
+			return 0, nil
+		}
+	}
+	return before, nil
+}
+
+// ListComparisons answers a page of the comparisons that were made.
+func (h *Handler) ListComparisons(ctx context.Context, req analysisapi.ListComparisonsRequestObject) (analysisapi.Response, error) {
+	before, err := placeOfMade(valueOr(req.Params.After, ""))
+	if err != nil {
+		return nil, fault.Cursor(err)
+	}
+	limit, least := int(valueOr(req.Params.Limit, store.DefaultLimit)), valueOr(req.Params.NewFailuresAtLeast, 0)
+	list := []analysisapi.MadeComparison{}
+	ended := false
+	next, err := h.made(ctx, before, func(e *store.Event, made *comparisonEventData) bool {
+		if req.Params.Since != nil && e.Time.Before(*req.Params.Since) {
+			ended = true // events are in order, but for what is stored at one time
+			return false
+		}
+		if newFailures(made) >= least && (len(req.Params.Kind) == 0 || slices.Contains(req.Params.Kind, made.Head.Kind)) {
+			list = append(list, analysisapi.MadeComparison{
+				EventID: strconv.FormatInt(e.Seq, 10), CreatedOn: e.Time, Head: made.Head, Base: made.Base, Counts: made.Counts, Known: made.Known,
+			})
+		}
+		return len(list) < limit
+	})
+	if err != nil {
+		return nil, err
+	}
+	cursor := ""
+	if next > 0 && !ended {
+		cursor = store.EncodeCursor(madeList, []any{next})
+	}
+	return call.OK(analysisapi.ComparisonList{Comparisons: list}).Paged(ctx, cursor), nil
+}
+
+func placeOfMade(cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	values, err := store.DecodeCursor(madeList, cursor)
+	if err != nil || len(values) != 1 {
+		return 0, store.ErrBadCursor
+	}
+	place, ok := values[0].(int64)
+	if !ok || place <= 0 {
+		return 0, store.ErrBadCursor
+	}
+	return place, nil
+}
+
+func newFailures(made *comparisonEventData) int64 {
+	return made.Counts.NewFailure + made.Counts.NewFailing
+}
+
+// GetActivity answers what came in within the last hours.
+func (h *Handler) GetActivity(ctx context.Context, req analysisapi.GetActivityRequestObject) (analysisapi.Response, error) {
+	n := int(valueOr(req.Params.Hours, activityHours))
+	first := h.store.Now().UTC().Truncate(time.Hour).Add(-time.Duration(n-1) * time.Hour)
+	spans, err := h.store.Results.Activity(ctx, auth.From(ctx).Scope(), first, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	body := analysisapi.Activity{Hours: make([]analysisapi.ActiveHour, n)}
+	for i := range body.Hours {
+		a := spans[int64(i)]
+		body.Hours[i] = analysisapi.ActiveHour{
+			Hour: first.Add(time.Duration(i) * time.Hour), Results: a.Results, Tests: a.Tests, Damaged: a.Damaged,
+			Counts: analysisapi.SetCounts{Pass: a.Pass, Fail: a.Fail, Error: a.Error, Skip: a.Skip, Unknown: a.Unknown},
+		}
+	}
+	_, err = h.made(ctx, 0, func(e *store.Event, made *comparisonEventData) bool {
+		i := int(e.Time.Sub(first) / time.Hour)
+		if e.Time.Before(first) || i >= n {
+			return !e.Time.Before(first)
+		}
+		body.Hours[i].Comparisons++
+		body.Hours[i].NewFailures += newFailures(made)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return call.OK(body), nil
+}

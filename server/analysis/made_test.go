@@ -1,0 +1,117 @@
+package analysis_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+// The comparisons that were made come newest first, by what they found and by pages.
+func TestListComparisons(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		cloud := makeCloud(t, s)
+		var runs []int64
+		for _, tests := range [][]string{{"a", "b", "c"}, {"!a", "b", "!c"}, {"a", "b", "!c"}, {"a", "!b", "!c"}} {
+			run := startRun(t, s, cloud, "full")
+			upload(t, s, run, tests...)
+			runs = append(runs, int64(run))
+		}
+		awaitEvents(t, s, 3, "comparison")
+		c := newCreation(t, s)
+		heads := func(q url.Values) string {
+			t.Helper()
+			var all []string
+			for _, one := range list(c.get("/v1/comparisons", q), "comparisons") {
+				o := one.(object)
+				all = append(all, fmt.Sprint(o["head"].(object)["ref"], "+", o["counts"].(object)["new_failure"]))
+			}
+			return strings.Join(all, " ")
+		}
+		last, middle, first := fmt.Sprintf("run:%d/1+1", runs[3]), fmt.Sprintf("run:%d/1+0", runs[2]), fmt.Sprintf("run:%d/1+2", runs[1])
+		soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		for query, want := range map[string]string{
+			"": last + " " + middle + " " + first, "new_failures_at_least=1": last + " " + first, "new_failures_at_least=2": first,
+			"kind=run&kind=kernel": last + " " + middle + " " + first, "kind=kernel": "", "since=" + url.QueryEscape(soon): "", "limit=1": last,
+		} {
+			q, _ := url.ParseQuery(query)
+			if got := heads(q); got != want {
+				t.Errorf("comparisons?%s: %s, want %s", query, got, want)
+			}
+		}
+		var walked []string
+		for after, more := "", true; more; {
+			q := url.Values{"limit": {"1"}}
+			if after != "" {
+				q.Set("after", after)
+			}
+			page := c.get("/v1/comparisons", q)
+			for _, one := range list(page, "comparisons") {
+				walked = append(walked, text(one.(object)["head"].(object)["ref"]))
+			}
+			after, more = "", page["next"] != nil
+			if more {
+				after = page["next"].(string)
+			}
+		}
+		if len(walked) != 3 {
+			t.Errorf("page by page: %q", walked)
+		}
+		for _, bad := range []string{"after=nonsense", "new_failures_at_least=-1", "kind=nothing", "limit=0"} {
+			if a := c.Do("GET", "/v1/comparisons?"+bad, "", servertest.Admin()); a.Status != http.StatusBadRequest {
+				t.Errorf("comparisons?%s: %d, want 400", bad, a.Status)
+			}
+		}
+		other := servertest.As(s.TokenOf("elsewhere", auth.Reader))
+		if got := len(list(c.get("/v1/comparisons", nil, other), "comparisons")); got != 0 {
+			t.Errorf("another tenant sees %d comparisons", got)
+		}
+	})
+}
+
+// What came in is counted by the hour. A test that hangs in a stream of version 1 is
+// damage and a failure.
+func TestGetActivity(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		cloud := makeCloud(t, s)
+		upload(t, s, startRun(t, s, cloud, "full"), "a", "b")
+		run := startRun(t, s, cloud, "full")
+		upload(t, s, run, "!a", "b")
+		send(t, s, "POST", fmt.Sprintf("/v1/post-result?test_id=%d", startRun(t, s, cloud, "other")), "test: hangs\n", 201)
+		awaitEvents(t, s, 1, "comparison")
+		c := newCreation(t, s)
+		hours := list(c.get("/v1/activity", url.Values{"hours": {"3"}}), "hours")
+		if len(hours) != 3 {
+			t.Fatalf("%d hours, want 3", len(hours))
+		}
+		sum := map[string]float64{}
+		for _, one := range hours {
+			h := one.(object)
+			for _, name := range []string{"results", "tests", "damaged", "comparisons", "new_failures"} {
+				sum[name] += h[name].(float64)
+			}
+			for name, n := range h["counts"].(object) {
+				sum[name] += n.(float64)
+			}
+		}
+		want := map[string]float64{"results": 3, "tests": 5, "damaged": 1, "comparisons": 1, "new_failures": 1, "pass": 3, "fail": 2, "error": 0, "skip": 0, "unknown": 0}
+		if fmt.Sprint(sum) != fmt.Sprint(want) {
+			t.Errorf("%v\nwant %v", sum, want)
+		}
+		if n := len(list(c.get("/v1/activity", nil), "hours")); n != 24 {
+			t.Errorf("%d hours when nothing is said, want 24", n)
+		}
+		for _, hour := range list(c.get("/v1/activity", nil, servertest.As(s.TokenOf("elsewhere", auth.Reader))), "hours") {
+			if h := hour.(object); h["comparisons"].(float64) != 0 {
+				t.Errorf("another tenant sees %v", h)
+			}
+		}
+	})
+}

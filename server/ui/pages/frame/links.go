@@ -1,0 +1,66 @@
+package frame
+
+import (
+	"net/url"
+	"strings"
+)
+
+// SetPage is the page of a set of tests, by its reference (run:17/2).
+func SetPage(ref string) string {
+	kind, rest, _ := strings.Cut(ref, ":")
+	parts := strings.Split(rest, "/")
+	for i := range parts {
+		if text, err := url.PathUnescape(parts[i]); err == nil {
+			parts[i] = text
+		}
+	}
+	switch {
+	case kind == "run" && len(parts) == 1:
+		return "/ui/runs/" + url.PathEscape(parts[0])
+	case kind == "run" && len(parts) == 2:
+		return "/ui/runs/" + url.PathEscape(parts[0]) + "?attempt=" + url.QueryEscape(parts[1])
+	case kind == "kernel" && len(parts) == 3:
+		return "/ui/kernels/" + url.PathEscape(parts[0]) + "/" + url.PathEscape(parts[2]) + "?branch=" + url.QueryEscape(parts[1])
+	case kind == "opportunity" && len(parts) == 1:
+		return "/ui/opportunities/" + url.PathEscape(parts[0])
+	case kind == "image" && len(parts) == 2:
+		return "/ui/products/" + url.PathEscape(parts[0]) + "?image=" + url.QueryEscape(parts[1])
+	}
+	return ComparePage("none", ref)
+}
+
+// SetName is the reference of a set as words: run 17/2.
+func SetName(ref string) string {
+	kind, rest, _ := strings.Cut(ref, ":")
+	if text, err := url.PathUnescape(rest); err == nil {
+		rest = text
+	}
+	return strings.TrimSpace(kind + " " + rest)
+}
+
+// ComparePage is the page that compares two sets; an empty base is the one before the
+// head in its line.
+func ComparePage(base, head string) string {
+	q := url.Values{"head": {head}}
+	if base != "" && base != "previous" {
+		q.Set("base", base)
+	}
+	return address("/ui/compare", q)
+}
+
+// TestPage is the page of one test of a set.
+func TestPage(set, name string) string {
+	return address("/ui/tests", url.Values{"set": {set}, "name": {name}})
+}
+
+// HistoryPage is the page of a test through time. More are pairs of filters, as the
+// API calls them.
+func HistoryPage(name string, more ...string) string {
+	q := url.Values{"name": {name}}
+	for i := 0; i+1 < len(more); i += 2 {
+		if more[i+1] != "" {
+			q.Add(more[i], more[i+1])
+		}
+	}
+	return address("/ui/history", q)
+}

@@ -1,0 +1,173 @@
+package pages_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
+)
+
+func init() {
+	for path, look := range map[string]step{
+		"/ui/nodes":                    {paths: []string{"/ui/nodes", "/ui/nodes?state=deployed", "/ui/nodes?q=nothing"}},
+		"/ui/nodes/{host}":             {paths: []string{"/ui/nodes/cedar-n01"}},
+		"/ui/tasks":                    {paths: []string{"/ui/tasks", "/ui/tasks?status=queued", "/ui/tasks?status=running"}},
+		"/ui/tasks/{task}":             {paths: []string{"/ui/tasks/{task}"}},
+		"/ui/designs":                  {paths: []string{"/ui/designs", "/ui/designs?name=nothing"}},
+		"/ui/designs/{design}":         {paths: []string{"/ui/designs/{design}"}},
+		"/ui/search":                   {paths: []string{"/ui/search", "/ui/search?q=cedar", "/ui/search?q=%E5%A4%9C", "/ui/search?q=%3Cscript%3E"}, refused: http.StatusOK},
+		"/ui/admin":                    {paths: []string{"/ui/admin", "/ui/admin?usable=all&kind=runner"}, role: auth.Admin},
+		"/ui/admin/tokens/{token}":     {paths: []string{"/ui/admin/tokens/tok_01M8NYHXTJEYQT0SNAK0AKKT5G"}, post: true},
+		"/ui/admin/webhooks":           {paths: []string{"/ui/admin/webhooks"}, role: auth.Admin},
+		"/ui/admin/webhooks/{webhook}": {paths: []string{"/ui/admin/webhooks/{webhook}", "/ui/admin/webhooks/{webhook}?state=failed"}, role: auth.Admin},
+		"/ui/admin/audit":              {paths: []string{"/ui/admin/audit", "/ui/admin/audit?decision=denied&actor=nobody"}, role: auth.Admin},
+		"/ui/admin/storage":            {paths: []string{"/ui/admin/storage"}, refused: http.StatusOK},
+	} {
+		walk[path] = look
+	}
+}
+
+// hooked lets webhooks be made.
+func hooked(c *server.Config) { c.Products.WebhookHosts = []string{"hooks.example"} }
+
+// labWorld makes a design, a task that is over and a webhook, and names them.
+func labWorld(t *testing.T, s *servertest.Server) []string {
+	t.Helper()
+	site, err := os.ReadFile("../../lab/testdata/site.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	design := decoded(t, s.Do("POST", "/v1/designs?name=cedarlab", string(site), servertest.Admin(), servertest.With("Content-Type", "application/x-yaml")), http.StatusCreated)
+	task := deploy(t, s, design["reference"].(string))
+	hook := decoded(t, s.Do("POST", "/v1/webhooks", `{"url":"https://hooks.example/x"}`, servertest.Admin(), servertest.JSON()), http.StatusCreated)
+	return []string{"{design}", design["id"].(string), "{task}", task, "{webhook}", hook["id"].(string)}
+}
+
+func decoded(t *testing.T, a servertest.Answer, want int) map[string]any {
+	t.Helper()
+	var object map[string]any
+	if err := json.Unmarshal(a.Body, &object); err != nil || a.Status != want {
+		t.Fatalf("%d %.1000s %v, want %d", a.Status, a.Body, err, want)
+	}
+	return object
+}
+
+// deploy prepares the nodes of a design and waits for the end.
+func deploy(t *testing.T, s *servertest.Server, ref string) string {
+	t.Helper()
+	made := decoded(t, s.Do("POST", "/v1/tasks", `{"action":"prepare_nodes","design_ref":"`+ref+`"}`, servertest.Admin(), servertest.JSON()), http.StatusCreated)
+	id := made["task_id"].(string)
+	stop := s.Work()
+	defer stop()
+	if !await.Until(func() bool {
+		return decoded(t, s.Do("GET", "/v1/tasks/"+id, "", servertest.Admin()), http.StatusOK)["status"] == "complete"
+	}) {
+		t.Fatalf("task %s does not end", id)
+	}
+	return id
+}
+
+// The lab by its pages: what is ordered by a form is a task, who may not order is not
+// offered it, and a node's page has the steps that were done with it.
+func TestLab_byPages(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, hooked)
+	names := strings.NewReplacer(labWorld(t, s)...)
+	operator := pagestest.LogIn(t, s.URL, s.Token(auth.Operator))
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	if p := reader.Get("/ui/nodes"); strings.Contains(p.Body, "Queue the task") || !strings.Contains(p.Body, "cedar-n01") {
+		t.Errorf("a reader is offered a task, or sees no node:\n%.2000s", p.Body)
+	}
+	if p := operator.Get("/ui/nodes"); !strings.Contains(p.Body, "Queue the task") || strings.Contains(p.Body, "destroy_nodes") {
+		t.Errorf("an operator is not offered a task, or one that he may not order:\n%.2000s", p.Body)
+	}
+	if p := operator.Get("/ui/nodes/cedar-n01"); strings.Count(p.Body, "/ui/tasks/") < 2 || !strings.Contains(p.Body, "lshw") {
+		t.Errorf("the page of a node has no steps or no build data:\n%.3000s", p.Body)
+	}
+	design := decoded(t, s.Do("GET", names.Replace("/v1/designs/{design}"), "", servertest.Admin()), http.StatusOK)
+	form := url.Values{"action": {"deploy_nodes"}, "design": {design["reference"].(string)}, "node": {"cedar-n02", "cedar-n03"}}
+	p := operator.Send("/ui/tasks", form)
+	if p.Status != http.StatusOK || !strings.HasPrefix(p.URL.Path, "/ui/tasks/") || !strings.Contains(p.Body, "deploy_nodes") || !strings.Contains(p.Body, "Cancel the task") {
+		t.Fatalf("POST /ui/tasks: %d at %s\n%.2000s", p.Status, p.URL, p.Body)
+	}
+	if p := reader.Get(p.URL.Path); strings.Contains(p.Body, "Cancel the task") {
+		t.Error("a reader is offered to cancel")
+	}
+	if p := operator.Send(p.URL.Path, nil); !strings.Contains(p.Body, "cancelled") {
+		t.Errorf("cancel: %d\n%.2000s", p.Status, p.Body)
+	}
+	form.Del("node")
+	if p := operator.Send("/ui/tasks", form); p.Status != http.StatusBadRequest {
+		t.Errorf("a task for no node: %d, want 400", p.Status)
+	}
+}
+
+// Tokens and webhooks by their pages: secrets are shown once, and what is revoked is.
+func TestAdmin_byPages(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, hooked)
+	admin := pagestest.LogIn(t, s.URL, s.Token(auth.Admin))
+	p := admin.Send("/ui/admin", url.Values{"name": {"夜 <b>ci</b>"}, "role": {"runner", "reader"}, "days": {"30"}})
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, `id="secret"`) || !strings.Contains(p.Body, "夜 &lt;b&gt;ci") {
+		t.Fatalf("a new token: %d\n%.3000s", p.Status, p.Body)
+	}
+	pagestest.Check(t, "the new token", p)
+	_, rest, _ := strings.Cut(p.Body, `id="secret" tabindex="0">`)
+	text, _, _ := strings.Cut(rest, "<")
+	if a := s.Do("GET", "/v1/runs", "", servertest.As(text)); a.Status != http.StatusOK {
+		t.Errorf("the text of the new token: %d %s", a.Status, a.Body)
+	}
+	list := decoded(t, s.Do("GET", "/v1/access-tokens?kind=runner", "", servertest.Admin()), http.StatusOK)["access_tokens"].([]any)
+	id := list[0].(map[string]any)["id"].(string)
+	if p := admin.Get("/ui/admin"); strings.Contains(p.Body, text) || !strings.Contains(p.Body, id) {
+		t.Error("the list shows the text of a token, or not the token")
+	}
+	if p := admin.Send("/ui/admin/tokens/"+id, url.Values{"do": {"rotate"}}); p.Status != http.StatusOK || !strings.Contains(p.Body, "successor") {
+		t.Errorf("rotate: %d\n%.2000s", p.Status, p.Body)
+	}
+	if p := admin.Send("/ui/admin/tokens/"+id, url.Values{"do": {"revoke"}}); !strings.Contains(p.Body, "revoked") {
+		t.Errorf("revoke: %d\n%.2000s", p.Status, p.Body)
+	}
+	if a := s.Do("GET", "/v1/runs", "", servertest.As(text)); a.Status != http.StatusUnauthorized {
+		t.Errorf("the revoked token: %d", a.Status)
+	}
+	if p := admin.Send("/ui/admin", url.Values{"name": {"none"}}); p.Status != http.StatusBadRequest {
+		t.Errorf("a token without roles: %d", p.Status)
+	}
+	p = admin.Send("/ui/admin/webhooks", url.Values{"url": {"https://hooks.example/ui"}, "events": {"comparison, run.result"}, "new_failures": {"1"}})
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, "whsec_") {
+		t.Fatalf("a new webhook: %d\n%.3000s", p.Status, p.Body)
+	}
+	pagestest.Check(t, "the new webhook", p)
+}
+
+// Search by its page: an exact name leads to its page, a part lists what has it.
+func TestSearch_byPage(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, hooked)
+	names := newWorld(t, s)
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	for q, want := range map[string]string{"cedar-n01": "/ui/nodes/cedar-n01", names.Replace("{task}"): names.Replace("/ui/tasks/{task}"), "run:" + names.Replace("{run}"): names.Replace("/ui/runs/{run}")} {
+		if p := reader.Head("/ui/search?q=" + url.QueryEscape(q)); p.Header.Get("Location") != want {
+			t.Errorf("search for %s leads to %q, want %q", q, p.Header.Get("Location"), want)
+		}
+	}
+	p := reader.Get("/ui/search?q=" + url.QueryEscape("C.t"))
+	if !strings.Contains(p.Body, "a.<wbr>b.<wbr>C.<wbr>two") {
+		t.Errorf("a part of a test's name finds nothing:\n%.3000s", p.Body)
+	}
+	if p := reader.Get("/ui/search?q=cedar&as=csv"); p.Status != http.StatusOK || !strings.Contains(p.Body, "Nodes,cedar-n02") {
+		t.Errorf("as CSV: %d %.500s", p.Status, p.Body)
+	}
+}

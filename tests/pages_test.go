@@ -1,0 +1,185 @@
+package tests
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"github.com/slipway-lab/slipway/cmd/slipway/demo"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
+)
+
+// browsed are the pages that are looked at in a browser, over the demo.
+var browsed = map[string]string{
+	"overview":   "/ui/",
+	"runs":       "/ui/runs",
+	"runs-none":  "/ui/runs?outcome=skip&damaged=true",
+	"run":        "/ui/runs/65",
+	"run-all":    "/ui/runs/58?outcome=all",
+	"run-files":  "/ui/runs/58?view=files",
+	"run-says":   "/ui/runs/58?view=messages",
+	"run-begun":  "/ui/runs/66",
+	"run-absent": "/ui/runs/4711",
+}
+
+// startDemo starts a server that is filled with the demo.
+func startDemo(t *testing.T) *servertest.Server {
+	t.Helper()
+	clock := &demo.Clock{}
+	s := storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: clock.Now})
+	if _, err := demo.Fill(t.Context(), demo.Options{Store: s, Secret: []byte("test-server-secret"), Clock: clock}); err != nil {
+		t.Fatal(err)
+	}
+	return servertest.On(t, s)
+}
+
+// logIn logs a browser in by the form, and waits for a page.
+func logIn(t *testing.T, tab context.Context, base, next string) {
+	t.Helper()
+	err := chromedp.Do(
+		tab,
+		chromedp.Navigate(base+"/ui/login?"+url.Values{"next": {next}}.Encode()),
+		chromedp.SendKeys(chromedp.CSS(`#token`), servertest.AdminToken+"\r"),
+		chromedp.WaitVisible(chromedp.CSS(`footer #curl, footer .curl`)),
+	)
+	if err != nil {
+		t.Fatalf("log in: %v", err)
+	}
+}
+
+// TestPages_browser looks at every page wide and on a telephone, light and dark. The
+// browser must not complain, nothing may reach beyond the window, and nobody else is
+// asked for anything. SLIPWAY_TEST_AXE names axe-core's axe.min.js, which then must find
+// nothing serious. Screenshots are kept with go test -artifacts.
+func TestPages_browser(t *testing.T) {
+	t.Parallel()
+
+	chromium := findChromium(t)
+	axe := ""
+	if name := os.Getenv("SLIPWAY_TEST_AXE"); name != "" {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatalf("SLIPWAY_TEST_AXE: %v", err)
+		}
+		axe = string(text)
+	}
+	s := startDemo(t)
+	tab := startChromium(t, chromium)
+	complaints := listen(t, tab, s.URL)
+	logIn(t, tab, s.URL, "/ui/")
+	for name, path := range browsed {
+		for _, width := range []int64{1280, 400} {
+			for _, scheme := range []string{"light", "dark"} {
+				look(t, tab, s.URL+path, fmt.Sprintf("%s-%d-%s", name, width, scheme), width, scheme, axe)
+			}
+		}
+	}
+	for _, complaint := range complaints() {
+		if !strings.Contains(complaint, "status of 404") { // a page that is not there is one of them
+			t.Errorf("the browser says: %s", complaint)
+		}
+	}
+}
+
+// serious runs axe-core and names what it finds serious.
+const serious = `axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)).join('; '))`
+
+func look(t *testing.T, tab context.Context, address, name string, width int64, scheme, axe string) {
+	t.Helper()
+	err := chromedp.Do(
+		tab,
+		chromedp.EmulateViewport(width, 800),
+		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			})
+			return err
+		}),
+		chromedp.Navigate(address),
+		chromedp.WaitVisible(chromedp.CSS(`main h1`)),
+	)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if got := ask(t, tab, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); got > width {
+		t.Errorf("%s is %d pixels wide in a window of %d", name, got, width)
+	}
+	if axe != "" {
+		ask(t, tab, chromedp.Evaluate[bool](axe+"; true"))
+		if found := ask(t, tab, chromedp.Evaluate[string](serious, chromedp.EvalAwaitPromise)); found != "" {
+			t.Errorf("%s: axe finds %s", name, found)
+		}
+	}
+	picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
+	}
+	if err != nil {
+		t.Errorf("screenshot: %v", err)
+	}
+}
+
+// TestPages_live: what happens is seen without a reload, a filter changes its part of
+// the page and the address, and keys lead from a run to the one before it.
+func TestPages_live(t *testing.T) {
+	t.Parallel()
+
+	chromium := findChromium(t)
+	s := servertest.New(t)
+	const cloud = `{"label":"stage","admin_endpoint":"http://192.0.2.1/","endpoint":"http://192.0.2.1/","test_user":"t","admin_user":"a"}`
+	if a := s.Do("POST", "/v1/clouds", cloud, servertest.Admin(), servertest.JSON()); a.Status != 201 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	upload := func(n int, file string) {
+		t.Helper()
+		if a := s.Do("POST", "/v1/runs", `{"cloud_id":1,"name":"full"}`, servertest.Admin(), servertest.JSON()); a.Status != 201 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		if a := s.Do("POST", fmt.Sprintf("/v1/post-result?test_id=%d", n), file); a.Status != 201 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+	}
+	upload(1, "test: a.one\nsuccess: a.one\ntest: a.two\nsuccess: a.two\n")
+	tab := startChromium(t, chromium)
+	complaints := listen(t, tab, s.URL)
+	logIn(t, tab, s.URL, "/ui/")
+	says := func(what, script string) {
+		t.Helper()
+		await.That(t, what, func() bool {
+			return ask(t, tab, chromedp.Evaluate[bool](`(() => { try { return !!(`+script+`); } catch { return false; } })()`))
+		}) // a page may just be coming
+	}
+	says("the stream to be open", `document.querySelector('#live').textContent === 'live'`)
+	ask(t, tab, chromedp.Evaluate[bool](`window.same = true`))
+	upload(2, "test: a.one\nsuccess: a.one\ntest: a.two\nfailure: a.two [\nboom\n]\n")
+	says("the new failure", `!!document.querySelector('#new .big')?.textContent.startsWith('+1')`)
+	says("a red title", `document.title.startsWith('✕')`)
+
+	if err := chromedp.Do(tab, chromedp.Click(chromedp.CSS(`#new .ttl`)), chromedp.WaitVisible(chromedp.CSS(`#tests`))); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, tab, chromedp.Evaluate[bool](`window.same = true`))
+	says("the failing test alone", `[...document.querySelectorAll('#tests .leaf')].map(a => a.textContent).join() === 'two'`)
+	if err := chromedp.Do(tab, chromedp.Click(chromedp.CSS(`#chips .chip:last-child`))); err != nil {
+		t.Fatal(err)
+	}
+	says("the test that passed, too", `[...document.querySelectorAll('#tests .leaf')].map(a => a.textContent).join() === 'one,two'`)
+	says("the filter in the address", `location.search.includes('outcome=fail,error,pass') && window.same`)
+	if err := chromedp.Do(tab, chromedp.KeyEvent("k")); err != nil {
+		t.Fatal(err)
+	}
+	says("the run before", `document.querySelector('h1').textContent.trim().startsWith('Run 1')`)
+	for _, complaint := range complaints() {
+		t.Errorf("the browser says: %s", complaint)
+	}
+}
