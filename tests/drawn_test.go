@@ -54,20 +54,24 @@ func sendDrawn(t *testing.T, s *servertest.Server, r request, seen names) {
 		t.Errorf("%s: %s %s answers %d\nsent: %.2000s\nanswer: %.500s", r.op.OperationID, r.method, r.target(), answer.Status, r.body, answer.Body)
 	}
 	if answer.Status < 300 {
-		seen.learn(r.op.Tags[0], answer.Body)
+		seen.learn(areaOf(r.op), answer.Body)
 	}
 }
 
 // names are the values of members that may name something, by the operation's
-// tag and the member, the newest first.
+// area and the member, the newest first.
 type names map[[2]string][]string
 
-func (n names) learn(tag string, body []byte) {
+func (n names) learn(area string, body []byte) {
 	var value any
 	if json.Unmarshal(body, &value) == nil {
-		n.walk([2]string{tag, "id"}, value)
+		n.walk([2]string{area, "id"}, value)
 	}
 }
+
+// areaOf is the area of an operation. Its tag may be narrower, and what an operation of
+// one tag makes is named by those of another.
+func areaOf(op *openapi3.Operation) string { return fmt.Sprint(op.Extensions["x-area"]) }
 
 const namesKept = 8
 
@@ -101,10 +105,10 @@ func printable(c rune) rune {
 
 // named draws something that an answer has named and that might be meant by a
 // parameter: run_id is an id, task_id as well.
-func (n names) named(r *rapid.T, tag, param string) (string, bool) {
+func (n names) named(r *rapid.T, area, param string) (string, bool) {
 	var all []string
 	for _, name := range []string{param, strings.TrimSuffix(param, "_id"), param[strings.LastIndexAny(param, "_-")+1:], "$oid"} {
-		all = append(all, n[[2]string{tag, name}]...)
+		all = append(all, n[[2]string{area, name}]...)
 	}
 	if len(all) == 0 {
 		return "", false
@@ -123,7 +127,7 @@ func drawRequest(r *rapid.T, path, method string, item *openapi3.PathItem, op *o
 		value := drawParam(r, p)
 		switch p.In {
 		case openapi3.ParameterInPath:
-			if name, ok := seen.named(r, op.Tags[0], p.Name); ok && rapid.IntRange(0, 3).Draw(r, "known") > 0 && valid(p.Schema, name) {
+			if name, ok := seen.named(r, areaOf(op), p.Name); ok && rapid.IntRange(0, 3).Draw(r, "known") > 0 && valid(p.Schema, name) {
 				value = []string{name}
 			}
 			if value[0] != "" && value[0] != "." && value[0] != ".." {

@@ -117,9 +117,13 @@ type ActiveHour struct {
 	Hour time.Time `json:"hour"`
 
 	// Results How many results were stored.
-	Results int64     `json:"results"`
-	Tests   int64     `json:"tests"`
-	Counts  SetCounts `json:"counts"`
+	Results int64 `json:"results"`
+
+	// Tests How many tests the results of this hour have.
+	Tests int64 `json:"tests"`
+
+	// Counts How many tests have which outcome.
+	Counts SetCounts `json:"counts"`
 
 	// Damaged How many of the results have damage.
 	Damaged int64 `json:"damaged"`
@@ -135,6 +139,7 @@ type ActiveHour struct {
 //
 // Example: {"hours":[{"comparisons":3,"counts":{"error":1,"fail":29,"pass":300,"skip":33,"unknown":0},"damaged":1,"hour":"2016-01-04T16:00:00Z","new_failures":6,"results":3,"tests":363}]}
 type Activity struct {
+	// Hours The hours, oldest first.
 	Hours []ActiveHour `json:"hours"`
 }
 
@@ -250,6 +255,7 @@ type ComparedSet struct {
 //
 // Example: {"comparisons":[{"base":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"counts":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"created_on":"2016-01-04T16:00:03Z","event_id":"4102","head":{"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","href":"/v1/runs/17/results/1","kind":"run","ref":"run:17/1","tests":121,"title":"run 17, private cloud"},"known":1}],"next":null}
 type ComparisonList struct {
+	// Comparisons The comparisons of this page, newest first.
 	Comparisons []MadeComparison `json:"comparisons"`
 }
 
@@ -504,10 +510,16 @@ type MadeComparison struct {
 	EventID string `json:"event_id"`
 
 	// CreatedOn When it was made.
-	CreatedOn time.Time   `json:"created_on"`
-	Head      ComparedSet `json:"head"`
-	Base      ComparedSet `json:"base"`
-	Counts    ClassCounts `json:"counts"`
+	CreatedOn time.Time `json:"created_on"`
+
+	// Head The set that is asked about.
+	Head ComparedSet `json:"head"`
+
+	// Base The set that it is compared with.
+	Base ComparedSet `json:"base"`
+
+	// Counts How many tests went from which outcome to which.
+	Counts ClassCounts `json:"counts"`
 
 	// Known How many failures and errors of the head a known issue explained then.
 	Known int64 `json:"known"`
