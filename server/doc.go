@@ -54,6 +54,12 @@
 // alone; machines, nodes, tasks and designs have no tenant. tenants_test.go walks
 // every operation with two of them.
 //
+// # The pages
+//
+// What people see at /ui is server/ui/pages: clients of the operations above, which
+// they call in the process as everybody else does (people.go gives them the whole way
+// of a request). How to add a page stands in that package.
+//
 // # Where to add what
 //
 //   - An operation touches five files by hand: the fragment in openapi, the

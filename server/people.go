@@ -29,6 +29,7 @@ func (s *Server) forPeople(c Config, doc *openapi3.T) (func(next http.Handler) h
 		SessionLife: c.Pages.SessionLife,
 		Build:       c.Build,
 		Now:         c.Now,
+		Done:        c.Products.Done,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)

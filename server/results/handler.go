@@ -42,6 +42,7 @@ type Store interface {
 	intake.Store
 	PublishResult(ctx context.Context, final *resultstore.Result) (*resultstore.Result, error)
 	Result(ctx context.Context, id uuid.UUID) (*resultstore.Result, error)
+	ResultsByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]*resultstore.Result, error)
 	CurrentResult(ctx context.Context, runID int64) (*resultstore.Result, error)
 	ExtendResult(ctx context.Context, final, base *resultstore.Result) (*resultstore.Result, error)
 	ResultFile(ctx context.Context, r *resultstore.Result, n int64) (*resultstore.ResultFile, error)

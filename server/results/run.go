@@ -36,8 +36,18 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 		return nil, fault.Cursor(err)
 	}
 	body := resultsapi.RunList{Runs: []resultsapi.Run{}}
+	ids := make([]uuid.UUID, 0, len(list.Items))
 	for i := range list.Items {
-		run, err := h.runToAPI(ctx, &list.Items[i])
+		if id := list.Items[i].CurrentResult; id != uuid.Nil {
+			ids = append(ids, id)
+		}
+	}
+	results, err := h.store.ResultsByID(ctx, ids) // at once, and not one by one
+	if err != nil {
+		return nil, err
+	}
+	for i := range list.Items {
+		run, err := runWith(ctx, &list.Items[i], results[list.Items[i].CurrentResult])
 		if err != nil {
 			return nil, err
 		}
@@ -142,6 +152,18 @@ func noRun(id int64, err error) error {
 }
 
 func (h *Handler) runToAPI(ctx context.Context, r *resultstore.Run) (resultsapi.Run, error) {
+	if r.CurrentResult == uuid.Nil {
+		return runWith(ctx, r, nil)
+	}
+	result, err := h.store.Result(ctx, r.CurrentResult)
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // deleted meanwhile: none
+		return resultsapi.Run{}, err
+	}
+	return runWith(ctx, r, result)
+}
+
+// runWith is a run with its current result, nil when it has none.
+func runWith(ctx context.Context, r *resultstore.Run, result *resultstore.Result) (resultsapi.Run, error) {
 	out := resultsapi.Run{
 		TestID:        r.ID,
 		CloudID:       nullable.NewNullNullable[int64](),
@@ -163,18 +185,12 @@ func (h *Handler) runToAPI(ctx context.Context, r *resultstore.Run) (resultsapi.
 	if r.LastStatus != nil {
 		out.LastStatus.Set(statusToAPI(r.LastStatus))
 	}
-	if r.CurrentResult != uuid.Nil {
-		result, err := h.store.Result(ctx, r.CurrentResult)
-		if err != nil && !errors.Is(err, store.ErrNotFound) { // deleted meanwhile: none
+	if result != nil && mayRead(ctx, result) == nil {
+		body, err := resultToAPI(result, true)
+		if err != nil {
 			return out, err
 		}
-		if err == nil && mayRead(ctx, result) == nil {
-			body, err := resultToAPI(result, true)
-			if err != nil {
-				return out, err
-			}
-			out.CurrentResult.Set(body)
-		}
+		out.CurrentResult.Set(body)
 	}
 	return out, nil
 }

@@ -34,6 +34,7 @@ var functions = template.FuncMap{
 	"counts":  CountsOf,
 
 	"filecounts": CountsOfFile,
+	"resultmark": ResultMark,
 	"plus":       plus,
 	"strip":      Strip,
 	"seg":        url.PathEscape,
@@ -258,6 +259,18 @@ func CountsOfFile(c client.TestCounts) Counts {
 		Fail: int(c.Fail + c.Uxsuccess), Error: int(c.Inprogress + c.Unknown), Unknown: int(c.Exists),
 		Skip: int(c.Skip), Pass: int(c.Success + c.Xfail),
 	}
+}
+
+// ResultMark is the outcome whose mark an uploaded result has: what is not whole is an
+// error, and where no test ran nobody knows.
+func ResultMark(outcome client.Outcome) string {
+	switch outcome {
+	case client.OutcomePass, client.OutcomeFail, client.OutcomeSkip:
+		return string(outcome)
+	case client.OutcomeIncomplete, client.OutcomeError:
+		return "error"
+	}
+	return "unknown"
 }
 
 // Bar draws counts, 10 pixels high, or 20 with the numbers inside.

@@ -40,6 +40,10 @@ type Config struct {
 	SessionLife time.Duration
 	Build       string // as the foot shows it
 	Now         func() time.Time
+
+	// Done is closed when the server is to end: streams end then, and browsers come
+	// back to whichever server there is. nil: never.
+	Done <-chan struct{}
 }
 
 // Page is one page: where it is, what it asks of the API, what it shows.

@@ -282,3 +282,33 @@ func TestNew_incomplete(t *testing.T) {
 		}
 	}
 }
+
+// When the server is to end, streams end, so that it need not wait for browsers.
+func TestLive_done(t *testing.T) {
+	t.Parallel()
+
+	done := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/whoami", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"kind":"none","permissions":[]}`)
+	})
+	s, err := frame.New(frame.Config{
+		API: mux, Origin: func(*http.Request) frame.Origin { return frame.Origin{} }, Sessions: nobody{}, Now: time.Now, Done: done,
+	}, []frame.Page{{
+		Path: "/ui/things", Show: func(*frame.Visit) (*frame.View, error) { return nil, nil },
+		Live: func(v *frame.Visit, s *frame.Stream) error {
+			s.Part("7", []byte("<p id=\"x\">\nnew</p>"))
+			close(done)
+			<-v.Context().Done()
+			return v.Context().Err()
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := get(s, "/ui/things", "Accept", "text/event-stream")
+	if want := "retry: 3000\n\nid: 7\ndata: <p id=\"x\">\ndata: new</p>\n\n"; w.Body.String() != want {
+		t.Errorf("%q\nwant %q", w.Body, want)
+	}
+}

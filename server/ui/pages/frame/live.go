@@ -29,8 +29,18 @@ type Stream struct {
 	c     *http.ResponseController
 }
 
-// stream answers with the page's stream.
+// stream answers with the page's stream. Its context ends with the server as well.
 func (v *Visit) stream() error {
+	ctx, cancel := context.WithCancel(v.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-v.site.config.Done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	v.HTTP = v.HTTP.WithContext(ctx)
 	since := v.HTTP.Header.Get("Last-Event-ID")
 	if since == "" {
 		since = v.Query("since")

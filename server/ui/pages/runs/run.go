@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/oapi-codegen/nullable"
+
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
@@ -70,12 +72,7 @@ type testRow struct {
 	FailingSince any
 	LastPass     any
 	Flaky        bool
-}
-
-// Since reports whether it is worth saying since when it fails: of one that just began
-// to, the row says so already.
-func (t testRow) Since() bool {
-	return t.Outcome == "fail" && t.Class != string(client.TestClassNewFailure) && t.Class != string(client.TestClassNewFailing)
+	Since        bool // it does not fail since just now, so that it is worth saying since when
 }
 
 func show(v *frame.Visit) (*frame.View, error) {
@@ -403,6 +400,10 @@ func outcomeOf(status client.TestStatus) string {
 
 // add appends a row, under a heading where its group begins.
 func (s *shown) add(row testRow) {
+	if since, ok := row.FailingSince.(nullable.Nullable[client.SetMoment]); ok {
+		moment, err := since.Get()
+		row.Since = row.Outcome == "fail" && err == nil && moment.Set != s.Ref
+	}
 	group, _, _ := frame.SplitName(row.Name)
 	before := ""
 	if n := len(s.Tests); n > 0 {

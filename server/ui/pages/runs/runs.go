@@ -96,18 +96,8 @@ func verdict(r *client.Run, now time.Time) Verdict {
 	return verdictOf(&result)
 }
 
-// marks are the outcomes whose marks results have.
-var marks = map[client.Outcome]string{
-	client.OutcomePass: "pass", client.OutcomeFail: "fail", client.OutcomeIncomplete: "error", client.OutcomeError: "error",
-	client.OutcomeSkip: "skip", client.OutcomeEmpty: "unknown",
-}
-
 func verdictOf(result *client.RunResult) Verdict {
-	v := Verdict{Mark: marks[result.Outcome], Word: string(result.Outcome), Counts: frame.CountsOfFile(result.Counts), Result: result}
-	if v.Mark == "" {
-		v.Mark = "unknown"
-	}
-	return v
+	return Verdict{Mark: frame.ResultMark(result.Outcome), Word: string(result.Outcome), Counts: frame.CountsOfFile(result.Counts), Result: result}
 }
 
 // Damaged reports whether something of the result is missing.
@@ -137,7 +127,7 @@ func ask(v *frame.Visit, clouds map[int64]string) (question, error) {
 	}
 	for _, o := range outcomes {
 		on := v.Query("outcome") == string(o)
-		chip := frame.Chip{Label: string(o), Outcome: marks[o], On: on, Href: v.With("outcome", string(o))}
+		chip := frame.Chip{Label: string(o), Outcome: frame.ResultMark(o), On: on, Href: v.With("outcome", string(o))}
 		if on {
 			q.params.Outcome, chip.Href = &o, v.With("outcome")
 		}
