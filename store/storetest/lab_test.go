@@ -350,3 +350,42 @@ func TestLabMachine(t *testing.T) {
 		}
 	})
 }
+
+// The steps of a node are found by it, and the newest tasks first when that is asked.
+func TestLabTask_OfANode(t *testing.T) {
+	t.Parallel()
+	EachOf(t, labstore.New, func(t *testing.T, s *labstore.Store) {
+		ctx := context.Background()
+		var want []string
+		for i := range 7 {
+			task := queuedTask(t, s)
+			step := *task
+			step.ID, step.Parent, step.Seq, step.Node = s.NewID().String(), task.ID, 1, fmt.Sprint("n", i%2)
+			if err := s.CreateTask(ctx, &step); err != nil {
+				t.Fatal(err)
+			}
+			if i%2 == 1 {
+				want = append(want, step.ID)
+			}
+		}
+		slices.Reverse(want)
+		var got []string
+		f := labstore.TaskFilter{Node: "n1", Newest: true, Page: store.Page{Limit: 2}}
+		for range 3 {
+			list, err := s.ListTasks(ctx, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, taskIDs(list.Items)...)
+			if f.Page.After = list.Next; f.Page.After == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("steps of n1: %v, want %v", got, want)
+		}
+		if list, err := s.ListTasks(ctx, labstore.TaskFilter{Node: "n1", Page: store.Page{After: f.Page.After, Limit: 9}}); err != nil || len(list.Items) != 3 || list.Items[0].ID != want[2] {
+			t.Errorf("oldest first: %v %v", list.Items, err)
+		}
+	})
+}

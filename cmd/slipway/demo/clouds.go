@@ -38,6 +38,7 @@ func (s *story) clouds() {
 	private.suite[60].habit = habit{flaky: .3, message: "AssertionError: 3 != 2 : ports are left of the test before"}
 	private.suite[61].habit = habit{flaky: .12, message: "ConnectionResetError: [Errno 104] Connection reset by peer"}
 	private.suite[80].habit = habit{broken: .15}
+	private.suite[81].habit = habit{lost: last(1)}
 
 	long := &cloud{label: "tempest-nightly-multinode-ovn-ipv6-only-with-a-long-name", version: "2026.1", runner: "ci-runner-3", every: 24 * time.Hour, first: 21 * time.Hour, runs: 28, suite: s.tempest("ovn", 310)}
 	long.suite[33].habit = habit{failing: last(1), message: "RuntimeError: fe80::f816:3eff:fe2c:11 is not reachable"}

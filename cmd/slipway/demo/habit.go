@@ -12,6 +12,7 @@ type habit struct {
 	flaky   float64 // how often it fails for no reason
 	broken  float64 // how often the lab breaks it
 	failing []span
+	lost    []span // where the lab breaks it
 	message string
 }
 
@@ -37,6 +38,11 @@ func (h *habit) outcome(back int, draw *rand.Rand) string {
 	for _, s := range h.failing {
 		if back <= s.from && back >= s.to {
 			return failed
+		}
+	}
+	for _, s := range h.lost {
+		if back <= s.from && back >= s.to {
+			return broken
 		}
 	}
 	switch {

@@ -29,6 +29,7 @@ func init() {
 		"/ui/admin/webhooks":           {paths: []string{"/ui/admin/webhooks"}, role: auth.Admin},
 		"/ui/admin/webhooks/{webhook}": {paths: []string{"/ui/admin/webhooks/{webhook}", "/ui/admin/webhooks/{webhook}?state=failed"}, role: auth.Admin},
 		"/ui/admin/audit":              {paths: []string{"/ui/admin/audit", "/ui/admin/audit?decision=denied&actor=nobody"}, role: auth.Admin},
+		"/ui/admin/retention":          {paths: []string{"/ui/admin/retention"}, role: auth.Admin},
 		"/ui/admin/storage":            {paths: []string{"/ui/admin/storage"}, refused: http.StatusOK},
 	} {
 		walk[path] = look
@@ -149,6 +150,16 @@ func TestAdmin_byPages(t *testing.T) {
 		t.Fatalf("a new webhook: %d\n%.3000s", p.Status, p.Body)
 	}
 	pagestest.Check(t, "the new webhook", p)
+	p = admin.Send("/ui/admin/retention", url.Values{"do": {"set"}, "class": {"boots"}, "days": {"90"}, "job": {"夜 <b>"}, "revision": {"0"}})
+	if p.Status != http.StatusOK || !strings.Contains(p.Body, "夜 &lt;b&gt;") || !strings.Contains(p.Body, "90 days") {
+		t.Errorf("a rule: %d\n%.3000s", p.Status, p.Body)
+	}
+	if p = admin.Send("/ui/admin/retention", url.Values{"do": {"set"}, "class": {"raw"}, "revision": {"0"}}); p.Status != http.StatusConflict {
+		t.Errorf("a rule over one that the form has not seen: %d, want 409", p.Status)
+	}
+	if p = admin.Send("/ui/admin/retention", url.Values{"do": {"dry"}}); p.Status != http.StatusOK || !strings.Contains(p.Body, "would remove nothing") {
+		t.Errorf("a dry run: %d\n%.3000s", p.Status, p.Body)
+	}
 }
 
 // Search by its page: an exact name leads to its page, a part lists what has it.

@@ -18,7 +18,7 @@ import (
 //go:embed *.html
 var files embed.FS
 
-var templates = frame.Parse(files, "storage.html", "tokens.html", "token.html", "webhooks.html", "webhook.html", "audit.html")
+var templates = frame.Parse(files, "storage.html", "tokens.html", "token.html", "webhooks.html", "webhook.html", "audit.html", "retention.html")
 
 // Pages lists the pages of this package.
 func Pages() []frame.Page {
@@ -28,6 +28,10 @@ func Pages() []frame.Page {
 		{Path: "/ui/admin/webhooks", In: "Admin", Calls: []string{"listWebhooks", "createWebhook"}, Show: webhooks, Do: makeWebhook},
 		{Path: "/ui/admin/webhooks/{webhook}", In: "Admin", Calls: []string{"getWebhook", "listDeliveries", "updateWebhook", "deleteWebhook", "retryDelivery"}, Show: webhook, Do: changeWebhook},
 		{Path: "/ui/admin/audit", In: "Admin", Calls: []string{"listAudit"}, Show: audit},
+		{
+			Path: "/ui/admin/retention", In: "Admin", Show: retention, Do: changeRetention,
+			Calls: []string{"getRetention", "listRetentionRuns", "listRetentionKeeps", "createRetentionRun", "replaceRetention", "deleteRetentionKeep"},
+		},
 		{Path: "/ui/admin/storage", In: "Admin", Calls: []string{"getMetrics"}, Show: storage},
 	}
 }
@@ -37,7 +41,7 @@ func tabs(v *frame.Visit, here string) []frame.Link {
 	var list []frame.Link
 	for _, one := range []struct{ text, href, call string }{
 		{"Tokens", "/ui/admin", "listAccessTokens"}, {"Webhooks", "/ui/admin/webhooks", "listWebhooks"},
-		{"Audit log", "/ui/admin/audit", "listAudit"}, {"Storage", "/ui/admin/storage", "getMetrics"},
+		{"Audit log", "/ui/admin/audit", "listAudit"}, {"Retention", "/ui/admin/retention", "getRetention"}, {"Storage", "/ui/admin/storage", "getMetrics"},
 	} {
 		if v.May(one.call) {
 			list = append(list, frame.Link{Text: one.text, Href: one.href, Current: one.text == here})

@@ -85,6 +85,18 @@ func (v *Visit) writeJSON(path string) error {
 	return nil
 }
 
+// Answer calls an operation with a body, and returns what came back whatever its
+// status, for those whose refusal is a document of its own. The caller closes the body.
+func (v *Visit) Answer(method, path, mediaType string, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(v.Context(), method, base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Content-Type", mediaType)
+	return v.transport.Do(r)
+}
+
 // Get calls an operation of the API whose answer is no JSON, such as a file, by its
 // path. The caller closes the body. An answer of status 400 and above is a
 // *client.Problem.

@@ -1,10 +1,13 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/slipway-lab/slipway/gen/client"
@@ -73,6 +76,17 @@ type finding struct {
 	Name, Message, Level, Diagnostic string
 	Error                            bool
 	Documents                        []struct{ Schema, Name string }
+}
+
+// weight is the place of a finding in the order of attention.
+func (f *finding) weight() int {
+	switch {
+	case f.Error:
+		return 0
+	case f.Level == "Warning":
+		return 1
+	}
+	return 2
 }
 
 type designShown struct {
@@ -150,12 +164,14 @@ func (d *designShown) validate(v *frame.Visit) error {
 	if err != nil {
 		return err
 	}
-	answer, err := v.API.ValidateDesignWithBody(v.Context(), "application/json", strings.NewReader(string(body)))
+	// A design that is not valid is answered with 400 and the same document.
+	answer, err := v.Answer("POST", "/v1/validatedesign", "application/json", strings.NewReader(string(body)))
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
 	var found struct {
+		Kind    string
 		Status  string
 		Message *string
 		Details struct {
@@ -163,10 +179,15 @@ func (d *designShown) validate(v *frame.Visit) error {
 			MessageList []finding
 		}
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
-		return err
+	// A problem's members have other types.
+	_ = json.NewDecoder(answer.Body).Decode(&found)
+	if found.Kind != "Status" { // it could not be asked
+		d.Message = fmt.Sprintf("The design could not be validated: the answer has status %d.", answer.StatusCode)
+		d.Checked, d.Status = true, "failure"
+		return nil
 	}
 	d.Checked, d.Status, d.Errors, d.Findings = true, found.Status, found.Details.ErrorCount, found.Details.MessageList
+	slices.SortStableFunc(d.Findings, func(a, b finding) int { return cmp.Compare(a.weight(), b.weight()) })
 	if found.Message != nil {
 		d.Message = *found.Message
 	}

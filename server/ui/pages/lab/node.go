@@ -187,12 +187,15 @@ func (d *nodeShown) steps(v *frame.Visit, host string) error {
 	d.Pager = v.Pager(next)
 	for i := range rows {
 		t := &rows[i]
+		if len(t.SubtaskIDList) > 0 {
+			continue // its steps are in the list
+		}
 		d.Steps = append(d.Steps, stepRow{*t, stateOf(t), took(v, t), fault(t)})
 		d.Strip.Outcomes = append(d.Strip.Outcomes, stateOf(t).Outcome)
 	}
 	slices.Reverse(d.Strip.Outcomes)
 	d.Strip.Label = "steps, newest right"
-	if len(rows) == 0 {
+	if len(d.Steps) == 0 {
 		d.Empty = frame.Empty{Why: "No step of a task has worked on this node alone.", Hint: "Prepare it:", Command: "slipway deploy " + host + " --action prepare_nodes --design DESIGN"}
 	}
 	return nil

@@ -145,7 +145,7 @@ type taskShown struct {
 	Timeline  picture.Timeline
 	Parent    string
 	MayCancel bool
-	MayAgain  bool
+	Faults    []*branch // steps that tell of an error, each once for node and text
 }
 
 // task shows a task: the tree of its steps with their messages, open where they fail,
@@ -215,6 +215,9 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 			step.Start = time.Time{}
 		}
 		d.Timeline.Steps = append(d.Timeline.Steps, step)
+	}
+	if len(t.SubtaskIDList) == 0 && b.Fault != "" && !slices.ContainsFunc(d.Faults, func(f *branch) bool { return f.On == b.On && f.Action == b.Action && f.Fault == b.Fault }) {
+		d.Faults = append(d.Faults, b)
 	}
 	for _, sub := range t.SubtaskIDList {
 		if below := all[sub.String()]; below != nil && !seen[sub.String()] {
