@@ -153,3 +153,20 @@ func TestPages_missing(t *testing.T) {
 		pagestest.Check(t, path, p)
 	}
 }
+
+// A server that has seen nothing says how to begin, and one that has does not.
+func TestOverview_fresh(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	if p := b.Get("/ui/"); !strings.Contains(p.Body, "slipway upload results.xml --server "+s.URL) {
+		t.Errorf("no word of how to begin:\n%.3000s", p.Body)
+	}
+	if a := s.Do("POST", "/v1/post-result", "test: a\nsuccess: a\n"); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if p := b.Get("/ui/"); strings.Contains(p.Body, "Nothing was stored yet") {
+		t.Error("what was stored is nothing")
+	}
+}
