@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -136,6 +137,59 @@ type branch struct {
 	Messages []client.LabMessage
 	Below    []*branch
 	Open     bool
+	Inside   int // steps that only its own page shows
+	Silent   int // messages that only the API shows
+}
+
+// What a page shows of a large task: above manySteps the branches that ended well are
+// on their own pages, and of messages and of steps in one branch there are so many at
+// most. Failures come first, so that they are among those.
+const (
+	manySteps    = 150
+	mostBelow    = 100
+	mostMessages = 30
+)
+
+// prune leaves out what a page of so many steps has no room for.
+func (b *branch) prune(steps int) {
+	if extra := len(b.Messages) - mostMessages; extra > 0 && steps > manySteps {
+		slices.SortStableFunc(b.Messages, func(x, y client.LabMessage) int { return cmp.Compare(lower(x.Error), lower(y.Error)) })
+		b.Messages, b.Silent = b.Messages[:mostMessages], extra
+	}
+	if steps > manySteps && !b.Open && len(b.Below) > 0 {
+		b.Inside, b.Below, b.Messages = b.count(), nil, nil
+		return
+	}
+	if extra := len(b.Below) - mostBelow; extra > 0 {
+		slices.SortStableFunc(b.Below, func(x, y *branch) int { return cmp.Compare(lower(x.Open), lower(y.Open)) })
+		for _, below := range b.Below[mostBelow:] {
+			b.Inside += 1 + below.count()
+		}
+		b.Below = b.Below[:mostBelow]
+	}
+	for _, below := range b.Below {
+		if steps > manySteps && !below.Open {
+			below.Messages = nil // one is a link away
+		}
+		below.prune(steps)
+	}
+}
+
+// lower puts what is true first.
+func lower(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}
+
+// count is how many steps are below a branch.
+func (b *branch) count() int {
+	n := len(b.Below)
+	for _, below := range b.Below {
+		n += below.count()
+	}
+	return n
 }
 
 type taskShown struct {
@@ -146,6 +200,7 @@ type taskShown struct {
 	Parent    string
 	MayCancel bool
 	Faults    []*branch // steps that tell of an error, each once for node and text
+	Numbers   bool      // the timeline's fit into the page
 }
 
 // task shows a task: the tree of its steps with their messages, open where they fail,
@@ -166,6 +221,11 @@ func task(v *frame.Visit) (*frame.View, error) {
 	}
 	data.Top = data.grow(v, all, top, map[string]bool{})
 	data.Timeline.Now = v.Now()
+	data.Numbers = len(all) <= manySteps
+	if v.Query("as") != "csv" { // which has all
+		data.Top.prune(len(all))
+	}
+	data.Faults = data.Faults[:min(len(data.Faults), mostBelow)]
 	s := data.Top.State
 	return &frame.View{
 		Title: top.Action + ", " + s.Words, Outcome: string(s.Outcome), Templates: templates, File: "task.html", Data: &data, Live: !over(top),
