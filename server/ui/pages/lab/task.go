@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/picture"
@@ -266,7 +268,7 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 	seen[id] = true
 	b := &branch{taskRow: rowOf(v, t), Href: "/ui/tasks/" + id, On: nodeOf(t), Messages: t.Result.Details.MessageList}
 	b.Open = b.State.Outcome == picture.Fail || !over(t)
-	if len(all) > 1 && (t.TaskID.String() != d.topID(all, t) || len(t.SubtaskIDList) == 0) || len(all) == 1 {
+	if d.timed(all, t) {
 		step := picture.Step{Name: t.Action, Group: b.On, Link: b.Href, Outcome: b.State.Outcome, Start: t.Created}
 		if over(t) {
 			step.End = changed(t)
@@ -286,6 +288,25 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 	}
 	return b
 }
+
+// timed tells whether the timeline has a task: every step, but for the task above all
+// others. Where its rows are nodes, only steps that no others are part of are in them,
+// and those that failed though none of their parts did.
+func (d *taskShown) timed(all map[string]*client.LabTask, t *client.LabTask) bool {
+	switch {
+	case len(t.SubtaskIDList) == 0:
+		return true
+	case t.TaskID.String() == d.topID(all, t):
+		return false
+	case len(all) <= timelineSteps:
+		return true
+	}
+	failed := func(t *client.LabTask) bool { return t != nil && stateOf(t).Outcome == picture.Fail }
+	return failed(t) && !slices.ContainsFunc(t.SubtaskIDList, func(id uuid.UUID) bool { return failed(all[id.String()]) })
+}
+
+// timelineSteps is how many steps have a row of their own in a timeline.
+const timelineSteps = 50
 
 // topID is the id of the task above all others.
 func (d *taskShown) topID(all map[string]*client.LabTask, t *client.LabTask) string {
