@@ -18,7 +18,7 @@ import (
 //go:embed *.html
 var files embed.FS
 
-var templates = frame.Parse(files, "compare.html", "comparisons.html", "test.html")
+var templates = frame.Parse(files, "compare.html", "comparisons.html", "test.html", "history.html", "flaky.html", "issues.html")
 
 // Pages are the pages of this package.
 func Pages() []frame.Page {
@@ -30,6 +30,12 @@ func Pages() []frame.Page {
 		{
 			Path: "/ui/tests", In: "Runs", Show: test,
 			Calls: []string{"compareSets", "getTest", "getResultTest", "getAttachment", "getResultAttachment", "getTestCase", "getBoot", "getRunResult", "getTestResult"},
+		},
+		{Path: "/ui/history", In: "Compare", Show: history, Calls: []string{"getTestHistory"}},
+		{Path: "/ui/flaky", Menu: "Flaky", Show: flaky, Calls: []string{"listFlakyTests", "listClouds", "listProducts"}},
+		{
+			Path: "/ui/issues", Menu: "Issues", Show: issues, Do: changeIssue,
+			Calls: []string{"listKnownIssues", "getKnownIssue", "createKnownIssue", "updateKnownIssue", "deleteKnownIssue", "searchTestResults", "listClouds"},
 		},
 		{Path: "/ui/tests/attachment", In: "Runs", Show: attached, Calls: []string{"getAttachment", "getResultAttachment"}},
 	}
