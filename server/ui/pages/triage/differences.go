@@ -40,7 +40,6 @@ var telling = []struct{ field, words string }{
 	{"device_type", "Device"},
 	{"lab_name", "Lab"},
 	{"node", "Node"},
-	{"attempt", "Attempt"},
 	{"format", "Format"},
 	{"scope", "Scope"},
 }

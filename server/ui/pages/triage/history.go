@@ -18,7 +18,8 @@ const (
 	historyShown = 100 // results on a page, unless the address says another number
 	mostColumns  = 40  // versions of a matrix, the newest
 	mostRows     = 60  // contexts of a matrix
-	mostEntries  = 200 // results in the table
+	mostCells    = 480 // of a matrix; many contexts leave room for fewer versions
+	mostEntries  = 100 // results in the table
 )
 
 // historyFilters are the filters of the address, as the API has them.
@@ -51,6 +52,16 @@ type through struct {
 type entry struct {
 	client.HistoryEntry
 	Href, Beside, Version string
+	Place                 string // the set, where its name says more than the version
+}
+
+// Since names the version since which the verdict holds.
+func (h *through) Since() string {
+	place, err := h.Summary.Since.Get()
+	if err != nil {
+		return ""
+	}
+	return versionName(value(place.Version.Get()), place.Set)
 }
 
 // Word is the verdict as a sentence begins with it.
@@ -190,6 +201,9 @@ func (h *through) addEntries() {
 			return
 		}
 		row := entry{HistoryEntry: e, Beside: contextWords(e.Context), Version: versionOf(&e)}
+		if place := frame.SetName(e.Set); place != row.Version {
+			row.Place = strings.TrimSuffix(place, "/"+row.Version)
+		}
 		if !e.Href.IsNull() {
 			row.Href = testHref(e.Set, h.Name, e.Context)
 		}
@@ -199,11 +213,14 @@ func (h *through) addEntries() {
 
 // versionOf names what was tested, by its own name where it has one.
 func versionOf(e *client.HistoryEntry) string {
-	version, err := e.Version.Get()
-	if err != nil {
-		return frame.SetName(e.Set)
-	}
-	if kind, _, ok := strings.Cut(version, ":"); ok && kind == "run" {
+	return versionName(value(e.Version.Get()), e.Set)
+}
+
+func versionName(version, set string) string {
+	switch kind, _, _ := strings.Cut(version, ":"); {
+	case version == "":
+		return frame.SetName(set)
+	case kind == "run":
 		return frame.SetName(version)
 	}
 	return version
@@ -243,9 +260,12 @@ func (h *through) draw(v *frame.Visit) {
 		h.drawStrip()
 		return
 	}
+	versions = versions[:min(len(versions), max(1, mostCells/len(rows)))]
+	h.Columns = len(versions)
 	slices.Reverse(versions)
 	slices.SortFunc(rows, func(a, b string) int { return cmp.Compare(contextWords(contexts[a]), contextWords(contexts[b])) })
 	m := picture.Matrix{Of: "Context"}
+	short := h.telling(v, contexts)
 	for _, version := range versions {
 		m.Columns = append(m.Columns, picture.Column{Name: version})
 	}
@@ -254,11 +274,27 @@ func (h *through) draw(v *frame.Visit) {
 		first, rest, _ := strings.Cut(contextWords(context), " · ")
 		r := picture.Row{Name: cmp.Or(first, "no context"), Note: rest, Link: withContext(v, context)}
 		for _, version := range versions {
-			r.Cells = append(r.Cells, h.cell(cells[[2]string{version, row}]))
+			r.Cells = append(r.Cells, h.cell(cells[[2]string{version, row}], short))
 		}
 		m.Rows = append(m.Rows, r)
 	}
 	h.Picture, h.Table = m.HTML(), m.Table().HTML()
+}
+
+// telling are the fields that tell the contexts of the page apart, which keeps the
+// links of many cells short: those that differ, and those that were asked for.
+func (h *through) telling(v *frame.Visit, contexts map[string]client.TestContext) []string {
+	var fields []string
+	for _, field := range contextFields {
+		values := map[string]bool{}
+		for _, context := range contexts {
+			values[context[field]] = true
+		}
+		if len(values) > 1 || v.HTTP.URL.Query().Has(field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
 }
 
 func contextKey(context client.TestContext) string { return strings.Join(pairs(context), "\x00") }
@@ -277,7 +313,7 @@ func withContext(v *frame.Visit, context client.TestContext) string {
 }
 
 // cell is the worst of the results of one version: a later pass hides no failure.
-func (h *through) cell(results []client.HistoryEntry) picture.Cell {
+func (h *through) cell(results []client.HistoryEntry, fields []string) picture.Cell {
 	if len(results) == 0 {
 		return picture.Cell{}
 	}
@@ -285,8 +321,14 @@ func (h *through) cell(results []client.HistoryEntry) picture.Cell {
 		return cmp.Compare(slices.Index(order, string(a.Outcome)), slices.Index(order, string(b.Outcome)))
 	})
 	c := picture.Cell{Outcome: picture.Outcome(worst.Outcome)}
-	if !worst.Href.IsNull() {
-		c.Link = testHref(worst.Set, h.Name, worst.Context)
+	if !worst.Href.IsNull() && (h.Rows*h.Columns <= mostCells/2 || worst.Outcome != "pass") {
+		context := client.TestContext{}
+		for _, field := range fields {
+			if text, ok := worst.Context[field]; ok {
+				context[field] = text
+			}
+		}
+		c.Link = testHref(worst.Set, h.Name, context)
 	}
 	if n := len(results); n > 1 {
 		c.Note = "the worst of " + frame.Count(n, "result")

@@ -102,6 +102,11 @@ func issues(v *frame.Visit) (*frame.View, error) {
 		b.Edit = true
 		b.Form = issueForm{Name: v.Query("name"), Message: v.Query("message"), Title: firstWords(v.Query("message"))}
 		b.Form.CloudID, b.Form.Job, b.Form.Product = v.Query("cloud_id"), v.Query("job"), v.Query("product_id")
+		if strings.Trim(b.Form.Name, "*") != "" {
+			if err := b.look(v); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return b.view(v)
 }

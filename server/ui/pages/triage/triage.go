@@ -83,7 +83,7 @@ func pairs(context client.TestContext) []string {
 func contextWords(context client.TestContext) string {
 	var list []string
 	for _, field := range contextFields {
-		if value := context[field]; value != "" {
+		if value := context[field]; value != "" && !slices.Contains(list, value) { // a board is often called as its device
 			list = append(list, value)
 		}
 	}
