@@ -30,6 +30,17 @@ var browsed = map[string]string{
 	"run-says":   "/ui/runs/58?view=messages",
 	"run-begun":  "/ui/runs/66",
 	"run-absent": "/ui/runs/4711",
+
+	"comparisons":   "/ui/compare",
+	"compare":       "/ui/compare?head=run:65",
+	"compare-all":   "/ui/compare?head=run:65&class=all",
+	"compare-none":  "/ui/compare?head=run:65&class=fixed&name=nothing",
+	"flaky-lines":   "/ui/flaky",
+	"flaky":         "/ui/flaky?cloud_id=1&verdict=flaky,regressed,failing,recovered",
+	"flaky-kernels": "/ui/flaky?job=mainline",
+	"issues":        "/ui/issues",
+	"issues-new":    "/ui/issues?name=tempest.*&message=Timed+out",
+	"history-none":  "/ui/history?name=nobody",
 }
 
 // startDemo starts a server that is filled with the demo.
