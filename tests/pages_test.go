@@ -40,6 +40,9 @@ var browsed = map[string]string{
 	"flaky-kernels": "/ui/flaky?job=mainline",
 	"issues":        "/ui/issues",
 	"issues-new":    "/ui/issues?name=tempest.*&message=Timed+out",
+	"test":          "/ui/tests?set=run:65&name=tempest.api.compute.servers.test_server_actions.ServerActionsTestJSON.test_delete_server%5Bid-bf33a565-d0b6-5f2a-9bf5-30564d8fe54d%5D",
+	"test-log":      "/ui/tests?set=run:65&name=tempest.api.compute.servers.test_server_actions.ServerActionsTestJSON.test_delete_server%5Bid-bf33a565-d0b6-5f2a-9bf5-30564d8fe54d%5D&log=1&find=request",
+	"history":       "/ui/history?name=ltp.syscalls.openat201&job=mainline",
 	"history-none":  "/ui/history?name=nobody",
 }
 

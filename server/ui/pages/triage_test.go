@@ -1,14 +1,21 @@
 package pages_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // wants says what a page must hold, and what it must not, which begins with "!".
@@ -32,7 +39,7 @@ func wants(t *testing.T, b *pagestest.Browser, path string, texts ...string) pag
 func TestTriage_compare(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
 	second := wants(t, b, names.Replace("/ui/compare?head=run:{second}&base=run:{run}/1"),
@@ -59,7 +66,7 @@ func TestTriage_compare(t *testing.T) {
 func TestTriage_test(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
 	path := names.Replace("/ui/tests?set=run:{second}&name=a.b.C.two")
@@ -103,7 +110,7 @@ func TestTriage_log(t *testing.T) {
 func TestTriage_history(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
 	p := wants(t, b, names.Replace("/ui/history?name=a.b.C.two&cloud_id={cloud}"), "Flaky", "both pass and fail on run:", "<title>✕ ", "cloud id: ", "Flaky tests of this line")
@@ -125,7 +132,7 @@ func TestTriage_history(t *testing.T) {
 func TestTriage_issues(t *testing.T) {
 	t.Parallel()
 
-	s := servertest.New(t)
+	s := servertest.New(t, hooked)
 	names := newWorld(t, s)
 	reader, operator := pagestest.LogIn(t, s.URL, s.Token(auth.Reader)), pagestest.LogIn(t, s.URL, s.Token(auth.Operator))
 	wants(t, reader, "/ui/issues?name=*", "slipway issue add", "!Make it known", "!New issue")
@@ -170,4 +177,40 @@ func TestTriage_issues(t *testing.T) {
 	if p := operator.Send("/ui/issues", url.Values{"do": {"delete"}, "id": {id}}); p.Status != 200 || !strings.Contains(p.Body, "The issue is gone") {
 		t.Errorf("delete: %d", p.Status)
 	}
+}
+
+// What has expired is said, and is no good news; what is left beside it is shown.
+func TestTriage_expired(t *testing.T) {
+	t.Parallel()
+
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	s := servertest.On(t, storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: now}), func(c *server.Config) { c.Now = now })
+	do := func(method, path, body string, status int) (object map[string]any) {
+		t.Helper()
+		a := s.Do(method, path, body, servertest.Admin(), servertest.JSON())
+		if a.Status != status {
+			t.Fatalf("%s %s: %d %s", method, path, a.Status, a.Body)
+		}
+		if err := json.Unmarshal(a.Body, &object); err != nil {
+			t.Fatal(err)
+		}
+		return object
+	}
+	for n := 1; n <= 3; n++ {
+		do("POST", "/v1/runs", `{"name":"nightly"}`, 201)
+		if a := s.Do("POST", fmt.Sprintf("/v1/post-result?test_id=%d", n), "test: a\nsuccess: a\ntest: b\nfailure: b [\nboom\n]\n"); a.Status != 201 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+	}
+	ahead.Store(int64(100 * 24 * time.Hour))
+	do("PUT", "/v1/retention", `{"rules":[{"class":"tests","days":30}]}`, 200)
+	run := do("POST", "/v1/retention/runs", "", 202)
+	await.That(t, "the removal ends", func() bool { return do("GET", "/v1/retention/runs/"+run["id"].(string), "", 200)["ended_on"] != nil })
+	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	wants(t, b, "/ui/compare?head=run:1&base=none", "Expired:", "<title>▲", "!<title>✓")
+	wants(t, b, "/ui/compare?head=run:3&base=run:1", "Expired:", "The head alone", "!<title>✓")
+	wants(t, b, "/ui/tests?set=run:1&name=a", "Expired:", "!<title>✓")
+	wants(t, b, "/ui/tests?set=run:3&name=b", "boom", "<title>✕", "!new test")
+	wants(t, b, "/ui/history?name=b", "Not all of it is left", "<title>✕")
 }

@@ -155,7 +155,8 @@ func (s *single) find(v *frame.Visit) error {
 	limit, history, all, pattern := int32(1000), int32(longStrip), "all", glob(s.Name)
 	params := &client.CompareSetsParams{Head: s.Set, Class: &all, Limit: &limit, History: &history, Name: &pattern}
 	answer, err := v.API.CompareSetsWithResponse(v.Context(), params)
-	if frame.IsNotFound(err) {
+	alone := frame.IsNotFound(err) || isGone(err) // the set before it is not there, or not any more
+	if alone {
 		none := "none"
 		params.Base = &none
 		answer, err = v.API.CompareSetsWithResponse(v.Context(), params)
@@ -180,7 +181,10 @@ func (s *single) find(v *frame.Visit) error {
 	})
 	i := max(0, slices.IndexFunc(found, func(item client.ComparedItem) bool { return within(s.Context, item.Context) }))
 	s.Item, s.Head = found[i], found[i].Head.MustGet()
-	s.Context, s.Words, s.Class = s.Item.Context, contextWords(s.Item.Context), string(s.Item.Class)
+	s.Context, s.Words = s.Item.Context, contextWords(s.Item.Context)
+	if !alone { // beside nothing everything is new
+		s.Class = string(s.Item.Class)
+	}
 	s.History = frame.HistoryPage(s.Name, pairs(s.Context)...)
 	for j, item := range found {
 		if j != i && len(s.Also) < mostAlso {
