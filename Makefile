@@ -8,6 +8,8 @@ SHELL := /bin/bash
 # its version from its source.
 VERSION ?= $(and $(wildcard .git),$(shell git describe --tags --always --dirty 2>/dev/null))
 FUZZTIME ?= 10s
+N ?= 60000
+SEED ?= 0
 BENCH ?= .
 ARGS ?=
 
@@ -95,6 +97,10 @@ fuzz: ## run every fuzz test for FUZZTIME (10s)
 			echo "== $$package $$name"; \
 			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 		done
+
+.PHONY: fuzz-document
+fuzz-document: ## send N (60000) requests that are drawn from the document (SEED=1 draws others); the tests send 4500
+	SLIPWAY_TEST_DRAWN=$(N) SLIPWAY_TEST_DRAWN_SEED=$(SEED) go test -run '^TestDrawn$$' -count=1 -v -timeout 3h ./tests
 
 .PHONY: bench
 bench: ## run every benchmark, or those that match BENCH
