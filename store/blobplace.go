@@ -40,11 +40,11 @@ type place struct {
 // placeSetting is the row that every server follows.
 const placeSetting = "blob_place"
 
-// idName is the file or object with the id, and maxID more than it may have.
-const (
-	idName = "slipway-store"
-	maxID  = 1 << 10
-)
+// PlaceName is the file or object that says whose blobs are in a place. It holds an id.
+const PlaceName = "slipway-store"
+
+// maxID is more than an id has.
+const maxID = 1 << 10
 
 // openPlace is a place with its blobs.
 type openPlace struct {
@@ -397,7 +397,7 @@ func (o *openPlace) where() string {
 func (o *openPlace) readID(ctx context.Context) (string, error) {
 	switch b := o.blobs.(type) {
 	case *fileBlobs:
-		text, err := os.ReadFile(filepath.Join(b.dir, idName))
+		text, err := os.ReadFile(filepath.Join(b.dir, PlaceName))
 		if errors.Is(err, os.ErrNotExist) {
 			return "", nil
 		}
@@ -406,7 +406,7 @@ func (o *openPlace) readID(ctx context.Context) (string, error) {
 		}
 		return strings.TrimSpace(string(text)), nil
 	case *objectBlobs:
-		text, err := b.bucket.Get(ctx, idName, maxID)
+		text, err := b.bucket.Get(ctx, PlaceName, maxID)
 		if errors.Is(err, bucket.ErrMissing) {
 			return "", nil
 		}
@@ -426,15 +426,15 @@ func (o *openPlace) writeID(ctx context.Context, row *place) error {
 	}
 	if id != "" && !slices.Contains(row.Known, id) {
 		return fmt.Errorf("%w: %s holds the blobs of another database (id %s); choose another one, or, if that database is gone, remove %s there",
-			ErrBlobsElsewhere, o.where(), id, idName)
+			ErrBlobsElsewhere, o.where(), id, PlaceName)
 	}
 	switch b := o.blobs.(type) {
 	case *fileBlobs:
-		if err := writeIDFile(filepath.Join(b.dir, idName), row.ID); err != nil {
+		if err := writeIDFile(filepath.Join(b.dir, PlaceName), row.ID); err != nil {
 			return fmt.Errorf("%s: %w: %w", o.where(), diskError(err), err)
 		}
 	case *objectBlobs:
-		if err := b.bucket.Put(ctx, idName, []byte(row.ID)); err != nil {
+		if err := b.bucket.Put(ctx, PlaceName, []byte(row.ID)); err != nil {
 			return fmt.Errorf("%s: %w: %w", o.Address, ErrUnavailable, err)
 		}
 	}

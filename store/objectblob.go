@@ -60,7 +60,7 @@ func newObject() string {
 func (b *objectBlobs) meaning(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, bucket.ErrMissing):
-		if id, idErr := b.bucket.Get(ctx, idName, maxID); idErr == nil && string(id) == b.place {
+		if id, idErr := b.bucket.Get(ctx, PlaceName, maxID); idErr == nil && string(id) == b.place {
 			return fmt.Errorf("%w: %w", ErrContentLost, err)
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

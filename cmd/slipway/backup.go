@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
 	"github.com/slipway-lab/slipway/store/backup"
@@ -17,10 +18,12 @@ import (
 func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 // Help is an example.
-func (backupCmd) Help() string { return "Example:\n\n    slipway backup saved" }
+func (backupCmd) Help() string {
+	return "Examples:\n\n    slipway backup saved\n    slipway backup - >saved.tar"
+}
 
 type backupCmd struct {
-	Dir      string `arg:"" type:"path" help:"Directory that the backup is written to. The next one into the same directory takes its place, and copies only new blobs."`
+	To       string `arg:"" help:"Directory or s3://bucket/prefix?endpoint=… that the backup is written to, or - for a tar archive on standard output. The next one into the same directory or bucket takes its place, and copies only new blobs."`
 	NoSecret bool   `help:"Leave the server's secret out. A server without it can read neither its tokens nor what is encrypted: keep it somewhere else."`
 }
 
@@ -31,7 +34,10 @@ func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	defer s.Close()
-	options := backup.Options{Dir: c.Dir, Build: build(), Note: note}
+	if c.To == backup.Stream && terminal.IsTerminal(os.Stdout) {
+		return errors.New("a backup is nothing for a terminal: redirect it, such as slipway backup - >saved.tar")
+	}
+	options := backup.Options{To: c.To, Build: build(), Note: note, Objects: f.Store, Stream: os.Stdout}
 	if !c.NoSecret {
 		if options.Secret, err = f.ownSecret(ctx, s); err != nil {
 			return fmt.Errorf("%w; --no-secret leaves it out", err)
@@ -43,11 +49,15 @@ func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	bytes := m.Database.Bytes + m.BlobBytes
-	fmt.Printf("%s holds a backup of %s: schema version %d, database %d bytes, %d blobs of %d bytes\n",
-		c.Dir, m.StartedAt.Format(time.RFC3339), m.Schema, m.Database.Bytes, m.Blobs, m.BlobBytes)
+	place, says := c.To, io.Writer(os.Stdout)
+	if c.To == backup.Stream {
+		place, says = "the stream", os.Stderr
+	}
+	fmt.Fprintf(says, "%s holds a backup of %s: schema version %d, database %d bytes, %d blobs of %d bytes\n",
+		place, m.StartedAt.Format(time.RFC3339), m.Schema, m.Database.Bytes, m.Blobs, m.BlobBytes)
 	note("%d bytes in %s", bytes, time.Since(started).Round(time.Millisecond))
 	if n := len(m.Lost); n > 0 {
-		return fmt.Errorf("everything else is in the backup, but %d blobs were lost before: %s names them, slipway doctor --deep says why", n, filepath.Join(c.Dir, "manifest.json"))
+		return fmt.Errorf("everything else is in the backup, but %d blobs were lost before: its manifest.json names them, slipway doctor --deep says why", n)
 	}
 	if c.NoSecret {
 		note("the secret is not in it: without that, a restored server can read neither its tokens nor what is encrypted")
@@ -65,16 +75,18 @@ func (f *storeFlags) ownSecret(ctx context.Context, s *store.Store) ([]byte, err
 }
 
 // Help is an example.
-func (restoreCmd) Help() string { return "Example:\n\n    slipway restore saved --data restored" }
+func (restoreCmd) Help() string {
+	return "Examples:\n\n    slipway restore saved --data restored\n    slipway restore - --data restored <saved.tar"
+}
 
 type restoreCmd struct {
-	Dir string `arg:"" type:"existingdir" help:"Directory with a backup."`
+	From string `arg:"" help:"Directory or s3://bucket/prefix?endpoint=… with a backup, or - for a tar archive on standard input."`
 }
 
 // Run brings a backup back into an empty place.
 func (c *restoreCmd) Run(ctx context.Context, f *storeFlags) error {
-	m, err := backup.Restore(ctx, c.Dir, backup.Target{
-		Data: f.Store.DataDir, Database: f.Store.Database, Note: note,
+	m, err := backup.Restore(ctx, c.From, backup.Target{
+		Data: f.Store.DataDir, Database: f.Store.Database, Note: note, Objects: f.Store, Stream: os.Stdin,
 		Open: func(ctx context.Context, data, database string) (*store.Store, error) {
 			return areas.Open(ctx, store.Config{DataDir: data, Database: database})
 		},

@@ -9,37 +9,42 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-lab/slipway/store"
 )
 
 // Options say how a backup is taken.
 type Options struct {
-	Dir    string
+	To     string               // a directory, s3://bucket/prefix, or Stream
 	Build  string               // of the program, for the manifest
 	Secret []byte               // the server's; nil leaves it out
-	Note   func(string, ...any) // hears how far it is
+	Note   func(string, ...any) // hears how far it is; by several at once
+
+	Objects store.Config // how an object store is spoken to
+	Stream  io.Writer    // what is written to when To is Stream
 }
 
-// Take copies the store into a directory: the database in one state, then the blobs
+// Take copies the store to a place: the database in one state, then the blobs
 // that it names, the secret, and the manifest. Everything that was acknowledged before
 // it began is in it. Others go on writing meanwhile; no blob is removed until it ends.
 func Take(ctx context.Context, s *store.Store, o Options) (_ *Manifest, err error) {
-	if err := os.MkdirAll(filepath.Join(o.Dir, "blobs"), 0o700); err != nil {
+	to, err := openTarget(ctx, &o)
+	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, to.close()) }()
 	release, err := s.HoldForBackup(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	t := &taking{Options: o, store: s, manifest: &Manifest{
+	t := &taking{Options: o, to: to, store: s, manifest: &Manifest{
 		Format: format, ID: s.NewID().String(), Build: o.Build, Dialect: s.Dialect(), StartedAt: s.Now(),
 	}}
 	for _, step := range []func(context.Context) error{t.database, t.blobs, t.secret, t.end} {
@@ -53,11 +58,13 @@ func Take(ctx context.Context, s *store.Store, o Options) (_ *Manifest, err erro
 // taking is a backup that is being taken.
 type taking struct {
 	Options
+	to       target
 	store    *store.Store
 	manifest *Manifest
 }
 
-func (t *taking) path(name string) string { return filepath.Join(t.Dir, name) }
+// path is that of a file that is being made.
+func (t *taking) path(name string) string { return filepath.Join(t.to.scratch(), name) }
 
 // database copies the database, and notes which blobs that state names.
 func (t *taking) database(ctx context.Context) error {
@@ -88,7 +95,7 @@ func (t *taking) database(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.describe(&t.manifest.Database)
+	return t.keep(ctx, &t.manifest.Database)
 }
 
 func writeLines(path string, write func(io.Writer) error) error {
@@ -100,10 +107,12 @@ func writeLines(path string, write func(io.Writer) error) error {
 	return errors.Join(write(w), w.Flush(), f.Close())
 }
 
-// describe fills in size and hash of a file of the backup.
-func (t *taking) describe(f *File) (err error) {
-	f.SHA256, f.Bytes, err = hashOf(t.path(f.Name))
-	return err
+// keep takes a file into the backup, and notes its size and hash.
+func (t *taking) keep(ctx context.Context, f *File) (err error) {
+	if f.SHA256, f.Bytes, err = hashOf(t.path(f.Name)); err != nil {
+		return err
+	}
+	return t.to.keep(ctx, f)
 }
 
 func hashOf(path string) (sha string, size int64, err error) {
@@ -117,7 +126,7 @@ func hashOf(path string) (sha string, size int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), size, err
 }
 
-// blobs copies the blobs that are not there yet.
+// blobs copies the blobs that are not there yet, and lists all.
 func (t *taking) blobs(ctx context.Context) error {
 	names, err := os.Open(t.path("names"))
 	if err != nil {
@@ -126,90 +135,106 @@ func (t *taking) blobs(ctx context.Context) error {
 	defer names.Close()
 	copied := 0
 	err = writeLines(t.path(t.manifest.List.Name), func(w io.Writer) error {
-		for lines := bufio.NewScanner(names); lines.Scan(); {
-			size, isNew, err := t.blob(ctx, lines.Text())
-			if errors.Is(err, store.ErrContentLost) || errors.Is(err, store.ErrNotFound) {
-				t.Note("lost: %v", err)
-				t.manifest.Lost = append(t.manifest.Lost, lines.Text())
-				continue
-			}
-			if err != nil {
+		for lines := bufio.NewScanner(names); ; {
+			batch, err := t.batch(ctx, lines)
+			if err != nil || len(batch) == 0 {
 				return err
 			}
-			if isNew {
-				copied++
-			}
-			t.manifest.Blobs++
-			t.manifest.BlobBytes += size
-			if _, err := fmt.Fprintln(w, lines.Text(), size); err != nil {
-				return err
-			}
-			if t.manifest.Blobs%10_000 == 0 {
-				t.Note("blobs: %d looked at, %d new", t.manifest.Blobs, copied)
+			for i := range batch {
+				n, err := t.list(w, &batch[i])
+				if err != nil {
+					return err
+				}
+				copied += n
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return err
 	}
 	t.Note("blobs: %d of %d bytes in all, %d of them new", t.manifest.Blobs, t.manifest.BlobBytes, copied)
-	return errors.Join(os.Remove(t.path("names")), t.describe(&t.manifest.List))
+	return errors.Join(os.Remove(t.path("names")), t.keep(ctx, &t.manifest.List))
+}
+
+// list notes a blob in the manifest and its list, and says how many are new: one or
+// none.
+func (t *taking) list(w io.Writer, b *blobTaken) (fresh int, err error) {
+	if b.lost {
+		t.manifest.Lost = append(t.manifest.Lost, b.sha)
+		return 0, nil
+	}
+	t.manifest.Blobs++
+	t.manifest.BlobBytes += b.size
+	if t.manifest.Blobs%10_000 == 0 {
+		t.Note("blobs: %d looked at", t.manifest.Blobs)
+	}
+	if b.fresh {
+		fresh = 1
+	}
+	_, err = fmt.Fprintln(w, b.sha, b.size)
+	return fresh, err
+}
+
+// blobTaken is what became of a blob.
+type blobTaken struct {
+	sha     string
+	earlier int64 // its size in an earlier backup, or -1
+
+	size  int64
+	fresh bool // it was copied now
+	lost  bool
+}
+
+// batch copies some blobs, as many at once as the place takes; none: all are done.
+func (t *taking) batch(ctx context.Context, names *bufio.Scanner) ([]blobTaken, error) {
+	batch := make([]blobTaken, 0, 8*t.to.atOnce())
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(t.to.atOnce())
+	for len(batch) < cap(batch) && groupCtx.Err() == nil && names.Scan() {
+		sha := names.Text()
+		earlier, err := t.to.size(groupCtx, sha)
+		if err != nil {
+			return nil, errors.Join(err, group.Wait())
+		}
+		batch = append(batch, blobTaken{sha: sha, earlier: earlier})
+		b := &batch[len(batch)-1]
+		group.Go(func() error { return t.blob(groupCtx, b) })
+	}
+	return batch, errors.Join(group.Wait(), names.Err(), ctx.Err())
 }
 
 // blob copies a blob and checks its hash on the way. One that an earlier backup has
 // copied is whole, because it got its name afterwards, and stays when the store has
 // lost it.
-func (t *taking) blob(ctx context.Context, sha string) (size int64, isNew bool, err error) {
+func (t *taking) blob(ctx context.Context, b *blobTaken) error {
 	if err := ctx.Err(); err != nil {
-		return 0, false, err
-	}
-	to := t.path(blobName(sha))
-	info, missing := os.Stat(to)
-	b, err := t.store.Blobs.Open(ctx, sha)
-	if err != nil {
-		if missing == nil && (errors.Is(err, store.ErrContentLost) || errors.Is(err, store.ErrNotFound)) {
-			t.Note("the store has lost a blob that the earlier backup has: %v", err)
-			return info.Size(), false, nil
-		}
-		return 0, false, err
-	}
-	defer b.Close()
-	if missing == nil && info.Size() == b.Size() {
-		return b.Size(), false, nil
-	}
-	if missing == nil {
-		t.Note("blob %s has %d bytes in the store and %d in the earlier backup, which stay", sha, b.Size(), info.Size())
-		return info.Size(), false, nil
-	}
-	return b.Size(), true, copyChecked(b, to, sha)
-}
-
-func blobName(sha string) string { return filepath.Join("blobs", sha[:2], sha[2:]) }
-
-// copyChecked writes a file that has the hash, or none.
-func copyChecked(from io.Reader, to, sha string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(to+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	h := sha256.New()
-	_, err = io.CopyBuffer(io.MultiWriter(f, h), struct{ io.Reader }{from}, make([]byte, 256<<10))
-	if err = errors.Join(err, f.Close()); err == nil {
-		if got := hex.EncodeToString(h.Sum(nil)); got != sha {
-			err = fmt.Errorf("blob %s has the content of %s: it is damaged: %w", sha, got, store.ErrContentLost)
+	from, err := t.store.Blobs.Open(ctx, b.sha)
+	if err == nil {
+		defer from.Close()
+		b.size, b.fresh = from.Size(), b.earlier < 0
+		if b.fresh {
+			err = t.to.blob(ctx, b.sha, from, b.size)
+		} else if b.size != b.earlier {
+			t.Note("blob %s has %d bytes in the store and %d in the earlier backup, which stay", b.sha, b.size, b.earlier)
+			b.size = b.earlier
 		}
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if !errors.Is(err, store.ErrContentLost) && !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
-	return os.Rename(f.Name(), to)
+	if b.earlier >= 0 {
+		t.Note("the store has lost a blob that the earlier backup has: %v", err)
+		b.size = b.earlier
+		return nil
+	}
+	t.Note("lost: %v", err)
+	b.lost = true
+	return nil
 }
 
-func (t *taking) secret(context.Context) error {
+func (t *taking) secret(ctx context.Context) error {
 	if t.Secret == nil {
 		return nil
 	}
@@ -218,79 +243,44 @@ func (t *taking) secret(context.Context) error {
 		return err
 	}
 	t.manifest.Secret = f
-	return t.describe(f)
+	return t.keep(ctx, f)
 }
 
-// end makes everything durable, then puts the manifest in the place of the one before,
-// and removes what only that one needed.
-func (t *taking) end(context.Context) error {
-	if err := syncAll(t.Dir); err != nil {
-		return err
-	}
+// end puts the manifest in the place of the one before, and removes what only that
+// one needed.
+func (t *taking) end(ctx context.Context) error {
 	t.manifest.EndedAt = t.store.Now()
 	text, err := json.MarshalIndent(t.manifest, "", "  ")
 	if err != nil {
 		return err
 	}
-	next := t.path(manifestName + ".new")
-	if err := os.WriteFile(next, append(text, '\n'), 0o600); err != nil {
+	if err := t.to.end(ctx, append(text, '\n')); err != nil {
 		return err
 	}
-	if err := syncAll(t.Dir); err != nil {
-		return err
-	}
-	if err := os.Rename(next, t.path(manifestName)); err != nil {
-		return err
-	}
-	return errors.Join(syncAll(t.Dir), t.prune())
+	return t.to.prune(ctx, t.manifest)
 }
 
-// syncAll brings everything on the file system of a directory to its disk: one call
-// in place of one for each of many files.
-func syncAll(dir string) error {
-	d, err := os.Open(dir)
+// eachKind calls f for each two letters that blobs begin with, in their order, with
+// the sizes of the blobs of a list that do.
+func eachKind(list string, f func(kind string, named map[string]int64) error) error {
+	from, err := os.Open(list)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return unix.Syncfs(int(d.Fd()))
-}
-
-// prune removes the files of earlier backups, and blobs that the list does not name.
-func (t *taking) prune() error {
-	entries, err := os.ReadDir(t.Dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		kind, _, _ := strings.Cut(e.Name(), "-")
-		ours := kind == "database" || kind == "blobs" || kind == "secret"
-		if ours && !e.IsDir() && !strings.Contains(e.Name(), t.manifest.ID) {
-			if err := os.Remove(t.path(e.Name())); err != nil {
-				return err
+	defer from.Close()
+	lines := bufio.NewScanner(from)
+	more := lines.Scan()
+	for n := range 256 {
+		kind, named := fmt.Sprintf("%02x", n), map[string]int64{}
+		for ; more && strings.HasPrefix(lines.Text(), kind); more = lines.Scan() {
+			sha, text, _ := strings.Cut(lines.Text(), " ")
+			if named[sha], err = strconv.ParseInt(text, 10, 64); err != nil {
+				return fmt.Errorf("%s: %w", filepath.Base(list), err)
 			}
 		}
-	}
-	list, err := os.Open(t.path(t.manifest.List.Name))
-	if err != nil {
-		return err
-	}
-	defer list.Close()
-	named := bufio.NewScanner(list)
-	next := ""
-	advance := func(to string) {
-		for next < to && named.Scan() {
-			next, _, _ = strings.Cut(named.Text(), " ")
-		}
-	}
-	return filepath.WalkDir(t.path("blobs"), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
+		if err := f(kind, named); err != nil {
 			return err
 		}
-		sha := filepath.Base(filepath.Dir(path)) + e.Name() // walked in the order of the list
-		if advance(sha); next == sha {
-			return nil
-		}
-		return os.Remove(path)
-	})
+	}
+	return lines.Err()
 }

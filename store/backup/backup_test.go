@@ -46,7 +46,7 @@ func keep(t testing.TB, s *store.Store, content []byte) string {
 }
 
 func options(t testing.TB, dir string) backup.Options {
-	return backup.Options{Dir: dir, Build: "test", Secret: []byte("a secret of a test server"), Note: t.Logf}
+	return backup.Options{To: dir, Build: "test", Secret: []byte("a secret of a test server"), Note: t.Logf}
 }
 
 func restore(t *testing.T, dir, data string) (*store.Store, error) {

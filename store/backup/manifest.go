@@ -1,16 +1,20 @@
-// Package backup copies a store to a directory while it serves, and brings it back.
+// Package backup copies a store to another place while it serves, and brings it back.
 //
-// A backup is a directory. Its manifest is written last, in one step: until then the
-// backup before it is whole. Blobs lie below blobs, named by their sha256 as in a data
-// directory, so that the next backup into the same directory copies only new ones.
+// A backup is a directory, the objects below a prefix of a bucket, or a tar archive,
+// with files of the same names. Its manifest is written last, in one step: until then
+// the backup before it is whole. Blobs lie below blobs, named by their sha256 as in a
+// data directory, so that the next backup into the same directory or bucket copies only
+// new ones.
 package backup
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
+	"path"
 	"time"
 )
 
@@ -51,12 +55,17 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Read reads the manifest of a backup.
-func Read(dir string) (*Manifest, error) {
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
+// readManifest reads the manifest of a backup; place is how messages call it.
+func readManifest(ctx context.Context, from source, place string) (*Manifest, error) {
+	f, err := from.open(ctx, manifestName)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no whole backup: it has no %s, which is written last", dir, manifestName)
+		return nil, fmt.Errorf("%s holds no whole backup: it has no %s, which is written last", place, manifestName)
 	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +77,7 @@ func Read(dir string) (*Manifest, error) {
 		return nil, fmt.Errorf("%s: format %d is unknown to this program, which knows %d", manifestName, m.Format, format)
 	}
 	for _, f := range m.files() {
-		if f.Name != filepath.Base(f.Name) {
+		if f.Name != path.Base(f.Name) || !isPart(f.Name) {
 			return nil, fmt.Errorf("%s: %q is no file of the backup", manifestName, f.Name)
 		}
 	}

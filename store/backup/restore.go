@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -20,36 +21,45 @@ type Target struct {
 	Database string // of PostgreSQL; empty for SQLite
 	Note     func(string, ...any)
 
+	Objects store.Config // how an object store is spoken to
+	Stream  io.Reader    // the backup, when it is called Stream
+
 	// Open opens the restored store, so that it can be checked.
 	Open func(ctx context.Context, data, database string) (*store.Store, error)
 }
 
 // Restore brings a backup back into an empty place, and checks all of it: every hash,
 // the number of rows of every table, the database itself, and that every blob is there
-// that it names. The data directory gets its name at the very end.
-func Restore(ctx context.Context, dir string, to Target) (*Manifest, error) {
-	m, err := Read(dir)
-	if err != nil {
-		return nil, err
-	}
+// that it names. The data directory gets its name at the very end. from is a
+// directory, s3://bucket/prefix, or Stream.
+func Restore(ctx context.Context, from string, to Target) (_ *Manifest, err error) {
 	if err := empty(to.Data); err != nil {
 		return nil, err
-	}
-	if (m.Dialect == "postgres") != (to.Database != "") {
-		return nil, fmt.Errorf("the backup is of %s: --database must be the address of an empty database of the same kind, none for sqlite", m.Dialect)
 	}
 	data, err := filepath.Abs(to.Data)
 	if err != nil {
 		return nil, err
 	}
 	work := data + ".restoring"
+	backup, err := openSource(ctx, from, data+".unpacking", &to)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, backup.close()) }()
+	m, err := readManifest(ctx, backup, from)
+	if err != nil {
+		return nil, err
+	}
+	if (m.Dialect == "postgres") != (to.Database != "") {
+		return nil, fmt.Errorf("the backup is of %s: --database must be the address of an empty database of the same kind, none for sqlite", m.Dialect)
+	}
 	if err := os.RemoveAll(work); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return nil, err
 	}
-	r := &restoring{Target: to, manifest: m, from: dir, work: work}
+	r := &restoring{Target: to, manifest: m, from: backup, work: work}
 	for _, step := range []func(context.Context) error{r.files, r.blobs, r.check} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(work))
@@ -85,42 +95,52 @@ func empty(dir string) error {
 // restoring is a backup on its way back.
 type restoring struct {
 	Target
-	manifest   *Manifest
-	from, work string
+	manifest *Manifest
+	from     source
+	work     string
 }
+
+// What of the backup is in the data directory only until it is restored.
+const (
+	dumpName = "database.dump"
+	listName = "blobs.list"
+)
 
 func (r *restoring) files(ctx context.Context) error {
-	for _, f := range r.manifest.files() {
-		sha, size, err := hashOf(filepath.Join(r.from, f.Name))
-		if err != nil {
-			return err
-		}
-		if sha != f.SHA256 || size != f.Bytes {
-			return fmt.Errorf("%s is damaged: it has %d bytes with the hash %s, the manifest says %d with %s", f.Name, size, sha, f.Bytes, f.SHA256)
-		}
-	}
-	if s := r.manifest.Secret; s != nil {
-		if err := r.copy(s.Name, "secret", s.SHA256); err != nil {
-			return err
-		}
-	}
+	database := "slipway.db"
 	if r.manifest.Dialect == "postgres" {
-		return store.RestorePostgres(ctx, r.Database, filepath.Join(r.from, r.manifest.Database.Name))
+		database = dumpName
 	}
-	return r.copy(r.manifest.Database.Name, "slipway.db", r.manifest.Database.SHA256)
+	for name, f := range map[string]*File{database: &r.manifest.Database, listName: &r.manifest.List, "secret": r.manifest.Secret} {
+		if f == nil {
+			continue
+		}
+		if err := r.copy(ctx, f.Name, name, f.Name, f.SHA256); err != nil {
+			return err
+		}
+	}
+	if database != dumpName {
+		return nil
+	}
+	dump := filepath.Join(r.work, dumpName)
+	return errors.Join(store.RestorePostgres(ctx, r.Database, dump), os.Remove(dump))
 }
 
-func (r *restoring) copy(from, to, sha string) error {
-	f, err := os.Open(filepath.Join(r.from, from))
+func (r *restoring) copy(ctx context.Context, from, to, what, sha string) error {
+	f, err := r.from.open(ctx, from)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	return copyChecked(f, filepath.Join(r.work, to), sha)
+	err = errors.Join(copyChecked(f, filepath.Join(r.work, filepath.FromSlash(to)), what, sha), f.Close())
+	if err != nil {
+		return err
+	}
+	return r.from.copied(from)
 }
 
 func (r *restoring) blobs(ctx context.Context) error {
-	list, err := os.Open(filepath.Join(r.from, r.manifest.List.Name))
+	path := filepath.Join(r.work, listName)
+	list, err := os.Open(path)
 	if err != nil {
 		return err
 	}
@@ -132,10 +152,10 @@ func (r *restoring) blobs(ctx context.Context) error {
 			return err
 		}
 		sha, _, _ := strings.Cut(lines.Text(), " ")
-		if len(sha) != 64 || strings.Trim(sha, "0123456789abcdef") != "" {
+		if !isSHA(sha) {
 			return fmt.Errorf("%s: %q is no blob", r.manifest.List.Name, lines.Text())
 		}
-		if err := r.copy(blobName(sha), blobName(sha), sha); err != nil {
+		if err := r.copy(ctx, blobName(sha), blobName(sha), "the copy in the backup", sha); err != nil {
 			return fmt.Errorf("blob %s: %w", sha, err)
 		}
 	}
@@ -146,7 +166,7 @@ func (r *restoring) blobs(ctx context.Context) error {
 		return fmt.Errorf("%s has %d blobs, the manifest says %d", r.manifest.List.Name, n, r.manifest.Blobs)
 	}
 	r.Note("files and %d blobs are whole", n)
-	return nil
+	return os.Remove(path)
 }
 
 // check opens what was restored.
@@ -177,7 +197,7 @@ func (r *restoring) check(ctx context.Context) (err error) {
 	}
 	r.Note("the database is sound, its %d tables have as many rows as the manifest says", len(rows))
 	err = s.NamedBlobs(ctx, func(sha string) error {
-		_, err := os.Stat(filepath.Join(r.work, blobName(sha)))
+		_, err := os.Stat(filepath.Join(r.work, filepath.FromSlash(blobName(sha))))
 		if err != nil && slices.Contains(r.manifest.Lost, sha) {
 			r.Note("blob %s was lost before the backup was taken", sha)
 			return nil
