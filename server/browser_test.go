@@ -64,7 +64,7 @@ func TestErrorPage_links(t *testing.T) {
 	for _, part := range strings.Split(page, `href="`)[1:] {
 		link, _, _ := strings.Cut(part, `"`)
 		n++
-		if a := s.Do("GET", link, "", servertest.With("Accept", "text/html")); a.Status >= 400 {
+		if a := s.Do("GET", strings.TrimPrefix(link, s.URL), "", servertest.With("Accept", "text/html")); a.Status >= 400 {
 			t.Errorf("the page links to %s, which is %d", link, a.Status)
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,22 +19,21 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-// drawnRounds is how often each operation is called with a drawn request. The
-// draws are the same in every run.
-const drawnRounds = 20
-
 // TestDrawn calls every operation, in turns, with requests that are drawn from
 // the document alone. What earlier answers named is used in later requests, so
-// that the operations meet each other's things. Whatever is drawn is right by
-// the document: every answer is documented (the test client sees to that), and
-// none is the server's own fault.
+// that the operations meet each other's things. Most of what is drawn is right by
+// the document, and some has one fault: every answer is documented (the test client
+// sees to that), and none is the server's own fault.
+//
+// The draws are the same in every run; make fuzz-document draws more of them, or others.
 func TestDrawn(t *testing.T) {
 	t.Parallel()
 
 	s := servertest.New(t)
 	doc := document(t)
-	seen := names{}
-	for round := range drawnRounds {
+	requests, seed := fromEnvironment(t, "SLIPWAY_TEST_DRAWN", 4500), fromEnvironment(t, "SLIPWAY_TEST_DRAWN_SEED", 0)
+	seen, sent := names{}, map[int]int{}
+	for round := 0; requests > 0; round++ {
 		for i, path := range doc.Paths.InMatchingOrder() {
 			item := doc.Paths.Value(path)
 			for j, method := range []string{"POST", "PUT", "PATCH", "GET", "DELETE"} {
@@ -41,21 +42,38 @@ func TestDrawn(t *testing.T) {
 					continue
 				}
 				gen := rapid.Custom(func(r *rapid.T) request { return drawRequest(r, path, method, item, op, seen) })
-				sendDrawn(t, s, gen.Example(round<<16|i<<4|j), seen)
+				sent[sendDrawn(t, s, gen.Example(seed<<40|round<<16|i<<4|j), seen)]++
+				requests--
 			}
 		}
 	}
+	t.Logf("answers by status: %v", sent)
 }
 
-func sendDrawn(t *testing.T, s *servertest.Server, r request, seen names) {
+// fromEnvironment is a number that make fuzz-document gives.
+func fromEnvironment(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func sendDrawn(t *testing.T, s *servertest.Server, r request, seen names) (status int) {
 	t.Helper()
 	answer := s.Do(r.method, r.target(), r.body, r.options()...)
 	if answer.Status >= 500 && answer.Status != http.StatusNotImplemented {
-		t.Errorf("%s: %s %s answers %d\nsent: %.2000s\nanswer: %.500s", r.op.OperationID, r.method, r.target(), answer.Status, r.body, answer.Body)
+		t.Errorf("%s: %s: %s %s answers %d\nsent: %.2000s\nanswer: %.500s", r.op.OperationID, r.fault, r.method, r.target(), answer.Status, r.body, answer.Body)
 	}
 	if answer.Status < 300 {
 		seen.learn(areaOf(r.op), answer.Body)
 	}
+	return answer.Status
 }
 
 // names are the values of members that may name something, by the operation's
@@ -145,7 +163,12 @@ func drawRequest(r *rapid.T, path, method string, item *openapi3.PathItem, op *o
 	if op.RequestBody != nil && rapid.Bool().Draw(r, "drawn body") {
 		drawBody(r, &req)
 	}
-	return req
+	if rapid.IntRange(0, 4).Draw(r, "fault") > 0 {
+		return req
+	}
+	faults := req.faults()
+	slices.SortStableFunc(faults, func(a, b request) int { return strings.Compare(a.fault, b.fault) })
+	return rapid.SampledFrom(faults).Draw(r, "which")
 }
 
 // drawParam draws the texts of a parameter, more than one only where it is a

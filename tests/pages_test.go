@@ -30,6 +30,20 @@ var browsed = map[string]string{
 	"run-says":   "/ui/runs/58?view=messages",
 	"run-begun":  "/ui/runs/66",
 	"run-absent": "/ui/runs/4711",
+
+	"comparisons":   "/ui/compare",
+	"compare":       "/ui/compare?head=run:65",
+	"compare-all":   "/ui/compare?head=run:65&class=all",
+	"compare-none":  "/ui/compare?head=run:65&class=fixed&name=nothing",
+	"flaky-lines":   "/ui/flaky",
+	"flaky":         "/ui/flaky?cloud_id=1&verdict=flaky,regressed,failing,recovered",
+	"flaky-kernels": "/ui/flaky?job=mainline",
+	"issues":        "/ui/issues",
+	"issues-new":    "/ui/issues?name=tempest.*&message=Timed+out",
+	"test":          "/ui/tests?set=run:65&name=tempest.api.compute.servers.test_server_actions.ServerActionsTestJSON.test_delete_server%5Bid-bf33a565-d0b6-5f2a-9bf5-30564d8fe54d%5D",
+	"test-log":      "/ui/tests?set=run:65&name=tempest.api.compute.servers.test_server_actions.ServerActionsTestJSON.test_delete_server%5Bid-bf33a565-d0b6-5f2a-9bf5-30564d8fe54d%5D&log=1&find=request",
+	"history":       "/ui/history?name=ltp.syscalls.openat201&job=mainline",
+	"history-none":  "/ui/history?name=nobody",
 }
 
 // startDemo starts a server that is filled with the demo.

@@ -386,6 +386,7 @@ const (
 	ProblemIDConflict               ProblemID = "conflict"
 	ProblemIDContentLost            ProblemID = "content-lost"
 	ProblemIDCrossSite              ProblemID = "cross-site"
+	ProblemIDExpired                ProblemID = "expired"
 	ProblemIDForbidden              ProblemID = "forbidden"
 	ProblemIDGone                   ProblemID = "gone"
 	ProblemIDHeaderTooLarge         ProblemID = "header-too-large"

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+	productstore "github.com/slipway-lab/slipway/store/products"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
@@ -48,8 +49,13 @@ func labWorld(t *testing.T, s *servertest.Server) []string {
 	}
 	design := decoded(t, s.Do("POST", "/v1/designs?name=cedarlab", string(site), servertest.Admin(), servertest.With("Content-Type", "application/x-yaml")), http.StatusCreated)
 	task := deploy(t, s, design["reference"].(string))
-	hook := decoded(t, s.Do("POST", "/v1/webhooks", `{"url":"https://hooks.example/x"}`, servertest.Admin(), servertest.JSON()), http.StatusCreated)
-	return []string{"{design}", design["id"].(string), "{task}", task, "{webhook}", hook["id"].(string)}
+	// The server's list of hosts is empty, so that nobody can make one by the API.
+	products := productstore.New(s.Store)
+	hook := &productstore.Webhook{URL: "https://hooks.example/x", Enabled: true, Secret: []byte("sealed"), CreatedBy: "test"}
+	if err := products.InTx(t.Context(), func(tx *productstore.Store) error { return tx.CreateWebhook(t.Context(), hook) }); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"{design}", design["id"].(string), "{task}", task, "{webhook}", hook.ID.String()}
 }
 
 func decoded(t *testing.T, a servertest.Answer, want int) map[string]any {

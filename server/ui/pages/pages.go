@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/ui/pages/overview"
 	"github.com/slipway-lab/slipway/server/ui/pages/runs"
 	"github.com/slipway-lab/slipway/server/ui/pages/search"
+	"github.com/slipway-lab/slipway/server/ui/pages/triage"
 )
 
 // Config holds the settings of the pages.
@@ -21,6 +22,7 @@ func Table() [][]frame.Page {
 	return [][]frame.Page{
 		overview.Pages(),
 		runs.Pages(),
+		triage.Pages(),
 		lab.Pages(),
 		admin.Pages(),
 		search.Pages(),

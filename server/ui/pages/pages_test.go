@@ -25,8 +25,23 @@ var walk = map[string]step{
 	"/ui/runs/latest":         {paths: []string{"/ui/runs/latest", "/ui/runs/latest?cloud={cloud}"}},
 	"/ui/runs/{id}/raw":       {paths: []string{"/ui/runs/{run}/raw"}, file: "application/octet-stream"},
 	"/ui/runs/{id}/files/{n}": {paths: []string{"/ui/runs/{run}/files/0?attempt=1"}, file: "application/octet-stream"},
-	"/ui/badge.svg":           {paths: []string{"/ui/badge.svg?cloud={cloud}"}, file: "image/svg+xml; charset=utf-8", open: true},
-	"/ui/feed.atom":           {paths: []string{"/ui/feed.atom?cloud={cloud}"}, file: "application/atom+xml; charset=utf-8", open: true},
+	"/ui/compare": {paths: []string{
+		"/ui/compare", "/ui/compare?head=run:{run}", "/ui/compare?head=run:{second}", "/ui/compare?head=run:{second}&class=all&base=none", "/ui/compare?head=run:{second}&base=run:{run}/1",
+		"/ui/compare?head=run:{damaged}", "/ui/compare?head=run:{second}&known=exclude&name=nothing&match=name",
+	}},
+	"/ui/tests": {paths: []string{
+		"/ui/tests?set=run:{second}&name=a.b.C.two", "/ui/tests?set=run:{run}/1&name=a.b.C.two", "/ui/tests?set=run:{second}&name=a.b.日本.three[<b>]", "/ui/tests?set=run:{second}&name=hangs",
+		"/ui/tests?set=run:{second}&name=a.b.C.two&log=0", "/ui/tests?set=run:{second}&name=a.b.C.two&log=0&find=BOOM", "/ui/tests?set=run:{second}&name=a.b.C.two&log=0&against=run:{run}/1",
+		"/ui/tests?set=run:{damaged}&name=a",
+	}},
+	"/ui/history": {paths: []string{
+		"/ui/history?name=a.b.C.two", "/ui/history?name=a.b.日本.three[<b>]&limit=50", "/ui/history?name=nobody", "/ui/history", "/ui/history?name=a.b.C.two&cloud_id={cloud}&source=run&outcome=fail&since=2001-01-01",
+	}},
+	"/ui/flaky":            {paths: []string{"/ui/flaky", "/ui/flaky?cloud_id={cloud}", "/ui/flaky?cloud_id={cloud}&verdict=too_few,flaky&window=10&name=two", "/ui/flaky?job=nothing"}},
+	"/ui/issues":           {paths: []string{"/ui/issues", "/ui/issues?state=all", "/ui/issues?name=a.b.*&message=boom"}},
+	"/ui/tests/attachment": {paths: []string{"/ui/tests/attachment?at=/v1/runs/{second}/results/1/tests/1/attachments/0"}, file: "application/octet-stream"},
+	"/ui/badge.svg":        {paths: []string{"/ui/badge.svg?cloud={cloud}"}, file: "image/svg+xml; charset=utf-8", open: true},
+	"/ui/feed.atom":        {paths: []string{"/ui/feed.atom?cloud={cloud}"}, file: "application/atom+xml; charset=utf-8", open: true},
 }
 
 // step is how a page is looked at.
@@ -151,5 +166,22 @@ func TestPages_missing(t *testing.T) {
 			t.Errorf("GET %s: %d, want the page of a 404\n%.500s", path, p.Status, p.Body)
 		}
 		pagestest.Check(t, path, p)
+	}
+}
+
+// A server that has seen nothing says how to begin, and one that has does not.
+func TestOverview_fresh(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	if p := b.Get("/ui/"); !strings.Contains(p.Body, "slipway upload results.xml --server "+s.URL) {
+		t.Errorf("no word of how to begin:\n%.3000s", p.Body)
+	}
+	if a := s.Do("POST", "/v1/post-result", "test: a\nsuccess: a\n"); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if p := b.Get("/ui/"); strings.Contains(p.Body, "Nothing was stored yet") {
+		t.Error("what was stored is nothing")
 	}
 }

@@ -19,7 +19,7 @@ type asset struct {
 // assets are the style, the script and the icons. The icons differ in their mark
 // only.
 var assets = append([]*asset{
-	newAsset("ui.css", "text/css; charset=utf-8", []byte(read("ui.css")+picture.Style)),
+	newAsset("ui.css", "text/css; charset=utf-8", []byte(read("ui.css")+read("triage.css")+picture.Style)),
 	newAsset("ui.js", "text/javascript; charset=utf-8", []byte(read("ui.js"))),
 }, icons()...)
 

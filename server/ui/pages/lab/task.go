@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
@@ -136,6 +139,59 @@ type branch struct {
 	Messages []client.LabMessage
 	Below    []*branch
 	Open     bool
+	Inside   int // steps that only its own page shows
+	Silent   int // messages that only the API shows
+}
+
+// What a page shows of a large task: above manySteps the branches that ended well are
+// on their own pages, and of messages and of steps in one branch there are so many at
+// most. Failures come first, so that they are among those.
+const (
+	manySteps    = 150
+	mostBelow    = 100
+	mostMessages = 30
+)
+
+// prune leaves out what a page of so many steps has no room for.
+func (b *branch) prune(steps int) {
+	if extra := len(b.Messages) - mostMessages; extra > 0 && steps > manySteps {
+		slices.SortStableFunc(b.Messages, func(x, y client.LabMessage) int { return cmp.Compare(lower(x.Error), lower(y.Error)) })
+		b.Messages, b.Silent = b.Messages[:mostMessages], extra
+	}
+	if steps > manySteps && !b.Open && len(b.Below) > 0 {
+		b.Inside, b.Below, b.Messages = b.count(), nil, nil
+		return
+	}
+	if extra := len(b.Below) - mostBelow; extra > 0 {
+		slices.SortStableFunc(b.Below, func(x, y *branch) int { return cmp.Compare(lower(x.Open), lower(y.Open)) })
+		for _, below := range b.Below[mostBelow:] {
+			b.Inside += 1 + below.count()
+		}
+		b.Below = b.Below[:mostBelow]
+	}
+	for _, below := range b.Below {
+		if steps > manySteps && !below.Open {
+			below.Messages = nil // one is a link away
+		}
+		below.prune(steps)
+	}
+}
+
+// lower puts what is true first.
+func lower(first bool) int {
+	if first {
+		return 0
+	}
+	return 1
+}
+
+// count is how many steps are below a branch.
+func (b *branch) count() int {
+	n := len(b.Below)
+	for _, below := range b.Below {
+		n += below.count()
+	}
+	return n
 }
 
 type taskShown struct {
@@ -146,6 +202,7 @@ type taskShown struct {
 	Parent    string
 	MayCancel bool
 	Faults    []*branch // steps that tell of an error, each once for node and text
+	Numbers   bool      // the timeline's fit into the page
 }
 
 // task shows a task: the tree of its steps with their messages, open where they fail,
@@ -166,6 +223,11 @@ func task(v *frame.Visit) (*frame.View, error) {
 	}
 	data.Top = data.grow(v, all, top, map[string]bool{})
 	data.Timeline.Now = v.Now()
+	data.Numbers = len(all) <= manySteps
+	if v.Query("as") != "csv" { // which has all
+		data.Top.prune(len(all))
+	}
+	data.Faults = data.Faults[:min(len(data.Faults), mostBelow)]
 	s := data.Top.State
 	return &frame.View{
 		Title: top.Action + ", " + s.Words, Outcome: string(s.Outcome), Templates: templates, File: "task.html", Data: &data, Live: !over(top),
@@ -206,7 +268,7 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 	seen[id] = true
 	b := &branch{taskRow: rowOf(v, t), Href: "/ui/tasks/" + id, On: nodeOf(t), Messages: t.Result.Details.MessageList}
 	b.Open = b.State.Outcome == picture.Fail || !over(t)
-	if len(all) > 1 && (t.TaskID.String() != d.topID(all, t) || len(t.SubtaskIDList) == 0) || len(all) == 1 {
+	if d.timed(all, t) {
 		step := picture.Step{Name: t.Action, Group: b.On, Link: b.Href, Outcome: b.State.Outcome, Start: t.Created}
 		if over(t) {
 			step.End = changed(t)
@@ -226,6 +288,25 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 	}
 	return b
 }
+
+// timed tells whether the timeline has a task: every step, but for the task above all
+// others. Where its rows are nodes, only steps that no others are part of are in them,
+// and those that failed though none of their parts did.
+func (d *taskShown) timed(all map[string]*client.LabTask, t *client.LabTask) bool {
+	switch {
+	case len(t.SubtaskIDList) == 0:
+		return true
+	case t.TaskID.String() == d.topID(all, t):
+		return false
+	case len(all) <= timelineSteps:
+		return true
+	}
+	failed := func(t *client.LabTask) bool { return t != nil && stateOf(t).Outcome == picture.Fail }
+	return failed(t) && !slices.ContainsFunc(t.SubtaskIDList, func(id uuid.UUID) bool { return failed(all[id.String()]) })
+}
+
+// timelineSteps is how many steps have a row of their own in a timeline.
+const timelineSteps = 50
 
 // topID is the id of the task above all others.
 func (d *taskShown) topID(all map[string]*client.LabTask, t *client.LabTask) string {

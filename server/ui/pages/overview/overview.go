@@ -99,6 +99,7 @@ func show(v *frame.Visit) (*frame.View, error) {
 		{[]string{"listAgents"}, n.readAgents},
 		{[]string{"listNodes"}, n.readNodes},
 		{[]string{"listRuns"}, n.readRuns},
+		{[]string{"listEvents"}, n.readFresh},
 	} {
 		if !v.May(s.calls...) {
 			continue
@@ -275,11 +276,6 @@ func (n *now) readRuns(ctx context.Context, v *frame.Visit) error {
 	if err != nil {
 		return err
 	}
-	limit = 1
-	any, err := v.API.ListRunsWithResponse(ctx, &client.ListRunsParams{Limit: &limit})
-	if err != nil {
-		return err
-	}
 	n.put(func() {
 		n.Damaged = &damaged{}
 		for _, r := range answer.JSON200.Runs {
@@ -287,8 +283,18 @@ func (n *now) readRuns(ctx context.Context, v *frame.Visit) error {
 				n.Damaged.Rows = append(n.Damaged.Rows, r)
 			}
 		}
-		n.Fresh = len(any.JSON200.Runs) == 0
 	})
+	return nil
+}
+
+// readFresh finds out whether anything ever happened here.
+func (n *now) readFresh(ctx context.Context, v *frame.Visit) error {
+	limit := int32(1)
+	answer, err := v.API.ListEventsWithResponse(ctx, &client.ListEventsParams{Limit: &limit})
+	if err != nil {
+		return err
+	}
+	n.put(func() { n.Fresh = len(answer.JSON200.Events) == 0 && answer.JSON200.RemovedTo.IsNull() })
 	return nil
 }
 

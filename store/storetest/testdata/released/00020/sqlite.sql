@@ -34,6 +34,14 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_created ON tokens (created_at, id);
 CREATE INDEX tokens_owner ON tokens (owner, created_at, id);
 CREATE INDEX tokens_admin ON tokens (id) WHERE admin = 1 AND revoked_at IS NULL;
+CREATE TABLE sessions (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    sealed     BLOB    NOT NULL,
+    client     TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sessions_expires ON sessions (expires_at);
 CREATE TABLE audit (
     id           INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     at           INTEGER NOT NULL,
