@@ -61,7 +61,7 @@ func TestGuide_Backup(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{"1 blobs of 23 bytes", "ok     blobs        1, all with the right hash", "files and 1 blobs are whole", "success: one",
-		"the stream holds a backup", "./from-stream holds the backup", "path-style=true holds a backup", "./from-bucket holds the backup"} {
+		"the stream holds a backup", "from-stream holds the backup", "path-style=true holds a backup", "from-bucket holds the backup"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}

@@ -12517,7 +12517,7 @@ type ClientInterface interface {
 
 	// DeleteCloud Delete a cloud
 	//
-	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
+	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete, and those that retention keeps, are refused in any case.
 	//
 	// Corresponds with DELETE /v1/clouds/{cloud_id} (the `DeleteCloud` operationId).
 	DeleteCloud(ctx context.Context, cloudID int64, params *DeleteCloudParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -13938,7 +13938,7 @@ type ClientInterface interface {
 
 	// CreateRetentionKeepWithBody Keep a run, a kernel or an image
 	//
-	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 	//
 	// Takes any type of body and a specified content type.
@@ -13948,7 +13948,7 @@ type ClientInterface interface {
 
 	// CreateRetentionKeep Keep a run, a kernel or an image
 	//
-	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 	//
 	// Takes a body of the `application/json` content type.
@@ -14025,7 +14025,7 @@ type ClientInterface interface {
 
 	// DeleteRun Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403, and one that retention keeps with 409 and the reason; whoever takes the keep back (`DELETE /v1/retention/keeps/{keep_id}`) can delete it.
 	//
 	// Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 	DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -15951,7 +15951,7 @@ func (c *Client) CreateCloud(ctx context.Context, params *CreateCloudParams, bod
 
 // DeleteCloud Delete a cloud
 //
-// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
+// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete, and those that retention keeps, are refused in any case.
 //
 // Corresponds with DELETE /v1/clouds/{cloud_id} (the `DeleteCloud` operationId).
 func (c *Client) DeleteCloud(ctx context.Context, cloudID int64, params *DeleteCloudParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18868,7 +18868,7 @@ func (c *Client) ListRetentionKeeps(ctx context.Context, params *ListRetentionKe
 
 // CreateRetentionKeepWithBody Keep a run, a kernel or an image
 //
-// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 // It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 //
 // Takes any type of body and a specified content type.
@@ -18888,7 +18888,7 @@ func (c *Client) CreateRetentionKeepWithBody(ctx context.Context, params *Create
 
 // CreateRetentionKeep Keep a run, a kernel or an image
 //
-// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 // It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 //
 // Takes a body of the `application/json` content type.
@@ -19055,7 +19055,7 @@ func (c *Client) CreateRun(ctx context.Context, params *CreateRunParams, body Cr
 
 // DeleteRun Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403, and one that retention keeps with 409 and the reason; whoever takes the keep back (`DELETE /v1/retention/keeps/{keep_id}`) can delete it.
 //
 // Corresponds with DELETE /v1/runs/{test_id} (the `DeleteRun` operationId).
 func (c *Client) DeleteRun(ctx context.Context, testID TestID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -39119,7 +39119,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCloudWithResponse Delete a cloud
 	//
-	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
+	// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete, and those that retention keeps, are refused in any case.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -40702,7 +40702,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRetentionKeepWithBodyWithResponse Keep a run, a kernel or an image
 	//
-	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -40712,7 +40712,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateRetentionKeepWithResponse Keep a run, a kernel or an image
 	//
-	// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+	// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 	// It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -40801,7 +40801,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRunWithResponse Delete a run
 	//
-	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
+	// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403, and one that retention keeps with 409 and the reason; whoever takes the keep back (`DELETE /v1/retention/keeps/{keep_id}`) can delete it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -49397,7 +49397,7 @@ func (c *ClientWithResponses) CreateCloudWithResponse(ctx context.Context, param
 
 // DeleteCloudWithResponse Delete a cloud
 //
-// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete are refused in any case.
+// Deletes a cloud. One that has runs is refused with 409 unless `cascade` says that they go with it, as RefStack's web page did; runs that the caller may not delete, and those that retention keeps, are refused in any case.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51880,7 +51880,7 @@ func (c *ClientWithResponses) ListRetentionKeepsWithResponse(ctx context.Context
 
 // CreateRetentionKeepWithBodyWithResponse Keep a run, a kernel or an image
 //
-// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 // It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -51896,7 +51896,7 @@ func (c *ClientWithResponses) CreateRetentionKeepWithBodyWithResponse(ctx contex
 
 // CreateRetentionKeepWithResponse Keep a run, a kernel or an image
 //
-// Slipway: the set, with everything of it, stays until the time, whatever the rules say; who deletes it by hand still can. A set that is kept already gets the new reason and time (200).
+// Slipway: the set, with everything of it, stays until the time, whatever the rules say. A run that is kept cannot be deleted by hand either (409); of a kernel or an image, who deletes single reports or images by hand still can. A set that is kept already gets the new reason and time (200).
 // It must exist, else it is 404; one of no tenant is kept by those who belong to none.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -52039,7 +52039,7 @@ func (c *ClientWithResponses) CreateRunWithResponse(ctx context.Context, params 
 
 // DeleteRunWithResponse Delete a run
 //
-// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403.
+// Deletes a run (RefStack) with its status messages and results. One with a verified result is refused with 403, and one that retention keeps with 409 and the reason; whoever takes the keep back (`DELETE /v1/retention/keeps/{keep_id}`) can delete it.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -47,7 +47,7 @@ func (h *Handler) expire(ctx context.Context) (removed int, err error) {
 		for _, id := range runs {
 			after = id
 			gone, err := h.store.ExpireRun(ctx, id, before)
-			if errors.Is(err, resultstore.ErrVerified) {
+			if errors.Is(err, resultstore.ErrVerified) || errors.Is(err, resultstore.ErrKept) {
 				continue
 			}
 			if err != nil {

@@ -101,7 +101,7 @@ func (h *Handler) DeleteCloud(ctx context.Context, req resultsapi.DeleteCloudReq
 		return nil, fault.Conflict("cloud %d has runs; cascade=true deletes them with it", req.CloudID).Because(err)
 	}
 	if err != nil {
-		return nil, noCloud(req.CloudID, verified(err))
+		return nil, noCloud(req.CloudID, staying(err))
 	}
 	return call.NoContent(), nil
 }

@@ -130,14 +130,18 @@ func (h *Handler) run(ctx context.Context, id int64) (*resultstore.Run, error) {
 // DeleteRun removes a run with its status messages and results.
 func (h *Handler) DeleteRun(ctx context.Context, req resultsapi.DeleteRunRequestObject) (resultsapi.Response, error) {
 	if err := h.store.DeleteRun(ctx, auth.From(ctx).Scope(), req.TestID); err != nil {
-		return nil, noRun(req.TestID, verified(err))
+		return nil, noRun(req.TestID, staying(err))
 	}
 	return call.NoContent(), nil
 }
 
-// verified is the 403 that RefStack's later API gives for a result that was
-// verified, with its words (refstack/api/controllers/results.py, delete).
-func verified(err error) error {
+// staying is the answer about a run that must stay: the 403 that RefStack's later API
+// gives for a result that was verified, with its words
+// (refstack/api/controllers/results.py, delete), and a 409 for one that is kept.
+func staying(err error) error {
+	if kept, ok := errors.AsType[*resultstore.KeptError](err); ok {
+		return fault.Conflict("%v", kept).Because(err)
+	}
 	if errors.Is(err, resultstore.ErrVerified) {
 		return fault.Forbidden("Can not delete a verified test run.").Because(err)
 	}

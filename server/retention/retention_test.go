@@ -296,6 +296,10 @@ func TestKeeps(t *testing.T) {
 		if len(listed) != 1 || listed[0].(object)["id"] != again["id"] {
 			t.Errorf("the keeps of the run are %v", listed)
 		}
+		runPath := "/v1/runs/" + strings.TrimPrefix(l.things[1].ref, "run:")
+		if said := fmt.Sprint(l.call("DELETE", runPath, nil, 409)["detail"]); !strings.Contains(said, "is kept: again; take the keep "+again["id"].(string)) {
+			t.Errorf("DELETE of a run that is kept: %s", said)
+		}
 		l.clock.forward(50 * day)
 		l.rules(object{"class": "results", "days": 10})
 		if got := l.remove(); got["results"].Rows != 2 || l.there(l.things[0]) || !l.there(l.things[1]) || l.there(l.things[2]) {

@@ -239,6 +239,7 @@ func scanRun(row interface{ Scan(dest ...any) error }) (set *Set, key int64, err
 
 // ofFile makes a set of the tests of one file.
 func (s *Set) ofFile(r *results.Result, source string) *Set {
+	s.Expired = s.Expired || r.Expired.Has(results.TestsExpired)
 	s.Complete = r.Complete && r.DamageCount == 0
 	s.Private = r.PrivateTo != ""
 	s.uploads = []*Upload{{Result: r, Source: source}}

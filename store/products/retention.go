@@ -2,6 +2,7 @@ package products
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,7 +22,11 @@ func (s *Store) SweepEvents(ctx context.Context, before time.Time) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	var total, after int64
+	total, err := s.dropEvents(ctx, until, before)
+	if err != nil {
+		return total, err
+	}
+	var after int64
 	for {
 		old, last, err := s.oldEvents(ctx, after, until, before)
 		if err != nil || !old {
@@ -34,6 +39,43 @@ func (s *Store) SweepEvents(ctx context.Context, before time.Time) (int64, error
 		}
 	}
 }
+
+// dropEvents removes the partitions of PostgreSQL none of whose events is kept, and
+// says how many events they had.
+func (s *Store) dropEvents(ctx context.Context, until int64, before time.Time) (removed int64, err error) {
+	list, err := s.Partitions(ctx, "events")
+	if err != nil {
+		return 0, err
+	}
+	for i := range list {
+		if list[i].To.After(before) {
+			continue
+		}
+		var rows, last, kept int64
+		err := s.db.Read(store.Patient(ctx)).Raw("SELECT COUNT(*), COALESCE(MAX(seq), 0), COUNT(*) FILTER (WHERE seq > ? OR NOT "+ended+
+			") FROM events WHERE time >= ? AND time < ?", until, list[i].MinKey, list[i].EndKey).Row().Scan(&rows, &last, &kept)
+		if err == nil && (rows == 0 || kept > 0) {
+			continue
+		}
+		if err == nil {
+			err = s.InTx(ctx, func(tx *Store) error { return tx.NoteEventsRemoved(last) })
+		}
+		if err == nil {
+			err = s.DropPartition(ctx, list[i])
+		}
+		if errors.Is(err, store.ErrConflict) { // another server is at it
+			continue
+		}
+		if err != nil {
+			return removed, fmt.Errorf("old events of partition %s: %w", list[i].Name, store.Translate(err))
+		}
+		removed += rows
+	}
+	return removed, nil
+}
+
+// ended is the condition that an event is not one of an opportunity that is not final.
+const ended = "NOT EXISTS (SELECT 1 FROM opportunities o WHERE o.id = events.opportunity_id AND o.deadline IS NOT NULL)"
 
 // lookedAt is the Seq up to which every webhook has looked.
 func (s *Store) lookedAt(ctx context.Context) (int64, error) {
@@ -65,7 +107,7 @@ func (s *Store) oldEvents(ctx context.Context, after, until int64, before time.T
 func (s *Store) removeEvents(ctx context.Context, after, last int64, before time.Time) (removed int64, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
 		res := tx.db.Tx.Where("seq > ? AND seq <= ? AND time < ?", after, last, store.Micros(before)).
-			Where("NOT EXISTS (SELECT 1 FROM opportunities o WHERE o.id = events.opportunity_id AND o.deadline IS NOT NULL)").
+			Where(ended).
 			Delete(&store.Event{})
 		if removed = res.RowsAffected; res.Error != nil || removed == 0 {
 			return store.Translate(res.Error)

@@ -128,7 +128,8 @@ const cascadeSlice = 50
 // cascade the runs go first, some at a time, so an error in between leaves the
 // cloud with fewer runs. Runs that the scope may not change stay, and are
 // ErrConflict in any case. ErrNotFound: no such cloud. ErrOfNoTenant: only others
-// may change it. ErrVerified is that of DeleteRun.
+// may change it. ErrVerified and ErrKept
+// are those of DeleteRun.
 func (s *Store) DeleteCloud(ctx context.Context, scope store.Scope, id int64, cascade bool) error {
 	for {
 		done := false

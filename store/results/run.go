@@ -196,7 +196,7 @@ func (r *Run) finish(now time.Time) bool {
 // tests go afterwards, some at a time: by this call when it is not part of a
 // larger transaction, else with the next SweepIngests. ErrNotFound: no such run.
 // ErrOfNoTenant: only others may change it. ErrVerified: one of its results is
-// verified.
+// verified. ErrKept: retention keeps it.
 func (s *Store) DeleteRun(ctx context.Context, scope store.Scope, id int64) error {
 	var results []int64
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -208,6 +208,9 @@ func (s *Store) DeleteRun(ctx context.Context, scope store.Scope, id int64) erro
 			return fmt.Errorf("run %d: %w", id, err)
 		}
 		if err := tx.checkUnverified(id); err != nil {
+			return err
+		}
+		if err := tx.checkUnkept(id); err != nil {
 			return err
 		}
 		if err := tx.db.Tx.Model(&Result{}).Where("run_id = ?", id).Pluck("key", &results).Error; err != nil {

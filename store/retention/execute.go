@@ -88,6 +88,11 @@ func (e *execution) begin(ctx context.Context) error {
 // step removes what goes in a step.
 func (e *execution) step(ctx context.Context, step *Step) error {
 	u := e.unitNamed(step.Unit)
+	if u.name == Events {
+		if err := e.wholePartitions(ctx, u); err != nil {
+			return err
+		}
+	}
 	pace := tables.NewDeletePace()
 	var after *candidate
 	for {
@@ -120,7 +125,7 @@ func (e *execution) slice(ctx context.Context, u *unit, step *Step, slice []cand
 	var blobs []string
 	var next Progress
 	err = e.InTx(store.Patient(ctx), func(tx *Store) error {
-		if err := tx.Lock(ctx, keepLock); err != nil {
+		if err := tx.Lock(ctx, results.KeepLock); err != nil {
 			return err
 		}
 		started := time.Now()
@@ -169,7 +174,7 @@ func (e *execution) note(tx *Store, p *Progress) error {
 	if err := tx.MoveJob(JobName, 0); err != nil {
 		return err
 	}
-	if p.Going != nil && len(p.Going.Groups)+len(p.Going.Kernels) == 0 {
+	if p.Going != nil && len(p.Going.Groups)+len(p.Going.Kernels) == 0 && p.Going.Events == nil {
 		p.Going = nil
 	}
 	text, err := json.Marshal(p)

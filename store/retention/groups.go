@@ -61,6 +61,9 @@ func removeGroups(_ context.Context, tx *Store, going *Going, list []candidate) 
 // finishGoing removes the cases of groups that have gone, some at a time, and then
 // notes what is left of their kernels.
 func (e *execution) finishGoing(ctx context.Context) error {
+	if err := e.finishPartition(ctx); err != nil {
+		return err
+	}
 	pace := tables.NewDeletePace()
 	for e.progress.Going != nil {
 		next, err := e.progress.copied()

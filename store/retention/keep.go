@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/analysis"
 	"github.com/slipway-lab/slipway/store/internal/tables"
+	"github.com/slipway-lab/slipway/store/results"
 )
 
 // Keep is a run, a kernel or an image that stays whatever the rules say.
@@ -37,17 +38,13 @@ type Keep struct {
 // TableName tells GORM the table.
 func (Keep) TableName() string { return "retention_keeps" }
 
-// keepLock keeps what is removed and what is kept apart on PostgreSQL, where a row
-// that another transaction is about to add is not seen.
-const keepLock = "retention/keep"
-
 // PutKeep keeps the set that kind and parts name, as the viewer sees it, and fills in
 // the rest of k. It reports whether the set was not kept before; if it was, it gets
 // the new reason and time. ErrNotFound: the viewer sees no such set. ErrOfNoTenant: it
 // is of none.
 func (s *Store) PutKeep(ctx context.Context, v store.Viewer, kind string, parts []string, k *Keep) (created bool, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
-		if err := tx.Lock(ctx, keepLock); err != nil {
+		if err := tx.Lock(ctx, results.KeepLock); err != nil {
 			return err
 		}
 		if err := tx.findSet(ctx, v, kind, parts, k); err != nil {

@@ -67,6 +67,14 @@ type Progress struct {
 type Going struct {
 	Groups  []string `json:"groups,omitempty"`  // test groups whose cases go
 	Kernels []kernel `json:"kernels,omitempty"` // of which something went
+
+	Events *bounds `json:"events,omitempty"` // of a partition of events that goes
+}
+
+// bounds are those of a partition (store.Partition): its keys tell it from others.
+type bounds struct {
+	MinKey int64 `json:"min"`
+	EndKey int64 `json:"end"`
 }
 
 // kernel names a kernel of a line.
