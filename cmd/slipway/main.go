@@ -38,6 +38,7 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
 	Demo     demoCmd     `cmd:"" help:"Fill an empty server with a lab that looks as if it had run for a month."`
+	Import   importCmd   `cmd:"" help:"Take over what another system has kept, beside a server or without one."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 
