@@ -7,6 +7,7 @@ import (
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/pages/lab"
 	"github.com/slipway-lab/slipway/server/ui/pages/overview"
+	"github.com/slipway-lab/slipway/server/ui/pages/products"
 	"github.com/slipway-lab/slipway/server/ui/pages/runs"
 	"github.com/slipway-lab/slipway/server/ui/pages/search"
 	"github.com/slipway-lab/slipway/server/ui/pages/triage"
@@ -23,6 +24,7 @@ func Table() [][]frame.Page {
 		overview.Pages(),
 		runs.Pages(),
 		triage.Pages(),
+		products.Pages(),
 		lab.Pages(),
 		admin.Pages(),
 		search.Pages(),
