@@ -9222,6 +9222,9 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
+	// Newest Slipway: the newest first; `after` then continues with older ones. Not on a stream.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -25707,6 +25710,18 @@ func NewListEventsRequest(server string, params *ListEventsParams) (*http.Reques
 		if params.AgentID != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "agent_id", *params.AgentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

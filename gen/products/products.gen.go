@@ -1863,6 +1863,9 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
+	// Newest Slipway: the newest first; `after` then continues with older ones. Not on a stream.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -2686,6 +2689,13 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "agent_id", ctx.QueryParams(), &params.AgentID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "newest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "newest", ctx.QueryParams(), &params.Newest, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter newest: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------
