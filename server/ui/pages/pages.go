@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/ui/pages/admin"
+	"github.com/slipway-lab/slipway/server/ui/pages/events"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/kernels"
 	"github.com/slipway-lab/slipway/server/ui/pages/lab"
 	"github.com/slipway-lab/slipway/server/ui/pages/overview"
 	"github.com/slipway-lab/slipway/server/ui/pages/products"
@@ -25,6 +27,8 @@ func Table() [][]frame.Page {
 		runs.Pages(),
 		triage.Pages(),
 		products.Pages(),
+		kernels.Pages(),
+		events.Pages(),
 		lab.Pages(),
 		admin.Pages(),
 		search.Pages(),

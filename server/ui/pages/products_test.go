@@ -70,7 +70,7 @@ func productsWorld(t *testing.T, s *servertest.Server) []string {
 	send("POST", path, text, http.StatusOK, servertest.With("Content-Type", "text/plain"), servertest.With("Lease-Token", token))
 	queued := send("GET", "/v1/opportunities?state=QUEUED", "", http.StatusOK)["test_opportunities"].([]any)
 	waits := queued[0].(map[string]any)["test_opportunity_id"].(string)
-	return []string{"{product}", p, "{passed}", passed, "{liar}", liar, "{runs}", runs, "{waits}", waits}
+	return []string{"{product}", p, "{passed}", passed, "{liar}", liar, "{runs}", runs, "{waits}", waits, "{token}", token}
 }
 
 // A product by its pages: nothing is green but what is, what waits says why, and who
@@ -121,4 +121,39 @@ func TestProducts_byPages(t *testing.T) {
 	if p = admin.Send("/ui/agents", url.Values{"agent": {"worker"}, "mode": {"draining"}}); !strings.Contains(p.Body, "Resume") {
 		t.Errorf("drain: %d\n%.4000s", p.Status, p.Body)
 	}
+}
+
+// The page of an opportunity that runs follows its output: what was written after the
+// page was made comes first, then each piece, and the end.
+func TestOpportunity_follows(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	names := strings.NewReplacer(productsWorld(t, s)...)
+	runner := pagestest.LogIn(t, s.URL, s.Token(auth.Runner))
+	path := names.Replace("/ui/opportunities/{runs}")
+	lines := runner.Stream(path)
+	lines.Until(`<span id="tail">`)
+	read := lines.Until("data: </span>")
+	if strings.Contains(read, "\x1b") || !strings.Contains(read, "&lt;&amp;&gt;") {
+		t.Errorf("the end of the output, as it is followed:\n%.2000s", read)
+	}
+	size := s.Do("GET", names.Replace("/v1/products/{product}/tests/opportunities/{runs}/output?offset=9999999"), "", servertest.Admin()).Header.Get("X-Output-Size")
+	write := func(text string) {
+		t.Helper()
+		out := names.Replace("/v1/products/{product}/tests/opportunities/{runs}/output?offset=") + size
+		if a := s.Do("POST", out, text, servertest.Admin(), servertest.With("Lease-Token", names.Replace("{token}"))); a.Status != http.StatusOK {
+			t.Fatalf("append: %d %s", a.Status, a.Body)
+		}
+	}
+	write("kernel panic <b>\n")
+	lines.Until("data: kernel panic <b>")
+	again := runner.Stream(path, "Last-Event-ID", "/"+size) // one that was cut off there
+	if read := again.Until("data: kernel panic <b>"); strings.Contains(read, "tail") {
+		t.Errorf("a stream that is taken up again begins anew:\n%.2000s", read)
+	}
+	if a := s.Do("POST", names.Replace("/v1/products/{product}/tests/results"), names.Replace(`{"test_opportunity_id":"{runs}","test_status":"FAILED","lease_token":"{token}"}`), servertest.Admin(), servertest.JSON()); a.Status != http.StatusCreated {
+		t.Fatalf("result: %d %s", a.Status, a.Body)
+	}
+	lines.Until("event: end")
 }

@@ -60,7 +60,7 @@ func opportunity(v *frame.Visit) (*frame.View, error) {
 	}
 	product, id := o.ProductID.String(), o.TestOpportunityID.String()
 	data := opportunityShown{
-		O: *o, Over: over(o), Set: "opportunity:" + id, RetryOf: "",
+		O: *o, Over: over(o), Set: "opportunity:" + id,
 		Crumbs:    []frame.Link{{Text: "Products", Href: "/ui/products"}, {Text: "Product", Href: "/ui/products/" + product}, {Text: "Image " + o.ImageUniqueID, Href: frame.SetPage("image:" + product + "/" + url.PathEscape(o.ImageUniqueID))}},
 		MayCancel: !over(o) && v.May("cancelOpportunity"), MayRetry: over(o) && v.May("retryOpportunity"),
 	}

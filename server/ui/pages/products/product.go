@@ -274,7 +274,7 @@ func cellOf(entries []*entry) picture.Cell {
 		}
 	}
 	cell := picture.Cell{Outcome: last.State.Outcome, Link: last.Href(), Note: last.State.Words}
-	if reason := text(nullable(last)); reason != "" && last.State.Outcome == picture.Waiting {
+	if reason := text(last.WaitingReason); reason != "" && last.State.Outcome == picture.Waiting {
 		cell.Note = reason
 	}
 	if n := len(entries); n > 1 {
@@ -286,9 +286,6 @@ func cellOf(entries []*entry) picture.Cell {
 	}
 	return cell
 }
-
-// nullable is why an opportunity waits.
-func nullable(e *entry) interface{ Get() (string, error) } { return e.WaitingReason }
 
 // draw makes the matrix: a row for each spec that there is or was.
 func (d *productShown) draw(v *frame.Visit) {
