@@ -185,6 +185,7 @@ var marks = map[string]picture.Outcome{
 
 // words are the words of results.
 var words = map[string]picture.Outcome{
+	"PASS": picture.Pass, "FAIL": picture.Fail, "OFFLINE": picture.Error,
 	"PASSED": picture.Pass, "FAILED": picture.Fail, "ERROR": picture.Error, "SKIPPED": picture.Skip,
 	"success": picture.Pass, "partial_success": picture.Fail, "failure": picture.Fail,
 }

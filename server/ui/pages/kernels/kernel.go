@@ -69,7 +69,7 @@ type kernelShown struct {
 	New     []client.ComparedItem
 	More    bool
 	Groups  []*group
-	Grouped int // tests of all groups
+	Grouped int    // tests of all groups
 	Fault   string // why nothing can be said of the tests
 	Missing bool   // there are more tests than the page reads
 }

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	shownImages = 20
-	mostPages   = 5 // of a list that a matrix is made of
-	mostWaiting = 100
+	shownImages     = 20
+	shownPromotions = 10
+	mostPages       = 5 // of a list that a matrix is made of
+	mostWaiting     = 100
 )
 
 // entry is an opportunity with what became of it.
@@ -90,7 +91,7 @@ func product(v *frame.Visit) (*frame.View, error) {
 	data.draw(v)
 	outcome := ""
 	if n := len(data.images); n > 0 && data.Image == "" {
-		data.Bar.Counts = data.images[n-1].counts()
+		data.Bar = picture.Bar{Tall: true, Counts: data.images[n-1].counts()}
 		outcome = string(data.Bar.Counts.Worst())
 	}
 	if len(data.images) == 0 && !data.Unseen {
@@ -246,7 +247,7 @@ func (d *productShown) readPromotions(v *frame.Visit, id string) error {
 		d.Promotions = append(d.Promotions, p)
 	}
 	slices.SortStableFunc(d.Promotions, func(a, b promotion) int { return b.When.Compare(a.When) })
-	d.Promotions = d.Promotions[:min(len(d.Promotions), shownImages)]
+	d.Promotions = d.Promotions[:min(len(d.Promotions), shownPromotions)]
 	return nil
 }
 
@@ -335,7 +336,7 @@ func (d *productShown) draw(v *frame.Visit) {
 		for _, e := range d.Entries {
 			list = append(list, e.State.Outcome)
 		}
-		d.Bar.Counts = picture.Count(list)
+		d.Bar = picture.Bar{Tall: true, Counts: picture.Count(list)}
 	}
 }
 
