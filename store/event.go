@@ -159,6 +159,7 @@ type EventFilter struct {
 	AgentID       string
 	Of            Selection // only events of the opportunities that it selects
 	After         int64     // Seq of the last event that is known
+	Newest        bool      // the newest first, of those before After when it is not 0
 	Limit         int
 }
 
@@ -168,9 +169,18 @@ type Selection interface {
 	IDs(ctx context.Context, db *tables.DB) *gorm.DB
 }
 
-// Events returns the events after a place in the log, oldest first.
+// Events returns the events after a place in the log, oldest first, or those before it,
+// newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
-	q := s.db.Read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
+	q, order := s.db.Read(ctx).Where("tenant = ?", f.Tenant), "seq"
+	switch {
+	case !f.Newest:
+		q = q.Where("seq > ?", f.After)
+	case f.After > 0:
+		q, order = q.Where("seq < ?", f.After), "seq DESC"
+	default:
+		order = "seq DESC"
+	}
 	if s.db.Postgres {
 		until, err := s.settled(ctx)
 		if err != nil {
@@ -192,7 +202,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 		q = q.Where("type IN ?", f.Types)
 	}
 	var list []Event
-	if err := q.Order("seq").Limit(f.Limit).Find(&list).Error; err != nil {
+	if err := q.Order(order).Limit(f.Limit).Find(&list).Error; err != nil {
 		return nil, fmt.Errorf("events: %w", Translate(err))
 	}
 	return list, nil

@@ -71,6 +71,20 @@ func logIn(t *testing.T, tab context.Context, base, next string) {
 	}
 }
 
+// axeCore is the script that SLIPWAY_TEST_AXE names, empty for none.
+func axeCore(t *testing.T) string {
+	t.Helper()
+	name := os.Getenv("SLIPWAY_TEST_AXE")
+	if name == "" {
+		return ""
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("SLIPWAY_TEST_AXE: %v", err)
+	}
+	return string(text)
+}
+
 // TestPages_browser looks at every page wide and on a telephone, light and dark. The
 // browser must not complain, nothing may reach beyond the window, and nobody else is
 // asked for anything. SLIPWAY_TEST_AXE names axe-core's axe.min.js, which then must find
@@ -79,14 +93,7 @@ func TestPages_browser(t *testing.T) {
 	t.Parallel()
 
 	chromium := findChromium(t)
-	axe := ""
-	if name := os.Getenv("SLIPWAY_TEST_AXE"); name != "" {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatalf("SLIPWAY_TEST_AXE: %v", err)
-		}
-		axe = string(text)
-	}
+	axe := axeCore(t)
 	s := startDemo(t)
 	tab := startChromium(t, chromium)
 	complaints := listen(t, tab, s.URL)

@@ -874,6 +874,9 @@ type Agent struct {
 
 	// Instance The machine that asked for work last and said which one it is.
 	Instance nullable.Nullable[string] `json:"instance"`
+
+	// Recent Slipway: its last results, the oldest first, a letter for each: `p` passed, `f` failed, `e` ended with an error, `s` skipped, `u` another status. Only in a list that asks for it.
+	Recent *string `json:"recent,omitempty"`
 }
 
 // AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
@@ -8525,6 +8528,9 @@ type ListAgentsParams struct {
 	// AgentGroup Only agents of this group.
 	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
 
+	// Recent Slipway: of how many results each agent tells in `recent`. 0 leaves it out.
+	Recent *int32 `form:"recent,omitempty" json:"recent,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -9216,6 +9222,9 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
+	// Newest Slipway: the newest first; `after` then continues with older ones. Not on a stream.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -9542,6 +9551,9 @@ type CreateNodeBuildDataParams struct {
 type ListAllOpportunitiesParams struct {
 	// State Only opportunities in this state, or in one of these.
 	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
 
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
@@ -21425,6 +21437,18 @@ func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Reques
 
 		}
 
+		if params.Recent != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "recent", *params.Recent, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
@@ -25695,6 +25719,18 @@ func NewListEventsRequest(server string, params *ListEventsParams) (*http.Reques
 
 		}
 
+		if params.Newest != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "newest", *params.Newest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
@@ -28344,6 +28380,18 @@ func NewListAllOpportunitiesRequest(server string, params *ListAllOpportunitiesP
 		if params.State != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.TestOpportunityID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "test_opportunity_id", *params.TestOpportunityID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -45101,6 +45149,7 @@ func (r CancelOpportunityResp) StatusCode() int {
 type GetOutputResp200Headers struct {
 	ContentSecurityPolicy *string
 	XContentTypeOptions   *string
+	XOutputSize           *int64
 }
 
 type GetOutputResp struct {
@@ -58062,6 +58111,13 @@ func ParseGetOutputResp(rsp *http.Response) (*GetOutputResp, error) {
 				return nil, err
 			}
 			headers.XContentTypeOptions = &value
+		}
+		if values := rsp.Header.Values("X-Output-Size"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Output-Size", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XOutputSize = &value
 		}
 		response.Headers200 = &headers
 	}

@@ -246,6 +246,9 @@ type Agent struct {
 
 	// Instance The machine that asked for work last and said which one it is.
 	Instance nullable.Nullable[string] `json:"instance"`
+
+	// Recent Slipway: its last results, the oldest first, a letter for each: `p` passed, `f` failed, `e` ended with an error, `s` skipped, `u` another status. Only in a list that asks for it.
+	Recent *string `json:"recent,omitempty"`
 }
 
 // AgentState `silent` is an agent that was not heard of for longer than its limit, whatever it holds; `busy` one that holds something.
@@ -1821,6 +1824,9 @@ type ListAgentsParams struct {
 	// AgentGroup Only agents of this group.
 	AgentGroup *string `form:"agent_group,omitempty" json:"agent_group,omitempty"`
 
+	// Recent Slipway: of how many results each agent tells in `recent`. 0 leaves it out.
+	Recent *int32 `form:"recent,omitempty" json:"recent,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1857,6 +1863,9 @@ type ListEventsParams struct {
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
 
+	// Newest Slipway: the newest first; `after` then continues with older ones. Not on a stream.
+	Newest *bool `form:"newest,omitempty" json:"newest,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -1868,6 +1877,9 @@ type ListEventsParams struct {
 type ListAllOpportunitiesParams struct {
 	// State Only opportunities in this state, or in one of these.
 	State []OpportunityState `form:"state,omitempty" json:"state,omitempty"`
+
+	// TestOpportunityID Only this test opportunity.
+	TestOpportunityID *OfOpportunity `form:"test_opportunity_id,omitempty" json:"test_opportunity_id,omitempty"`
 
 	// AgentID Only what this agent did.
 	AgentID *OfAgent `form:"agent_id,omitempty" json:"agent_id,omitempty"`
@@ -2471,6 +2483,13 @@ func (w *ServerInterfaceWrapper) ListAgents(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_group: %s", err))
 	}
 
+	// ------------- Optional query parameter "recent" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "recent", ctx.QueryParams(), &params.Recent, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter recent: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -2672,6 +2691,13 @@ func (w *ServerInterfaceWrapper) ListEvents(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter agent_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "newest" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "newest", ctx.QueryParams(), &params.Newest, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter newest: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -2712,6 +2738,13 @@ func (w *ServerInterfaceWrapper) ListAllOpportunities(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "test_opportunity_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "test_opportunity_id", ctx.QueryParams(), &params.TestOpportunityID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter test_opportunity_id: %s", err))
 	}
 
 	// ------------- Optional query parameter "agent_id" -------------

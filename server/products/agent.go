@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,9 +36,50 @@ func (h *Handler) ListAgents(ctx context.Context, req productsapi.ListAgentsRequ
 			return nil, err
 		}
 	}
+	var recent map[string][]productstore.RecentResult
+	most := int(valueOr(req.Params.Recent, 0))
+	if most > 0 {
+		if recent, err = h.store.RecentResults(ctx, filter.Tenant, convertAll(list.Items, func(a *productstore.Agent) string { return a.ID }), most); err != nil {
+			return nil, err
+		}
+	}
 	return listed(ctx, list, func(_ *opaques, items []productstore.Agent) any {
-		return productsapi.AgentList{Agents: convertAll(items, func(a *productstore.Agent) productsapi.Agent { return h.agentToAPI(a, held[a.ID]) })}
+		return productsapi.AgentList{Agents: convertAll(items, func(a *productstore.Agent) productsapi.Agent {
+			out := h.agentToAPI(a, held[a.ID])
+			if most > 0 {
+				out.Recent = new(lettersOf(recent[a.ID]))
+			}
+			return out
+		})}
 	})
+}
+
+// lettersOf writes results, which come newest first, as letters with the oldest first.
+// A file that is worse than the status decides.
+func lettersOf(list []productstore.RecentResult) string {
+	letters := make([]byte, 0, len(list))
+	for _, r := range slices.Backward(list) {
+		letter := byte('u')
+		switch r.TestStatus {
+		case passed:
+			letter = 'p'
+		case "FAILED":
+			letter = 'f'
+		case "ERROR":
+			letter = 'e'
+		case "SKIPPED":
+			letter = 's'
+		}
+		switch {
+		case letter == 'f':
+		case r.FileOutcome == "fail":
+			letter = 'f'
+		case r.FileOutcome == "error", r.FileOutcome == "incomplete":
+			letter = 'e'
+		}
+		letters = append(letters, letter)
+	}
+	return string(letters)
 }
 
 // GetAgent answers one agent.

@@ -92,6 +92,7 @@ func (h *Handler) ListEvents(ctx context.Context, req productsapi.ListEventsRequ
 	if err := narrow(&f, q.TestOpportunityID, q.After, "after"); err != nil {
 		return nil, err
 	}
+	f.Newest = valueOr(q.Newest, false)
 	events, err := h.store.Events(ctx, f)
 	if err != nil {
 		return nil, err

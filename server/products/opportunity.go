@@ -41,11 +41,18 @@ func (h *Handler) ListOpportunities(ctx context.Context, req productsapi.ListOpp
 
 // ListAllOpportunities answers a page of the opportunities of all products.
 func (h *Handler) ListAllOpportunities(ctx context.Context, req productsapi.ListAllOpportunitiesRequestObject) (productsapi.Response, error) {
-	return h.listOpportunities(ctx, productstore.OpportunityFilter{
+	filter := productstore.OpportunityFilter{
 		Tenant: tenantOf(ctx), AgentID: valueOr(req.Params.AgentID, ""),
 		States: convertAll(req.Params.State, func(s *productsapi.OpportunityState) string { return string(*s) }),
 		Page:   pageOf(req.Params.Limit, req.Params.After),
-	})
+	}
+	if req.Params.TestOpportunityID != nil {
+		var err error
+		if filter.ID, err = uuid.Parse(*req.Params.TestOpportunityID); err != nil || filter.ID == uuid.Nil {
+			return listed(ctx, store.List[productstore.Opportunity]{}, noOpportunities)
+		}
+	}
+	return h.listOpportunities(ctx, filter)
 }
 
 func (h *Handler) listOpportunities(ctx context.Context, filter productstore.OpportunityFilter) (productsapi.Response, error) {

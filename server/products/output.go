@@ -147,6 +147,7 @@ func (out *output) WriteResponse(w http.ResponseWriter) error {
 		return out.stream(newSSE(w))
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Output-Size", strconv.FormatInt(out.o.OutputBytes, 10))
 	w.WriteHeader(http.StatusOK)
 	return out.h.store.ReadOutput(out.ctx, out.o.ID, out.offset, func(part []byte) error {
 		_, err := w.Write(part)

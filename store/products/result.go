@@ -3,6 +3,8 @@ package products
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,6 +55,41 @@ func (s *Store) OpportunityResult(ctx context.Context, product, id uuid.UUID) (*
 		return nil, fmt.Errorf("result %s: %w", id, store.Translate(err))
 	}
 	return &r, nil
+}
+
+// RecentResult is as much of a result as tells how it went.
+type RecentResult struct {
+	AgentID     string
+	TestStatus  string
+	FileOutcome string // of the result read from its file; empty without one
+}
+
+// agentsAsked bounds the agents of one statement.
+const agentsAsked = 100
+
+// RecentResults returns the last results of each of the agents of a tenant, the newest
+// first, at most as many for each as most says.
+func (s *Store) RecentResults(ctx context.Context, tenant string, agents []string, most int) (map[string][]RecentResult, error) {
+	byAgent := map[string][]RecentResult{}
+	for chunk := range slices.Chunk(agents, agentsAsked) {
+		var parts []string
+		var args []any
+		for _, agent := range chunk {
+			parts = append(parts, "SELECT * FROM (SELECT o.agent_id, o.test_status, o.created_at, o.id, o.file_id FROM opportunity_results o JOIN products p ON p.id = o.product_id"+
+				" WHERE o.agent_id = ? AND p.tenant = ? ORDER BY o.created_at DESC, o.id DESC LIMIT ?) AS one")
+			args = append(args, agent, tenant, most)
+		}
+		var list []RecentResult
+		err := s.db.Read(ctx).Raw("SELECT l.agent_id, l.test_status, COALESCE(r.outcome, '') AS file_outcome FROM ("+strings.Join(parts, " UNION ALL ")+") AS l"+
+			" LEFT JOIN results r ON r.id = l.file_id ORDER BY l.created_at DESC, l.id DESC", args...).Scan(&list).Error
+		if err != nil {
+			return nil, fmt.Errorf("results of agents: %w", store.Translate(err))
+		}
+		for _, r := range list {
+			byAgent[r.AgentID] = append(byAgent[r.AgentID], r)
+		}
+	}
+	return byAgent, nil
 }
 
 // OpportunityResultFilter narrows a list of results; zero fields but Product do

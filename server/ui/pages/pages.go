@@ -4,9 +4,12 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/server/ui/pages/admin"
+	"github.com/slipway-lab/slipway/server/ui/pages/events"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/kernels"
 	"github.com/slipway-lab/slipway/server/ui/pages/lab"
 	"github.com/slipway-lab/slipway/server/ui/pages/overview"
+	"github.com/slipway-lab/slipway/server/ui/pages/products"
 	"github.com/slipway-lab/slipway/server/ui/pages/runs"
 	"github.com/slipway-lab/slipway/server/ui/pages/search"
 	"github.com/slipway-lab/slipway/server/ui/pages/triage"
@@ -23,6 +26,9 @@ func Table() [][]frame.Page {
 		overview.Pages(),
 		runs.Pages(),
 		triage.Pages(),
+		products.Pages(),
+		kernels.Pages(),
+		events.Pages(),
 		lab.Pages(),
 		admin.Pages(),
 		search.Pages(),

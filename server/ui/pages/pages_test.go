@@ -83,7 +83,8 @@ func newWorld(t *testing.T, s *servertest.Server) *strings.Replacer {
 	second := start("夜間テスト", failed+"test: hangs\n")
 	damaged := start("夜間テスト", "test: a\nfailure: a [\ncut off")
 	waiting := start("<i>later</i>")
-	return strings.NewReplacer(append(labWorld(t, s), "{cloud}", fmt.Sprint(cloud["id"]), "{run}", first, "{second}", second, "{damaged}", damaged, "{waiting}", waiting)...)
+	kernelsWorld(t, s)
+	return strings.NewReplacer(append(append(labWorld(t, s), productsWorld(t, s)...), "{cloud}", fmt.Sprint(cloud["id"]), "{run}", first, "{second}", second, "{damaged}", damaged, "{waiting}", waiting)...)
 }
 
 // Every page is there for who may read, says who may not, and keeps to the rules.

@@ -234,6 +234,7 @@ CREATE TABLE opportunity_results (
 
 CREATE INDEX opportunity_results_product ON opportunity_results (product_id, created_at, id);
 CREATE INDEX opportunity_results_image ON opportunity_results (product_id, image_unique_id, created_at, id);
+CREATE INDEX opportunity_results_agent ON opportunity_results (agent_id, created_at, id);
 
 -- The files of results that came with several.
 CREATE TABLE kept_files (

@@ -1,0 +1,258 @@
+// Package kernels are the pages of kernels: how they build, boot and do in tests.
+package kernels
+
+import (
+	"embed"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-lab/slipway/gen/client"
+	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/picture"
+)
+
+//go:embed *.html
+var files embed.FS
+
+var templates = frame.Parse(files, "kernels.html", "kernel.html")
+
+// Pages lists the pages of this package.
+func Pages() []frame.Page {
+	return []frame.Page{
+		{Path: "/ui/kernels", Menu: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listComparisons"}, Show: kernels},
+		{Path: "/ui/kernels/{job}/{kernel}", In: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "compareSets"}, Show: kernel},
+	}
+}
+
+const (
+	pageKernels = 30
+	mostReports = 5000 // builds, or boots, that a page counts
+)
+
+// text is a nullable text, "" for none.
+func text(n interface{ Get() (string, error) }) string {
+	s, _ := n.Get()
+	return s
+}
+
+// when is a time of a report.
+func when(t *client.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.Milliseconds).UTC()
+}
+
+// buildOutcome is the outcome of a build.
+func buildOutcome(status string) picture.Outcome {
+	switch strings.ToUpper(status) {
+	case "PASS":
+		return picture.Pass
+	case "FAIL":
+		return picture.Fail
+	case "ERROR":
+		return picture.Error
+	}
+	return picture.Unknown
+}
+
+// bootOutcome is the outcome of a boot. A device that is offline is the lab's error.
+func bootOutcome(status string) picture.Outcome {
+	switch strings.ToUpper(status) {
+	case "PASS":
+		return picture.Pass
+	case "FAIL":
+		return picture.Fail
+	case "OFFLINE", "ERROR":
+		return picture.Error
+	case "UNTRIED":
+		return picture.Skip
+	}
+	return picture.Unknown
+}
+
+// key names a kernel of a branch.
+type key struct{ job, branch, kernel string }
+
+// Ref is the kernel as a set of tests.
+func (k key) ref() string {
+	return "kernel:" + url.PathEscape(k.job) + "/" + url.PathEscape(k.branch) + "/" + url.PathEscape(k.kernel)
+}
+
+func (k key) href() string {
+	return "/ui/kernels/" + url.PathEscape(k.job) + "/" + url.PathEscape(k.kernel) + "?" + url.Values{"branch": {k.branch}}.Encode()
+}
+
+type kernelRow struct {
+	Job, Branch, Kernel string
+	Href                string
+	When                time.Time
+	Builds, Boots       []picture.Outcome
+	Made                *client.MadeComparison
+}
+
+// BuildCounts are the outcomes of the builds.
+func (r *kernelRow) BuildCounts() picture.Counts { return picture.Count(r.Builds) }
+
+// BootCounts are the outcomes of the boots.
+func (r *kernelRow) BootCounts() picture.Counts { return picture.Count(r.Boots) }
+
+// TestCounts are the outcomes of the tests, as far as they were compared.
+func (r *kernelRow) TestCounts() picture.Counts {
+	if r.Made == nil {
+		return picture.Counts{}
+	}
+	return frame.CountsOf(r.Made.Head.Counts)
+}
+
+type kernelsShown struct {
+	Rows  []*kernelRow
+	Chips []frame.Chip
+	Pager frame.Pager
+	Empty frame.Empty
+	Cut   bool
+}
+
+// kernels lists the kernels, the newest first.
+func kernels(v *frame.Visit) (*frame.View, error) {
+	job, branch := v.Query("job"), v.Query("branch")
+	skip, _ := strconv.ParseInt(v.Query("after"), 10, 64)
+	skip = max(skip, 0)
+	params := &client.ListJobsParams{
+		Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(pageKernels + 1)), Skip: &skip,
+		Field: []string{"job", "kernel", "git_branch", "created_on"}, Job: one(job), GitBranch: one(branch),
+	}
+	answer, err := v.API.ListJobsWithResponse(v.Context(), params)
+	if err != nil {
+		return nil, err
+	}
+	data := kernelsShown{}
+	byKey := map[key]*kernelRow{}
+	next := ""
+	for n, j := range answer.JSON200.Result {
+		if n == pageKernels {
+			next = strconv.FormatInt(skip+pageKernels, 10)
+			break
+		}
+		k := key{text(j.Job), text(j.GitBranch), text(j.Kernel)}
+		if byKey[k] != nil {
+			continue
+		}
+		row := &kernelRow{Job: k.job, Branch: k.branch, Kernel: k.kernel, Href: k.href(), When: when(j.CreatedOn)}
+		byKey[k] = row
+		data.Rows = append(data.Rows, row)
+	}
+	data.Pager = v.Pager(next)
+	if len(byKey) > 0 {
+		for _, read := range []func(*frame.Visit, map[key]*kernelRow) error{data.reports, data.tests} {
+			if err := read(v, byKey); err != nil && !frame.Refused(err) {
+				return nil, err
+			}
+		}
+	}
+	for _, f := range []struct{ name, value string }{{"job", job}, {"branch", branch}} {
+		if f.value != "" {
+			data.Chips = append(data.Chips, v.Active(f.name+": "+f.value, f.name))
+		}
+	}
+	switch {
+	case len(data.Rows) > 0:
+	case len(data.Chips) > 0:
+		data.Empty = frame.Empty{Why: "No kernel is like that.", Link: frame.Link{Text: "All kernels", Href: "/ui/kernels"}}
+	default:
+		data.Empty = frame.Empty{
+			Why: "No kernel was reported yet: a kernel is known when its job is.", Hint: "Report one:",
+			Command: `curl -H "Authorization: Bearer $SLIPWAY_TOKEN" -H "Content-Type: application/json" -d '{"job": "mainline", "kernel": "v6.12", "git_branch": "master"}' ` + v.Server() + "/v1/job",
+		}
+	}
+	return &frame.View{
+		Title: "Kernels", Templates: templates, File: "kernels.html", Data: &data, CSV: data.csv,
+		API: frame.APIPath("/v1/job", "sort", "created_on", "sort_order", "-1", "limit", strconv.Itoa(pageKernels), "skip", v.Query("after"), "job", job, "git_branch", branch),
+	}, nil
+}
+
+// one is a filter of one value, nil for none.
+func one(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// reports counts builds and boots of all kernels of the page, with a call for each.
+func (d *kernelsShown) reports(v *frame.Visit, byKey map[key]*kernelRow) error {
+	var jobs, names []string
+	for k := range byKey {
+		jobs, names = append(jobs, k.job), append(names, k.kernel)
+	}
+	slices.Sort(jobs)
+	slices.Sort(names)
+	jobs, names = slices.Compact(jobs), slices.Compact(names)
+	field := []string{"job", "kernel", "git_branch", "status"}
+	builds, err := v.API.ListBuildsWithResponse(v.Context(), &client.ListBuildsParams{Job: jobs, Kernel: names, Field: field, Limit: new(int64(mostReports)), Sort: []string{"created_on"}, SortOrder: new(int32(-1))})
+	if err != nil {
+		return err
+	}
+	for _, b := range builds.JSON200.Result {
+		if row := byKey[key{text(b.Job), text(b.GitBranch), text(b.Kernel)}]; row != nil {
+			row.Builds = append(row.Builds, buildOutcome(text(b.Status)))
+		}
+	}
+	boots, err := v.API.ListBootsWithResponse(v.Context(), &client.ListBootsParams{Job: jobs, Kernel: names, Field: field, Limit: new(int64(mostReports)), Sort: []string{"created_on"}, SortOrder: new(int32(-1))})
+	if err != nil {
+		return err
+	}
+	for _, b := range boots.JSON200.Result {
+		if row := byKey[key{text(b.Job), text(b.GitBranch), text(b.Kernel)}]; row != nil {
+			row.Boots = append(row.Boots, bootOutcome(text(b.Status)))
+		}
+	}
+	d.Cut = len(builds.JSON200.Result) == mostReports || len(boots.JSON200.Result) == mostReports
+	return nil
+}
+
+// tests takes the counts of tests from the newest comparisons, with one call.
+func (d *kernelsShown) tests(v *frame.Visit, byKey map[key]*kernelRow) error {
+	if !v.May("listComparisons") {
+		return nil
+	}
+	answer, err := v.API.ListComparisonsWithResponse(v.Context(), &client.ListComparisonsParams{Kind: []client.SetKind{client.SetKindKernel}, Limit: new(int32(500))})
+	if err != nil {
+		return err
+	}
+	byRef := map[string]*kernelRow{}
+	for k, row := range byKey {
+		byRef[plainRef(k.ref())] = row
+	}
+	for _, made := range answer.JSON200.Comparisons {
+		if row := byRef[plainRef(made.Head.Ref)]; row != nil && row.Made == nil {
+			row.Made = &made
+		}
+	}
+	return nil
+}
+
+// plainRef is a reference without escapes, which may be written in several ways.
+func plainRef(ref string) string {
+	parts := strings.Split(ref, "/")
+	for i, part := range parts {
+		if text, err := url.PathUnescape(part); err == nil {
+			parts[i] = strings.ReplaceAll(text, "/", "\x00")
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+func (d *kernelsShown) csv(out *frame.CSV) error {
+	err := out.Row("job", "branch", "kernel", "created", "builds_passed", "builds_failed", "boots_passed", "boots_failed", "boots_error", "tests_passed", "tests_failed", "tests_error")
+	for _, r := range d.Rows {
+		builds, boots, tests := r.BuildCounts(), r.BootCounts(), r.TestCounts()
+		if err == nil {
+			err = out.Row(r.Job, r.Branch, r.Kernel, r.When, builds.Pass, builds.Fail, boots.Pass, boots.Fail, boots.Error, tests.Pass, tests.Fail, tests.Error)
+		}
+	}
+	return err
+}

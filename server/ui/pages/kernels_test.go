@@ -1,0 +1,111 @@
+package pages_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+)
+
+func init() {
+	for path, look := range map[string]step{
+		"/ui/kernels": {paths: []string{"/ui/kernels", "/ui/kernels?job=mainline&branch=master", "/ui/kernels?job=nothing"}},
+		"/ui/kernels/{job}/{kernel}": {paths: []string{
+			"/ui/kernels/mainline/v6.12-rc1?branch=master", "/ui/kernels/mainline/v6.12-rc2", "/ui/kernels/mainline/v6.12-%3Cb%3E?branch=feature%2F%E5%A4%9C",
+		}},
+		"/ui/events": {paths: []string{"/ui/events", "/ui/events?event_type=comparison", "/ui/events?agent_id=worker&event_type=PICKED_BY_AGENT,RESULT_STORED", "/ui/events?before=3", "/ui/events?event_type=nothing"}},
+	} {
+		walk[path] = look
+	}
+}
+
+// kernelsWorld reports three kernels: one that is well, one in which a test regressed,
+// a boot failed and a lab was in the way, and one of another branch without tests.
+func kernelsWorld(t *testing.T, s *servertest.Server) {
+	t.Helper()
+	send := func(path, body string) {
+		t.Helper()
+		if a := s.Do("POST", path, body, servertest.Admin(), servertest.JSON()); a.Status != http.StatusCreated && a.Status != http.StatusAccepted {
+			t.Fatalf("POST %s: %d %s", path, a.Status, a.Body)
+		}
+	}
+	for _, lab := range []string{"lab-a", "lab-b"} {
+		send("/v1/lab", `{"name":"`+lab+`","contact":{"name":"A","surname":"B","email":"a@example.org"}}`)
+	}
+	kernel := func(name, branch, boot, status string) {
+		common := fmt.Sprintf(`"job":"mainline","kernel":"%s","git_branch":"%s","git_commit":"0123456789abcdef0123456789abcdef01234567","git_describe":"%s","git_url":"https://git.example/"`, name, branch, name)
+		place := func(lab string) string {
+			return `,"lab_name":"` + lab + `","arch":"arm64","defconfig":"defconfig","defconfig_full":"defconfig","build_environment":"gcc-14","board":"<i>rk3399","device_type":"<i>rk3399"`
+		}
+		send("/v1/job", `{`+common+`}`)
+		send("/v1/build", `{`+common+`,"arch":"arm64","defconfig":"defconfig","defconfig_full":"defconfig","build_environment":"gcc-14","build_result":"`+boot+`","build_log":"build.log","file_server_resource":"a/b"}`)
+		send("/v1/boot", `{`+common+place("lab-a")+`,"boot_result":"`+boot+`","boot_time":31.5,"boot_warnings":0}`)
+		send("/v1/boot", `{`+common+place("lab-b")+`,"boot_result":"OFFLINE","boot_time":31.5,"boot_warnings":0}`)
+		if status != "" {
+			send("/v1/test/group", `{"name":"ltp","plan":"ltp","sub_groups":[{"name":"syscalls","test_cases":[{"name":"open<01>","status":"`+status+`"},{"name":"日本語","status":"PASS"}]}],`+common+place("lab-a")+`}`)
+		}
+	}
+	kernel("v6.12-rc1", "master", "PASS", "PASS")
+	kernel("v6.12-rc2", "master", "FAIL", "FAIL")
+	kernel("v6.12-<b>", "feature/夜", "PASS", "")
+}
+
+// A kernel by its page: what regressed is new, the tree is open only where it fails,
+// and a lab that was in the way is an error, not a failure.
+func TestKernels_byPages(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	kernelsWorld(t, s)
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	p := reader.Get("/ui/kernels")
+	for _, want := range []string{"v6.<wbr>12-<wbr>rc2", "v6.<wbr>12-<wbr>&lt;b&gt;", "mainline"} {
+		if !strings.Contains(p.Body, want) {
+			t.Errorf("the list of kernels lacks %q:\n%.6000s", want, p.Body)
+		}
+	}
+	p = reader.Get("/ui/kernels/mainline/v6.12-rc2?branch=master")
+	for _, want := range []string{"<title>✕ ", "boots: <b>1 fail, 1 error</b>", "open&lt;01&gt;", "+2 new", "&lt;i&gt;rk3399", "<details open><summary>"} {
+		if !strings.Contains(p.Body, want) {
+			t.Errorf("the page of a kernel lacks %q:\n%.9000s", want, p.Body)
+		}
+	}
+	if p = reader.Get("/ui/kernels/mainline/v6.12-rc1?branch=master"); strings.Contains(p.Body, "<details open>") || strings.Contains(p.Body, "<title>✓ ") {
+		t.Errorf("the page of a kernel of which only a lab is in trouble:\n%.6000s", p.Body)
+	}
+	if p = reader.Get("/ui/kernels/nothing/v0"); p.Status != http.StatusNotFound {
+		t.Errorf("a kernel that nobody reported: %d", p.Status)
+	}
+}
+
+// The event log by its page: the newest first, older ones behind a link, and the
+// stream brings lines for the head of the list.
+func TestEvents_byPage(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	names := strings.NewReplacer(productsWorld(t, s)...)
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	p := reader.Get("/ui/events")
+	first, later := strings.Index(p.Body, "PICKED_<wbr>BY_<wbr>AGENT"), strings.LastIndex(p.Body, "QUEUED_<wbr>FOR_<wbr>AGENTS")
+	if first < 0 || later < first || !strings.Contains(p.Body, names.Replace("/ui/opportunities/{runs}")) {
+		t.Errorf("the newest event is not the first:\n%.6000s", p.Body)
+	}
+	if p = reader.Get("/ui/events?before=3"); strings.Contains(p.Body, `id="e3"`) || !strings.Contains(p.Body, `id="e2"`) || !strings.Contains(p.Body, "Newest") {
+		t.Errorf("events before one:\n%.6000s", p.Body)
+	}
+	lines := reader.Stream("/ui/events?event_type=QUEUED_FOR_AGENTS,CANCELLED")
+	lines.Until(`data-into="log"`)
+	path := names.Replace("/v1/products/{product}/tests/opportunities/{waits}/cancel")
+	if a := s.Do("POST", path, "", servertest.Admin()); a.Status != http.StatusOK {
+		t.Fatalf("cancel: %d %s", a.Status, a.Body)
+	}
+	read := lines.Until("<b>CANCELLED</b>")
+	if strings.Contains(read, "PICKED") {
+		t.Errorf("the stream does not hear the filter:\n%s", read)
+	}
+}
