@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,4 +177,53 @@ func TestOnce_Killed(t *testing.T) {
 	}, func(c *server.Config) { // whose clock is ahead of the store's
 		c.Now = func() time.Time { return time.Now().Add(3 * time.Minute) }
 	})
+}
+
+// TestOnce_Settings: how long an answer is kept, a second call waits and a call may be at
+// work is what the settings say.
+func TestOnce_Settings(t *testing.T) {
+	t.Parallel()
+
+	ahead := new(atomic.Int64) // how far the server's clock is ahead of the store's
+	s := servertest.New(t, func(c *server.Config) {
+		c.Edge.Idempotency = edge.Idempotency{Age: 2 * time.Hour, Wait: 0, Lost: 20 * time.Minute}
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	post := func(key, body string) servertest.Answer {
+		return s.Do("POST", "/v1/runs", body, servertest.Admin(), servertest.JSON(), servertest.With("Idempotency-Key", key))
+	}
+	for _, step := range []struct {
+		ahead  time.Duration
+		body   string
+		status int
+	}{
+		{0, `{"name":"one"}`, http.StatusCreated},
+		{119 * time.Minute, `{"name":"two"}`, http.StatusConflict},
+		{121 * time.Minute, `{"name":"two"}`, http.StatusCreated},
+	} {
+		ahead.Store(int64(step.ahead))
+		if a := post("kept", step.body); a.Status != step.status || a.Status == http.StatusConflict && !strings.Contains(readProblem(t, a).Detail, "is free again at 20") {
+			t.Errorf("after %s: %d %s, want %d", step.ahead, a.Status, a.Body, step.status)
+		}
+	}
+
+	ahead.Store(0)
+	if a := post("dead", `{}`); a.Status != http.StatusCreated {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	kept := keptUnder(t, s.Store, "/v1/runs", "dead")
+	kept.Status, kept.Body = 0, []byte{} // as if its server had broken down
+	if err := s.Store.FinishIdempotencyKey(t.Context(), kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		ahead  time.Duration
+		status int
+		id     string
+	}{{19 * time.Minute, http.StatusConflict, "still-at-work"}, {21 * time.Minute, http.StatusCreated, ""}} {
+		ahead.Store(int64(step.ahead))
+		if a := post("dead", `{}`); a.Status != step.status || step.id != "" && !strings.Contains(string(a.Body), step.id) {
+			t.Errorf("after %s: %d %s, want %d %s", step.ahead, a.Status, a.Body, step.status, step.id)
+		}
+	}
 }

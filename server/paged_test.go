@@ -6,11 +6,14 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/slipway-lab/slipway/server/edge"
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 )
 
 // pagedLists are the operations of the document that go on with a cursor.
@@ -47,6 +50,12 @@ func TestLists_Cursors(t *testing.T) {
 
 	lists := pagedLists(t)
 	w := newWorld(t, servertest.New(t, ownHooks), "")
+	task := &labstore.Task{Status: "complete", Action: "verify_site", Plan: store.JSON(`{"Result":"success"}`), CreatedAt: time.Now(), UpdatedAt: time.Now()}
+	task.ID = w.fill("listTaskBuildData", "{task_id}")
+	task.Root = task.ID
+	if err := labstore.New(w.s.Store).CreateTask(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
 	for _, op := range operations(t) {
 		list := lists[op.id]
 		if list == nil {

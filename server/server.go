@@ -241,7 +241,7 @@ func (c *Config) fill(doc *openapi3.T) {
 	c.Refstack.RequireToken, c.Refstack.Pepper, c.Refstack.Now = c.Results.RequireToken, c.Results.Pepper, c.Now
 	strangers := intake.NewStrangers(c.Uploads, resultstore.New(c.Store).AnonymousBytes, c.Now)
 	c.Results.Strangers, c.Refstack.Strangers = strangers, strangers
-	c.Products.Metrics = c.Metrics
+	c.Products.Metrics, c.Products.KeyAge = c.Metrics, c.Edge.Idempotency.Age
 	c.Reports.Build, c.Reports.Tokens, c.Reports.Now = c.Build, c.Auth, c.Now
 	c.Retention.Defaults = []retentionstore.Rule{
 		retention.DaysRule(retentionstore.Events, c.Products.EventRetentionDays), retention.DaysRule(retentionstore.Webhooks, c.Products.WebhookRetentionDays),

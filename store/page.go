@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -107,6 +108,15 @@ func (p Page) Size() int {
 		return DefaultLimit
 	}
 	return p.Limit
+}
+
+// Whole is the page with all rows in place of DefaultLimit where it has no limit, for
+// lists that a dialect does not page.
+func (p Page) Whole() Page {
+	if p.Limit <= 0 {
+		p.Limit = math.MaxInt32
+	}
+	return p
 }
 
 // apply adds the order and the place where the page begins.

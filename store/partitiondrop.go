@@ -119,24 +119,8 @@ const droppedSQL = `SELECT c.relname, i.inhrelid IS NOT NULL
 
 func (s *Store) finishDrops(ctx context.Context, conn *sql.Conn, p *partitioned) error {
 	for _, table := range append([]string{p.table}, p.with...) {
-		rows, err := conn.QueryContext(ctx, droppedSQL, table, table+"_", droppedMark)
+		statements, err := unfinishedDrops(ctx, conn, table)
 		if err != nil {
-			return fmt.Errorf("dropped partitions of %s: %w", table, Translate(err))
-		}
-		var statements []string
-		for rows.Next() {
-			var name string
-			var pending bool
-			if err := rows.Scan(&name, &pending); err != nil {
-				_ = rows.Close()
-				return fmt.Errorf("dropped partitions of %s: %w", table, Translate(err))
-			}
-			if pending {
-				statements = append(statements, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", table, name))
-			}
-			statements = append(statements, "DROP TABLE "+name)
-		}
-		if err := errors.Join(rows.Close(), rows.Err()); err != nil {
 			return fmt.Errorf("dropped partitions of %s: %w", table, Translate(err))
 		}
 		for _, statement := range statements {
@@ -146,4 +130,26 @@ func (s *Store) finishDrops(ctx context.Context, conn *sql.Conn, p *partitioned)
 		}
 	}
 	return nil
+}
+
+// unfinishedDrops are the statements that end what was begun with a table's partitions.
+func unfinishedDrops(ctx context.Context, conn *sql.Conn, table string) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, droppedSQL, table, table+"_", droppedMark)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var statements []string
+	for rows.Next() {
+		var name string
+		var pending bool
+		if err := rows.Scan(&name, &pending); err != nil {
+			return nil, err
+		}
+		if pending {
+			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s FINALIZE", table, name))
+		}
+		statements = append(statements, "DROP TABLE "+name)
+	}
+	return statements, rows.Err()
 }

@@ -66,8 +66,9 @@ func (s *Store) QueueSetSoon(ctx context.Context, p PendingSet) error {
 	if err != nil {
 		return fmt.Errorf("queue %s: %w", p.Ref, Translate(err))
 	}
+	defer rows.Close()
 	waits := rows.Next()
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil { // closed before the next statement
 		return fmt.Errorf("queue %s: %w", p.Ref, Translate(err))
 	}
 	if waits {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +93,7 @@ func (c *core) standbyCaughtUp(ctx context.Context) bool {
 		err := c.standby.db.WithContext(ctx).
 			Raw("SELECT pg_is_in_recovery() AND COALESCE(pg_last_wal_replay_lsn() >= CAST(? AS pg_lsn), false)", committed).Row().Scan(&shows)
 		if err != nil {
-			if ctx.Err() == nil || context.Cause(ctx) == context.DeadlineExceeded {
+			if ctx.Err() == nil || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 				c.standby.until.Store(time.Now().Add(standbyRest).UnixNano())
 			}
 			return false

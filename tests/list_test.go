@@ -53,6 +53,24 @@ func TestLists_GoClient(t *testing.T) {
 	if len(runs) != 5 || len(products) != 5 {
 		t.Errorf("%d runs and %d products, want 5 of each", len(runs), len(products))
 	}
+	for i := range 21 { // RefStack's page has 20
+		body := fmt.Sprintf(`{"cpid":"c","duration_seconds":%d,"results":["a"]}`, i)
+		if a := s.Do("POST", "/v1/results/", body, servertest.JSON()); a.Status != 201 {
+			t.Fatalf("POST /v1/results/: %d %s", a.Status, a.Body)
+		}
+	}
+	for _, params := range []*client.ListPublishedResultsParams{nil, {}, {Limit: &two}} {
+		published := map[string]bool{}
+		for p, err := range api.ListPublishedResultsAll(t.Context(), params) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			published[p.ID.String()] = true
+		}
+		if len(published) != 21 {
+			t.Errorf("%d published results with %+v, want 21", len(published), params)
+		}
+	}
 	n := 0
 	for _, err := range api.ListEventsAll(t.Context(), &client.ListEventsParams{Limit: &two}) {
 		if n++; err != nil {

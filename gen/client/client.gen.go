@@ -5715,7 +5715,10 @@ type PublishedList struct {
 	Results []PublishedItem `json:"results"`
 
 	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
-	Pagination PublishedPages `json:"pagination"`
+	Pagination *PublishedPages `json:"pagination,omitempty"`
+
+	// Next What to give as `after` for the next page; null at the end. It is there when `limit` or `after` was sent.
+	Next nullable.Nullable[string] `json:"next,omitempty"`
 }
 
 // PublishedMeta The notes on a result; only those that exist.
@@ -8316,6 +8319,9 @@ type VerdictWindow = int32
 // WebhookID defines model for WebhookID.
 type WebhookID = string
 
+// WholeLimit defines model for WholeLimit.
+type WholeLimit = int32
+
 // ContentLostOrExpired The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -9502,10 +9508,25 @@ type PollMachineWorkParams struct {
 	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListNodeBuildDataParams defines parameters for ListNodeBuildData.
 type ListNodeBuildDataParams struct {
 	// Latest Only the newest of each generator, sorted by generator: `true` in any case. Everything else means all.
 	Latest *string `form:"latest,omitempty" json:"latest,omitempty"`
+
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateNodeBuildDataParams defines parameters for CreateNodeBuildData.
@@ -9818,10 +9839,25 @@ type DeleteTestSpecParams struct {
 	Force *Force `form:"force,omitempty" json:"force,omitempty"`
 }
 
+// ListPublicKeysParams defines parameters for ListPublicKeys.
+type ListPublicKeysParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListPublishedResultsParams defines parameters for ListPublishedResults.
 type ListPublishedResultsParams struct {
 	// Page Which page; the first is 1. (Text here, because RefStack has words of its own for a bad one.)
 	Page *string `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit The most results on one page; 20 when it is left out.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// StartDate Not older than this: `YYYY-MM-DD HH:MM:SS` or `YYYY-MM-DD`, UTC, inclusive.
 	StartDate *string `form:"start_date,omitempty" json:"start_date,omitempty"`
@@ -10028,8 +10064,8 @@ type PurgeTasksParams struct {
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
-	// Limit The most tasks on one page. Without it, all tasks come at once.
-	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
@@ -10068,6 +10104,15 @@ type GetTaskParams struct {
 // GetTask200JSONResponseBody defines parameters for GetTask.
 type GetTask200JSONResponseBody struct {
 	union json.RawMessage
+}
+
+// ListTaskBuildDataParams defines parameters for ListTaskBuildData.
+type ListTaskBuildDataParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // GetTestHistoryParams defines parameters for GetTestHistory.
@@ -13013,14 +13058,15 @@ type ClientInterface interface {
 	// ListNodes List the nodes that the provisioner knows
 	//
 	// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
-	// in `power_address`.
+	// in `power_address`. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
-	ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListNodeBuildData List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer
+	// is 404. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 	ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -13659,10 +13705,11 @@ type ClientInterface interface {
 
 	// ListPublicKeys List one's keys
 	//
-	// RefStack: the keys that are registered under the owner that the caller's token names.
+	// RefStack: the keys that are registered under the owner that the caller's token names, the oldest first. Without `limit` the list is not
+	// paged; with `limit` the next page is named in `Link`.
 	//
 	// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
-	ListPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListPublicKeys(ctx context.Context, params *ListPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreatePublicKeyWithBody Register a key
 	//
@@ -13708,7 +13755,8 @@ type ClientInterface interface {
 	// ListPublishedResults List results
 	//
 	// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
-	// A page that does not exist is 400, except the first.
+	// A page that does not exist is 400, except the first. `Link` names the next page. RefStack's clients get RefStack's body;
+	// with `limit` or `after` it has `next` as well, and with `after` no `pagination`.
 	//
 	// Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
 	ListPublishedResults(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -14285,10 +14333,11 @@ type ClientInterface interface {
 
 	// ListTaskBuildData List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404. Without `limit`
+	// the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
-	ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListTaskBuildData(ctx context.Context, taskID LabTaskID, params *ListTaskBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetTestHistory Follow one test through time
 	//
@@ -17051,11 +17100,11 @@ func (c *Client) FilterNodes(ctx context.Context, body FilterNodesJSONRequestBod
 // ListNodes List the nodes that the provisioner knows
 //
 // Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
-// in `power_address`.
+// in `power_address`. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Corresponds with GET /v1/nodes (the `ListNodes` operationId).
-func (c *Client) ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListNodesRequest(c.Server)
+func (c *Client) ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -17068,7 +17117,8 @@ func (c *Client) ListNodes(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // ListNodeBuildData List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer
+// is 404. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Corresponds with GET /v1/nodes/{hostname}/builddata (the `ListNodeBuildData` operationId).
 func (c *Client) ListNodeBuildData(ctx context.Context, hostname LabHostname, params *ListNodeBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18335,11 +18385,12 @@ func (c *Client) GetProfile(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // ListPublicKeys List one's keys
 //
-// RefStack: the keys that are registered under the owner that the caller's token names.
+// RefStack: the keys that are registered under the owner that the caller's token names, the oldest first. Without `limit` the list is not
+// paged; with `limit` the next page is named in `Link`.
 //
 // Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
-func (c *Client) ListPublicKeys(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListPublicKeysRequest(c.Server)
+func (c *Client) ListPublicKeys(ctx context.Context, params *ListPublicKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPublicKeysRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -18444,7 +18495,8 @@ func (c *Client) GetReport(ctx context.Context, reportID SentReportID, reqEditor
 // ListPublishedResults List results
 //
 // RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
-// A page that does not exist is 400, except the first.
+// A page that does not exist is 400, except the first. `Link` names the next page. RefStack's clients get RefStack's body;
+// with `limit` or `after` it has `next` as well, and with `after` no `pagination`.
 //
 // Corresponds with GET /v1/results (the `ListPublishedResults` operationId).
 func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublishedResultsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -19661,11 +19713,12 @@ func (c *Client) GetTask(ctx context.Context, taskID LabTaskID, params *GetTaskP
 
 // ListTaskBuildData List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404. Without `limit`
+// the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
-func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListTaskBuildDataRequest(c.Server, taskID)
+func (c *Client) ListTaskBuildData(ctx context.Context, taskID LabTaskID, params *ListTaskBuildDataParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListTaskBuildDataRequest(c.Server, taskID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -28005,7 +28058,7 @@ func NewFilterNodesRequestWithBody(server string, contentType string, body io.Re
 }
 
 // NewListNodesRequest constructs an http.Request for the ListNodes method
-func NewListNodesRequest(server string) (*http.Request, error) {
+func NewListNodesRequest(server string, params *ListNodesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -28021,6 +28074,45 @@ func NewListNodesRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -28069,6 +28161,30 @@ func NewListNodeBuildDataRequest(server string, hostname LabHostname, params *Li
 		if params.Latest != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "latest", *params.Latest, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -31232,7 +31348,7 @@ func NewGetProfileRequest(server string) (*http.Request, error) {
 }
 
 // NewListPublicKeysRequest constructs an http.Request for the ListPublicKeys method
-func NewListPublicKeysRequest(server string) (*http.Request, error) {
+func NewListPublicKeysRequest(server string, params *ListPublicKeysParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -31248,6 +31364,45 @@ func NewListPublicKeysRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -31424,6 +31579,30 @@ func NewListPublishedResultsRequest(server string, params *ListPublishedResultsP
 		if params.Page != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34237,7 +34416,7 @@ func NewGetTaskRequest(server string, taskID LabTaskID, params *GetTaskParams) (
 }
 
 // NewListTaskBuildDataRequest constructs an http.Request for the ListTaskBuildData method
-func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request, error) {
+func NewListTaskBuildDataRequest(server string, taskID LabTaskID, params *ListTaskBuildDataParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -34260,6 +34439,45 @@ func NewListTaskBuildDataRequest(server string, taskID LabTaskID) (*http.Request
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -39518,16 +39736,17 @@ type ClientWithResponsesInterface interface {
 	// ListNodesWithResponse List the nodes that the provisioner knows
 	//
 	// Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
-	// in `power_address`.
+	// in `power_address`. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/nodes (the `ListNodes` operationId).
-	ListNodesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNodesResp, error)
+	ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResp, error)
 
 	// ListNodeBuildDataWithResponse List the build data of a node
 	//
-	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
+	// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer
+	// is 404. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -40222,12 +40441,13 @@ type ClientWithResponsesInterface interface {
 
 	// ListPublicKeysWithResponse List one's keys
 	//
-	// RefStack: the keys that are registered under the owner that the caller's token names.
+	// RefStack: the keys that are registered under the owner that the caller's token names, the oldest first. Without `limit` the list is not
+	// paged; with `limit` the next page is named in `Link`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
-	ListPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error)
+	ListPublicKeysWithResponse(ctx context.Context, params *ListPublicKeysParams, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error)
 
 	// CreatePublicKeyWithBodyWithResponse Register a key
 	//
@@ -40279,7 +40499,8 @@ type ClientWithResponsesInterface interface {
 	// ListPublishedResultsWithResponse List results
 	//
 	// RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
-	// A page that does not exist is 400, except the first.
+	// A page that does not exist is 400, except the first. `Link` names the next page. RefStack's clients get RefStack's body;
+	// with `limit` or `after` it has `next` as well, and with `after` no `pagination`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -40934,12 +41155,13 @@ type ClientWithResponsesInterface interface {
 
 	// ListTaskBuildDataWithResponse List the build data that a task collected
 	//
-	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
+	// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404. Without `limit`
+	// the list is not paged; with `limit` the next page is named in `Link`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
-	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
+	ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, params *ListTaskBuildDataParams, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error)
 
 	// GetTestHistoryWithResponse Follow one test through time
 	//
@@ -44162,11 +44384,18 @@ func (r FilterNodesResp) StatusCode() int {
 	return 0
 }
 
+// ListNodesResp200Headers the declared response headers of an HTTP 200 response for ListNodes
+type ListNodesResp200Headers struct {
+	Link *string
+}
+
 type ListNodesResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *[]LabNode
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListNodesResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -44185,11 +44414,18 @@ func (r ListNodesResp) StatusCode() int {
 	return 0
 }
 
+// ListNodeBuildDataResp200Headers the declared response headers of an HTTP 200 response for ListNodeBuildData
+type ListNodeBuildDataResp200Headers struct {
+	Link *string
+}
+
 type ListNodeBuildDataResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *[]LabBuildData
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListNodeBuildDataResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -45459,11 +45695,18 @@ func (r GetProfileResp) StatusCode() int {
 	return 0
 }
 
+// ListPublicKeysResp200Headers the declared response headers of an HTTP 200 response for ListPublicKeys
+type ListPublicKeysResp200Headers struct {
+	Link *string
+}
+
 type ListPublicKeysResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *PublicKeyList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPublicKeysResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -45575,11 +45818,18 @@ func (r GetReportResp) StatusCode() int {
 	return 0
 }
 
+// ListPublishedResultsResp200Headers the declared response headers of an HTTP 200 response for ListPublishedResults
+type ListPublishedResultsResp200Headers struct {
+	Link *string
+}
+
 type ListPublishedResultsResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *PublishedList
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListPublishedResultsResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -46970,11 +47220,18 @@ func (r GetTaskResp) StatusCode() int {
 	return 0
 }
 
+// ListTaskBuildDataResp200Headers the declared response headers of an HTTP 200 response for ListTaskBuildData
+type ListTaskBuildDataResp200Headers struct {
+	Link *string
+}
+
 type ListTaskBuildDataResp struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *[]LabBuildData
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListTaskBuildDataResp200Headers
 }
 
 // Status returns HTTPResponse.Status
@@ -50123,13 +50380,13 @@ func (c *ClientWithResponses) FilterNodesWithResponse(ctx context.Context, body 
 // ListNodesWithResponse List the nodes that the provisioner knows
 //
 // Drydock: the nodes that a driver has seen, with MAAS's words for their state and memory in MiB. A node of the simulator says so
-// in `power_address`.
+// in `power_address`. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/nodes (the `ListNodes` operationId).
-func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListNodesResp, error) {
-	rsp, err := c.ListNodes(ctx, reqEditors...)
+func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResp, error) {
+	rsp, err := c.ListNodes(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -50138,7 +50395,8 @@ func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, reqEdit
 
 // ListNodeBuildDataWithResponse List the build data of a node
 //
-// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer is 404.
+// Drydock: everything that was collected about a node, newest first, or the newest of each generator. When there are none, the answer
+// is 404. Without `limit` the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -51211,13 +51469,14 @@ func (c *ClientWithResponses) GetProfileWithResponse(ctx context.Context, reqEdi
 
 // ListPublicKeysWithResponse List one's keys
 //
-// RefStack: the keys that are registered under the owner that the caller's token names.
+// RefStack: the keys that are registered under the owner that the caller's token names, the oldest first. Without `limit` the list is not
+// paged; with `limit` the next page is named in `Link`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/profile/pubkeys (the `ListPublicKeys` operationId).
-func (c *ClientWithResponses) ListPublicKeysWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error) {
-	rsp, err := c.ListPublicKeys(ctx, reqEditors...)
+func (c *ClientWithResponses) ListPublicKeysWithResponse(ctx context.Context, params *ListPublicKeysParams, reqEditors ...RequestEditorFn) (*ListPublicKeysResp, error) {
+	rsp, err := c.ListPublicKeys(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -51304,7 +51563,8 @@ func (c *ClientWithResponses) GetReportWithResponse(ctx context.Context, reportI
 // ListPublishedResultsWithResponse List results
 //
 // RefStack: the results that everybody may see, newest first, 20 on a page; with `signed` those of the caller.
-// A page that does not exist is 400, except the first.
+// A page that does not exist is 400, except the first. `Link` names the next page. RefStack's clients get RefStack's body;
+// with `limit` or `after` it has `next` as well, and with `after` no `pagination`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -52343,13 +52603,14 @@ func (c *ClientWithResponses) GetTaskWithResponse(ctx context.Context, taskID La
 
 // ListTaskBuildDataWithResponse List the build data that a task collected
 //
-// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404.
+// Drydock: the build data whose `task_id` is exactly this task, newest first. When there are none, the answer is 404. Without `limit`
+// the list is not paged; with `limit` the next page is named in `Link`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/tasks/{task_id}/builddata (the `ListTaskBuildData` operationId).
-func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error) {
-	rsp, err := c.ListTaskBuildData(ctx, taskID, reqEditors...)
+func (c *ClientWithResponses) ListTaskBuildDataWithResponse(ctx context.Context, taskID LabTaskID, params *ListTaskBuildDataParams, reqEditors ...RequestEditorFn) (*ListTaskBuildDataResp, error) {
+	rsp, err := c.ListTaskBuildData(ctx, taskID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -56866,6 +57127,19 @@ func ParseListNodesResp(rsp *http.Response) (*ListNodesResp, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListNodesResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -56890,6 +57164,19 @@ func ParseListNodeBuildDataResp(rsp *http.Response) (*ListNodeBuildDataResp, err
 		}
 		response.JSON200 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListNodeBuildDataResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -58710,6 +58997,19 @@ func ParseListPublicKeysResp(rsp *http.Response) (*ListPublicKeysResp, error) {
 
 	}
 
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPublicKeysResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
+	}
+
 	return response, nil
 }
 
@@ -58821,6 +59121,19 @@ func ParseListPublishedResultsResp(rsp *http.Response) (*ListPublishedResultsRes
 		}
 		response.JSON200 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListPublishedResultsResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil
@@ -60806,6 +61119,19 @@ func ParseListTaskBuildDataResp(rsp *http.Response) (*ListTaskBuildDataResp, err
 		}
 		response.JSON200 = &dest
 
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListTaskBuildDataResp200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		response.Headers200 = &headers
 	}
 
 	return response, nil

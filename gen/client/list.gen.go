@@ -384,6 +384,27 @@ func (a *API) ListTestSpecsAll(ctx context.Context, productID ProductID, params 
 	})
 }
 
+// ListPublishedResultsAll returns the Results of ListPublishedResultsWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) ListPublishedResultsAll(ctx context.Context, params *ListPublishedResultsParams) iter.Seq2[PublishedItem, error] {
+	return pages(params, func(p *ListPublishedResultsParams, after string) ([]PublishedItem, string, error) {
+		if after != "" {
+			p.After = &after
+			p.Page = nil
+		}
+		if p.Limit == nil {
+			p.Limit = &fullPage
+		}
+		answer, err := a.ListPublishedResultsWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.Results, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
 // ListRetentionKeepsAll returns the Keeps of ListRetentionKeepsWithResponse, page after page. An error is the last thing that it returns.
 func (a *API) ListRetentionKeepsAll(ctx context.Context, params *ListRetentionKeepsParams) iter.Seq2[RetentionKeep, error] {
 	return pages(params, func(p *ListRetentionKeepsParams, after string) ([]RetentionKeep, string, error) {

@@ -37,6 +37,9 @@ func pages[P, T any](params *P, read func(params *P, after string) (items []T, n
 	}
 }
 
+// fullPage is the limit for lists that name the next page only to those who ask for one.
+var fullPage = int32(100)
+
 // cursorOf is the cursor that a page names, "" on the last.
 func cursorOf(next nullable.Nullable[string]) string {
 	text, _ := next.Get() // "" when it is null or left out

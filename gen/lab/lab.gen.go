@@ -1060,6 +1060,9 @@ type LabTaskID = string
 // Limit defines model for Limit.
 type Limit = int32
 
+// WholeLimit defines model for WholeLimit.
+type WholeLimit = int32
+
 // ListDesignsParams defines parameters for ListDesigns.
 type ListDesignsParams struct {
 	// Name Only designs of this name.
@@ -1108,10 +1111,25 @@ type PollMachineWorkParams struct {
 	Wait *int32 `form:"wait,omitempty" json:"wait,omitempty"`
 }
 
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListNodeBuildDataParams defines parameters for ListNodeBuildData.
 type ListNodeBuildDataParams struct {
 	// Latest Only the newest of each generator, sorted by generator: `true` in any case. Everything else means all.
 	Latest *string `form:"latest,omitempty" json:"latest,omitempty"`
+
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // CreateNodeBuildDataParams defines parameters for CreateNodeBuildData.
@@ -1131,8 +1149,8 @@ type PurgeTasksParams struct {
 
 // ListTasksParams defines parameters for ListTasks.
 type ListTasksParams struct {
-	// Limit The most tasks on one page. Without it, all tasks come at once.
-	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
@@ -1171,6 +1189,15 @@ type GetTaskParams struct {
 // GetTask200JSONResponseBody defines parameters for GetTask.
 type GetTask200JSONResponseBody struct {
 	union json.RawMessage
+}
+
+// ListTaskBuildDataParams defines parameters for ListTaskBuildData.
+type ListTaskBuildDataParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
 
 // SignalBootActionJSONRequestBody defines body for SignalBootAction for application/json ContentType.
@@ -1632,7 +1659,7 @@ type ServerInterface interface {
 	FilterNodes(ctx echo.Context) error
 	// ListNodes List the nodes that the provisioner knows
 	// (GET /v1/nodes)
-	ListNodes(ctx echo.Context) error
+	ListNodes(ctx echo.Context, params ListNodesParams) error
 	// ListNodeBuildData List the build data of a node
 	// (GET /v1/nodes/{hostname}/builddata)
 	ListNodeBuildData(ctx echo.Context, hostname LabHostname, params ListNodeBuildDataParams) error
@@ -1674,7 +1701,7 @@ type ServerInterface interface {
 	GetTask(ctx echo.Context, taskID LabTaskID, params GetTaskParams) error
 	// ListTaskBuildData List the build data that a task collected
 	// (GET /v1/tasks/{task_id}/builddata)
-	ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error
+	ListTaskBuildData(ctx echo.Context, taskID LabTaskID, params ListTaskBuildDataParams) error
 	// ValidateDesign Validate a site design
 	// (POST /v1/validatedesign)
 	ValidateDesign(ctx echo.Context) error
@@ -2107,8 +2134,24 @@ func (w *ServerInterfaceWrapper) FilterNodes(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ListNodes(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNodesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListNodes(ctx)
+	err = w.Handler.ListNodes(ctx, params)
 	return err
 }
 
@@ -2130,6 +2173,20 @@ func (w *ServerInterfaceWrapper) ListNodeBuildData(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "latest", ctx.QueryParams(), &params.Latest, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter latest: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2471,8 +2528,24 @@ func (w *ServerInterfaceWrapper) ListTaskBuildData(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter task_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTaskBuildDataParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListTaskBuildData(ctx, taskID)
+	err = w.Handler.ListTaskBuildData(ctx, taskID, params)
 	return err
 }
 
@@ -2710,6 +2783,7 @@ type FilterNodesRequestObject struct {
 
 // ListNodesRequestObject is what a request of ListNodes says.
 type ListNodesRequestObject struct {
+	Params ListNodesParams
 }
 
 // ListNodeBuildDataRequestObject is what a request of ListNodeBuildData says.
@@ -2792,6 +2866,7 @@ type GetTaskRequestObject struct {
 // ListTaskBuildDataRequestObject is what a request of ListTaskBuildData says.
 type ListTaskBuildDataRequestObject struct {
 	TaskID LabTaskID `json:"task_id"`
+	Params ListTaskBuildDataParams
 }
 
 // ValidateDesignRequestObject is what a request of ValidateDesign says.
@@ -3131,8 +3206,9 @@ func (sh *strictHandler) FilterNodes(ctx echo.Context) error {
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) ListNodes(ctx echo.Context) error {
+func (sh *strictHandler) ListNodes(ctx echo.Context, params ListNodesParams) error {
 	var request ListNodesRequestObject
+	request.Params = params
 	response, err := sh.ssi.ListNodes(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
@@ -3254,9 +3330,10 @@ func (sh *strictHandler) GetTask(ctx echo.Context, taskID LabTaskID, params GetT
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) ListTaskBuildData(ctx echo.Context, taskID LabTaskID) error {
+func (sh *strictHandler) ListTaskBuildData(ctx echo.Context, taskID LabTaskID, params ListTaskBuildDataParams) error {
 	var request ListTaskBuildDataRequestObject
 	request.TaskID = taskID
+	request.Params = params
 	response, err := sh.ssi.ListTaskBuildData(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }

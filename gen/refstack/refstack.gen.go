@@ -199,7 +199,7 @@ type PublishedList struct {
 	Results []PublishedItem `json:"results"`
 
 	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
-	Pagination PublishedPages `json:"pagination"`
+	Pagination *PublishedPages `json:"pagination,omitempty"`
 }
 
 // PublishedMeta The notes on a result; only those that exist.
@@ -431,16 +431,37 @@ type SubunitTestRun struct {
 	Metadata SubunitMetadata `json:"metadata"`
 }
 
+// Cursor defines model for Cursor.
+type Cursor = string
+
 // RunToken defines model for RunToken.
 type RunToken = string
 
 // RunnerTestID defines model for RunnerTestID.
 type RunnerTestID = string
 
+// WholeLimit defines model for WholeLimit.
+type WholeLimit = int32
+
+// ListPublicKeysParams defines parameters for ListPublicKeys.
+type ListPublicKeysParams struct {
+	// Limit The most items on one page. Without it, all of them come at once.
+	Limit *WholeLimit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListPublishedResultsParams defines parameters for ListPublishedResults.
 type ListPublishedResultsParams struct {
 	// Page Which page; the first is 1. (Text here, because RefStack has words of its own for a bad one.)
 	Page *string `form:"page,omitempty" json:"page,omitempty"`
+
+	// Limit The most results on one page; 20 when it is left out.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
+	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 
 	// StartDate Not older than this: `YYYY-MM-DD HH:MM:SS` or `YYYY-MM-DD`, UTC, inclusive.
 	StartDate *string `form:"start_date,omitempty" json:"start_date,omitempty"`
@@ -550,7 +571,7 @@ type ServerInterface interface {
 	GetProfile(ctx echo.Context) error
 	// ListPublicKeys List one's keys
 	// (GET /v1/profile/pubkeys)
-	ListPublicKeys(ctx echo.Context) error
+	ListPublicKeys(ctx echo.Context, params ListPublicKeysParams) error
 	// CreatePublicKey Register a key
 	// (POST /v1/profile/pubkeys)
 	CreatePublicKey(ctx echo.Context) error
@@ -625,8 +646,24 @@ func (w *ServerInterfaceWrapper) GetProfile(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) ListPublicKeys(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPublicKeysParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListPublicKeys(ctx)
+	err = w.Handler.ListPublicKeys(ctx, params)
 	return err
 }
 
@@ -666,6 +703,20 @@ func (w *ServerInterfaceWrapper) ListPublishedResults(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
 	}
 
 	// ------------- Optional query parameter "start_date" -------------
@@ -1157,6 +1208,7 @@ type GetProfileRequestObject struct {
 
 // ListPublicKeysRequestObject is what a request of ListPublicKeys says.
 type ListPublicKeysRequestObject struct {
+	Params ListPublicKeysParams
 }
 
 // CreatePublicKeyRequestObject is what a request of CreatePublicKey says.
@@ -1356,8 +1408,9 @@ func (sh *strictHandler) GetProfile(ctx echo.Context) error {
 	return answer(ctx, response, err)
 }
 
-func (sh *strictHandler) ListPublicKeys(ctx echo.Context) error {
+func (sh *strictHandler) ListPublicKeys(ctx echo.Context, params ListPublicKeysParams) error {
 	var request ListPublicKeysRequestObject
+	request.Params = params
 	response, err := sh.ssi.ListPublicKeys(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }

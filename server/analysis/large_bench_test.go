@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,15 +104,7 @@ func (l *large) copy(b *testing.B, s *resultstore.Store, db *sql.DB, r resultsto
 		b.Fatal(err)
 	}
 	for _, table := range []string{"tests", "test_lists", "test_failures"} {
-		rows, err := db.Query("SELECT * FROM " + table + " LIMIT 0")
-		if err != nil {
-			b.Fatal(err)
-		}
-		columns, err := rows.Columns()
-		_ = rows.Close()
-		if err != nil {
-			b.Fatal(err)
-		}
+		columns := columnsOf(b, db, table)
 		columns = slices.DeleteFunc(columns, func(c string) bool { return c == "result_key" })
 		list := strings.Join(columns, ", ")
 		if _, err := db.Exec(fmt.Sprintf("INSERT INTO %s (result_key, %s) SELECT %d, %s FROM %s WHERE result_key = %d", table, list, r.Key, list, table, from)); err != nil {
@@ -228,4 +221,18 @@ func BenchmarkIngest(b *testing.B) {
 			b.ReportMetric(ms(took[1]), "wall-ms-with")
 		})
 	}
+}
+
+func columnsOf(b *testing.B, db *sql.DB, table string) []string {
+	b.Helper()
+	rows, err := db.Query("SELECT * FROM " + table + " LIMIT 0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err := errors.Join(err, rows.Err()); err != nil {
+		b.Fatal(err)
+	}
+	return columns
 }

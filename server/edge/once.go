@@ -35,16 +35,8 @@ type KeyStore interface {
 const (
 	keyHeader = "Idempotency-Key"
 
-	// keyAge is how long the answer to an Idempotency-Key is kept.
-	keyAge = 24 * time.Hour
-
-	// workAge is after how long a call that has not ended has broken down with its
-	// server: none of those that make something takes nearly as long.
-	workAge = 2 * time.Minute
-
-	// A second call under a key waits so long for the answer of the first, and looks
-	// so often.
-	keyWait, keyLook = 10 * time.Second, 50 * time.Millisecond
+	// keyLook is how often a second call under a key looks for the answer of the first.
+	keyLook = 50 * time.Millisecond
 )
 
 // once answers a request under an Idempotency-Key with what the first one was
@@ -125,21 +117,22 @@ func pathOf(c echo.Context, op *operation) string {
 func (s *Stack) claimed(ctx context.Context, claim *store.IdempotentAnswer) (*store.IdempotentAnswer, error) {
 	look := time.NewTicker(keyLook)
 	defer look.Stop()
-	for until := time.Now().Add(keyWait); ; {
+	keys := s.config.Idempotency
+	for until := time.Now().Add(keys.Wait); ; {
 		now := s.config.Now()
-		old, err := s.config.Keys.ClaimIdempotencyKey(context.WithoutCancel(ctx), claim, now.Add(-keyAge))
+		old, err := s.config.Keys.ClaimIdempotencyKey(context.WithoutCancel(ctx), claim, now.Add(-keys.Age))
 		switch {
 		case err != nil || old == nil:
 			return nil, err
 		case !bytes.Equal(old.Request, claim.Request):
-			return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
+			return nil, fault.KeyUsed(old.CreatedAt.Add(keys.Age))
 		case old.Answered():
 			return old, nil
-		case now.Sub(old.CreatedAt) > workAge && !old.Changed():
+		case now.Sub(old.CreatedAt) > keys.Lost && !old.Changed():
 			if err := s.config.Keys.TakeOverIdempotencyKey(context.WithoutCancel(ctx), claim, old); !errors.Is(err, store.ErrConflict) {
 				return nil, err
 			}
-		case now.Sub(old.CreatedAt) > workAge:
+		case now.Sub(old.CreatedAt) > keys.Lost:
 			return nil, fault.New(http.StatusConflict, "outcome-unknown",
 				"the server broke down at a request under this Idempotency-Key after it had changed something, and its answer is lost: look whether the thing is there, and use another key to make it")
 		case time.Now().After(until):

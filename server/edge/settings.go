@@ -27,8 +27,9 @@ type Settings struct {
 	MinFreePercent float64       `default:"5" min:"0" max:"100" help:"The same in percent of the file system; what is less counts. 0: no limit."`
 	StallTimeout   time.Duration `default:"60s" min:"100ms" help:"How long a client may take to send or receive the next piece of a body; its wait for the server has no limit."`
 
-	Ratelimit Ratelimit   `embed:"" prefix:"ratelimit-"`
-	Audit     AuditConfig `embed:"" prefix:"audit-"`
+	Ratelimit   Ratelimit   `embed:"" prefix:"ratelimit-"`
+	Idempotency Idempotency `embed:"" prefix:"idempotency-"`
+	Audit       AuditConfig `embed:"" prefix:"audit-"`
 }
 
 // Ratelimit bounds how often callers may call. Nobody on the same machine is
@@ -39,6 +40,14 @@ type Ratelimit struct {
 	FailedLogins    float64 `default:"20" min:"0" help:"Limit of failed logins per minute from one address; 0: no limit."`
 	Credential      float64 `default:"0" min:"0" help:"Limit of requests per second with one valid credential; 0: no limit."`
 	CredentialBurst int     `default:"100" min:"1" help:"How many of these may come at once."`
+}
+
+// Idempotency says how long an Idempotency-Key counts. Age is always longer than Lost,
+// so that no claim is forgotten whose request may still be at work.
+type Idempotency struct {
+	Age  time.Duration `default:"24h" min:"1h" max:"8760h" help:"How long the answer to an Idempotency-Key is kept: a request that is sent again later is done again."`
+	Wait time.Duration `default:"10s" min:"0s" max:"5m" help:"How long a second request under an Idempotency-Key waits for the first, which is still at work, before it is refused (409)."`
+	Lost time.Duration `default:"2m" min:"10s" max:"30m" help:"After how long a request under an Idempotency-Key that has not ended counts as lost with its server. It must be longer than any such request takes."`
 }
 
 // AuditConfig says where the audit log goes, beside the store.

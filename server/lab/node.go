@@ -30,19 +30,20 @@ type nodeDocument struct {
 	BootIP       any    `json:"boot_ip"`
 }
 
-// ListNodes answers the nodes that a driver has seen.
-func (h *Handler) ListNodes(ctx context.Context, _ labapi.ListNodesRequestObject) (labapi.Response, error) {
-	rows, err := h.store.Nodes(ctx)
+// ListNodes answers the nodes that a driver has seen, all of them unless a limit was
+// given.
+func (h *Handler) ListNodes(ctx context.Context, req labapi.ListNodesRequestObject) (labapi.Response, error) {
+	rows, err := h.store.Nodes(ctx, page(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
-	list := make([]nodeDocument, 0, len(rows))
-	for _, n := range rows {
+	list := make([]nodeDocument, 0, len(rows.Items))
+	for _, n := range rows.Items {
 		list = append(list, nodeDocument{
 			n.Name, numberOrNull(n.Memory), numberOrNull(n.CPUCount), n.Status, orNull(n.BootMAC), n.Power, orNull(n.PowerAddress), orNull(n.BootIP),
 		})
 	}
-	return call.OK(list), nil
+	return call.OK(list).Paged(ctx, rows.Next), nil
 }
 
 func numberOrNull(n int64) any {
@@ -54,15 +55,11 @@ func numberOrNull(n int64) any {
 
 // ListNodeBuildData answers what is known of a node.
 func (h *Handler) ListNodeBuildData(ctx context.Context, req labapi.ListNodeBuildDataRequestObject) (labapi.Response, error) {
-	f := labstore.BuildDataFilter{Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true")}
-	places, err := h.store.BuildDataPlaces(ctx, f)
-	if err != nil {
-		return nil, err
+	f := labstore.BuildDataFilter{
+		Node: req.Hostname, Latest: req.Params.Latest != nil && strings.EqualFold(*req.Params.Latest, "true"),
+		Page: page(req.Params.Limit, req.Params.After),
 	}
-	if len(places) == 0 {
-		return nil, fault.NotFound("No build data found for node %q", req.Hostname)
-	}
-	return &buildDataStream{h.store, ctx, places}, nil
+	return h.buildData(ctx, f, fault.NotFound("No build data found for node %q", req.Hostname))
 }
 
 // ListTaskBuildData answers what a task collected.
@@ -71,14 +68,21 @@ func (h *Handler) ListTaskBuildData(ctx context.Context, req labapi.ListTaskBuil
 	if err != nil {
 		return nil, err
 	}
-	places, err := h.store.BuildDataPlaces(ctx, labstore.BuildDataFilter{Task: row.ID})
+	f := labstore.BuildDataFilter{Task: row.ID, Page: page(req.Params.Limit, req.Params.After)}
+	return h.buildData(ctx, f, fault.NotFound("No build data found: task %s has collected none", row.ID))
+}
+
+// buildData answers the build data of a filter; none is the answer where there are
+// none. Behind a cursor there may be none any more, since they are deleted in time.
+func (h *Handler) buildData(ctx context.Context, f labstore.BuildDataFilter, none error) (labapi.Response, error) {
+	list, err := h.store.BuildDataPlaces(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
-	if len(places) == 0 {
-		return nil, fault.NotFound("No build data found: task %s has collected none", row.ID)
+	if len(list.Items) == 0 && f.Page.After == "" {
+		return nil, none
 	}
-	return &buildDataStream{h.store, ctx, places}, nil
+	return &buildDataStream{h.store, ctx, list.Items, call.Next(ctx, list.Next)}, nil
 }
 
 // buildDataStream writes build data, of which a node may have more than fits into
@@ -87,12 +91,16 @@ type buildDataStream struct {
 	store  *labstore.Store
 	ctx    context.Context // of the request; it lives exactly as long as the answer
 	places []labstore.BuildDataPlace
+	link   string // to the next page
 }
 
 // write writes the records. One that cannot be read breaks the answer off, so
 // that nobody takes it for the whole.
 func (s *buildDataStream) WriteResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
+	if s.link != "" {
+		w.Header().Set("Link", s.link)
+	}
 	w.WriteHeader(http.StatusOK)
 	separator := "["
 	err := s.store.EachBuildData(s.ctx, s.places, func(d *labstore.BuildData) error {

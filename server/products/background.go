@@ -93,7 +93,7 @@ func (h *Handler) Tidy(ctx context.Context) {
 		keep  time.Duration
 		sweep func(context.Context, time.Time) (int64, error)
 	}{
-		{"answers to idempotency keys", "", keyAge, h.store.SweepIdempotentAnswers},
+		{"answers to idempotency keys", "", h.config.KeyAge, h.store.SweepIdempotentAnswers},
 		{"events", "events", days(h.config.EventRetentionDays), h.store.SweepEvents},
 		{"deliveries", "webhooks", days(h.config.WebhookRetentionDays), h.store.SweepDeliveries},
 		{"console output", "output", days(h.config.OutputRetentionDays), h.store.SweepOutput},

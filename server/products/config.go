@@ -37,6 +37,9 @@ type Config struct {
 	// to Idempotency-Keys are encrypted.
 	Secret []byte `kong:"-"`
 
+	// KeyAge is how long the answer to an Idempotency-Key is kept.
+	KeyAge time.Duration `kong:"-"`
+
 	// Metrics is where the area's counters are registered; nil for nowhere.
 	Metrics prometheus.Registerer `kong:"-"`
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/edge/call"
@@ -16,9 +15,6 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
 )
-
-// keyAge is how long the answer to an Idempotency-Key is kept.
-const keyAge = 24 * time.Hour
 
 // transact runs do in a transaction and returns its answer.
 func (h *Handler) transact(ctx context.Context, do func(tx *productstore.Store) (*call.Answer, error)) (a *call.Answer, err error) {
@@ -99,7 +95,7 @@ func sealedFor(a *store.IdempotentAnswer) string {
 }
 
 func (h *Handler) replay(ctx context.Context, tx *productstore.Store, kept store.IdempotentAnswer) (*call.Answer, error) {
-	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-keyAge))
+	old, err := tx.LockIdempotentAnswer(ctx, kept.Principal, kept.Path, kept.Key, tx.Now().Add(-h.config.KeyAge))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
@@ -107,7 +103,7 @@ func (h *Handler) replay(ctx context.Context, tx *productstore.Store, kept store
 		return nil, err
 	}
 	if string(old.Request) != string(kept.Request) {
-		return nil, fault.Conflict("the Idempotency-Key was used for another request to this path within the last 24 hours")
+		return nil, fault.KeyUsed(old.CreatedAt.Add(h.config.KeyAge))
 	}
 	body, err := h.box.Open(sealedFor(&kept), old.Body)
 	if err != nil {

@@ -39,7 +39,7 @@ type Store interface {
 
 	CreatePublicKey(ctx context.Context, k *refstackstore.PublicKey) error
 	PublicKeysByFingerprint(ctx context.Context, fingerprint []byte) ([]refstackstore.PublicKey, error)
-	PublicKeys(ctx context.Context, tenant, owner string) ([]refstackstore.PublicKey, error)
+	PublicKeys(ctx context.Context, tenant, owner string, p store.Page) (store.List[refstackstore.PublicKey], error)
 	PublicKeysNamed(ctx context.Context, owner string) ([]refstackstore.PublicKey, error)
 	DeletePublicKey(ctx context.Context, tenant, owner, id string) error
 }

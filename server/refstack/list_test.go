@@ -3,6 +3,8 @@ package refstack_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,6 +91,52 @@ func TestListPublishedResults(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("%s: %d results, want %d", tt.name, got, tt.want)
 			}
+		}
+	})
+}
+
+// TestListPublishedResults_Cursor: with limit or after the list goes on by cursor, and
+// without them RefStack's clients get its body, with a Link that counts on.
+func TestListPublishedResults_Cursor(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		var ids []string
+		for i := range 21 {
+			ids = append(ids, post(t, s, fmt.Sprintf(`{"cpid":"cp","duration_seconds":%d,"results":["a"]}`, i)))
+		}
+		slices.Reverse(ids)
+
+		plain := s.Do("GET", "/v1/results/?cpid=cp", "")
+		if !strings.HasSuffix(strings.TrimSpace(string(plain.Body)), `"pagination":{"current_page":1,"total_pages":2}}`) || plain.Header.Get("Link") != `</v1/results?cpid=cp&page=2>; rel="next"` {
+			t.Errorf("RefStack's page: Link %q, %s", plain.Header.Get("Link"), plain.Body)
+		}
+		if last := s.Do("GET", "/v1/results/?page=2", ""); last.Header.Get("Link") != "" || strings.Contains(string(last.Body), "next") {
+			t.Errorf("RefStack's last page: Link %q, %s", last.Header.Get("Link"), last.Body)
+		}
+
+		first := s.Do("GET", "/v1/results?limit=8", "")
+		if p := decode[page](t, first, 200); len(p.Results) != 8 || p.Pagination.TotalPages != 3 || first.Header.Get("Link") != `</v1/results?limit=8&page=2>; rel="next"` {
+			t.Errorf("the first of 8: Link %q, %s", first.Header.Get("Link"), first.Body)
+		}
+		var seen []string
+		for target := "/v1/results?limit=8"; target != ""; {
+			a := s.Do("GET", target, "")
+			p := decode[struct {
+				page
+				Next *string `json:"next"`
+			}](t, a, 200)
+			for _, r := range p.Results {
+				seen = append(seen, r.ID)
+			}
+			if behind := strings.Contains(target, "after="); behind == strings.Contains(string(a.Body), `"pagination"`) {
+				t.Errorf("%s: %s", target, a.Body)
+			}
+			if target = ""; p.Next != nil {
+				target = "/v1/results?limit=8&after=" + url.QueryEscape(*p.Next)
+			}
+		}
+		if !slices.Equal(seen, ids) {
+			t.Errorf("seen %v, want %v", seen, ids)
 		}
 	})
 }

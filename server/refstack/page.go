@@ -1,8 +1,11 @@
 package refstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -126,39 +129,74 @@ func (h *Handler) ListPublishedResults(ctx context.Context, req refstackapi.List
 		f.Title = f.Detail
 		return nil, f
 	}
-	page, err := pageOf(req.Params.Page)
+	number, err := pageOf(req.Params.Page)
 	if err != nil {
 		return nil, err
 	}
-	list, pages, err := h.listPage(ctx, filter, page)
+	filter.Page = pageBehind(req.Params.Limit, req.Params.After)
+	list, pages, err := h.listPage(ctx, filter, number)
 	if err != nil {
 		return nil, err
 	}
-	body := refstackapi.PublishedList{
-		Results:    []refstackapi.PublishedItem{},
-		Pagination: refstackapi.PublishedPages{CurrentPage: page, TotalPages: pages},
+	body := refstackapi.PublishedList{Results: []refstackapi.PublishedItem{}}
+	link := ""
+	if filter.Page.After == "" {
+		body.Pagination = &refstackapi.PublishedPages{CurrentPage: number, TotalPages: pages}
+		link = numberedLink(ctx, number+1, pages)
 	}
-	for i := range list {
-		body.Results = append(body.Results, h.itemToAPI(ctx, &list[i], who))
+	for i := range list.Items {
+		body.Results = append(body.Results, h.itemToAPI(ctx, &list.Items[i], who))
 	}
-	return call.OK(body), nil
+	answer := call.OK(body).With("Link", link)
+	if filter.Page == (store.Page{}) { // RefStack's own clients, whose body has no next
+		return answer, nil
+	}
+	return answer.Paged(ctx, list.Next), nil
 }
 
-// listPage reads one page and says how many there are. The first page exists
-// in any case.
-func (h *Handler) listPage(ctx context.Context, filter refstackstore.PublishedFilter, page int64) ([]refstackstore.Published, int64, error) {
+// pageBehind is the page that the parameters of ours ask for; the zero value when there
+// are none.
+func pageBehind(limit *int32, after *string) store.Page {
+	var p store.Page
+	if limit != nil {
+		p.Limit = int(*limit)
+	}
+	if after != nil {
+		p.After = *after
+	}
+	return p
+}
+
+// numberedLink leads to the page with a number, if there is one.
+func numberedLink(ctx context.Context, number, pages int64) string {
+	if number > pages {
+		return ""
+	}
+	info := call.From(ctx)
+	query, _ := url.ParseQuery(info.Query) // the request was admitted, so it can be read
+	query.Set("page", strconv.FormatInt(number, 10))
+	return fmt.Sprintf(`<%s/v1/results?%s>; rel="next"`, info.Origin.Prefix, query.Encode())
+}
+
+// listPage reads one page, behind a cursor or the one with the number, and says how
+// many there are; behind a cursor that is not counted. The first page exists in any case.
+func (h *Handler) listPage(ctx context.Context, filter refstackstore.PublishedFilter, number int64) (store.List[refstackstore.Published], int64, error) {
 	const last = 1 << 40 // beyond any list, and far from an overflow
-	// Exact: total_pages is a promise of RefStack's API.
-	filter.Page = store.Page{Limit: perPage, Offset: int((min(page, last) - 1) * perPage), Total: true, Exact: true}
+	p := &filter.Page
+	p.Limit = cmp.Or(p.Limit, perPage)
+	if p.After == "" {
+		// Exact: total_pages is a promise of RefStack's API.
+		p.Offset, p.Total, p.Exact = (int(min(number, last))-1)*p.Limit, true, true
+	}
 	list, err := h.store.ListPublished(ctx, filter)
-	if err != nil {
-		return nil, 0, err
+	if err != nil || p.After != "" {
+		return list, 0, fault.Cursor(err)
 	}
-	pages := (list.Total + perPage - 1) / perPage
-	if page > 1 && page > pages {
-		return nil, 0, badPage("The page number is greater than the total number of pages.", "must be at most "+strconv.FormatInt(max(pages, 1), 10))
+	pages := (list.Total + int64(p.Limit) - 1) / int64(p.Limit)
+	if number > 1 && number > pages {
+		return list, 0, badPage("The page number is greater than the total number of pages.", "must be at most "+strconv.FormatInt(max(pages, 1), 10))
 	}
-	return list.Items, pages, nil
+	return list, pages, nil
 }
 
 func (h *Handler) itemToAPI(ctx context.Context, p *refstackstore.Published, who caller) refstackapi.PublishedItem {

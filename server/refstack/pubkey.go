@@ -73,8 +73,8 @@ func (h *Handler) CreatePublicKey(ctx context.Context, _ refstackapi.CreatePubli
 }
 
 func (h *Handler) roomForKey(ctx context.Context, owner keyOwner) error {
-	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name)
-	if err == nil && len(keys) >= h.config.MaxKeys {
+	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name, store.Page{})
+	if err == nil && len(keys.Items) >= h.config.MaxKeys {
 		err = fault.Conflict("an owner may register %d keys; delete one first", h.config.MaxKeys)
 	}
 	return err
@@ -101,21 +101,22 @@ func checkNewKey(body refstackapi.NewPublicKey) (*keyLine, error) {
 	return line, nil
 }
 
-// ListPublicKeys answers the keys of the owner that the token names.
-func (h *Handler) ListPublicKeys(ctx context.Context, _ refstackapi.ListPublicKeysRequestObject) (refstackapi.Response, error) {
+// ListPublicKeys answers the keys of the owner that the token names, all of them unless
+// a limit was given.
+func (h *Handler) ListPublicKeys(ctx context.Context, req refstackapi.ListPublicKeysRequestObject) (refstackapi.Response, error) {
 	owner, err := h.keysOf(ctx)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name)
+	keys, err := h.store.PublicKeys(ctx, owner.tenant, owner.name, pageBehind(req.Params.Limit, req.Params.After))
 	if err != nil {
-		return nil, err
+		return nil, fault.Cursor(err)
 	}
 	body := refstackapi.PublicKeyList{}
-	for _, k := range keys {
+	for _, k := range keys.Items {
 		body = append(body, refstackapi.PublicKey{ID: k.ID, Openid: k.Owner, Format: k.Format, Pubkey: k.Key, Comment: k.Comment})
 	}
-	return call.OK(body), nil
+	return call.OK(body).Paged(ctx, keys.Next), nil
 }
 
 // DeletePublicKey removes a key of the owner that the token names.

@@ -53,31 +53,46 @@ type BuildDataFilter struct {
 	Node   string
 	Task   string
 	Latest bool
+	Page   store.Page // without a limit: all of them
 }
 
 // BuildDataPlace says where a record is and how long its data are.
 type BuildDataPlace struct {
-	ID   int64
-	Size int64
+	ID        int64
+	Generator string
+	Size      int64
+}
+
+var buildDataOrder = store.Order[BuildDataPlace]{
+	Name: "build data",
+	Keys: []store.SortKey{{Column: "id", Desc: true}},
+	At:   func(p *BuildDataPlace) []any { return []any{p.ID} },
+}
+
+var latestBuildData = store.Order[BuildDataPlace]{
+	Name: "latest build data",
+	Keys: []store.SortKey{{Column: "generator", Text: true}},
+	At:   func(p *BuildDataPlace) []any { return []any{p.Generator} },
 }
 
 // BuildDataPlaces lists the records that the filter selects.
-func (s *Store) BuildDataPlaces(ctx context.Context, f BuildDataFilter) ([]BuildDataPlace, error) {
-	q := s.db.Read(ctx).Model(&BuildData{}).Select("id", "length(data) AS size")
+func (s *Store) BuildDataPlaces(ctx context.Context, f BuildDataFilter) (store.List[BuildDataPlace], error) {
+	q := s.db.Read(ctx).Model(&BuildData{}).Select("id", "generator", "length(data) AS size")
+	order := buildDataOrder
 	switch {
 	case f.Latest:
 		newest := s.db.Read(ctx).Model(&BuildData{}).Select("max(id)").Where("node = ?", f.Node).Group("generator")
-		q = q.Where("id IN (?)", newest).Order("generator")
+		q, order = q.Where("id IN (?)", newest), latestBuildData
 	case f.Node != "":
-		q = q.Where("node = ?", f.Node).Order("id DESC")
+		q = q.Where("node = ?", f.Node)
 	default:
-		q = q.Where("task = ?", f.Task).Order("id DESC")
+		q = q.Where("task = ?", f.Task)
 	}
-	var places []BuildDataPlace
-	if err := q.Find(&places).Error; err != nil {
-		return nil, fmt.Errorf("build data: %w", store.Translate(err))
+	list, err := order.Page(q, f.Page.Whole())
+	if err != nil {
+		return list, fmt.Errorf("build data: %w", err)
 	}
-	return places, nil
+	return list, nil
 }
 
 // buildDataBatch is how many bytes of build data are read at once.

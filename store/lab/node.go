@@ -59,13 +59,20 @@ func (s *Store) Node(ctx context.Context, name string) (*Node, error) {
 	return &n, nil
 }
 
-// Nodes returns the nodes that a driver has seen, by name.
-func (s *Store) Nodes(ctx context.Context) ([]Node, error) {
-	var rows []Node
-	if err := s.db.Read(ctx).Order("name").Find(&rows).Error; err != nil {
-		return nil, fmt.Errorf("nodes: %w", store.Translate(err))
+var nodeOrder = store.Order[Node]{
+	Name: "nodes",
+	Keys: []store.SortKey{{Column: "name", Text: true}},
+	At:   func(n *Node) []any { return []any{n.Name} },
+}
+
+// Nodes returns the nodes that a driver has seen, by name; a page without a limit has
+// all of them.
+func (s *Store) Nodes(ctx context.Context, p store.Page) (store.List[Node], error) {
+	list, err := nodeOrder.Page(s.db.Read(ctx).Model(&Node{}), p.Whole())
+	if err != nil {
+		return list, fmt.Errorf("nodes: %w", err)
 	}
-	return rows, nil
+	return list, nil
 }
 
 // SetNodeMACs notes which nodes boot from which MAC addresses; what other

@@ -42,12 +42,19 @@ func (s *Store) PublicKeysByFingerprint(ctx context.Context, fingerprint []byte)
 	return list, nil
 }
 
-// PublicKeys returns the keys of an owner of the tenant, the oldest first.
-func (s *Store) PublicKeys(ctx context.Context, tenant, owner string) ([]PublicKey, error) {
-	var list []PublicKey
-	err := s.db.Read(ctx).Order("created_at, id").Find(&list, "owner = ? AND tenant = ?", owner, tenant).Error
+var publicKeyOrder = store.Order[PublicKey]{
+	Name: "public keys",
+	Keys: []store.SortKey{{Column: "created_at"}, {Column: "id", Text: true}},
+	At:   func(k *PublicKey) []any { return []any{store.Micros(k.CreatedAt), k.ID} },
+}
+
+// PublicKeys returns the keys of an owner of the tenant, the oldest first; a page
+// without a limit has all of them.
+func (s *Store) PublicKeys(ctx context.Context, tenant, owner string, p store.Page) (store.List[PublicKey], error) {
+	q := s.db.Read(ctx).Model(&PublicKey{}).Where("owner = ? AND tenant = ?", owner, tenant)
+	list, err := publicKeyOrder.Page(q, p.Whole())
 	if err != nil {
-		return nil, fmt.Errorf("public keys of %s: %w", owner, store.Translate(err))
+		return list, fmt.Errorf("public keys of %s: %w", owner, err)
 	}
 	return list, nil
 }

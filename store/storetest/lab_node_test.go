@@ -30,13 +30,23 @@ func TestLabNodes(t *testing.T) {
 		if err := s.UpdateNode(ctx, "a", func(n *labstore.Node) { n.Status = n.Status + "!" }); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := s.Nodes(ctx)
+		rows, err := s.Nodes(ctx, store.Page{})
 		var names []string
-		for _, n := range rows {
+		for _, n := range rows.Items {
 			names = append(names, n.Name)
 		}
 		if want := []string{"Z", "a", "b", "é"}; err != nil || !slices.Equal(names, want) {
 			t.Errorf("Nodes: %q, %v; want %q, by bytes", names, err, want)
+		}
+		first, err := s.Nodes(ctx, store.Page{Limit: 3})
+		if err != nil || len(first.Items) != 3 || first.Next == "" || rows.Next != "" {
+			t.Fatalf("the first three: %+v, %v", first, err)
+		}
+		if rest, err := s.Nodes(ctx, store.Page{Limit: 3, After: first.Next}); err != nil || len(rest.Items) != 1 || rest.Items[0].Name != "é" || rest.Next != "" {
+			t.Errorf("the rest: %+v, %v", rest, err)
+		}
+		if _, err := s.Nodes(ctx, store.Page{After: "nonsense"}); !errors.Is(err, store.ErrBadCursor) {
+			t.Errorf("Nodes behind nonsense: %v", err)
 		}
 		if n, err := s.Node(ctx, "a"); err != nil || n.Status != "Ready!" || n.Memory != 16384 || n.UpdatedAt.IsZero() {
 			t.Errorf("Node: %+v, %v", n, err)
@@ -77,7 +87,7 @@ func readBuildData(t *testing.T, s *labstore.Store, f labstore.BuildDataFilter) 
 		t.Fatalf("BuildDataPlaces: %v", err)
 	}
 	var list []string
-	err = s.EachBuildData(context.Background(), places, func(d *labstore.BuildData) error {
+	err = s.EachBuildData(context.Background(), places.Items, func(d *labstore.BuildData) error {
 		list = append(list, string(d.Data))
 		return nil
 	})
@@ -121,6 +131,24 @@ func TestLabBuildData(t *testing.T) {
 			if got := readBuildData(t, s, tt.filter); !slices.Equal(got, tt.want) {
 				t.Errorf("%s: %q, want %q", name, got, tt.want)
 			}
+			var got []string
+			for f := tt.filter; ; {
+				f.Page.Limit = 2
+				got = append(got, readBuildData(t, s, f)...)
+				list, err := s.BuildDataPlaces(ctx, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Page.After = list.Next; list.Next == "" {
+					break
+				}
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("%s, two at a time: %q, want %q", name, got, tt.want)
+			}
+		}
+		if _, err := s.BuildDataPlaces(ctx, labstore.BuildDataFilter{Node: "n1", Page: store.Page{After: store.EncodeCursor("latest build data", []any{"lshw"})}}); !errors.Is(err, store.ErrBadCursor) {
+			t.Errorf("the cursor of another list: %v", err)
 		}
 		byTask, err := s.BuildDataOfTasks(ctx, []string{"t1", "t3", "none"})
 		if err != nil || len(byTask) != 2 || len(byTask["t1"]) != 2 || string(byTask["t1"][0].Data) != "two" || len(byTask["t3"]) != 1 {
@@ -152,7 +180,8 @@ func TestEachBuildData(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		places, err := s.BuildDataPlaces(ctx, labstore.BuildDataFilter{Node: "n"})
+		list, err := s.BuildDataPlaces(ctx, labstore.BuildDataFilter{Node: "n"})
+		places := list.Items
 		if err != nil || len(places) != 4 || places[0].Size != int64(len(large)) {
 			t.Fatalf("places %v, %v", places, err)
 		}

@@ -295,7 +295,7 @@ func TestLabTask_Purge(t *testing.T) {
 			t.Errorf("work stays: %v", err)
 		}
 		data, err := s.BuildDataPlaces(ctx, labstore.BuildDataFilter{Node: "n1"})
-		if err != nil || len(data) != 1 {
+		if err != nil || len(data.Items) != 1 {
 			t.Errorf("build data must stay: %v, %v", data, err)
 		}
 	})

@@ -248,10 +248,17 @@ func TestPublicKeys(t *testing.T) {
 		if list, err := s.PublicKeysByFingerprint(ctx, sum(1)); err != nil || len(list) != 2 || list[0].ID != "k1" || list[0].Owner != "you" || list[1].ID != "k3" {
 			t.Errorf("PublicKeysByFingerprint: %+v, %v", list, err)
 		}
-		if list, err := s.PublicKeys(ctx, "", "me"); err != nil || len(list) != 2 || list[0].ID != "k0" {
+		if list, err := s.PublicKeys(ctx, "", "me", store.Page{}); err != nil || len(list.Items) != 2 || list.Items[0].ID != "k0" {
 			t.Errorf("PublicKeys: %+v, %v", list, err)
 		}
-		if list, err := s.PublicKeys(ctx, "t", "me"); err != nil || len(list) != 1 || list[0].ID != "k3" {
+		first, err := s.PublicKeys(ctx, "", "me", store.Page{Limit: 1})
+		if err != nil || len(first.Items) != 1 || first.Next == "" {
+			t.Fatalf("the first of the keys: %+v, %v", first, err)
+		}
+		if rest, err := s.PublicKeys(ctx, "", "me", store.Page{Limit: 1, After: first.Next}); err != nil || len(rest.Items) != 1 || rest.Items[0].ID == "k0" || rest.Next != "" {
+			t.Errorf("the rest of the keys: %+v, %v", rest, err)
+		}
+		if list, err := s.PublicKeys(ctx, "t", "me", store.Page{}); err != nil || len(list.Items) != 1 || list.Items[0].ID != "k3" {
 			t.Errorf("PublicKeys of a tenant: %+v, %v", list, err)
 		}
 		if list, err := s.PublicKeysNamed(ctx, "me"); err != nil || len(list) != 3 || list[0].ID != "k0" || list[2].ID != "k3" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,7 +238,7 @@ func followers(ctx context.Context, b *bench, s *subject) error {
 		defer c.close()
 		_ = c.net.SetReadDeadline(time.Now().Add(seconds + 20*time.Second))
 		resp, err := c.send("GET", "/v1/events?event_type=boot.stored", "", "text/event-stream", 0, nil)
-		if err == nil && resp.StatusCode != 200 {
+		if err == nil && resp.StatusCode != http.StatusOK {
 			err = fmt.Errorf("events: %w %d", errStatus, resp.StatusCode)
 		}
 		if err != nil {

@@ -35,6 +35,7 @@ func serveBare(args []string) error {
 	if err != nil {
 		return err
 	}
+	defer insert.Close()
 	put := func(body []byte) error {
 		_, err := insert.Exec(string(body))
 		return err
@@ -74,7 +75,7 @@ func together(db *sql.DB, insert *sql.Stmt) func(body []byte) error {
 		}
 		tx, err := db.Begin()
 		if err == nil {
-			all := tx.Stmt(insert)
+			all := tx.Stmt(insert) //nolint:sqlclosecheck // ends with the transaction
 			for _, w := range batch {
 				if _, e := all.Exec(string(w.body)); e != nil {
 					err = e

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -125,7 +126,7 @@ func compares(ctx context.Context, b *bench, s *subject) error {
 			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 				return err
 			}
-			if resp.StatusCode != 200 {
+			if resp.StatusCode != http.StatusOK {
 				return fmt.Errorf("%s: %w %d", q.path, errStatus, resp.StatusCode)
 			}
 			return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,7 +63,7 @@ func (v *server) post(name, contentType string) error {
 		return err
 	}
 	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != 201 {
+	if err == nil && resp.StatusCode != http.StatusCreated {
 		err = fmt.Errorf("post-result: %w %d: %.300s", errStatus, resp.StatusCode, text)
 	}
 	return err

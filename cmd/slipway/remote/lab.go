@@ -160,7 +160,9 @@ func (c *Nodes) Run(ctx context.Context, std *terminal.Streams) error {
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		defer s.sayPage("/nodes")
 		return s.list(listing{columns: nodeColumns, empty: "There is no node: slipway designs push FILE",
-			call: func(e ...client.RequestEditorFn) (*http.Response, error) { return s.api.Raw().ListNodes(ctx, e...) }}, Limited{})
+			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
+				return s.api.Raw().ListNodes(ctx, nil, e...)
+			}}, Limited{})
 	})
 }
 

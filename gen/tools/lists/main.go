@@ -99,17 +99,19 @@ type list struct {
 	pathTypes   []string
 	params      string
 	pages       bool // its pages can be counted
+	asked       bool // it names the next one only to those who ask for a limit
 }
 
 // listsOf returns the lists in the answer of a call, none when it is no page.
 func listsOf(types map[string]ast.Expr, operation string, signature *ast.FuncType) []list {
 	params := fieldsOf(types, operation+"Params")
-	page := fieldsOf(types, nameOf(fieldsOf(types, operation+"Resp")["JSON200"]))
+	body := nameOf(fieldsOf(types, operation+"Resp")["JSON200"])
+	page := fieldsOf(types, body)
 	next := page["Next"]
 	if params["After"] == nil || next == nil {
 		return nil
 	}
-	l := list{call: operation + "WithResponse", params: operation + "Params", pages: params["Page"] != nil, next: "cursorOf(answer.JSON200.Next)"}
+	l := list{call: operation + "WithResponse", params: operation + "Params", pages: params["Page"] != nil, asked: leftOut(types[body], "Next"), next: "cursorOf(answer.JSON200.Next)"}
 	if nameOf(next) == "string" {
 		l.next = "answer.JSON200.Next"
 	}
@@ -149,6 +151,16 @@ func fieldsOf(types map[string]ast.Expr, name string) map[string]ast.Expr {
 	return fields
 }
 
+// leftOut reports whether a field of a struct may be left out of its JSON.
+func leftOut(t ast.Expr, name string) bool {
+	for _, f := range t.(*ast.StructType).Fields.List {
+		if len(f.Names) == 1 && f.Names[0].Name == name {
+			return strings.Contains(f.Tag.Value, ",omitempty")
+		}
+	}
+	return false
+}
+
 // nameOf is the name of a type, or of what it points to; "" when it has none.
 func nameOf(t ast.Expr) string {
 	switch t := t.(type) {
@@ -185,6 +197,9 @@ func (l *list) write(out *bytes.Buffer) {
 		fmt.Fprint(out, "\t\t\tp.Page = nil\n")
 	}
 	fmt.Fprint(out, "\t\t}\n")
+	if l.asked {
+		fmt.Fprint(out, "\t\tif p.Limit == nil {\n\t\t\tp.Limit = &fullPage\n\t\t}\n")
+	}
 	fmt.Fprintf(out, "\t\tanswer, err := a.%s(ctx, %sp)\n", l.call, passed)
 	fmt.Fprint(out, "\t\tif err != nil {\n\t\t\treturn nil, \"\", err\n\t\t}\n")
 	fmt.Fprint(out, "\t\tif answer.JSON200 == nil {\n\t\t\treturn nil, \"\", noPage(answer.HTTPResponse)\n\t\t}\n")

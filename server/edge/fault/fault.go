@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/slipway-lab/slipway/store/storeerr"
 )
@@ -135,6 +136,12 @@ func NotFound(format string, args ...any) *Fault {
 // Conflict is a 409: the request contradicts what is stored.
 func Conflict(format string, args ...any) *Fault {
 	return New(http.StatusConflict, "conflict", format, args...)
+}
+
+// KeyUsed is the 409 of an Idempotency-Key that was used for something else, and says
+// when it is free again.
+func KeyUsed(until time.Time) *Fault {
+	return Conflict("the Idempotency-Key was used for another request to this path and is free again at %s", until.UTC().Truncate(time.Second).Format(time.RFC3339))
 }
 
 // Expired is a 410: it was there, and retention has removed it.

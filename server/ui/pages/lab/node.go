@@ -63,7 +63,7 @@ type nodesShown struct {
 
 // nodes lists the nodes, those in trouble first.
 func nodes(v *frame.Visit) (*frame.View, error) {
-	answer, err := v.API.ListNodesWithResponse(v.Context())
+	answer, err := v.API.ListNodesWithResponse(v.Context(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ type nodeShown struct {
 // about it.
 func node(v *frame.Visit) (*frame.View, error) {
 	host := v.Path("host")
-	answer, err := v.API.ListNodesWithResponse(v.Context())
+	answer, err := v.API.ListNodesWithResponse(v.Context(), nil)
 	if err != nil {
 		return nil, err
 	}

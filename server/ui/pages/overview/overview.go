@@ -253,7 +253,7 @@ func (n *now) readAgents(ctx context.Context, v *frame.Visit) error {
 }
 
 func (n *now) readNodes(ctx context.Context, v *frame.Visit) error {
-	answer, err := v.API.ListNodesWithResponse(ctx)
+	answer, err := v.API.ListNodesWithResponse(ctx, nil)
 	if err != nil {
 		return err
 	}

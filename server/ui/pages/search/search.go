@@ -298,7 +298,7 @@ func images(v *frame.Visit, q string, k *kind) error {
 }
 
 func nodes(v *frame.Visit, q string, k *kind) error {
-	answer, err := v.API.ListNodesWithResponse(v.Context())
+	answer, err := v.API.ListNodesWithResponse(v.Context(), nil)
 	if err != nil {
 		return err
 	}
