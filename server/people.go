@@ -12,13 +12,14 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/ui"
+	"github.com/slipway-lab/slipway/server/ui/guide"
 	"github.com/slipway-lab/slipway/server/ui/pages"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/store"
 )
 
 // forPeople serves what is for people and not in the document: the pages at /ui, and
-// the explorer at /docs unless that is closed.
+// the explorer and the guides at /docs unless those are closed.
 func (s *Server) forPeople(c Config, doc *openapi3.T) (func(next http.Handler) http.Handler, error) {
 	site, err := pages.New(frame.Config{
 		API:         http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }),
@@ -37,7 +38,7 @@ func (s *Server) forPeople(c Config, doc *openapi3.T) (func(next http.Handler) h
 	return func(next http.Handler) http.Handler {
 		docs := next
 		if c.Discovery.DocsPublic {
-			docs = ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, next)
+			docs = ui.Handler(func(r *http.Request) string { return call.From(r.Context()).Origin.Prefix }, guides(next))
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch path := r.URL.Path; {
@@ -50,6 +51,11 @@ func (s *Server) forPeople(c Config, doc *openapi3.T) (func(next http.Handler) h
 			}
 		})
 	}, nil
+}
+
+// guides serves the guides; what is none of them is left to next.
+func guides(next http.Handler) http.Handler {
+	return guide.Handler(func(r *http.Request) string { return ui.SafePrefix(call.From(r.Context()).Origin.Prefix) }, next)
 }
 
 // permissionsOf are the permissions of the operations, "" where none is needed.

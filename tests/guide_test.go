@@ -28,11 +28,46 @@ func chapter(t *testing.T, title string) string {
 	if end := regexp.MustCompile(`(?m)^##+ `).FindStringIndex(rest); end != nil {
 		rest = rest[:end[0]]
 	}
-	var script strings.Builder
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(rest, -1) {
-		script.WriteString(block[1])
+	return blocks(rest, "sh")
+}
+
+// block is a block of code in Markdown, its kind behind the first fence.
+var block = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+// blocks joins the blocks of one kind.
+func blocks(text, kind string) string {
+	var all strings.Builder
+	for _, b := range block.FindAllStringSubmatch(text, -1) {
+		if b[1] == kind {
+			all.WriteString(b[2])
+		}
 	}
-	return script.String()
+	return all.String()
+}
+
+// runScript runs commands that somebody is told to type, with the program in the path
+// and variables added to the environment, and returns what they print. They stop at the
+// first that fails.
+func runScript(t *testing.T, dir, script string, env ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is missing")
+	}
+	name, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n"+script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "HOME="+dir, "SLIPWAY_ADMIN_TOKEN="+processAdmin)
+	cmd.Env = append(cmd.Env, env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
 }
 
 // TestGuide_Backup runs the chapter's commands as they stand there, but at a port that
@@ -40,29 +75,13 @@ func chapter(t *testing.T, title string) string {
 func TestGuide_Backup(t *testing.T) {
 	t.Parallel()
 
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is missing")
-	}
 	objects := objectstore.Start(t)
-	name, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	script := strings.ReplaceAll(chapter(t, "Backup and restore"), "127.0.0.1:8080", servertest.FreeAddress(t))
-	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", script)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "SLIPWAY_ADMIN_TOKEN="+processAdmin,
+	out := runScript(t, t.TempDir(), script,
 		"S3_ENDPOINT="+objects.Endpoint(), "AWS_ACCESS_KEY_ID="+objectstore.AccessKey, "AWS_SECRET_ACCESS_KEY="+objectstore.SecretKey)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	for _, want := range []string{"1 blobs of 23 bytes", "ok     blobs        1, all with the right hash", "files and 1 blobs are whole", "success: one",
 		"the stream holds a backup", "from-stream holds the backup", "path-style=true holds a backup", "from-bucket holds the backup"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}
 	}
@@ -73,28 +92,12 @@ func TestGuide_Backup(t *testing.T) {
 func TestGuide_ObjectStorage(t *testing.T) {
 	t.Parallel()
 
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is missing")
-	}
 	objects := objectstore.Start(t)
-	name, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	script := strings.ReplaceAll(chapter(t, "Object storage"), "127.0.0.1:8080", servertest.FreeAddress(t))
-	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", script)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "SLIPWAY_ADMIN_TOKEN="+processAdmin,
+	out := runScript(t, t.TempDir(), script,
 		"S3_ENDPOINT="+objects.Endpoint(), "AWS_ACCESS_KEY_ID="+objectstore.AccessKey, "AWS_SECRET_ACCESS_KEY="+objectstore.SecretKey)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	for _, want := range []string{"file: has 1 blobs, 23 bytes", "moved to s3://lab/uploads", "path-style=true&region=us-east-1 has 1 blobs, 23 bytes", "success: one"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}
 	}
@@ -108,26 +111,10 @@ func TestGuide_ObjectStorage(t *testing.T) {
 func TestGuide_Retention(t *testing.T) {
 	t.Parallel()
 
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is missing")
-	}
-	name, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	script := strings.ReplaceAll(chapter(t, "Retention"), "127.0.0.1:8080", servertest.FreeAddress(t))
-	script = "set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n" + script
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-c", script)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(name)+":"+os.Getenv("PATH"), "HOME="+cmd.Dir, "SLIPWAY_ADMIN_TOKEN="+processAdmin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	out := runScript(t, t.TempDir(), script)
 	for _, want := range []string{"raw", "shipped as 2.4", "tests\t1\t160", ": done", "success", "the single tests of run 2 have expired"} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}
 	}

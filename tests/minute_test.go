@@ -1,13 +1,10 @@
 package tests
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestReadme_OneMinute runs what the README shows first as it stands there, chapter after
@@ -16,9 +13,6 @@ import (
 func TestReadme_OneMinute(t *testing.T) {
 	t.Parallel()
 
-	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is missing")
-	}
 	name, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -38,20 +32,12 @@ func TestReadme_OneMinute(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startProcess(t, filepath.Join(dir, "data"))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	script := "set -euo pipefail\n"
+	var script string
 	for _, title := range []string{"One minute", "What is new, what is known", "A cloud and its runner"} {
 		script += "echo; echo '# " + title + "'\n" + chapter(t, title)
 	}
 	script = strings.NewReplacer("http://127.0.0.1:8080", p.url, "slwu_…", processAdmin, "curl -s", "curl -fsS").Replace(script)
-	cmd := exec.CommandContext(ctx, "bash", "-c", script)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	out := runScript(t, dir, script)
 	for _, part := range []struct{ title, want string }{
 		{"One minute", `"format":"junit"`},
 		{"One minute", `"id":"cart.pays","status":"fail"`},
@@ -63,7 +49,7 @@ func TestReadme_OneMinute(t *testing.T) {
 		{"A cloud and its runner", `"text":"running; 50% done"`},
 		{"A cloud and its runner", `"status":"fail"`},
 	} {
-		_, rest, _ := strings.Cut(string(out), "\n# "+part.title+"\n")
+		_, rest, _ := strings.Cut(out, "\n# "+part.title+"\n")
 		text, _, _ := strings.Cut(rest, "\n# ")
 		if !strings.Contains(text, part.want) {
 			t.Errorf("the commands of %q do not print %s:\n%s", part.title, part.want, text)
