@@ -61,7 +61,7 @@ generate: ## merge openapi/*.yaml, make gen/<area> and gen/client from it
 	cd gen/tools && go run ./areas -doc ../../openapi/slipway.yaml -overlay ../../openapi/overlay.yaml -out ..
 	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
 	cd gen/tools && go run ./lists -client ../client
-	go run ./cmd/slipway settings --into README.md
+	go run ./cmd/slipway settings --into README.md --into server/ui/guide/limits.md
 
 .PHONY: verify
 verify: ## fail when generated files differ from what generate makes, or a file from gofmt

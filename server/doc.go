@@ -58,7 +58,8 @@
 //
 // What people see at /ui is server/ui/pages: clients of the operations above, which
 // they call in the process as everybody else does (people.go gives them the whole way
-// of a request). How to add a page stands in that package.
+// of a request). How to add a page stands in that package. The guides at /docs/guide
+// are server/ui/guide.
 //
 // # Where to add what
 //

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/guide"
 	"github.com/slipway-lab/slipway/store/storetest"
@@ -36,6 +38,7 @@ func TestGuides(t *testing.T) {
 			}
 			out := runScript(t, dir, strings.NewReplacer("127.0.0.1:8080", address, "slwu_…", processAdmin).Replace(script), env...)
 			out = strings.ReplaceAll(out, address, "127.0.0.1:8080")
+			runFiles(t, g.Text, "http://"+address)
 			for line := range strings.Lines(blocks(g.Text, "text")) {
 				if want := strings.TrimSpace(line); want != "" && !printed(out, want) {
 					t.Errorf("the commands do not print %q:\n%s", want, out)
@@ -63,4 +66,62 @@ func needs(t *testing.T, text string) []string {
 		env = append(env, "S3_ENDPOINT="+objects.Endpoint(), "AWS_ACCESS_KEY_ID="+objectstore.AccessKey, "AWS_SECRET_ACCESS_KEY="+objectstore.SecretKey)
 	}
 	return env
+}
+
+// runFiles reads the files for other systems that a guide shows, and runs the commands
+// that they hold, each file's in a folder with tests that pass.
+func runFiles(t *testing.T, text, url string) {
+	t.Helper()
+	for _, b := range block.FindAllStringSubmatch(text, -1) {
+		var commands []string
+		switch b[1] {
+		case "yaml":
+			var file yaml.Node
+			if err := yaml.Unmarshal([]byte(b[2]), &file); err != nil {
+				t.Errorf("%v in\n%s", err, b[2])
+			}
+			commands = commandsOf(&file)
+		case "groovy":
+			for _, step := range regexp.MustCompile(`(?m)^ *sh '(.*)'$`).FindAllStringSubmatch(b[2], -1) {
+				commands = append(commands, step[1])
+			}
+		}
+		if len(commands) == 0 {
+			continue
+		}
+		dir := t.TempDir()
+		makefile := "test:\n\tmkdir -p out && cp \"$(JUNIT)\" out/\n"
+		junit := `<testsuite name="unit"><testcase classname="unit" name="adds"/></testsuite>`
+		for name, content := range map[string]string{"Makefile": makefile, "junit.xml": junit} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out := runScript(t, dir, strings.Join(commands, "\n"), "SLIPWAY_URL="+url, "SLIPWAY_TOKEN="+processAdmin, "JUNIT=junit.xml",
+			"GITHUB_REPOSITORY=lab/cart", "GITHUB_REF_NAME=main", "CI_PROJECT_PATH=lab/cart", "CI_COMMIT_REF_NAME=trunk", "JOB_NAME=cart")
+		if !printed(out, "1 tests: 1 passed") {
+			t.Errorf("the commands of\n%s\nupload nothing:\n%s", b[2], out)
+		}
+	}
+}
+
+// commandsOf are the commands in a file of GitHub (run) or GitLab (script, after_script).
+func commandsOf(node *yaml.Node) []string {
+	var all []string
+	for i, child := range node.Content {
+		if node.Kind == yaml.MappingNode && i%2 == 1 {
+			switch node.Content[i-1].Value {
+			case "run":
+				all = append(all, child.Value)
+				continue
+			case "script", "after_script":
+				for _, line := range child.Content {
+					all = append(all, line.Value)
+				}
+				continue
+			}
+		}
+		all = append(all, commandsOf(child)...)
+	}
+	return all
 }

@@ -203,7 +203,11 @@ func TestSettings_README(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c cli
-	args := []string{"settings", "--into", name}
+	second := filepath.Join(t.TempDir(), "limits.md")
+	if err := os.WriteFile(second, []byte(tableBegins+tableEnds), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"settings", "--into", name, "--into", second}
 	k, err := newParser(t.Context(), &c, args)
 	if err != nil {
 		t.Fatal(err)
@@ -220,6 +224,9 @@ func TestSettings_README(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := string(got)
+	if other, err := os.ReadFile(second); err != nil || !strings.Contains(table, string(other)) || len(other) < 10_000 {
+		t.Errorf("the second file has another table: %v", err)
+	}
 	if !strings.HasPrefix(table, "before\n"+tableBegins) || !strings.HasSuffix(table, tableEnds+"after\n") || strings.Contains(table, "yesterday") {
 		t.Errorf("the table is not between its marks:\n%s", table)
 	}

@@ -10,36 +10,46 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The marks in README between which the table of settings stands.
+// The marks in README and the guide to limits between which the table stands.
 const (
 	tableBegins = "<!-- settings: the table below is printed by make generate -->\n"
 	tableEnds   = "<!-- end of settings -->\n"
 )
 
-// settingsCmd prints what the flags say of themselves, so that README tells
-// nothing else.
+// settingsCmd prints what the flags say of themselves, so that README and
+// the guide tell nothing else.
 type settingsCmd struct {
-	Into string `type:"existingfile" placeholder:"FILE" help:"Write the table into this file, between its marks."`
+	Into []string `type:"existingfile" sep:"none" placeholder:"FILE" help:"Write the table into this file, between its marks; may be repeated."`
 }
 
-// Run prints the table, or writes it into the file.
+// Run prints the table, or writes it into the files.
 func (c *settingsCmd) Run(k *kong.Kong) error {
 	table := settingsTable(k.Model.Node)
-	if c.Into == "" {
+	if len(c.Into) == 0 {
 		_, err := os.Stdout.WriteString(table)
 		return err
 	}
-	text, err := os.ReadFile(c.Into)
+	for _, name := range c.Into {
+		if err := writeTable(name, table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeTable puts the table between the marks of a file.
+func writeTable(name, table string) error {
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
 	before, rest, begins := bytes.Cut(text, []byte(tableBegins))
 	_, after, ends := bytes.Cut(rest, []byte(tableEnds))
 	if !begins || !ends {
-		return errors.New(c.Into + " has no marks for the table of settings")
+		return errors.New(name + " has no marks for the table of settings")
 	}
 	all := string(before) + tableBegins + table + tableEnds + string(after)
-	return os.WriteFile(c.Into, []byte(all), 0o644) //nolint:gosec // a file for everybody to read
+	return os.WriteFile(name, []byte(all), 0o644) //nolint:gosec // a file for everybody to read
 }
 
 // settingsTable prints the settings of the server, a row for each, under the

@@ -32,7 +32,8 @@ var (
 
 	// order is the table of contents.
 	order = []string{
-		"first-minute",
+		"first-minute", "ci-job", "refstack-runner", "kernelci-lab", "lava-callback", "spi-agent", "drydock-lab", "clients",
+		"keystone", "postgresql", "backup", "security", "limits",
 	}
 
 	comment = regexp.MustCompile(`(?s)<!--.*?-->\n?`)
