@@ -80,7 +80,7 @@ func TestGuide_Backup(t *testing.T) {
 	out := runScript(t, t.TempDir(), script,
 		"S3_ENDPOINT="+objects.Endpoint(), "AWS_ACCESS_KEY_ID="+objectstore.AccessKey, "AWS_SECRET_ACCESS_KEY="+objectstore.SecretKey)
 	for _, want := range []string{"1 blobs of 23 bytes", "ok     blobs        1, all with the right hash", "files and 1 blobs are whole", "success: one",
-		"the stream holds a backup", "/from-stream holds the backup", "path-style=true holds a backup", "/from-bucket holds the backup"} {
+		"the stream holds a backup", "from-stream holds the backup", "path-style=true holds a backup", "from-bucket holds the backup"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}

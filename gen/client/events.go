@@ -43,7 +43,7 @@ func (a *API) Events(ctx context.Context, since string, filter ListEventsParams)
 			if seen {
 				pause = time.Second
 			}
-			if err := wait(ctx, pause); err != nil {
+			if err := Wait(ctx, pause); err != nil {
 				yield(nil, err)
 				return
 			}

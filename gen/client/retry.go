@@ -50,7 +50,7 @@ func (d retrying) Do(r *http.Request) (*http.Response, error) {
 			_, _ = io.CopyN(io.Discard, answer.Body, maxProblem) // so that the connection is used again
 			_ = answer.Body.Close()
 		}
-		if err := wait(r.Context(), pause); err != nil {
+		if err := Wait(r.Context(), pause); err != nil {
 			return nil, err
 		}
 		if r.GetBody != nil {
@@ -118,7 +118,8 @@ func retryAfter(answer *http.Response) time.Duration {
 	return 0
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait pauses for d, and returns the context's error when that ends first.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -322,7 +322,7 @@ func (j *job) persist(ctx context.Context, what string, try func() (final bool, 
 			return err
 		}
 		j.Log.WarnContext(ctx, "the server is away", "what", what, "again_in", pause, "error", err)
-		if err := sleep(ctx, min(pause, j.MaxPause)); err != nil {
+		if err := client.Wait(ctx, min(pause, j.MaxPause)); err != nil {
 			return err
 		}
 	}
@@ -348,7 +348,7 @@ func (j *job) send(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 			case <-j.out.more:
-				_ = sleep(ctx, outputEvery) // so that lines go together
+				_ = client.Wait(ctx, outputEvery) // so that lines go together
 			}
 			continue
 		}
@@ -388,7 +388,7 @@ func (j *job) outputBase(ctx context.Context) (base, sent int64, err error) {
 // beat keeps the lease until ctx ends, and stops the job when the server says so.
 func (j *job) beat(ctx context.Context, stop context.CancelCauseFunc) {
 	for {
-		if err := sleep(ctx, j.Heartbeat); err != nil {
+		if err := client.Wait(ctx, j.Heartbeat); err != nil {
 			return
 		}
 		err := j.work.Heartbeat(ctx)
@@ -407,16 +407,5 @@ func (j *job) beat(ctx context.Context, stop context.CancelCauseFunc) {
 		case err != nil && ctx.Err() == nil:
 			j.Log.WarnContext(ctx, "no heartbeat", "test_opportunity_id", j.work.ID(), "error", err)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -164,7 +164,7 @@ func (a *Agent) register(ctx context.Context) error {
 			return err
 		}
 		a.Log.WarnContext(ctx, "the server is away", "what", "register", "again_in", pause, "error", err)
-		if err := sleep(ctx, min(pause, a.MaxPause)); err != nil {
+		if err := client.Wait(ctx, min(pause, a.MaxPause)); err != nil {
 			return err
 		}
 	}
@@ -253,7 +253,7 @@ func (a *Agent) pollUntil(ctx context.Context) error {
 		a.room <- struct{}{}
 		if err == nil {
 			pause = time.Second
-			_ = sleep(ctx, outputEvery) // a server that answers at once must not be asked without end
+			_ = client.Wait(ctx, outputEvery) // a server that answers at once must not be asked without end
 			continue
 		}
 		var p *client.Problem
@@ -261,7 +261,7 @@ func (a *Agent) pollUntil(ctx context.Context) error {
 			return err
 		}
 		a.Log.WarnContext(ctx, "no work can be asked for", "again_in", pause, "error", err)
-		_ = sleep(ctx, min(pause, a.MaxPause))
+		_ = client.Wait(ctx, min(pause, a.MaxPause))
 		pause = min(2*pause, a.MaxPause)
 	}
 }

@@ -248,7 +248,7 @@ func (s *session) waitTask(ctx context.Context, id string) error {
 			}
 			return nil
 		}
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := client.Wait(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -410,7 +410,7 @@ func (c *Output) Run(ctx context.Context, std *terminal.Streams) error {
 			if ended || !c.Follow {
 				return nil
 			}
-			if err := pause(ctx, time.Second); err != nil {
+			if err := client.Wait(ctx, time.Second); err != nil {
 				return err
 			}
 			answer, err := s.api.Raw().GetOpportunity(ctx, product, c.Opportunity)
@@ -423,17 +423,6 @@ func (c *Output) Run(ctx context.Context, std *terminal.Streams) error {
 
 func final(state string) bool {
 	return state != "QUEUED" && state != "PICKED" && state != "CANCELLING"
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Events prints the event log.

@@ -150,7 +150,7 @@ func (c *RetentionRun) Run(ctx context.Context, std *terminal.Streams) error {
 func (s *session) waitRetention(ctx context.Context, run *client.RetentionRun) error {
 	id := run.ID.MustGet().String()
 	for run.EndedOn.IsNull() {
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := client.Wait(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 		answer, err := s.api.Raw().GetRetentionRun(ctx, id)

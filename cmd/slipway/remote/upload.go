@@ -246,10 +246,8 @@ func (c *Upload) send(ctx context.Context, s *session, run int64, sources []sour
 			return saved, err
 		}
 		s.say("%s; sent again in %s", terminal.Plain(err.Error()), pause)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
+		if err := client.Wait(ctx, pause); err != nil {
+			return nil, err
 		}
 		pause = min(2*pause, 30*time.Second)
 	}
