@@ -116,7 +116,7 @@ func asText(v any) string {
 	return string(text)
 }
 
-// one asks for a document.
+// oneDumped asks for a document.
 func oneDumped(t testing.TB, s *servertest.Server, token, path string) map[string]any {
 	t.Helper()
 	a := s.Do("GET", path, "", raw(token))
@@ -177,7 +177,7 @@ func TestDumpImport(t *testing.T) {
 	})
 }
 
-// state is everything that the server shows of a dump.
+// dumpedState is everything that the server shows of a dump.
 func dumpedState(t testing.TB, s *servertest.Server) string {
 	t.Helper()
 	var b strings.Builder
@@ -236,8 +236,8 @@ func TestDumpImport_Interrupted(t *testing.T) {
 	dir := writeDump(t, 450)
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		whole := servertest.New(t)
-		want, wantState := imported(t, whole, dir), ""
-		wantState = dumpedState(t, whole)
+		want := imported(t, whole, dir)
+		wantState := dumpedState(t, whole)
 		srv := servertest.On(t, s)
 		broken := errors.New("the cable was pulled")
 		for stop := int64(5000); ; stop += 20000 {
