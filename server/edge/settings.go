@@ -46,7 +46,7 @@ type Ratelimit struct {
 // so that no claim is forgotten whose request may still be at work.
 type Idempotency struct {
 	Age  time.Duration `default:"24h" min:"1h" max:"8760h" help:"How long the answer to an Idempotency-Key is kept: a request that is sent again later is done again."`
-	Wait time.Duration `default:"10s" min:"0s" max:"5m" help:"How long a second request under an Idempotency-Key waits for the first, which is still at work, before it is refused (409)."`
+	Wait time.Duration `default:"10s" min:"0s" max:"5m" help:"How long a second request under an Idempotency-Key waits for the first, which is still at work, before it is refused (409); 0: it is refused at once."`
 	Lost time.Duration `default:"2m" min:"10s" max:"30m" help:"After how long a request under an Idempotency-Key that has not ended counts as lost with its server. It must be longer than any such request takes."`
 }
 

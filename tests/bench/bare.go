@@ -31,7 +31,7 @@ func serveBare(args []string) error {
 	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS reports (id INTEGER PRIMARY KEY, body TEXT NOT NULL)"); err != nil {
 		return err
 	}
-	insert, err := db.Prepare("INSERT INTO reports (body) VALUES (?)")
+	insert, err := db.Prepare("INSERT INTO reports (body) VALUES (?)") //nolint:sqlclosecheck // closed below, at the end
 	if err != nil {
 		return err
 	}
