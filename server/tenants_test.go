@@ -135,8 +135,13 @@ func (op operation) call(w *world, options ...servertest.Option) servertest.Answ
 func (w *world) read(op operation) string {
 	w.t.Helper()
 	a := op.call(w, w.as)
-	return string(rune('0'+a.Status/100)) + "xx " + volatile.ReplaceAllString(string(a.Body), "$1:…")
+	body := emptyHour.ReplaceAllString(string(a.Body), "")
+	return string(rune('0'+a.Status/100)) + "xx " + volatile.ReplaceAllString(body, "$1:…")
 }
+
+// emptyHour is an hour of the activity in which nothing happened: which ones are told
+// changes while the test runs.
+var emptyHour = regexp.MustCompile(`,?\{"hour":"[^"]*","results":0,"tests":0,"counts":\{[^1-9]*\},"damaged":0,"comparisons":0,"new_failures":0\}`)
 
 var volatile = regexp.MustCompile(`("request_id"|"last_used_at"|"last_used_from"|"x_request_id"): *("[^"]*"|null)`)
 

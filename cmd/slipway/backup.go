@@ -19,7 +19,7 @@ func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args
 
 // Help is an example.
 func (backupCmd) Help() string {
-	return "Examples:\n\n    slipway backup saved\n    slipway backup - >saved.tar"
+	return "A dash sends the backup to standard output: slipway backup - >saved.tar\n\nExample:\n\n    slipway backup saved"
 }
 
 type backupCmd struct {
@@ -76,7 +76,7 @@ func (f *storeFlags) ownSecret(ctx context.Context, s *store.Store) ([]byte, err
 
 // Help is an example.
 func (restoreCmd) Help() string {
-	return "Examples:\n\n    slipway restore saved --data restored\n    slipway restore - --data restored <saved.tar"
+	return "A dash reads the backup from standard input: slipway restore - --data restored <saved.tar\n\nExample:\n\n    slipway restore saved --data restored"
 }
 
 type restoreCmd struct {
