@@ -98,7 +98,10 @@ func TestProperty(t *testing.T) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				each := cfg
 				each.DataDir = t.TempDir()
-				if cfg.Database != "" {
+				switch {
+				case cfg.DatabasePooler != "":
+					each = storetest.Pooled(t)
+				case cfg.Database != "":
 					each.Database = storetest.Postgres(t)
 				}
 				l := open(t, each)

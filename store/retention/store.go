@@ -19,7 +19,7 @@ import (
 )
 
 // Schema is what the area adds to the database.
-var Schema = store.Schema{Models: []any{&policyRow{}, &Keep{}, &Run{}}}
+var Schema = store.Schema{Models: []any{&policyRow{}, &Keep{}, &Run{}}, Roots: []string{"retention_policies", "retention_keeps"}}
 
 // Store is the store with the rows of this area.
 type Store struct {
