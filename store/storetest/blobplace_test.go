@@ -48,12 +48,15 @@ func eachPlace(t *testing.T, cfg store.Config, test func(t *testing.T, k *kept))
 	t.Run("files", func(t *testing.T) { test(t, inFiles(t, cfg)) })
 	t.Run("objects", func(t *testing.T) {
 		objects := objectstore.Start(t)
-		cfg := cfg
-		cfg.DataDir = t.TempDir()
-		if cfg.Database != "" {
-			cfg.Database = Postgres(t)
+		fresh := cfg
+		fresh.DataDir = t.TempDir()
+		switch {
+		case cfg.DatabasePooler != "":
+			fresh = Pooled(t)
+		case cfg.Database != "":
+			fresh.Database = Postgres(t)
 		}
-		test(t, inObjects(t, cfg, objects))
+		test(t, inObjects(t, fresh, objects))
 	})
 }
 
