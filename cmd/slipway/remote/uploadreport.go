@@ -70,7 +70,7 @@ func (c *Upload) failures(ctx context.Context, s *session, saved *client.ResultS
 		}
 		items, more, err := s.read(listing{key: "tests", limits: true, query: values("status", kind.status),
 			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
-				return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID.String(), nil, e...)
+				return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID, nil, e...)
 			}}, Limited{Limit: left})
 		if err != nil {
 			return err
