@@ -5085,7 +5085,7 @@ type NewTokenAnswer struct {
 	} `json:"result"`
 }
 
-// NewUpload An upload as a form.
+// NewUpload An upload as a form. A field `test_id` names the run where neither path nor query does.
 //
 // Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {
