@@ -71,6 +71,8 @@ func (h *home) write(name, text string) string {
 type done struct {
 	out, err string
 	code     int
+	memory   int64 // KiB, where it was measured
+	cpu      time.Duration
 }
 
 func (h *home) cmd(ctx context.Context, line string) *exec.Cmd {
@@ -93,7 +95,7 @@ func (h *home) sh(line string) done {
 	if err != nil && !errors.As(err, &exit) {
 		h.t.Fatalf("%s: %v", line, err)
 	}
-	return done{out.String(), errs.String(), c.ProcessState.ExitCode()}
+	return done{out: out.String(), err: errs.String(), code: c.ProcessState.ExitCode()}
 }
 
 // want runs a line and checks its exit code.

@@ -92,10 +92,23 @@ func (c *Upload) do(ctx context.Context, s *session) error {
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("the upload was interrupted; nothing of it counts. The same command again goes on with run %d, as does --run %d: %w", id, id, err)
 		}
+		if c.ToRun != "" && errors.Is(err, &client.Problem{Status: http.StatusBadRequest}) && s.noRun(ctx, id) {
+			return terminal.NotFound("there is no run %d; slipway results lists them", id)
+		}
 		return fmt.Errorf("run %d: %w", id, err)
 	}
 	begun.forget()
 	return c.report(ctx, s, saved)
+}
+
+// noRun reports whether there is no such run, which the upload itself calls a wrong
+// parameter.
+func (s *session) noRun(ctx context.Context, id int64) bool {
+	answer, err := s.api.Raw().GetRun(ctx, id)
+	if err == nil {
+		answer.Body.Close()
+	}
+	return errors.Is(err, client.ErrNotFound)
 }
 
 // runOf is the run to send to: the one that was named, the one that an interrupted
