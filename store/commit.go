@@ -15,7 +15,7 @@ import (
 
 // txState belongs to one transaction and every store inside it.
 type txState struct {
-	sql      *sql.Tx
+	sql      connTx
 	depth    int
 	readOnly bool
 	after    []func()
