@@ -104,6 +104,10 @@ func (s *Store) Lock(ctx context.Context, name string) error {
 	return nil
 }
 
+// Alone reports whether a transaction is the only one that writes, so that Lock does
+// nothing.
+func (s *Store) Alone() bool { return !s.db.Postgres }
+
 // Snapshot runs look with a store that shows one state of the database, however
 // long look takes and whoever writes meanwhile. Changes fail with ErrReadOnly.
 // Inside a transaction it is that transaction.
