@@ -15,7 +15,7 @@ import (
 
 // txState belongs to one transaction and every store inside it.
 type txState struct {
-	sql      *sql.Tx
+	sql      connTx
 	depth    int
 	readOnly bool
 	after    []func()
@@ -103,6 +103,10 @@ func (s *Store) Lock(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// Alone reports whether a transaction is the only one that writes, so that Lock does
+// nothing.
+func (s *Store) Alone() bool { return !s.db.Postgres }
 
 // Snapshot runs look with a store that shows one state of the database, however
 // long look takes and whoever writes meanwhile. Changes fail with ErrReadOnly.
