@@ -16,6 +16,7 @@ import (
 // txState belongs to one transaction and every store inside it.
 type txState struct {
 	sql      connTx
+	conn     *sql.Conn // below sql; PostgreSQL only
 	depth    int
 	readOnly bool
 	after    []func()
@@ -267,7 +268,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after [
 	if err != nil {
 		return nil, err
 	}
-	state := &txState{sql: tx}
+	state := &txState{sql: tx, conn: conn}
 	inside := s.within(ctx, state)
 	if err := change(inside); err != nil {
 		return nil, err
