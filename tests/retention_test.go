@@ -99,9 +99,9 @@ func storeExpired(t *testing.T, p *process) (kept string) {
 	for i := range 30 {
 		var text strings.Builder
 		for n := range 2000 {
-			fmt.Fprintf(&text, "success: suite%d.t%d\n", i, n)
+			fmt.Fprintf(&text, "test: suite%d.t%d\nsuccess: suite%d.t%d\n", i, n, i, n)
 		}
-		text.WriteString("failure: a [\nno route to host\n]\n")
+		text.WriteString("test: a\nfailure: a [\nno route to host\n]\n")
 		if status, body, err := p.call("POST", "/v1/post-result", "text/plain", text.String()); err != nil || status != http.StatusCreated {
 			t.Fatalf("upload: %d %s %v", status, body, err)
 		}
