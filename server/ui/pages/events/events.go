@@ -98,7 +98,7 @@ func events(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "There is no event yet.", Hint: "Follow what happens, here or with:", Command: "slipway events --follow"}
+		data.Empty = frame.Empty{Why: "There is no event yet.", Hint: "Follow what happens, here or with:", Command: "slipway events --follow --server " + v.Server()}
 		if len(data.Chips) > 0 {
 			data.Empty = frame.Empty{Why: "No event that the log still has is like that.", Link: frame.Link{Text: "All events", Href: "/ui/events"}}
 		}

@@ -82,7 +82,7 @@ func search(v *frame.Visit) (*frame.View, error) {
 	}
 	data := shown{Q: q}
 	if q == "" {
-		data.Empty = frame.Empty{Why: "Type a part of a test's name, a run's number, a kernel, a product, an image, a node or an agent. * stands for any text, ? for one character.", Hint: "The same on a command line:", Command: "slipway tests --name '*boot*'"}
+		data.Empty = frame.Empty{Why: "Type a part of a test's name, a run's number, a kernel, a product, an image, a node or an agent. * stands for any text, ? for one character.", Hint: "The same on a command line:", Command: "slipway tests --name '*boot*' --server " + v.Server()}
 		return view(&data), nil
 	}
 	found := make([]*kind, len(finders))
@@ -103,7 +103,7 @@ func search(v *frame.Visit) (*frame.View, error) {
 		data.Total += len(k.Hits)
 	}
 	if len(data.Kinds) == 0 {
-		data.Empty = frame.Empty{Why: "Nothing that you may see has this in its name. Upper and lower case differ in names of tests.", Hint: "A part in the middle of a name needs a star on both sides on a command line:", Command: "slipway tests --name '*" + strings.ReplaceAll(q, "'", "?") + "*'"}
+		data.Empty = frame.Empty{Why: "Nothing that you may see has this in its name. Upper and lower case differ in names of tests.", Hint: "A part in the middle of a name needs a star on both sides on a command line:", Command: "slipway tests --name '*" + strings.ReplaceAll(q, "'", "?") + "*' --server " + v.Server()}
 	}
 	return view(&data), nil
 }
