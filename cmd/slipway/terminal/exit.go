@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/slipway-lab/slipway/gen/client"
 )
@@ -135,7 +136,7 @@ func sentence(err error, problem *client.Problem) string {
 	if problem.RequestID != "" {
 		text += ", request " + problem.RequestID
 	}
-	return Plain(text + ")")
+	return Plain(strings.Replace(err.Error(), problem.Error(), text+")", 1))
 }
 
 // fieldError is one of a problem's errors, read by its JSON because its members

@@ -134,7 +134,7 @@ func setRule(v *frame.Visit, drop bool) error {
 		if err != nil {
 			return v.Invalid("The product must be an id, a UUID.")
 		}
-		rule.ProductID = nullable.NewNullableWithValue(id)
+		rule.ProductID = nullable.NewNullableWithValue(id.String())
 	}
 	if text := strings.TrimSpace(v.Form("days")); text != "" {
 		days, err := strconv.ParseInt(text, 10, 32)

@@ -66,7 +66,7 @@ func makeWebhook(v *frame.Visit) (*frame.View, error) {
 	w := answer.JSON201
 	return &frame.View{Title: "Webhook", Templates: templates, File: "webhook.html", Data: &webhookShown{
 		Tabs: tabs(v, "Webhooks"), Webhook: client.Webhook{ID: w.ID, URL: w.URL, Description: w.Description, EventTypes: w.EventTypes, Enabled: w.Enabled, Filter: w.Filter, CreatedAt: w.CreatedAt, CreatedBy: w.CreatedBy},
-		Secret: w.Secret, Action: "/ui/admin/webhooks/" + w.ID.String(),
+		Secret: w.Secret, Action: "/ui/admin/webhooks/" + w.ID,
 	}}, nil
 }
 

@@ -226,10 +226,10 @@ func lineOf(e *client.Event) *line {
 // link adds the pages that an event leads to.
 func (l *line) link(e *client.Event, data map[string]any) {
 	if id, err := e.TestOpportunityID.Get(); err == nil {
-		l.Links = append(l.Links, frame.Link{Text: "opportunity", Href: "/ui/opportunities/" + id.String()})
+		l.Links = append(l.Links, frame.Link{Text: "opportunity", Href: "/ui/opportunities/" + id})
 	}
 	if id, err := e.ProductID.Get(); err == nil {
-		l.Links = append(l.Links, frame.Link{Text: "product", Href: "/ui/products/" + id.String()})
+		l.Links = append(l.Links, frame.Link{Text: "product", Href: "/ui/products/" + id})
 	}
 	if id, _ := data["agent_id"].(string); id != "" {
 		l.Links = append(l.Links, frame.Link{Text: short(id), Href: "/ui/agents?" + url.Values{"agent": {id}}.Encode()})

@@ -272,7 +272,7 @@ func products(v *frame.Visit, q string, k *kind) error {
 		return err
 	}
 	for _, p := range answer.JSON200.Products {
-		k.add(q, p.Name, hit{Href: "/ui/products/" + p.ID.String(), Note: "release " + p.Release})
+		k.add(q, p.Name, hit{Href: "/ui/products/" + p.ID, Note: "release " + p.Release})
 	}
 	return nil
 }
@@ -284,13 +284,13 @@ func images(v *frame.Visit, q string, k *kind) error {
 		return err
 	}
 	for _, p := range answer.JSON200.Products {
-		list, err := v.API.ListImagesWithResponse(v.Context(), p.ID.String(), &client.ListImagesParams{Limit: ptr(int32(looked))})
+		list, err := v.API.ListImagesWithResponse(v.Context(), p.ID, &client.ListImagesParams{Limit: ptr(int32(looked))})
 		if err != nil {
 			return err
 		}
 		for _, i := range slices.Backward(list.JSON200.Advertisements) {
 			if image := text(i.ImageUniqueID); image != "" {
-				k.add(q, image, hit{Href: "/ui/products/" + p.ID.String() + "?" + url.Values{"image": {image}}.Encode(), Note: p.Name})
+				k.add(q, image, hit{Href: "/ui/products/" + p.ID + "?" + url.Values{"image": {image}}.Encode(), Note: p.Name})
 			}
 		}
 	}

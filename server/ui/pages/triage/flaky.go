@@ -131,7 +131,7 @@ func (r *ranking) readLines(v *frame.Visit) error {
 		}
 		for i := range answer.JSON200.Products {
 			p := &answer.JSON200.Products[i]
-			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID.String()})
+			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID})
 		}
 	}
 	return nil
