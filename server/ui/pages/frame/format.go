@@ -44,6 +44,7 @@ var functions = template.FuncMap{
 
 	"setpage":     SetPage,
 	"setname":     SetName,
+	"attempt":     Attempt,
 	"comparepage": ComparePage,
 	"testpage":    TestPage,
 	"historypage": HistoryPage,

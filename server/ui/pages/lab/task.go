@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/picture"
