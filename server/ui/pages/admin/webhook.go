@@ -27,7 +27,7 @@ func webhooks(v *frame.Visit) (*frame.View, error) {
 	}
 	data := webhooksShown{Tabs: tabs(v, "Webhooks"), Rows: answer.JSON200.Webhooks, Pager: v.Pager(answer.JSON200.Next)}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "Nobody is told of events.", Hint: "Have new failures sent somewhere:", Command: "slipway webhook add https://chat.example.com/hook --event comparison --new-failures 1"}
+		data.Empty = frame.Empty{Why: "Nobody is told of events.", Hint: "Have new failures sent somewhere:", Command: "slipway webhook add https://chat.example.com/hook --event comparison --new-failures 1 --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Webhooks", Templates: templates, File: "webhooks.html", Data: &data, API: frame.APIPath("/v1/webhooks", "after", v.Query("after")),

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/picture"
@@ -80,7 +79,7 @@ func tasks(v *frame.Visit) (*frame.View, error) {
 	case status != "":
 		data.Empty = frame.Empty{Why: "No task is " + status + ".", Link: frame.Link{Text: "All tasks", Href: "/ui/tasks"}}
 	default:
-		data.Empty = frame.Empty{Why: "Nobody has asked for anything yet.", Hint: "Store a design and deploy a node:", Command: "slipway designs push site.yaml && slipway deploy NODE --design site"}
+		data.Empty = frame.Empty{Why: "Nobody has asked for anything yet.", Hint: "Store a design and deploy a node:", Command: "export SLIPWAY_URL=" + v.Server() + " && slipway designs push site.yaml && slipway deploy NODE --design site"}
 	}
 	return &frame.View{
 		Title: "Tasks", Templates: templates, File: "tasks.html", Data: &data, Live: true,

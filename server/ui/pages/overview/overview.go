@@ -307,14 +307,6 @@ func (n *now) Empty() frame.Empty {
 	}
 }
 
-// Attempt is which attempt of a run a set is, when it is not the first.
-func (s *sets) Attempt(set client.ComparedSet) string {
-	if _, n, found := strings.Cut(set.Ref, "/"); found && set.Kind == client.SetKindRun && n != "1" {
-		return n
-	}
-	return ""
-}
-
 // TitleOf is the first part of a set's title, and RestOf what follows it.
 func (s *sets) TitleOf(title string) string { head, _, _ := strings.Cut(title, ", "); return head }
 

@@ -100,7 +100,7 @@ func agents(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "No agent has registered.", Hint: "Start one:", Command: "slipway agent run --name lab1-01 --platform amd64 -- ./run-test"}
+		data.Empty = frame.Empty{Why: "No agent has registered.", Hint: "Start one:", Command: "slipway agent run --server " + v.Server() + " --name lab1-01 --platform amd64 -- ./run-test"}
 		if v.HTTP.URL.RawQuery != "" {
 			data.Empty = frame.Empty{Why: "No agent is like that.", Link: frame.Link{Text: "All agents", Href: "/ui/agents"}}
 		}

@@ -97,7 +97,7 @@ func product(v *frame.Visit) (*frame.View, error) {
 	if len(data.images) == 0 && !data.Unseen {
 		data.Empty = frame.Empty{
 			Why: "No image of this product was advertised, or none that a test spec wants.", Hint: "Advertise one:",
-			Command: "slipway advertise image " + id + " --channel " + data.Product.Release + "/edge --id IMAGE",
+			Command: "slipway advertise image " + frame.Quote(id) + " --channel " + frame.Quote(data.Product.Release+"/edge") + " --id IMAGE --server " + v.Server(),
 		}
 	}
 	api := frame.APIPath("/v1/products/"+url.PathEscape(id)+"/tests/opportunities", "image_unique_id", data.Image)

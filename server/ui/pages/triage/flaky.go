@@ -64,6 +64,12 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 	}
 	view := &frame.View{Title: "Flaky tests", Templates: templates, File: "flaky.html", Data: r}
 	if r.CloudID == "" && r.Job == "" && r.Product == "" {
+		if len(r.Clouds)+len(r.Products) == 0 {
+			r.Empty = frame.Empty{
+				Why: "There is no cloud and no product yet, so there is nothing to rank but kernels.", Hint: "This makes a cloud, whose runs are a line:",
+				Command: `curl -H "Authorization: Bearer $SLIPWAY_TOKEN" -H "Content-Type: application/json" -d '{"label": "staging", "admin_endpoint": "http://cloud.example:35357/", "endpoint": "http://cloud.example:5000/", "test_user": "test", "admin_user": "admin"}' ` + v.Server() + "/v1/clouds",
+			}
+		}
 		return view, nil
 	}
 	params, err := r.params(v)
