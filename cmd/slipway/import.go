@@ -17,6 +17,7 @@ import (
 // beside a server or without one.
 type importCmd struct {
 	KernelCI importKernelCI `cmd:"" name:"kernelci" help:"Take over what mongoexport wrote of a kernelci-backend: jobs, builds, boots, test groups, test cases, labs, tokens."`
+	JUnit    importJUnit    `cmd:"" name:"junit" help:"Take over JUnit files that lie in folders, with the times that stand in them."`
 	RefStack importRefStack `cmd:"" name:"refstack" help:"Take over the dump of a RefStack's database: results with their notes, public keys."`
 }
 

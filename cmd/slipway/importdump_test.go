@@ -50,6 +50,7 @@ func countRuns(t *testing.T, s *store.Store) int64 {
 
 var dumpedSystems = []dumpedSystem{
 	{"refstack", func(h *home, n int) { h.write("source", refstackDump(n)) }, countRuns, "test"},
+	{"junit", junitFolder, countRuns, "run"},
 }
 
 // TestImport_DumpKilled kills an import of each system in the middle. The next one ends
@@ -132,5 +133,12 @@ func TestImport_DumpUsage(t *testing.T) {
 	h.write("dump.sql-wal", "x")
 	if d := h.want(2, "slipway import refstack dump.sql --data d"); !strings.Contains(d.err, "dump.sql-wal holds what is not in") {
 		t.Errorf("it says %s", d.err)
+	}
+}
+
+// junitFolder writes so many builds with JUnit files.
+func junitFolder(h *home, builds int) {
+	for n := range builds {
+		h.write(fmt.Sprintf("source/build-%d/junit.xml", n), fmt.Sprintf(`<testsuite timestamp="2017-01-02T03:%02d:%02d"><testcase name="a"/></testsuite>`, n/60, n%60))
 	}
 }
