@@ -49,7 +49,7 @@ func (c *backupCmd) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	bytes := m.Database.Bytes + m.BlobBytes
-	place, says := c.To, io.Writer(os.Stdout)
+	place, says := c.To, io.Writer(stdout)
 	if c.To == backup.Stream {
 		place, says = "the stream", os.Stderr
 	}
@@ -94,7 +94,7 @@ func (c *restoreCmd) Run(ctx context.Context, f *storeFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s holds the backup of %s: start the server with --data %s\n", f.Store.DataDir, m.StartedAt.Format(time.RFC3339), f.Store.DataDir)
+	fmt.Fprintf(stdout, "%s holds the backup of %s: start the server with --data %s\n", f.Store.DataDir, m.StartedAt.Format(time.RFC3339), f.Store.DataDir)
 	if m.Secret == nil {
 		note("the secret was not in the backup: put it into %s before you start", f.secretFile())
 	}
@@ -119,17 +119,17 @@ func (c *doctorCmd) Run(ctx context.Context, f *storeFlags) error {
 	for _, finding := range backup.Examine(ctx, s, f.Store.DataDir, c.Deep) {
 		if finding.Err != nil {
 			wrong++
-			fmt.Printf("WRONG  %-12s %v\n", finding.What, finding.Err)
+			fmt.Fprintf(stdout, "WRONG  %-12s %v\n", finding.What, finding.Err)
 			continue
 		}
-		fmt.Printf("ok     %-12s %s\n", finding.What, finding.Says)
+		fmt.Fprintf(stdout, "ok     %-12s %s\n", finding.What, finding.Says)
 	}
 	switch _, err := f.ownSecret(ctx, s); {
 	case err != nil:
 		wrong++
-		fmt.Printf("WRONG  %-12s %v\n", "secret", err)
+		fmt.Fprintf(stdout, "WRONG  %-12s %v\n", "secret", err)
 	default:
-		fmt.Printf("ok     %-12s the one that the database belongs to\n", "secret")
+		fmt.Fprintf(stdout, "ok     %-12s the one that the database belongs to\n", "secret")
 	}
 	if wrong > 0 {
 		return errors.New("something is wrong")

@@ -39,9 +39,9 @@ func (blobsShowCmd) Run(ctx context.Context, f *storeFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s has %d blobs, %d bytes\n", at, count, bytes)
+	fmt.Fprintf(stdout, "%s has %d blobs, %d bytes\n", at, count, bytes)
 	if leaving != "" {
-		fmt.Printf("a move from %s has not ended: run \"slipway blobs move --to %s\" again\n", leaving, at)
+		fmt.Fprintf(stdout, "a move from %s has not ended: run \"slipway blobs move --to %s\" again\n", leaving, at)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (c *blobsMoveCmd) Run(ctx context.Context, f *storeFlags) error {
 	if moved.LostCount > 0 {
 		fmt.Fprintf(os.Stderr, "%d blobs were not whole where they were: what names them answers 410\n", moved.LostCount)
 	}
-	fmt.Printf("moved to %s: %d blobs copied, %d bytes, %d were there; every server follows by itself\n", c.To, moved.Copied, moved.Bytes, moved.There)
-	fmt.Println("what is in the former place was left there; a setting --blobs that names it must go before the next start")
+	fmt.Fprintf(stdout, "moved to %s: %d blobs copied, %d bytes, %d were there; every server follows by itself\n", c.To, moved.Copied, moved.Bytes, moved.There)
+	fmt.Fprintln(stdout, "what is in the former place was left there; a setting --blobs that names it must go before the next start")
 	return nil
 }

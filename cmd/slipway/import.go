@@ -17,6 +17,7 @@ import (
 // beside a server or without one.
 type importCmd struct {
 	KernelCI importKernelCI `cmd:"" name:"kernelci" help:"Take over what mongoexport wrote of a kernelci-backend: jobs, builds, boots, test groups, test cases, labs, tokens."`
+	RefStack importRefStack `cmd:"" name:"refstack" help:"Take over the dump of a RefStack's database: results with their notes, public keys."`
 }
 
 // importFlags are those of every import.

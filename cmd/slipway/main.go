@@ -95,12 +95,19 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	return runWith(ctx, args, streams())
+	code := runWith(ctx, args, streams())
+	if err := stdout.Failed(); err != nil && code == terminal.ExitDone {
+		return terminal.Complain(os.Stderr, formOf(args), terminal.Failed("standard output: %w", err))
+	}
+	return code
 }
+
+// stdout is where commands print. What could not be written there is no success.
+var stdout = terminal.Watch(os.Stdout)
 
 // streams are the process's own.
 func streams() terminal.Streams {
-	return terminal.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	return terminal.Streams{In: os.Stdin, Out: stdout, Err: os.Stderr}
 }
 
 // runWith runs a command line and returns its exit code.

@@ -187,6 +187,6 @@ func (migrateCmd) Run(ctx context.Context, f *storeFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("the %s database is at schema version %d\n", s.Dialect(), v)
+	fmt.Fprintf(stdout, "the %s database is at schema version %d\n", s.Dialect(), v)
 	return nil
 }

@@ -71,6 +71,8 @@ func (h *home) write(name, text string) string {
 type done struct {
 	out, err string
 	code     int
+	memory   int64 // KiB, where it was measured
+	cpu      time.Duration
 }
 
 func (h *home) cmd(ctx context.Context, line string) *exec.Cmd {
@@ -93,7 +95,7 @@ func (h *home) sh(line string) done {
 	if err != nil && !errors.As(err, &exit) {
 		h.t.Fatalf("%s: %v", line, err)
 	}
-	return done{out.String(), errs.String(), c.ProcessState.ExitCode()}
+	return done{out: out.String(), err: errs.String(), code: c.ProcessState.ExitCode()}
 }
 
 // want runs a line and checks its exit code.
@@ -190,7 +192,7 @@ func newLab(t *testing.T, env ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.product = made.JSON201.ID.String()
+	l.product = made.JSON201.ID
 	spec := client.NewTestSpec{Name: "smoke", TestPayload: nullable.NewNullableWithValue(json.RawMessage(`{"test_cmds":["true"]}`))}
 	if _, err := l.api.CreateTestSpecWithResponse(t.Context(), l.product, nil, spec); err != nil {
 		t.Fatal(err)
@@ -219,7 +221,7 @@ func (l *lab) advertise(images ...string) []string {
 			l.t.Fatal(err)
 		}
 		for _, o := range made.JSON201.Ids {
-			ids = append(ids, o.TestOpportunityID.String())
+			ids = append(ids, o.TestOpportunityID)
 		}
 	}
 	return ids

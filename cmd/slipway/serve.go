@@ -55,7 +55,7 @@ func (c *serveCmd) Validate() error {
 // Run serves until the context ends, then finishes what is in flight.
 func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	if c.Check {
-		return c.check(ctx, f, os.Stdout)
+		return c.check(ctx, f, stdout)
 	}
 	c.Log.to(os.Stderr)
 	for _, warning := range c.strange {
@@ -73,6 +73,7 @@ func (c *serveCmd) serve(ctx context.Context, f *storeFlags, tf *tokenFlags) err
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	defer c.endInTime(ctx)()
+	defer roomForGarbage()()
 	// Before anything is made or shown: an address in use is the usual mistake.
 	l, err := c.Listen.bind(ctx)
 	if err != nil {

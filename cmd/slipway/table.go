@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -26,7 +27,7 @@ type settingsCmd struct {
 func (c *settingsCmd) Run(k *kong.Kong) error {
 	table := settingsTable(k.Model.Node)
 	if len(c.Into) == 0 {
-		_, err := os.Stdout.WriteString(table)
+		_, err := io.WriteString(stdout, table)
 		return err
 	}
 	for _, name := range c.Into {

@@ -63,7 +63,7 @@ func (c *tokenCreate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "token %s (%s) created; it is shown only here:\n", t.ID, t.Name)
-	fmt.Println(text)
+	fmt.Fprintln(stdout, text)
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (c *tokenRotate) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "token %s (%s) replaces %s; it is shown only here:\n", next.ID, next.Name, c.ID)
-	fmt.Println(text)
+	fmt.Fprintln(stdout, text)
 	return nil
 }
 
@@ -179,7 +179,7 @@ func (c *tokenList) Run(ctx context.Context, f *storeFlags) error {
 		return err
 	}
 	defer s.Close()
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	w := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tTOKEN\tNAME\tROLES\tOWNER\tCREATED\tEXPIRES\tLAST USED\tREVOKED")
 	filter := store.TokenFilter{Usable: !c.All}
 	for {
@@ -227,6 +227,6 @@ func (c *tokenRevoke) Run(ctx context.Context, f *storeFlags) error {
 	if err := s.RevokeToken(ctx, c.ID); err != nil {
 		return err
 	}
-	fmt.Println("revoked", c.ID)
+	fmt.Fprintln(stdout, "revoked", c.ID)
 	return nil
 }

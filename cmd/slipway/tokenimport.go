@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/store"
@@ -37,7 +38,7 @@ func (c *tokenImport) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) er
 		return err
 	}
 	for _, t := range made {
-		fmt.Printf("%s\t%s…\t%s\t%s\n", t.ID, t.Prefix, t.Name, t.Email)
+		fmt.Fprintf(stdout, "%s\t%s…\t%s\t%s\n", t.ID, t.Prefix, t.Name, t.Email)
 	}
 	fmt.Fprintf(os.Stderr, "%d tokens imported, %d existed already\n", len(made), len(old)-len(made))
 	return nil
@@ -48,14 +49,14 @@ func (c *tokenImport) read() ([]reports.OldToken, error) {
 	if c.File != "-" {
 		file, err := os.Open(c.File)
 		if err != nil {
-			return nil, err
+			return nil, terminal.Usage("%w", err)
 		}
 		in = file
 	}
 	defer in.Close()
 	old, err := reports.ReadTokens(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.File, err)
+		return nil, terminal.Usage("%s: %w", c.File, err)
 	}
 	return old, nil
 }

@@ -78,9 +78,9 @@ type Work struct {
 }
 
 // ID returns the opportunity's id.
-func (w *Work) ID() string { return w.Opportunity.TestOpportunityID.String() }
+func (w *Work) ID() string { return w.Opportunity.TestOpportunityID }
 
-func (w *Work) product() string { return w.Opportunity.ProductID.String() }
+func (w *Work) product() string { return w.Opportunity.ProductID }
 
 // Release gives the work back, for another agent; cancelled work ends with it. why is
 // for people.
@@ -171,24 +171,12 @@ func (w *Work) append(ctx context.Context, offset int64, piece []byte) (int64, e
 // It is sent under a key made of the lease, so that a call whose answer was lost can
 // be made again; a late one, whose lease has ended, is a Problem of status 409.
 func (w *Work) Result(ctx context.Context, status string, payload json.RawMessage, files ...File) error {
-	key := "result-" + w.Opportunity.Lease.Token
-	params := &PostTestResultParams{IdempotencyKey: &key}
 	result := NewTestResult{TestOpportunityID: w.ID(), TestStatus: status,
 		LeaseToken: nullable.NewNullableWithValue(w.Opportunity.Lease.Token), AgentID: nullable.NewNullableWithValue(w.agent.id)}
 	if payload != nil {
 		result.ResultPayload = nullable.NewNullableWithValue(payload)
 	}
-	if len(files) == 0 {
-		_, err := w.agent.api.PostTestResultWithResponse(ctx, w.product(), params, result)
-		return err
-	}
-	first, err := json.Marshal(result)
-	if err != nil {
-		return err
-	}
-	body, contentType := stream(first, files)
-	defer body.Close() // which ends the writer when the server answered early
-	_, err = w.agent.api.PostTestResultWithBodyWithResponse(ctx, w.product(), params, contentType, body)
+	_, err := w.agent.api.UploadTestResult(ctx, TestResultUpload{Product: w.product(), Result: result}, files...)
 	return err
 }
 

@@ -768,13 +768,13 @@ type Activity struct {
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
 	// ID The id of the advertisement, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Kind What was advertised.
 	Kind TriggerKind `json:"kind"`
 
 	// ProductID The product that it was advertised for.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Channel The channel that it was built from or published to.
 	Channel string `json:"channel"`
@@ -844,7 +844,7 @@ type Agent struct {
 	Capacity int32 `json:"capacity"`
 
 	// Products The products that the agent takes work of; empty: all.
-	Products []openapi_types.UUID `json:"products"`
+	Products []string `json:"products"`
 
 	// Releases The releases that the agent takes work of; empty: all.
 	Releases []string `json:"releases"`
@@ -927,7 +927,7 @@ type AgentRegistration struct {
 	Capacity *int32 `json:"capacity,omitempty"`
 
 	// Products Only these products, by id; empty means all.
-	Products []openapi_types.UUID `json:"products,omitempty"`
+	Products []string `json:"products,omitempty"`
 
 	// Releases Only products of these releases; empty means all.
 	Releases []string `json:"releases,omitempty"`
@@ -1559,10 +1559,10 @@ type ComparedTest struct {
 // Comparison Example: {"references":["c9f0f895-fb98-4b91-99f5-1fd0297e236d"],"subject":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","summary":[{"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}],"tests":[{"name":"tempest.api.test_a","values":[1]},{"name":"tempest.api.test_b","values":[-1]}]}
 type Comparison struct {
 	// Subject The result that is compared.
-	Subject openapi_types.UUID `json:"subject"`
+	Subject string `json:"subject"`
 
 	// References What it is compared with.
-	References []openapi_types.UUID `json:"references"`
+	References []string `json:"references"`
 
 	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
@@ -1585,7 +1585,7 @@ type ComparisonList struct {
 // ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
 type ComparisonSummary struct {
 	// ID The reference.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Both Tests with +1.
 	Both int64 `json:"both"`
@@ -1631,7 +1631,7 @@ type CreatedTime = string
 // Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
 type CreatedWebhook struct {
 	// ID The id of the webhook, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// URL Where events are posted to.
 	URL string `json:"url"`
@@ -1683,10 +1683,10 @@ type DamageKind string
 // Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
 type Delivery struct {
 	// ID Sent as `webhook-id`.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// WebhookID The webhook that it is of.
-	WebhookID openapi_types.UUID `json:"webhook_id"`
+	WebhookID string `json:"webhook_id"`
 
 	// EventID The event that is sent.
 	EventID string `json:"event_id"`
@@ -1758,10 +1758,10 @@ type Event struct {
 	Area EventArea `json:"area"`
 
 	// ProductID The product that it concerns; null: none.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	ProductID nullable.Nullable[string] `json:"product_id"`
 
 	// TestOpportunityID The test opportunity that it concerns; null: none.
-	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
+	TestOpportunityID nullable.Nullable[string] `json:"test_opportunity_id"`
 
 	// Data Further facts; the members depend on the type.
 	Data json.RawMessage `json:"data"`
@@ -1799,10 +1799,10 @@ type EventLog struct {
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ProductID The product that it is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// TestOpportunityID The id of the test opportunity.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
 	ImageUniqueID string `json:"image_unique_id"`
@@ -2018,10 +2018,10 @@ type FoundTestResultPage struct {
 // Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
 type GoldMaster struct {
 	// ID The id of the advertisement, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// ProductID The product that it was advertised for.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Snaps By name.
 	Snaps []Snap `json:"snaps"`
@@ -2114,10 +2114,10 @@ type HeartbeatLease struct {
 // HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type HeldOpportunity struct {
 	// TestOpportunityID The test opportunity that the agent holds.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that it is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Attempt Which attempt this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -2849,7 +2849,7 @@ type KernelTokenList struct {
 // Example: {"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssue struct {
 	// ID The id of the known issue, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Title What is known, in a line.
 	Title string `json:"title"`
@@ -2913,7 +2913,7 @@ type KnownIssueMatch struct {
 	Job nullable.Nullable[string] `json:"job,omitempty"`
 
 	// ProductID Only opportunities of this product.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 }
 
 // KnownIssueNote The known issue that explains a failure.
@@ -2921,7 +2921,7 @@ type KnownIssueMatch struct {
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
 	// ID The id of the known issue, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Title What is known, in a line.
 	Title string `json:"title"`
@@ -3061,7 +3061,7 @@ type LabBootAction struct {
 	NodeName string `json:"node_name"`
 
 	// TaskID The deploy task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabBootActionActionStatus How it went so far.
@@ -3484,7 +3484,7 @@ type LabManifest struct {
 	Storage map[string]interface{} `json:"storage"`
 
 	// TaskID The deploy task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabMessage A message about the course of a task.
@@ -3651,7 +3651,7 @@ type LabResult struct {
 	Successes []string `json:"successes"`
 
 	// TaskID The task, inside `subtask_errors` only.
-	TaskID *openapi_types.UUID `json:"task_id,omitempty"`
+	TaskID *string `json:"task_id,omitempty"`
 }
 
 // LabResultAPIVersion Always `v1.0`.
@@ -3731,7 +3731,7 @@ type LabTask struct {
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
 
 	// ParentTaskID The task that started it; null at the top.
-	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
+	ParentTaskID nullable.Nullable[string] `json:"parent_task_id"`
 
 	// Result How the task ended, with its messages.
 	Result LabResult `json:"result"`
@@ -3746,10 +3746,10 @@ type LabTask struct {
 	SubtaskErrors map[string]LabResult `json:"subtask_errors,omitempty"`
 
 	// SubtaskIDList Its direct subtasks in the order of their creation.
-	SubtaskIDList []openapi_types.UUID `json:"subtask_id_list"`
+	SubtaskIDList []string `json:"subtask_id_list"`
 
 	// TaskID The task.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 
 	// Terminate Whether its cancellation was asked for.
 	Terminate bool `json:"terminate"`
@@ -3775,7 +3775,7 @@ type LabTaskKind string
 // Example: {"init_task_id":"a91631a2-accf-4347-9d47-50447325a558"}
 type LabTaskLayers struct {
 	// InitTaskID The task that was asked for.
-	InitTaskID           openapi_types.UUID     `json:"init_task_id"`
+	InitTaskID           string                 `json:"init_task_id"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
@@ -3869,7 +3869,7 @@ type LabWork struct {
 	Status LabWorkStatus `json:"status"`
 
 	// TaskID The task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabWorkAction What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
@@ -4749,7 +4749,7 @@ type NewRetentionRule struct {
 	Tenant nullable.Nullable[string] `json:"tenant,omitempty"`
 
 	// ProductID Only what belongs to this product: of `raw`, `attachments`, `tests`, `opportunities`, `output`, `events` and `webhooks`.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// Job Only reports of this job: of `reports`, `jobs`, `builds`, `boots` and `groups`.
 	Job nullable.Nullable[string] `json:"job,omitempty"`
@@ -5128,7 +5128,7 @@ type NewTokenAnswer struct {
 	} `json:"result"`
 }
 
-// NewUpload An upload as a form.
+// NewUpload An upload as a form. A field `test_id` names the run where neither path nor query does.
 //
 // Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {
@@ -5169,16 +5169,16 @@ type ObjectID struct {
 // Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
 type Opportunity struct {
 	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that is to be tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
 
 	// SpecID The test spec that says what to run.
-	SpecID openapi_types.UUID `json:"spec_id"`
+	SpecID string `json:"spec_id"`
 
 	// SpecName The name of the test spec.
 	SpecName string `json:"spec_name"`
@@ -5238,7 +5238,7 @@ type Opportunity struct {
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 
 	// RetryOf The opportunity that this one repeats.
-	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+	RetryOf nullable.Nullable[string] `json:"retry_of"`
 
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
@@ -5283,7 +5283,7 @@ type OpportunityEvent struct {
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
 	// ResultID The result that was posted; absent without one.
-	ResultID *openapi_types.UUID `json:"result_id,omitempty"`
+	ResultID *string `json:"result_id,omitempty"`
 
 	// TestStatus The outcome that was posted; absent without one.
 	TestStatus *string `json:"test_status,omitempty"`
@@ -5348,10 +5348,10 @@ type OpportunityRef struct {
 	ImageUniqueID string `json:"image_unique_id"`
 
 	// TestOpportunityID The id of the test opportunity.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID Only where the path names no product.
-	ProductID *openapi_types.UUID `json:"product_id,omitempty"`
+	ProductID *string `json:"product_id,omitempty"`
 }
 
 // OpportunityRelease An agent gives a test opportunity back.
@@ -5454,16 +5454,16 @@ type PassListForm struct {
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
 type PickedOpportunity struct {
 	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that is to be tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
 
 	// SpecID The test spec that says what to run.
-	SpecID openapi_types.UUID `json:"spec_id"`
+	SpecID string `json:"spec_id"`
 
 	// SpecName The name of the test spec.
 	SpecName string `json:"spec_name"`
@@ -5523,7 +5523,7 @@ type PickedOpportunity struct {
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 
 	// RetryOf The opportunity that this one repeats.
-	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+	RetryOf nullable.Nullable[string] `json:"retry_of"`
 
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
@@ -5656,7 +5656,7 @@ type Product struct {
 	Name string `json:"name"`
 
 	// ID The id of the product, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt When it was made.
 	CreatedAt CreatedTime `json:"created_at"`
@@ -5757,7 +5757,7 @@ type PublicKeyList = []PublicKey
 // Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
 	CreatedAt string `json:"created_at"`
@@ -5822,7 +5822,7 @@ type PublishedPages struct {
 // PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
 type PublishedRecord struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
 	CreatedAt string `json:"created_at"`
@@ -5843,7 +5843,7 @@ type PublishedRecord struct {
 // PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
 type PublishedResult struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Cpid For the owner and administrators only.
 	Cpid *string `json:"cpid,omitempty"`
@@ -6022,10 +6022,10 @@ type ResultFormat struct {
 // ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
 	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
-	TestID openapi_types.UUID `json:"test_id"`
+	TestID string `json:"test_id"`
 
 	// TestRunID The same, as RefStack's specification calls it.
-	TestRunID openapi_types.UUID `json:"test_run_id"`
+	TestRunID string `json:"test_run_id"`
 
 	// URL Where a person looks at it.
 	URL string `json:"url"`
@@ -6042,7 +6042,7 @@ type ResultSaved struct {
 	TestID int64 `json:"test_id"`
 
 	// ResultID The result.
-	ResultID openapi_types.UUID `json:"result_id"`
+	ResultID string `json:"result_id"`
 
 	// Attempt Which upload of the run this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -6141,7 +6141,7 @@ type RetentionClass string
 // Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
 type RetentionKeep struct {
 	// ID The id of the keep, given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Set Its reference.
 	Set string `json:"set"`
@@ -6201,7 +6201,7 @@ type RetentionRule struct {
 	Tenant nullable.Nullable[string] `json:"tenant"`
 
 	// ProductID Null for every product.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	ProductID nullable.Nullable[string] `json:"product_id"`
 
 	// Job Null for every job.
 	Job nullable.Nullable[string] `json:"job"`
@@ -6221,7 +6221,7 @@ type RetentionRule struct {
 // Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
 type RetentionRun struct {
 	// ID Null when nothing was asked to go.
-	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
+	ID nullable.Nullable[string] `json:"id"`
 
 	// DryRun Whether nothing was removed, only counted.
 	DryRun bool `json:"dry_run"`
@@ -6419,7 +6419,7 @@ type RunResult struct {
 	TestID int64 `json:"test_id"`
 
 	// ResultID The result.
-	ResultID openapi_types.UUID `json:"result_id"`
+	ResultID string `json:"result_id"`
 
 	// Attempt Which upload of the run this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -6715,10 +6715,10 @@ type SubunitAttachment struct {
 // SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitCreated struct {
 	// SubunitUUID The id of the stored stream.
-	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
+	SubunitUUID string `json:"subunit-uuid"`
 
 	// ResultID The id of the result that the stream was linked to; null: none.
-	ResultID openapi_types.UUID `json:"result-id"`
+	ResultID string `json:"result-id"`
 }
 
 // SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
@@ -6739,10 +6739,10 @@ type SubunitData struct {
 // SubunitLinked Example: {"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitLinked struct {
 	// UUID The stream.
-	UUID openapi_types.UUID `json:"uuid"`
+	UUID string `json:"uuid"`
 
 	// ID The result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 }
 
 // SubunitMetadata What subunit2sql keeps of a test run beside its times; only what exists.
@@ -6762,7 +6762,7 @@ type SubunitRun struct {
 	RunAt string `json:"run_at"`
 
 	// UUID The id of the run.
-	UUID openapi_types.UUID `json:"uuid"`
+	UUID string `json:"uuid"`
 
 	// Skips How many were skipped.
 	Skips int64 `json:"skips"`
@@ -7541,10 +7541,10 @@ type TestRecord struct {
 // Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
 	// ID The id of the result, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// TestOpportunityID The test opportunity that was tested.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ImageUniqueID The image that was tested, by the name that its sender gave it.
 	ImageUniqueID string `json:"image_unique_id"`
@@ -7595,7 +7595,7 @@ type TestResult struct {
 	Platform nullable.Nullable[string] `json:"platform"`
 
 	// ProductID The product that was tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
@@ -7643,10 +7643,10 @@ type TestSource string
 // Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
 type TestSpec struct {
 	// ID The id of the test spec, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// ProductID The product that the test spec is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Name The name of the test spec. Unique in the product.
 	Name string `json:"name"`
@@ -7701,7 +7701,7 @@ type TestSpecList struct {
 // Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type TestSpecOfResult struct {
 	// ID The id of the test spec, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Name The name of the test spec. Unique in the product.
 	Name string `json:"name"`
@@ -7887,7 +7887,7 @@ type VersionValues struct {
 // Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
 type Webhook struct {
 	// ID The id of the webhook, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// URL Where events are posted to.
 	URL string `json:"url"`
@@ -7916,7 +7916,7 @@ type Webhook struct {
 // Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
 type WebhookFilter struct {
 	// ProductID Only events of this product, `comparison` and `known_issue.matched` of its images and opportunities among them.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
@@ -9660,7 +9660,7 @@ type CreateNodeBuildDataParams struct {
 	Generator string `form:"generator" json:"generator"`
 
 	// TaskID The task during which it was collected.
-	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
+	TaskID *string `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
 // ListAllOpportunitiesParams defines parameters for ListAllOpportunities.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,55 @@ func (a *API) Upload(ctx context.Context, to Upload, files ...File) (*ResultSave
 		return nil, unexpected(answer.HTTPResponse)
 	}
 	return answer.JSON201, nil
+}
+
+// TestResultUpload is the result of a test opportunity.
+type TestResultUpload struct {
+	Product string // its id
+	Result  NewTestResult
+
+	// Strict refuses damaged and unknown files with a Problem of status 422, and the
+	// result with them.
+	Strict bool
+}
+
+// UploadTestResult posts the result of a test opportunity with what the runner wrote,
+// as it is read. All files are kept, and single tests are read from those that are
+// reports. With a lease the result has a key made of it, and without one the server
+// knows the same result again, so that a call whose answer was lost can be made again;
+// a late one, whose lease has ended, is a Problem of status 409.
+func (a *API) UploadTestResult(ctx context.Context, to TestResultUpload, files ...File) (*TestResult, error) {
+	params := &PostTestResultParams{}
+	if token, err := to.Result.LeaseToken.Get(); err == nil {
+		key := "result-" + token
+		params.IdempotencyKey = &key
+	}
+	if to.Strict {
+		strict := "true"
+		params.Strict = &strict
+	}
+	var answer *PostTestResultResp
+	var err error
+	if len(files) == 0 {
+		answer, err = a.PostTestResultWithResponse(ctx, to.Product, params, to.Result)
+	} else {
+		var first []byte
+		if first, err = json.Marshal(to.Result); err != nil {
+			return nil, err
+		}
+		body, contentType := stream(first, files)
+		defer body.Close() // which ends the writer when the server answered early
+		answer, err = a.PostTestResultWithBodyWithResponse(ctx, to.Product, params, contentType, body)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.JSON201 != nil:
+		return answer.JSON201, nil
+	case answer.JSON200 != nil:
+		return answer.JSON200, nil
+	}
+	return nil, unexpected(answer.HTTPResponse)
 }
 
 // stream writes the files as a form while it is being read, behind the part result

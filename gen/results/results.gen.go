@@ -358,7 +358,7 @@ type NewStatus struct {
 	TestID *string `json:"test_id,omitempty"`
 }
 
-// NewUpload An upload as a form.
+// NewUpload An upload as a form. A field `test_id` names the run where neither path nor query does.
 //
 // Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {

@@ -193,6 +193,12 @@ func (r *fileRun) next() (e listedName, ok bool, err error) {
 	if err := errors.Join(err, err2); err != nil {
 		return e, false, err
 	}
+	if size <= uint64(r.in.Size()) { // so that it is copied once
+		name, err := r.in.Peek(int(size))
+		e = listedName{string(name), int64(n)}
+		_, err2 := r.in.Discard(len(name))
+		return e, true, errors.Join(err, err2)
+	}
 	name := make([]byte, size)
 	_, err = io.ReadFull(r.in, name)
 	return listedName{string(name), int64(n)}, true, err

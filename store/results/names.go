@@ -119,8 +119,11 @@ func (s *Store) removeNames(ctx context.Context, ids []int64, pace *tables.Pace,
 		started := time.Now()
 		res := tx.db.Tx.Exec(deleteNames, ids)
 		took, removed = time.Since(started), res.RowsAffected
-		if res.Error != nil || slices.Within == nil || removed == 0 {
+		if res.Error != nil || removed == 0 {
 			return store.Translate(res.Error)
+		}
+		if err := tx.noteSweptNames(); err != nil || slices.Within == nil {
+			return err
 		}
 		return slices.Within(tx.Store, removed)
 	})

@@ -152,10 +152,18 @@ func (j *job) discard() error {
 	return errors.Join(os.Remove(filepath.Join(j.dir, jobFile)), os.RemoveAll(j.dir))
 }
 
-// finish writes the end down. A full disk must not keep it from being reported.
+// finish writes the end down. A full disk must not keep it from being reported, but
+// what happened on one is no pass: files of the command may be cut there as well.
 func (j *job) finish(e end) {
-	if lost := j.out.missing(); lost > 0 {
-		e.Reason = strings.TrimPrefix(e.Reason+fmt.Sprintf("; the agent's disk did not take %d bytes of output", lost), "; ")
+	if full, lost := j.out.trouble(); full != nil {
+		e.Reason = strings.TrimPrefix(e.Reason+fmt.Sprintf("; the agent's disk did not take the output: %v", full), "; ")
+		if lost > 0 {
+			e.Reason += fmt.Sprintf("; %d bytes of it are lost", lost)
+		}
+		j.Log.Error("the disk did not take the output of a job", "test_opportunity_id", j.work.ID(), "lost_bytes", lost, "error", full)
+		if e.Status == passed || e.Status == skipped {
+			e.Status = errored
+		}
 	}
 	j.rec.End = &e
 	if err := j.rec.write(j.dir); err != nil {
@@ -361,6 +369,7 @@ func (j *job) send(ctx context.Context) error {
 			return err
 		}
 		offset += int64(len(b))
+		j.out.sent(offset)
 	}
 }
 
@@ -382,7 +391,11 @@ func (j *job) outputBase(ctx context.Context) (base, sent int64, err error) {
 			return base, max(size-base, 0), nil
 		}
 	}
-	return size, 0, writeFile(name, strconv.AppendInt(nil, size, 10))
+	if err := writeFile(name, strconv.AppendInt(nil, size, 10)); err != nil {
+		// After a restart the output would be sent a second time, which is better than none.
+		j.Log.WarnContext(ctx, "where the output begins is not on disk", "test_opportunity_id", j.work.ID(), "error", err)
+	}
+	return size, 0, nil
 }
 
 // beat keeps the lease until ctx ends, and stops the job when the server says so.

@@ -39,7 +39,7 @@ type Config struct {
 	MaxPause   time.Duration     `default:"30s" min:"10ms" help:"Longest pause between two attempts while the server is away."`
 	State      string            `type:"path" placeholder:"DIR" help:"Where the agent keeps what it holds. Default: $STATE_DIRECTORY, else slipway/agent/NAME in $XDG_STATE_HOME or ~/.local/state."`
 	Once       bool              `help:"Leave after one test opportunity."`
-	Command    []string          `arg:"" passthrough:"" name:"command" help:"The command and its arguments, behind --."`
+	Command    []string          `arg:"" passthrough:"partial" name:"command" help:"The command and its arguments, behind --."`
 
 	Server     string        `kong:"-"`
 	JobTimeout time.Duration `kong:"-"` // of a command; 0: no limit
@@ -129,6 +129,23 @@ func (a *Agent) again(ctx context.Context, leave context.CancelCauseFunc) (stop 
 	}
 }
 
+// HasPlace reports whether an agent without --state has a place for what it holds.
+func HasPlace() bool {
+	return os.Getenv("STATE_DIRECTORY") != "" || stateHome() != ""
+}
+
+// stateHome is where programs keep their state, "" without a home.
+func stateHome() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || home == "" {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state")
+}
+
 func (c *Config) stateDir() (string, error) {
 	if c.State != "" {
 		return c.State, nil
@@ -136,13 +153,9 @@ func (c *Config) stateDir() (string, error) {
 	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" { // as systemd sets it
 		return dir, nil
 	}
-	dir := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) {
-		home, err := os.UserHomeDir()
-		if err != nil || home == "" {
-			return "", errors.New("there is no place for what the agent holds: HOME is not set; give --state")
-		}
-		dir = filepath.Join(home, ".local", "state")
+	dir := stateHome()
+	if dir == "" {
+		return "", errors.New("there is no place for what the agent holds")
 	}
 	return filepath.Join(dir, "slipway", "agent", uuid.NewSHA1(uuid.NameSpaceURL, []byte(c.Server+" "+c.Name)).String()), nil
 }
@@ -150,7 +163,10 @@ func (c *Config) stateDir() (string, error) {
 // register makes the agent known, however long the server is away.
 func (a *Agent) register(ctx context.Context) error {
 	capacity, mode := int32(a.Capacity), client.AgentMode("online")
-	as := client.AgentRegistration{Capacity: &capacity, Releases: a.Releases, Products: a.Products, Labels: a.Labels, Mode: &mode}
+	as := client.AgentRegistration{Capacity: &capacity, Releases: a.Releases, Labels: a.Labels, Mode: &mode}
+	for _, product := range a.Products {
+		as.Products = append(as.Products, product.String())
+	}
 	if a.Platform != "" {
 		as.Platform = nullable.NewNullableWithValue(a.Platform)
 	}

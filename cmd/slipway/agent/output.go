@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +16,19 @@ import (
 // piece is how much output is sent at once.
 const piece = 1 << 20
 
-// spool is a job's output on disk. What the disk does not take is counted, and the
-// command goes on: it must not hang because the agent's disk is full.
+// inMemory is how much output waits in memory when the disk takes no more.
+const inMemory = 16 << 20
+
+// spool is a job's output on disk. What the disk does not take waits in memory until
+// the server has it; what does not fit there is counted, and the command goes on: it
+// must not hang because the agent's disk is full.
 type spool struct {
 	mu   sync.Mutex
 	f    *os.File
-	size int64
+	size int64 // on disk, and in memory behind that
+	disk int64 // on disk
+	mem  []byte
+	full error // of the disk
 	lost int64
 	more chan struct{} // has room for one note that there is more
 }
@@ -34,7 +42,7 @@ func openSpool(name string) (*spool, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &spool{f: f, size: size, more: make(chan struct{}, 1)}, nil
+	return &spool{f: f, size: size, disk: size, more: make(chan struct{}, 1)}, nil
 }
 
 // take reads to the end of r.
@@ -55,11 +63,18 @@ func (s *spool) write(b []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full == nil { // later pieces must not stand before this one
+		n, err := s.f.WriteAt(b, s.disk)
+		s.disk += int64(n)
+		s.size += int64(n)
+		s.full, b = err, b[n:]
+	}
 	n := 0
 	if s.lost == 0 { // after a gap nothing more: what follows would stand in the wrong place
-		n, _ = s.f.WriteAt(b, s.size)
+		n = min(len(b), inMemory-len(s.mem))
+		s.mem = append(s.mem, b[:n]...)
+		s.size += int64(n)
 	}
-	s.size += int64(n)
 	s.lost += int64(len(b) - n)
 	select {
 	case s.more <- struct{}{}:
@@ -72,24 +87,37 @@ func (s *spool) note(format string, args ...any) {
 	s.write(fmt.Appendf(nil, "[agent] "+format+"\n", args...))
 }
 
-// missing is how much the disk did not take.
-func (s *spool) missing() int64 {
+// trouble is why the disk took no more, nil when it took all, and how much is lost.
+func (s *spool) trouble() (full error, lost int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lost
+	return s.full, s.lost
 }
 
 // at reads up to a piece from an offset.
 func (s *spool) at(offset int64) []byte {
 	s.mu.Lock()
-	left := s.size - offset
-	s.mu.Unlock()
-	if left <= 0 {
-		return nil
+	defer s.mu.Unlock()
+	if offset >= s.disk {
+		begin := s.size - int64(len(s.mem))
+		if offset < begin {
+			return nil // it was sent, and is forgotten
+		}
+		rest := s.mem[offset-begin:]
+		return bytes.Clone(rest[:min(len(rest), piece)])
 	}
-	b := make([]byte, min(left, piece))
+	b := make([]byte, min(s.disk-offset, piece))
 	n, _ := s.f.ReadAt(b, offset) // what there is
 	return b[:n]
+}
+
+// sent makes room in memory for what follows.
+func (s *spool) sent(offset int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if begin := s.size - int64(len(s.mem)); offset > begin {
+		s.mem = bytes.Clone(s.mem[offset-begin:])
+	}
 }
 
 // refusedOutput tells whether the server will never take this output: it is too

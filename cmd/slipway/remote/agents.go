@@ -109,6 +109,9 @@ func (c *AgentRun) Run(ctx context.Context, std *terminal.Streams) error {
 	if len(c.Command) == 0 {
 		return terminal.Usage("there is no command: slipway agent run --name NAME -- COMMAND")
 	}
+	if c.State == "" && !agent.HasPlace() {
+		return terminal.Usage("there is no place for what the agent holds: HOME is not set; give --state")
+	}
 	config := c.Config
 	config.JobTimeout, c.Timeout = c.Timeout, 0
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {

@@ -134,7 +134,7 @@ func (c *Flaky) Run(ctx context.Context, std *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			product = id.String()
+			product = id
 		}
 		return s.list(listing{key: "tests", limits: true, columns: columns("VERDICT summary.verdict", "SCORE summary.score", "TEST name", "FLIPS summary.flips", "FAILS summary.fails", "PASSES summary.passes", "REASON summary.reason"),
 			query: values("cloud_id", number(c.Cloud), "job", c.Job, "product_id", product, "verdict", c.Verdict), empty: "No test of the line is flaky.",

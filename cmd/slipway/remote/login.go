@@ -232,6 +232,9 @@ func (ContextUse) Help() string { return example(`slipway context use default`) 
 
 // Run keeps the choice.
 func (c *ContextUse) Run(context.Context) error {
+	if _, ok := loginsFile(); !ok {
+		return (&logins{}).write() // which says what is missing
+	}
 	l, err := readLogins()
 	if err != nil {
 		return err

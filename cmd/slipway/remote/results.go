@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -96,7 +97,7 @@ func (s *session) result(ctx context.Context, of OfResult) (int64, string, error
 		if err != nil {
 			return 0, "", terminal.NotFound("run %d has no result yet", id)
 		}
-		return id, current.ResultID.String(), nil
+		return id, current.ResultID, nil
 	}
 	items, _, err := s.read(listing{key: "results", limits: true,
 		call: func(e ...client.RequestEditorFn) (*http.Response, error) {
@@ -177,8 +178,34 @@ func (c *Test) Run(ctx context.Context, std *terminal.Streams) error {
 			return err
 		}
 		answer, err := s.api.Raw().GetTest(ctx, id, result, c.N)
-		return s.show(testColumns, answer, err)
+		var item json.RawMessage
+		if err := into(&item, answer, err); err != nil {
+			return err
+		}
+		if s.Format == terminal.Table && len(s.Out.Fields) == 0 {
+			item = withAttachments(item)
+		}
+		return s.One(item, testColumns)
 	})
+}
+
+// withAttachments says of a test's attachments what people ask: number, name, kind and size.
+func withAttachments(item json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	var attachments []struct {
+		K          int
+		Name, Mime string
+		Size       int64
+	}
+	if json.Unmarshal(item, &members) != nil || json.Unmarshal(members["attachments"], &attachments) != nil {
+		return item
+	}
+	words := make([]string, len(attachments))
+	for i, a := range attachments {
+		words[i] = fmt.Sprintf("%d %s (%s, %s)", a.K, a.Name, a.Mime, terminal.Bytes(a.Size))
+	}
+	members["attachments"] = document(words)
+	return document(members)
 }
 
 // Raw downloads the upload.

@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +18,7 @@ import (
 // Upload sends result files, and is the one line of a CI job.
 type Upload struct {
 	Flags
+	OfProduct
 	Files       []string `arg:"" name:"file" help:"Result files, folders or archives; - is standard input."`
 	ToRun       string   `name:"run" placeholder:"ID" help:"The run they belong to, or latest. Default: a new run."`
 	RunToken    string   `env:"SLIPWAY_RUN_TOKEN" placeholder:"TEXT" help:"The secret of a run that was made with one."`
@@ -30,6 +26,7 @@ type Upload struct {
 	Name        string   `placeholder:"TEXT" help:"What the new run is called."`
 	Strict      bool     `help:"Refuse damaged and unknown files; nothing is kept then."`
 	Add         bool     `help:"Add the files to the run's current result instead of making another attempt."`
+	Follow      bool     `help:"Wait for files that a runner writes yet, until it has closed them."`
 	FailOn      string   `enum:"new,any,none" default:"none" help:"Exit with 1 for new failures, for any failure, or never for the tests' sake: new, any or none. A run with nothing to be compared with counts as any."`
 	ExpectTests string   `placeholder:"previous|N" help:"Exit with 1 when fewer tests came than in the previous result, or than this number."`
 	Failures    int      `default:"20" min:"0" help:"How many failures to print; 0: all."`
@@ -43,6 +40,9 @@ func (Upload) Help() string {
 // Run makes the run if need be, sends the files, and says what became of them.
 func (c *Upload) Run(ctx context.Context, std *terminal.Streams) error {
 	if _, err := c.expected(); err != nil {
+		return err
+	}
+	if err := c.OfProduct.check(c); err != nil {
 		return err
 	}
 	if c.ToRun != "" && (c.Cloud != "" || c.Name != "") {
@@ -70,24 +70,45 @@ func (c *Upload) expected() (int64, error) {
 }
 
 func (c *Upload) do(ctx context.Context, s *session) error {
-	sources, err := findFiles(c.Files)
+	sources, stop, err := c.sources(ctx, s)
 	if err != nil {
 		return err
+	}
+	defer stop()
+	if c.toProduct() {
+		return c.sendToProduct(ctx, s, sources)
 	}
 	begun := newBegun(s.server, c.Cloud, c.Name, sources)
 	id, err := c.runOf(ctx, s, begun)
 	if err != nil {
 		return err
 	}
-	saved, err := c.send(ctx, s, id, sources)
+	var saved *client.ResultSaved
+	err = s.send(ctx, sources, func(files []client.File) error {
+		saved, err = s.api.Upload(ctx, client.Upload{Run: id, RunToken: c.RunToken, Strict: c.Strict, Add: c.Add}, files...)
+		return err
+	})
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("the upload was interrupted; nothing of it counts. The same command again goes on with run %d, as does --run %d: %w", id, id, err)
+		}
+		if c.ToRun != "" && errors.Is(err, &client.Problem{Status: http.StatusBadRequest}) && s.noRun(ctx, id) {
+			return terminal.NotFound("there is no run %d; slipway results lists them", id)
 		}
 		return fmt.Errorf("run %d: %w", id, err)
 	}
 	begun.forget()
 	return c.report(ctx, s, saved)
+}
+
+// noRun reports whether there is no such run, which the upload itself calls a wrong
+// parameter.
+func (s *session) noRun(ctx context.Context, id int64) bool {
+	answer, err := s.api.Raw().GetRun(ctx, id)
+	if err == nil {
+		answer.Body.Close()
+	}
+	return errors.Is(err, client.ErrNotFound)
 }
 
 // runOf is the run to send to: the one that was named, the one that an interrupted
@@ -164,142 +185,35 @@ func (s *session) cloudID(ctx context.Context, text string) (int64, error) {
 	return 0, terminal.NotFound("there is no cloud %q%s", text, terminal.DidYouMean(text, labels))
 }
 
-// source is a file to send.
-type source struct {
-	name string // as it is sent
-	path string // "-" is standard input
-	info fs.FileInfo
-}
-
-// findFiles lists what was named, folders with all that is in them.
-func findFiles(names []string) ([]source, error) {
-	var sources []source
-	stdin := false
-	for _, name := range names {
-		if name == "-" {
-			if stdin {
-				return nil, terminal.Usage("standard input can be sent once only")
-			}
-			stdin = true
-			sources = append(sources, source{name: "stdin", path: "-"})
-			continue
-		}
-		info, err := os.Stat(name)
-		if err != nil {
-			return nil, terminal.Usage("%w", err)
-		}
-		if !info.IsDir() {
-			sources = append(sources, source{filepath.Base(name), name, info})
-			continue
-		}
-		inside, err := filesIn(name)
-		if err != nil {
-			return nil, err
-		}
-		if len(inside) == 0 {
-			return nil, terminal.Usage("there is no file in the folder %s", name)
-		}
-		sources = append(sources, inside...)
-	}
-	return sources, nil
-}
-
-func filesIn(dir string) ([]source, error) {
-	var sources []source
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := os.Stat(path) // of what a link leads to
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			return nil
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		sources = append(sources, source{filepath.ToSlash(name), path, info})
-		return nil
-	})
-	slices.SortFunc(sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
-	return sources, err
-}
-
-// send sends the files. What can be read twice is sent again when the server is
-// away: the same bytes of a run are no second result.
-func (c *Upload) send(ctx context.Context, s *session, run int64, sources []source) (*client.ResultSaved, error) {
-	total, again := int64(0), true
-	for _, src := range sources {
-		if src.info == nil || !src.info.Mode().IsRegular() {
-			again, total = false, 0
-			break
-		}
-		total += src.info.Size()
-	}
+// send sends the files, and again when the server is away: the same bytes of a run or
+// a test opportunity are no second result.
+func (s *session) send(ctx context.Context, sources []source, post func([]client.File) error) error {
 	pause := time.Second
 	for attempt := 0; ; attempt++ {
-		saved, err := c.sendOnce(ctx, s, run, sources, total)
-		if err == nil || !again || attempt >= s.Retries || ctx.Err() != nil || terminal.Code(err) != terminal.ExitTrouble {
-			return saved, err
+		err := s.sendOnce(sources, post)
+		if err == nil || attempt >= s.Retries || ctx.Err() != nil || terminal.Code(err) != terminal.ExitTrouble {
+			return err
 		}
 		s.say("%s; sent again in %s", terminal.Plain(err.Error()), pause)
 		if err := client.Wait(ctx, pause); err != nil {
-			return nil, err
+			return err
 		}
 		pause = min(2*pause, 30*time.Second)
 	}
 }
 
-func (c *Upload) sendOnce(ctx context.Context, s *session, run int64, sources []source, total int64) (*client.ResultSaved, error) {
+func (s *session) sendOnce(sources []source, post func([]client.File) error) error {
+	total := int64(0)
+	for _, src := range sources {
+		total += src.size
+	}
 	progress := s.Progress("upload", total)
 	defer progress.End()
 	var files []client.File
 	for _, src := range sources {
-		lazy := &lazyFile{path: src.path, stdin: s.In}
-		defer lazy.Close()
-		files = append(files, client.File{Name: src.name, Content: progress.Reader(lazy)})
+		content := src.open()
+		defer content.Close()
+		files = append(files, client.File{Name: src.name, Content: progress.Reader(content)})
 	}
-	return s.api.Upload(ctx, client.Upload{Run: run, RunToken: c.RunToken, Strict: c.Strict, Add: c.Add}, files...)
-}
-
-// lazyFile opens a file when it is read first and closes it at its end: a folder
-// may hold more files than a process may have open.
-type lazyFile struct {
-	path  string
-	stdin io.Reader
-	f     *os.File
-	done  bool
-}
-
-// Read reads the file.
-func (l *lazyFile) Read(b []byte) (int, error) {
-	if l.path == "-" {
-		return l.stdin.Read(b)
-	}
-	if l.done {
-		return 0, io.EOF
-	}
-	if l.f == nil {
-		f, err := os.Open(l.path)
-		if err != nil {
-			return 0, err
-		}
-		l.f = f
-	}
-	n, err := l.f.Read(b)
-	if err != nil {
-		l.Close()
-	}
-	return n, err
-}
-
-// Close closes it, also when it was not read to its end.
-func (l *lazyFile) Close() {
-	if l.f != nil && !l.done {
-		l.done = true
-		l.f.Close()
-	}
+	return post(files)
 }

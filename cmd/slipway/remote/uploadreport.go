@@ -11,10 +11,43 @@ import (
 	"github.com/slipway-lab/slipway/gen/client"
 )
 
+// sent is what was uploaded, to a run or as the result of a test opportunity.
+type sent struct {
+	ref      string // as a set of tests
+	again    string // the command that lists tests of a status; "" where there is none
+	outcome  string
+	tests    int64
+	counts   client.TestCounts
+	damage   int64
+	complete bool
+}
+
+// more is how the rest of a list is seen.
+func (r *sent) more(s *session, status string) string {
+	if r.again == "" {
+		return s.page
+	}
+	return r.again + status
+}
+
+// counted is how many tests ended in which way.
+func counted(tests int64, n client.TestCounts) string {
+	text := fmt.Sprintf("%d tests: %d passed, %d failed, %d skipped", tests, n.Success+n.Xfail, n.Fail+n.Uxsuccess, n.Skip)
+	if other := n.Inprogress + n.Unknown + n.Exists; other > 0 {
+		text += fmt.Sprintf(", %d without an end", other)
+	}
+	return text
+}
+
 // report prints what became of an upload, and is an error when --fail-on or
 // --expect-tests say so.
 func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSaved) error {
-	verdict, err := c.verdict(ctx, s, saved)
+	sent := sent{
+		ref:     "run:" + strconv.FormatInt(saved.TestID, 10) + "/" + strconv.Itoa(int(saved.Attempt)),
+		again:   fmt.Sprintf("slipway tests %d --status ", saved.TestID),
+		outcome: string(saved.Outcome), tests: saved.Tests, counts: saved.Counts, damage: saved.DamageCount, complete: saved.Complete,
+	}
+	verdict, err := c.verdict(ctx, s, sent)
 	if err != nil {
 		return fmt.Errorf("the upload is kept as run %d, but could not be judged: %w", saved.TestID, err)
 	}
@@ -25,13 +58,7 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 		}
 		return verdict
 	}
-	counts := saved.Counts
-	fmt.Fprintf(s.Streams.Out, "run %d, attempt %d: %s — %d tests: %d passed, %d failed, %d skipped",
-		saved.TestID, saved.Attempt, saved.Outcome, saved.Tests, counts.Success+counts.Xfail, counts.Fail+counts.Uxsuccess, counts.Skip)
-	if other := counts.Inprogress + counts.Unknown + counts.Exists; other > 0 {
-		fmt.Fprintf(s.Streams.Out, ", %d without an end", other)
-	}
-	fmt.Fprintln(s.Streams.Out)
+	fmt.Fprintf(s.Streams.Out, "run %d, attempt %d: %s — %s\n", saved.TestID, saved.Attempt, saved.Outcome, counted(saved.Tests, saved.Counts))
 	for i, d := range saved.Damage {
 		const shown = 5
 		if i == shown {
@@ -43,7 +70,9 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 	for _, w := range saved.Warnings {
 		fmt.Fprintf(s.Streams.Out, "warning: %s\n", terminal.Plain(w))
 	}
-	if err := c.failures(ctx, s, saved); err != nil {
+	if err := c.failures(sent, func(e ...client.RequestEditorFn) (*http.Response, error) {
+		return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID, nil, e...)
+	}, s); err != nil {
 		return err
 	}
 	if !s.Out.Quiet {
@@ -53,25 +82,22 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 }
 
 // failures prints the tests that failed or never ended, worst first.
-func (c *Upload) failures(ctx context.Context, s *session, saved *client.ResultSaved) error {
+func (c *Upload) failures(r sent, tests call, s *session) error {
 	left := c.Failures
 	for _, kind := range []struct {
 		status string
 		count  int64
 	}{
-		{"fail", saved.Counts.Fail}, {"uxsuccess", saved.Counts.Uxsuccess}, {"inprogress", saved.Counts.Inprogress}, {"unknown", saved.Counts.Unknown},
+		{"fail", r.counts.Fail}, {"uxsuccess", r.counts.Uxsuccess}, {"inprogress", r.counts.Inprogress}, {"unknown", r.counts.Unknown},
 	} {
 		if kind.count == 0 {
 			continue
 		}
 		if c.Failures > 0 && left == 0 {
-			fmt.Fprintf(s.Streams.Out, "  … %d more %s: slipway tests %d --status %s\n", kind.count, kind.status, saved.TestID, kind.status)
+			fmt.Fprintf(s.Streams.Out, "  … %d more %s: %s\n", kind.count, kind.status, r.more(s, kind.status))
 			continue
 		}
-		items, more, err := s.read(listing{key: "tests", limits: true, query: values("status", kind.status),
-			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
-				return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID.String(), nil, e...)
-			}}, Limited{Limit: left})
+		items, more, err := s.read(listing{key: "tests", limits: true, query: values("status", kind.status), call: tests}, Limited{Limit: left})
 		if err != nil {
 			return err
 		}
@@ -86,14 +112,14 @@ func (c *Upload) failures(ctx context.Context, s *session, saved *client.ResultS
 			left -= len(items)
 		}
 		if more {
-			fmt.Fprintf(s.Streams.Out, "  … %d more: slipway tests %d --status %s\n", kind.count-int64(len(items)), saved.TestID, kind.status)
+			fmt.Fprintf(s.Streams.Out, "  … %d more: %s\n", kind.count-int64(len(items)), r.more(s, kind.status))
 		}
 	}
 	return nil
 }
 
 // verdict is the error that decides the exit status, nil when all is well.
-func (c *Upload) verdict(ctx context.Context, s *session, saved *client.ResultSaved) (verdict, err error) {
+func (c *Upload) verdict(ctx context.Context, s *session, r sent) (verdict, err error) {
 	expected, err := c.expected()
 	if err != nil {
 		return nil, err
@@ -103,58 +129,57 @@ func (c *Upload) verdict(ctx context.Context, s *session, saved *client.ResultSa
 	}
 	var against *client.SetComparison
 	if c.FailOn == "new" || expected < 0 {
-		if against, err = s.sinceLast(ctx, saved); err != nil {
+		if against, err = s.sinceLast(ctx, r); err != nil {
 			return nil, err
 		}
 	}
 	if expected < 0 && against != nil {
 		expected = against.Base.Tests
 	}
-	if expected > 0 && saved.Tests < expected {
-		return terminal.Failed("only %d tests came, %d were expected", saved.Tests, expected), nil
+	if expected > 0 && r.tests < expected {
+		return terminal.Failed("only %d tests came, %d were expected", r.tests, expected), nil
 	}
 	switch {
 	case c.FailOn == "any", c.FailOn == "new" && against == nil:
-		return anyFailure(saved), nil
+		return anyFailure(r), nil
 	case c.FailOn == "new":
-		return newFailure(saved, against), nil
+		return newFailure(r, against), nil
 	}
 	return nil, nil
 }
 
 // anyFailure judges a result by itself. A doubt is no pass.
-func anyFailure(saved *client.ResultSaved) error {
-	if saved.DamageCount > 0 || !saved.Complete {
-		return terminal.Failed("the result is damaged or incomplete (%s)", saved.Outcome)
+func anyFailure(r sent) error {
+	if r.damage > 0 || !r.complete {
+		return terminal.Failed("the result is damaged or incomplete (%s)", r.outcome)
 	}
-	if saved.Outcome != "pass" && saved.Outcome != "skip" {
-		return terminal.Failed("the outcome is %s: %d of %d tests failed", saved.Outcome, saved.Counts.Fail+saved.Counts.Uxsuccess, saved.Tests)
+	if r.outcome != "pass" && r.outcome != "skip" {
+		return terminal.Failed("the outcome is %s: %d of %d tests failed", r.outcome, r.counts.Fail+r.counts.Uxsuccess, r.tests)
 	}
 	return nil
 }
 
 // newFailure judges a result against the one before. What no comparison can excuse
 // fails in any case.
-func newFailure(saved *client.ResultSaved, against *client.SetComparison) error {
-	if saved.Outcome != "fail" || saved.DamageCount > 0 || !saved.Complete {
-		if err := anyFailure(saved); err != nil {
+func newFailure(r sent, against *client.SetComparison) error {
+	if r.outcome != "fail" || r.damage > 0 || !r.complete {
+		if err := anyFailure(r); err != nil {
 			return err
 		}
 	}
 	n := against.Counts
 	if n.NewFailure+n.NewFailing+n.Error > 0 {
-		return terminal.Failed("compared with %s: %d new failures, %d new tests that fail, %d errors; slipway compare %s run:%d shows them",
-			against.Base.Ref, n.NewFailure, n.NewFailing, n.Error, against.Base.Ref, saved.TestID)
+		return terminal.Failed("compared with %s: %d new failures, %d new tests that fail, %d errors; slipway compare %s %s shows them",
+			against.Base.Ref, n.NewFailure, n.NewFailing, n.Error, against.Base.Ref, r.ref)
 	}
 	return nil
 }
 
 // sinceLast compares a result with the one before it in its line; nil when there
 // is none.
-func (s *session) sinceLast(ctx context.Context, saved *client.ResultSaved) (*client.SetComparison, error) {
+func (s *session) sinceLast(ctx context.Context, r sent) (*client.SetComparison, error) {
 	var c client.SetComparison
-	head := "run:" + strconv.FormatInt(saved.TestID, 10) + "/" + strconv.Itoa(int(saved.Attempt))
-	answer, err := s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{Head: head})
+	answer, err := s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{Head: r.ref})
 	if err := into(&c, answer, err); errors.Is(err, client.ErrNotFound) {
 		s.say("there is no earlier result to compare with: any failure counts")
 		return nil, nil

@@ -32,7 +32,7 @@ func newBegun(server, cloud, name string, sources []source) *begun {
 	fmt.Fprintf(sum, "%q %q %q", server, cloud, name)
 	for _, src := range sources {
 		path, err := filepath.Abs(src.path)
-		if src.info == nil || err != nil {
+		if src.kept != nil || err != nil {
 			return &begun{}
 		}
 		fmt.Fprintf(sum, " %q %q %d %d", src.name, path, src.info.Size(), src.info.ModTime().UnixNano())

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
+	"syscall"
 
 	"github.com/slipway-lab/slipway/gen/client"
 )
@@ -63,7 +65,6 @@ func Said(err error) error { return said{err} }
 func Code(err error) int {
 	var c coded
 	var problem *client.Problem
-	var network net.Error
 	var address *url.Error
 	switch {
 	case err == nil:
@@ -74,10 +75,21 @@ func Code(err error) int {
 		return codeOfStatus(int(problem.Status))
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network), errors.As(err, &address), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, context.DeadlineExceeded), ofNetwork(err), errors.As(err, &address), errors.Is(err, io.ErrUnexpectedEOF):
 		return ExitTrouble
 	}
 	return ExitFailed
+}
+
+// ofNetwork tells trouble of the network from that of a file, whose errors of the
+// system have the same methods.
+func ofNetwork(err error) bool {
+	var network net.Error
+	if !errors.As(err, &network) {
+		return false
+	}
+	_, system := network.(syscall.Errno)
+	return !system
 }
 
 func codeOfStatus(status int) int {
@@ -135,7 +147,7 @@ func sentence(err error, problem *client.Problem) string {
 	if problem.RequestID != "" {
 		text += ", request " + problem.RequestID
 	}
-	return Plain(text + ")")
+	return Plain(strings.Replace(err.Error(), problem.Error(), text+")", 1))
 }
 
 // fieldError is one of a problem's errors, read by its JSON because its members

@@ -121,25 +121,34 @@ func fold(s string, width int) []string {
 
 // paragraphs sets each row as lines of head and value.
 func paragraphs(heads []string, rows [][]string, width int) string {
+	cards := make([]string, 0, len(rows))
+	for _, row := range rows {
+		cards = append(cards, card(heads, row, width))
+	}
+	return strings.Join(cards, "\n")
+}
+
+// card sets one row as a line for each value that there is. A word that does not fit
+// behind its head, such as an id, has a line of its own, to be copied whole.
+func card(heads, row []string, width int) string {
 	head := 0
 	for _, h := range heads {
 		head = max(head, utf8.RuneCountInString(h))
 	}
 	room := max(width-head-gap, narrowest)
 	var b strings.Builder
-	for n, row := range rows {
-		if n > 0 {
-			b.WriteByte('\n')
+	for i, cell := range row {
+		if cell == "" {
+			continue
 		}
-		for i, cell := range row {
-			if cell == "" {
-				continue
-			}
-			name := heads[i]
-			for _, part := range fold(cell, room) {
-				b.WriteString(line([]string{name, part}, []int{head, room}))
-				name = ""
-			}
+		if n := utf8.RuneCountInString(cell); n > room && n <= width-gap && !strings.Contains(cell, " ") {
+			b.WriteString(heads[i] + "\n" + strings.Repeat(" ", gap) + cell + "\n")
+			continue
+		}
+		name := heads[i]
+		for _, part := range fold(cell, room) {
+			b.WriteString(line([]string{name, part}, []int{head, room}))
+			name = ""
 		}
 	}
 	return b.String()

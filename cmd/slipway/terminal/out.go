@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -51,13 +52,47 @@ func New(s Streams, format string) *Out {
 	return o
 }
 
+// Watched is a file that remembers whether everything was written to it, for those
+// who print without looking.
+type Watched struct {
+	f      *os.File
+	mu     sync.Mutex
+	failed error
+}
+
+// Watch watches over a file.
+func Watch(f *os.File) *Watched { return &Watched{f: f} }
+
+// Write writes to the file.
+func (w *Watched) Write(b []byte) (int, error) {
+	n, err := w.f.Write(b)
+	if err != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.failed == nil {
+			w.failed = err
+		}
+	}
+	return n, err
+}
+
+// Fd is the file's, by which a terminal is known.
+func (w *Watched) Fd() uintptr { return w.f.Fd() }
+
+// Failed is the first error of a Write, nil for none.
+func (w *Watched) Failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
+}
+
 // IsTerminal reports whether a person looks at a stream.
 func IsTerminal(stream any) bool { return width(stream) > 0 }
 
 // width is that of a terminal, 0 for what is none. COLUMNS wins, as in other
 // programs.
 func width(w any) int {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	if !ok {
 		return 0
 	}
@@ -127,15 +162,18 @@ func (o *Out) One(item json.RawMessage, columns []Column) error {
 		return err
 	}
 	row := cellsOf(item, columns)
+	heads := make([]string, len(columns))
 	for i, c := range columns {
-		if row[i] == "" && len(o.Fields) == 0 {
-			continue
+		heads[i], row[i] = c.Head, Plain(row[i])
+	}
+	if o.Width > 0 {
+		_, err := io.WriteString(o.Streams.Out, card(heads, row, o.Width))
+		return err
+	}
+	for i, cell := range row {
+		if cell != "" || len(o.Fields) > 0 {
+			fmt.Fprintf(o.Streams.Out, "%s\t%s\n", heads[i], cell)
 		}
-		if o.Width == 0 {
-			fmt.Fprintf(o.Streams.Out, "%s\t%s\n", c.Head, Plain(row[i]))
-			continue
-		}
-		fmt.Fprintf(o.Streams.Out, "%-16s %s\n", c.Head, Plain(row[i]))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func storage(v *frame.Visit) (*frame.View, error) {
 	}
 	slices.SortFunc(data.Rows, func(a, b share) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	if data.Total == 0 {
-		data.Empty = frame.Empty{Why: "Nothing was uploaded yet.", Hint: "Send a result:", Command: "slipway upload results.xml"}
+		data.Empty = frame.Empty{Why: "Nothing was uploaded yet.", Hint: "Send a result:", Command: "slipway upload results.xml --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Storage", Templates: templates, File: "storage.html", Data: &data, API: "/metrics",

@@ -38,6 +38,16 @@ func SetName(ref string) string {
 	return strings.TrimSpace(kind + " " + rest)
 }
 
+// Attempt is which attempt of a run a set is, when it is not the first.
+func Attempt(ref string) string {
+	if rest, run := strings.CutPrefix(ref, "run:"); run {
+		if _, n, found := strings.Cut(rest, "/"); found && n != "1" {
+			return n
+		}
+	}
+	return ""
+}
+
 // ComparePage is the page that compares two sets; an empty base is the one before the
 // head in its line.
 func ComparePage(base, head string) string {

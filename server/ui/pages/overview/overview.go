@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/pages/usual"
@@ -233,7 +231,7 @@ func (n *now) readOpportunities(ctx context.Context, v *frame.Visit) error {
 
 // workOf says of opportunities how long they have run, and how long their like takes.
 func workOf(v *frame.Visit, list []client.Opportunity) ([]atWork, error) {
-	products := make([]uuid.UUID, 0, len(list))
+	products := make([]string, 0, len(list))
 	for i := range list {
 		products = append(products, list[i].ProductID)
 	}
@@ -353,14 +351,6 @@ func (n *now) Empty() frame.Empty {
 		Command: "slipway upload results.xml --server " + n.Server + " --token \"$SLIPWAY_TOKEN\"",
 		Link:    frame.Link{Text: "Which formats there are", Href: "/docs/#/runner/listFormats"},
 	}
-}
-
-// Attempt is which attempt of a run a set is, when it is not the first.
-func (s *sets) Attempt(set client.ComparedSet) string {
-	if _, n, found := strings.Cut(set.Ref, "/"); found && set.Kind == client.SetKindRun && n != "1" {
-		return n
-	}
-	return ""
 }
 
 // TitleOf is the first part of a set's title, and RestOf what follows it.

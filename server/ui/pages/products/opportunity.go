@@ -58,14 +58,14 @@ func opportunity(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	product, id := o.ProductID.String(), o.TestOpportunityID.String()
+	product, id := o.ProductID, o.TestOpportunityID
 	data := opportunityShown{
 		O: *o, Over: over(o), Set: "opportunity:" + id,
 		Crumbs:    []frame.Link{{Text: "Products", Href: "/ui/products"}, {Text: "Product", Href: "/ui/products/" + product}, {Text: "Image " + o.ImageUniqueID, Href: frame.SetPage("image:" + product + "/" + url.PathEscape(o.ImageUniqueID))}},
 		MayCancel: !over(o) && v.May("cancelOpportunity"), MayRetry: over(o) && v.May("retryOpportunity"),
 	}
 	if before, err := o.RetryOf.Get(); err == nil {
-		data.RetryOf = before.String()
+		data.RetryOf = before
 	}
 	if err := data.readResult(v, product, id); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (d *opportunityShown) readResult(v *frame.Visit, product, id string) error 
 	if d.Result.File.IsNull() {
 		return nil
 	}
-	tests, err := v.API.ListResultTestsWithResponse(v.Context(), product, d.Result.ID.String(), &client.ListResultTestsParams{Limit: new(int32(most))})
+	tests, err := v.API.ListResultTestsWithResponse(v.Context(), product, d.Result.ID, &client.ListResultTestsParams{Limit: new(int32(most))})
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func act(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	product, id := o.ProductID.String(), o.TestOpportunityID.String()
+	product, id := o.ProductID, o.TestOpportunityID
 	switch v.Form("do") {
 	case "cancel":
 		if _, err := v.API.CancelOpportunityWithResponse(v.Context(), product, id, nil, client.CancelOpportunityJSONRequestBody{Reason: frame.Optional(v.Form("reason"))}); err != nil {
@@ -260,7 +260,7 @@ func act(v *frame.Visit) (*frame.View, error) {
 		if len(answer.JSON201.Ids) == 0 {
 			return v.Redirect("/ui/opportunities/"+id, "No test spec wants it any more, so nothing was queued."), nil
 		}
-		return v.Redirect("/ui/opportunities/"+answer.JSON201.Ids[0].TestOpportunityID.String(), "It is queued again, as this new opportunity."), nil
+		return v.Redirect("/ui/opportunities/"+answer.JSON201.Ids[0].TestOpportunityID, "It is queued again, as this new opportunity."), nil
 	}
 	return nil, v.Invalid("The form does not say what to do: cancel or retry.")
 }

@@ -164,7 +164,7 @@ func products(v *frame.Visit) (*frame.View, error) {
 	byID := map[string]*productRow{}
 	for _, p := range answer.JSON200.Products {
 		row := &productRow{Product: p}
-		byID[p.ID.String()] = row
+		byID[p.ID] = row
 		data.Rows = append(data.Rows, row)
 	}
 	if err := data.open(v, byID); err != nil && !frame.Refused(err) {
@@ -210,7 +210,7 @@ func (d *productsShown) open(v *frame.Visit, byID map[string]*productRow) error 
 		return err
 	}
 	for _, o := range answer.JSON200.TestOpportunities {
-		row := byID[o.ProductID.String()]
+		row := byID[o.ProductID]
 		switch {
 		case row == nil:
 		case o.State == client.OpportunityStateQUEUED:

@@ -244,7 +244,7 @@ func empty(v *frame.Visit, q question) frame.Empty {
 	}
 	command := "slipway upload results.xml --server " + v.Server()
 	if q.cloud != "" {
-		command += " --cloud \"" + q.cloud + "\""
+		command += " --cloud " + frame.Quote(q.cloud)
 	}
 	return frame.Empty{Why: "There is no run yet.", Hint: "This makes one and stores its result:", Command: command}
 }

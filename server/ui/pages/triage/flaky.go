@@ -64,6 +64,12 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 	}
 	view := &frame.View{Title: "Flaky tests", Templates: templates, File: "flaky.html", Data: r}
 	if r.CloudID == "" && r.Job == "" && r.Product == "" {
+		if len(r.Clouds)+len(r.Products) == 0 {
+			r.Empty = frame.Empty{
+				Why: "There is no cloud and no product yet, so there is nothing to rank but kernels.", Hint: "This makes a cloud, whose runs are a line:",
+				Command: `curl -H "Authorization: Bearer $SLIPWAY_TOKEN" -H "Content-Type: application/json" -d '{"label": "staging", "admin_endpoint": "http://cloud.example:35357/", "endpoint": "http://cloud.example:5000/", "test_user": "test", "admin_user": "admin"}' ` + v.Server() + "/v1/clouds",
+			}
+		}
 		return view, nil
 	}
 	params, err := r.params(v)
@@ -125,7 +131,7 @@ func (r *ranking) readLines(v *frame.Visit) error {
 		}
 		for i := range answer.JSON200.Products {
 			p := &answer.JSON200.Products[i]
-			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID.String()})
+			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID})
 		}
 	}
 	return nil

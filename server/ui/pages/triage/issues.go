@@ -89,7 +89,7 @@ func (b *book) About(m client.KnownIssueMatch) string {
 		parts = append(parts, "job "+job)
 	}
 	if id, err := m.ProductID.Get(); err == nil {
-		parts = append(parts, "product "+id.String())
+		parts = append(parts, "product "+id)
 	}
 	return strings.Join(parts, " · ")
 }
@@ -173,7 +173,7 @@ func (b *book) readOne(v *frame.Visit, id string, view *frame.View) error {
 	}
 	issue := *answer.JSON200
 	b.One, b.Issues = true, []client.KnownIssue{issue}
-	view.Title, view.API = issue.Title, "/v1/known-issues/"+issue.ID.String()
+	view.Title, view.API = issue.Title, "/v1/known-issues/"+issue.ID
 	if !v.May("updateKnownIssue") {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (b *book) readOne(v *frame.Visit, id string, view *frame.View) error {
 
 func formOf(i *client.KnownIssue) issueForm {
 	f := issueForm{
-		ID: i.ID.String(), Title: i.Title, URL: value(i.URL.Get()), Name: i.Match.Name, Message: value(i.Match.Message.Get()), Job: value(i.Match.Job.Get()),
+		ID: i.ID, Title: i.Title, URL: value(i.URL.Get()), Name: i.Match.Name, Message: value(i.Match.Message.Get()), Job: value(i.Match.Job.Get()),
 	}
 	if at, err := i.ExpiresOn.Get(); err == nil {
 		f.Expires = at.UTC().Format(time.RFC3339)
@@ -198,7 +198,7 @@ func formOf(i *client.KnownIssue) issueForm {
 		f.CloudID = strconv.FormatInt(id, 10)
 	}
 	if id, err := i.Match.ProductID.Get(); err == nil {
-		f.Product = id.String()
+		f.Product = id
 	}
 	for _, source := range value(i.Match.Sources.Get()) {
 		f.Sources = append(f.Sources, string(source))
@@ -232,7 +232,7 @@ func formFrom(v *frame.Visit) issueForm {
 func (f *issueForm) match() (m client.KnownIssueMatch, wrong string) {
 	m.Name = f.Name
 	m.Message, m.Job = textOrNull(f.Message), textOrNull(f.Job)
-	m.CloudID, m.ProductID, m.Context = nullable.NewNullNullable[int64](), nullable.NewNullNullable[uuid.UUID](), nullable.NewNullNullable[map[string]*string]()
+	m.CloudID, m.ProductID, m.Context = nullable.NewNullNullable[int64](), nullable.NewNullNullable[string](), nullable.NewNullNullable[map[string]*string]()
 	sources := []client.TestSource{}
 	for _, source := range f.Sources {
 		sources = append(sources, client.TestSource(source))
@@ -250,7 +250,7 @@ func (f *issueForm) match() (m client.KnownIssueMatch, wrong string) {
 		if err != nil {
 			return m, "The product must be the id of one, a UUID."
 		}
-		m.ProductID.Set(id)
+		m.ProductID.Set(id.String())
 	}
 	context := map[string]*string{}
 	for text := range strings.Lines(f.Context) {
@@ -305,7 +305,7 @@ func changeIssue(v *frame.Visit) (*frame.View, error) {
 		if state == "open" {
 			said = "It is open again."
 		}
-		return v.Redirect("/ui/issues?id="+answer.JSON200.ID.String(), said), nil
+		return v.Redirect("/ui/issues?id="+answer.JSON200.ID, said), nil
 	case "delete":
 		if _, err := v.API.DeleteKnownIssueWithResponse(v.Context(), id); err != nil {
 			return nil, err
@@ -360,13 +360,13 @@ func (b *book) keep(v *frame.Visit, match client.KnownIssueMatch, expires nullab
 		if err != nil {
 			return "", err
 		}
-		return answer.JSON200.ID.String(), nil
+		return answer.JSON200.ID, nil
 	}
 	answer, err := v.API.CreateKnownIssueWithResponse(v.Context(), nil, client.NewKnownIssue{Title: f.Title, URL: textOrNull(f.URL), ExpiresOn: expires, Match: match})
 	if err != nil {
 		return "", err
 	}
-	return answer.JSON201.ID.String(), nil
+	return answer.JSON201.ID, nil
 }
 
 // look asks what the issue would explain.
@@ -410,7 +410,7 @@ func issuesCSV(v *frame.Visit, params *client.ListKnownIssuesParams) func(*frame
 				return err
 			}
 			for _, i := range answer.JSON200.KnownIssues {
-				if err := out.Row(i.ID.String(), i.Title, i.URL, string(i.State), i.ExpiresOn, i.Match.Name, i.Match.Message, i.CreatedBy, i.CreatedOn, i.Matches, i.LastMatch); err != nil {
+				if err := out.Row(i.ID, i.Title, i.URL, string(i.State), i.ExpiresOn, i.Match.Name, i.Match.Message, i.CreatedBy, i.CreatedOn, i.Matches, i.LastMatch); err != nil {
 					return err
 				}
 			}

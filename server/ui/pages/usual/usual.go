@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
@@ -19,8 +17,7 @@ const (
 
 // Line is what opportunities have in common that take about the same time.
 type Line struct {
-	Product        uuid.UUID
-	Spec, Platform string
+	Product, Spec, Platform string
 }
 
 // LineOf is the line of an opportunity.
@@ -31,11 +28,11 @@ func LineOf(o *client.Opportunity) Line {
 
 // Durations returns how long opportunities of some products usually take, with one call
 // for each product. Lines in which nothing has passed lately are left out.
-func Durations(v *frame.Visit, products ...uuid.UUID) (map[Line]time.Duration, error) {
+func Durations(v *frame.Visit, products ...string) (map[Line]time.Duration, error) {
 	took := map[Line][]time.Duration{}
 	completed, limit := client.OpportunityStateCOMPLETED, int32(lookedAt)
 	for _, product := range distinct(products) {
-		answer, err := v.API.ListTestEventsWithResponse(v.Context(), product.String(), &client.ListTestEventsParams{State: &completed, Limit: &limit})
+		answer, err := v.API.ListTestEventsWithResponse(v.Context(), product, &client.ListTestEventsParams{State: &completed, Limit: &limit})
 		if frame.IsNotFound(err) {
 			continue // it was deleted meanwhile
 		}
@@ -59,11 +56,11 @@ func Durations(v *frame.Visit, products ...uuid.UUID) (map[Line]time.Duration, e
 
 // Picked returns when the opportunities of some products that agents hold were picked,
 // with one call for each product.
-func Picked(v *frame.Visit, products ...uuid.UUID) (map[uuid.UUID]time.Time, error) {
-	since := map[uuid.UUID]time.Time{}
+func Picked(v *frame.Visit, products ...string) (map[string]time.Time, error) {
+	since := map[string]time.Time{}
 	for _, product := range distinct(products) {
 		for _, state := range []client.OpportunityState{client.OpportunityStatePICKED, client.OpportunityStateCANCELLING} {
-			answer, err := v.API.ListTestEventsWithResponse(v.Context(), product.String(), &client.ListTestEventsParams{State: &state, Limit: new(int32(lookedAt))})
+			answer, err := v.API.ListTestEventsWithResponse(v.Context(), product, &client.ListTestEventsParams{State: &state, Limit: new(int32(lookedAt))})
 			if frame.IsNotFound(err) {
 				break
 			}
@@ -82,9 +79,9 @@ func Picked(v *frame.Visit, products ...uuid.UUID) (map[uuid.UUID]time.Time, err
 	return since, nil
 }
 
-func distinct(products []uuid.UUID) []uuid.UUID {
+func distinct(products []string) []string {
 	list := slices.Clone(products)
-	slices.SortFunc(list, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	slices.Sort(list)
 	return slices.Compact(list)
 }
 

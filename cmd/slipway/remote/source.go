@@ -1,0 +1,251 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
+	"github.com/slipway-lab/slipway/gen/client"
+)
+
+// source is a file to send, which can be read again and again.
+type source struct {
+	name string // as it is sent
+	path string
+	size int64
+	info fs.FileInfo // of path
+	kept *os.File    // what came through a pipe, nil for a file
+}
+
+// open reads the file from its begin.
+func (s source) open() io.ReadCloser {
+	if s.kept != nil {
+		return io.NopCloser(io.NewSectionReader(s.kept, 0, s.size))
+	}
+	return &lazyFile{path: s.path}
+}
+
+// sources are the files that the caller named, with the bytes of those that come
+// through a pipe; stop forgets these.
+func (c *Upload) sources(ctx context.Context, s *session) (_ []source, stop func(), err error) {
+	if c.Follow {
+		for _, name := range c.Files {
+			if err := s.written(ctx, name); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	sources, err := findFiles(c.Files)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		for _, src := range sources {
+			if src.kept != nil {
+				src.kept.Close()
+			}
+		}
+	}
+	for i := range sources {
+		if err = sources[i].keep(ctx, s); err != nil {
+			stop()
+			return nil, nil, err
+		}
+	}
+	return sources, stop, nil
+}
+
+// findFiles lists what was named, folders with all that is in them.
+func findFiles(names []string) ([]source, error) {
+	var sources []source
+	stdin := false
+	for _, name := range names {
+		if name == "-" {
+			if stdin {
+				return nil, terminal.Usage("standard input can be sent once only")
+			}
+			stdin = true
+			sources = append(sources, source{name: "stdin", path: "-"})
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, terminal.Usage("%w", err)
+		}
+		if !info.IsDir() {
+			sources = append(sources, source{name: filepath.Base(name), path: name, size: info.Size(), info: info})
+			continue
+		}
+		inside, err := filesIn(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(inside) == 0 {
+			return nil, terminal.Usage("there is no file in the folder %s", name)
+		}
+		sources = append(sources, inside...)
+	}
+	return sources, nil
+}
+
+func filesIn(dir string) ([]source, error) {
+	var sources []source
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := os.Stat(path) // of what a link leads to
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		sources = append(sources, source{name: filepath.ToSlash(name), path: path, size: info.Size(), info: info})
+		return nil
+	})
+	slices.SortFunc(sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return sources, err
+}
+
+// keep reads what comes through a pipe to its end before anything is sent. A runner
+// may be silent longer than a server waits for the next piece of an upload, and
+// what is on disk can be sent again.
+func (s *source) keep(ctx context.Context, se *session) error {
+	if s.info != nil && s.info.Mode().IsRegular() {
+		return nil
+	}
+	into, err := os.CreateTemp("", "slipway-upload-*")
+	if err != nil {
+		return fmt.Errorf("there is no room for what comes through the pipe; TMPDIR names another folder: %w", err)
+	}
+	os.Remove(into.Name()) // it lives as long as it is open
+	progress := se.Progress("read", 0)
+	defer progress.End()
+	read := make(chan error, 1)
+	go func() {
+		from := se.In
+		if s.path != "-" {
+			f, err := os.Open(s.path)
+			if err != nil {
+				read <- err
+				return
+			}
+			defer f.Close()
+			from = f
+		}
+		var err error
+		s.size, err = io.Copy(into, progress.Reader(from))
+		read <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err() // the process ends, and with it who reads
+	case err := <-read:
+		if err != nil {
+			return errors.Join(fmt.Errorf("after %s of %s: %w", terminal.Bytes(s.size), s.name, err), into.Close())
+		}
+	}
+	s.kept = into
+	return nil
+}
+
+// written waits for a file until it is there and nobody writes it any more.
+func (s *session) written(ctx context.Context, name string) error {
+	const look = 500 * time.Millisecond
+	said := false
+	for before := (fs.FileInfo)(nil); ; {
+		info, err := os.Stat(name)
+		switch {
+		case name == "-":
+			return nil
+		case err == nil && !info.Mode().IsRegular():
+			return terminal.Usage("--follow is for files, and %s is none", name)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return terminal.Usage("%w", err)
+		}
+		busy := err != nil
+		if !busy {
+			if busy, err = beingWritten(name); err != nil {
+				return terminal.Usage("--follow cannot tell here whether somebody writes %s; its runner may write to slipway upload - instead: %w", name, err)
+			}
+		}
+		if !busy && before != nil && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) {
+			return nil
+		}
+		if before = nil; !busy {
+			before = info // once more, for a runner that opens it again at once
+		} else if !said {
+			said = true
+			s.say("waiting until %s is written", name)
+		}
+		if err := client.Wait(ctx, look); err != nil {
+			return err
+		}
+	}
+}
+
+// beingWritten reports whether any process has a file open for writing: the kernel
+// gives a read lease on no such file.
+func beingWritten(name string) (bool, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // and the lease with it
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if errors.Is(err, unix.EAGAIN) {
+		return true, nil
+	}
+	return false, err
+}
+
+// lazyFile opens a file when it is read first and closes it at its end: a folder
+// may hold more files than a process may have open.
+type lazyFile struct {
+	path string
+	f    *os.File
+	done bool
+}
+
+// Read reads the file.
+func (l *lazyFile) Read(b []byte) (int, error) {
+	if l.done {
+		return 0, io.EOF
+	}
+	if l.f == nil {
+		f, err := os.Open(l.path)
+		if err != nil {
+			return 0, err
+		}
+		l.f = f
+	}
+	n, err := l.f.Read(b)
+	if err != nil {
+		l.Close()
+	}
+	return n, err
+}
+
+// Close closes it, also when it was not read to its end.
+func (l *lazyFile) Close() error {
+	if l.f == nil || l.done {
+		return nil
+	}
+	l.done = true
+	return l.f.Close()
+}
