@@ -23,6 +23,9 @@ CREATE INDEX published_results_line ON published_results (cpid, created_at, resu
 CREATE INDEX events_comparisons ON events (tenant, seq) WHERE type = 'comparison';
 CREATE INDEX results_damaged ON results (key) WHERE state = 1 AND damage_count > 0;
 
+-- Who uploaded what.
+CREATE INDEX results_uploader ON results (uploader, key) WHERE uploader <> '';
+
 -- Uploads with tests that failed, or gave no verdict.
 CREATE INDEX results_failing ON results (created_at, key) WHERE state = 1 AND count_fail + count_uxsuccess > 0;
 CREATE INDEX results_hanging ON results (created_at, key) WHERE state = 1 AND count_inprogress + count_unknown > 0;
