@@ -124,7 +124,6 @@ func get(t *testing.T, s *servertest.Server, path string) (status int, body stri
 func inBucket(t *testing.T, objects *objectstore.Server, cfg store.Config) *store.Store {
 	t.Helper()
 	cfg.DataDir, cfg.Blobs, cfg.BlobCredentials = t.TempDir(), objects.URL("lab"), objects.Credentials
-	cfg.BlobTimeout = 3 * time.Second
 	return storetest.Open(t, cfg)
 }
 
@@ -167,7 +166,7 @@ func TestObjectStore_Away(t *testing.T) {
 	t.Parallel()
 
 	objects := objectstore.Start(t)
-	s := servertest.On(t, inBucket(t, objects, store.Config{}))
+	s := servertest.On(t, inBucket(t, objects, store.Config{BlobTimeout: 10 * time.Second}))
 	body := noise(t, 100_000)
 	raw := upload(t, s, body)
 	objects.Kill()
@@ -201,7 +200,7 @@ func TestObjectStore_KilledUnderLoad(t *testing.T) {
 	t.Parallel()
 
 	objects := objectstore.Start(t)
-	s := servertest.On(t, inBucket(t, objects, store.Config{}))
+	s := servertest.On(t, inBucket(t, objects, store.Config{BlobTimeout: 10 * time.Second}))
 	base := noise(t, 300_000)
 	long := noise(t, 9<<20)
 	var acknowledged sync.Map // path to body

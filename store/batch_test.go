@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 	"sync"
@@ -150,4 +151,37 @@ func TestBatch_EndsAfterSomeTime(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil || seen != 1 {
 		t.Errorf("errors %v; the second caller sees %d committed rows, want 1", errs, seen)
 	}
+}
+
+// What is left of a closure cannot use the transaction that it had.
+func TestBatch_TransactionIsOver(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	var kept *Store
+	if err := s.InTx(context.Background(), func(tx *Store) error { kept = tx; return addSetting("a")(tx) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := addSetting("late")(kept); !errors.Is(err, sql.ErrTxDone) {
+		t.Errorf("a write after the commit: %v, want %v", err, sql.ErrTxDone)
+	}
+	wantSettings(t, s, "a")
+}
+
+// SQLite may have ended the transaction itself. The next one finds the connection in order.
+func TestBatch_RollbackOfNothing(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	for range 2 {
+		err := s.InTx(context.Background(), func(tx *Store) error {
+			_, err := tx.db.Exec("ROLLBACK")
+			return errors.Join(err, ErrInvalid)
+		})
+		if !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v, want the error of the change", err)
+		}
+	}
+	if err := s.InTx(context.Background(), addSetting("next")); err != nil {
+		t.Errorf("the next transaction: %v", err)
+	}
+	wantSettings(t, s, "next")
 }

@@ -15,7 +15,8 @@ import (
 
 // txState belongs to one transaction and every store inside it.
 type txState struct {
-	sql      *sql.Tx
+	sql      connTx
+	conn     *sql.Conn // below sql; PostgreSQL only
 	depth    int
 	readOnly bool
 	after    []func()
@@ -103,6 +104,10 @@ func (s *Store) Lock(ctx context.Context, name string) error {
 	}
 	return nil
 }
+
+// Alone reports whether a transaction is the only one that writes, so that Lock does
+// nothing.
+func (s *Store) Alone() bool { return !s.db.Postgres }
 
 // Snapshot runs look with a store that shows one state of the database, however
 // long look takes and whoever writes meanwhile. Changes fail with ErrReadOnly.
@@ -263,7 +268,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after [
 	if err != nil {
 		return nil, err
 	}
-	state := &txState{sql: tx}
+	state := &txState{sql: tx, conn: conn}
 	inside := s.within(ctx, state)
 	if err := change(inside); err != nil {
 		return nil, err

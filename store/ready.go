@@ -44,6 +44,9 @@ func (s *Store) Ready(ctx context.Context) (reason string, err error) {
 	case <-l.ended:
 		return l.reason, l.err
 	case <-timer.C:
+		if !s.db.Postgres { // SQLite waits longer for a lock, and is not to be interrupted then
+			return "the database is locked by another process, or its disk does not answer", nil
+		}
 		return "the database does not answer", nil
 	case <-ctx.Done():
 		return "the request was cancelled", ctx.Err()

@@ -205,6 +205,7 @@ func openCore(ctx context.Context, cfg Config) (*core, error) {
 func (c *core) tables() *tables.DB {
 	db := &tables.DB{Pool: c.readsFor, Postgres: c.dialect == postgresDialect}
 	db.Pace = tables.NewPace(db.Postgres)
+	db.Names = &tables.NameCache{}
 	if c.config.Exclusive && !db.Postgres {
 		db.AloneSince = RoundTime(c.config.Now())
 	}

@@ -38,7 +38,7 @@ type job struct {
 
 // batch is one transaction. Its fields belong to whoever's turn it is.
 type batch struct {
-	tx   *sql.Tx
+	tx   *sqliteTx // nil when begin failed
 	size int
 	err  error         // begin or commit failed, or the transaction is lost
 	over bool          // nothing more can be added: it will be rolled back
@@ -86,7 +86,7 @@ func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) er
 func (w *writer) begin() *batch {
 	b := &batch{done: make(chan struct{})}
 	var err error
-	if b.tx, err = w.db.BeginTx(context.Background(), nil); err != nil {
+	if b.tx, err = beginSQLite(context.Background(), w.db); err != nil {
 		b.err = fmt.Errorf("begin: %w", Translate(err))
 	}
 	return b

@@ -78,7 +78,7 @@ func defineProduct(ctx context.Context, c *client.API) string {
 	if err != nil {
 		log.Fatal(err)
 	}
-	id := p.JSON201.ID.String()
+	id := p.JSON201.ID
 	_, err = c.CreateTestSpecWithResponse(ctx, id, nil, client.NewTestSpec{
 		Name: "smoke", TestPayload: nullable.NewNullableWithValue(json.RawMessage(`{"test_cmds":["true"]}`)),
 	})

@@ -65,7 +65,7 @@ func TestLists_GoClient(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			published[p.ID.String()] = true
+			published[p.ID] = true
 		}
 		if len(published) != 21 {
 			t.Errorf("%d published results with %+v, want 21", len(published), params)

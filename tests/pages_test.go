@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/slipway-lab/slipway/cmd/slipway/demo"
@@ -19,7 +16,7 @@ import (
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
-// browsed are the pages that are looked at in a browser, over the demo.
+// browsed are pages that are looked at in a browser, over the demo; more are in looks_test.go.
 var browsed = map[string]string{
 	"overview":   "/ui/",
 	"runs":       "/ui/runs",
@@ -47,7 +44,7 @@ var browsed = map[string]string{
 }
 
 // startDemo starts a server that is filled with the demo.
-func startDemo(t *testing.T) *servertest.Server {
+func startDemo(t testing.TB) *servertest.Server {
 	t.Helper()
 	clock := &demo.Clock{}
 	s := storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: clock.Now})
@@ -83,71 +80,6 @@ func axeCore(t *testing.T) string {
 		t.Fatalf("SLIPWAY_TEST_AXE: %v", err)
 	}
 	return string(text)
-}
-
-// TestPages_browser looks at every page wide and on a telephone, light and dark. The
-// browser must not complain, nothing may reach beyond the window, and nobody else is
-// asked for anything. SLIPWAY_TEST_AXE names axe-core's axe.min.js, which then must find
-// nothing serious. Screenshots are kept with go test -artifacts.
-func TestPages_browser(t *testing.T) {
-	t.Parallel()
-
-	chromium := findChromium(t)
-	axe := axeCore(t)
-	s := startDemo(t)
-	tab := startChromium(t, chromium)
-	complaints := listen(t, tab, s.URL)
-	logIn(t, tab, s.URL, "/ui/")
-	for name, path := range browsed {
-		for _, width := range []int64{1280, 400} {
-			for _, scheme := range []string{"light", "dark"} {
-				look(t, tab, s.URL+path, fmt.Sprintf("%s-%d-%s", name, width, scheme), width, scheme, axe)
-			}
-		}
-	}
-	for _, complaint := range complaints() {
-		if !strings.Contains(complaint, "status of 404") { // a page that is not there is one of them
-			t.Errorf("the browser says: %s", complaint)
-		}
-	}
-}
-
-// serious runs axe-core and names what it finds serious.
-const serious = `axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html.slice(0, 200)).join('; '))`
-
-func look(t *testing.T, tab context.Context, address, name string, width int64, scheme, axe string) {
-	t.Helper()
-	err := chromedp.Do(
-		tab,
-		chromedp.EmulateViewport(width, 800),
-		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-			})
-			return err
-		}),
-		chromedp.Navigate(address),
-		chromedp.WaitVisible(chromedp.CSS(`main h1`)),
-	)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	if got := ask(t, tab, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); got > width {
-		t.Errorf("%s is %d pixels wide in a window of %d", name, got, width)
-	}
-	if axe != "" {
-		ask(t, tab, chromedp.Evaluate[bool](axe+"; true"))
-		if found := ask(t, tab, chromedp.Evaluate[string](serious, chromedp.EvalAwaitPromise)); found != "" {
-			t.Errorf("%s: axe finds %s", name, found)
-		}
-	}
-	picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(t.ArtifactDir(), name+".png"), picture, 0o644)
-	}
-	if err != nil {
-		t.Errorf("screenshot: %v", err)
-	}
 }
 
 // TestPages_live: what happens is seen without a reload, a filter changes its part of

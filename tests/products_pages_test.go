@@ -3,7 +3,6 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ import (
 )
 
 // found asks the API and takes a member of the first object of a list.
-func found(t *testing.T, s *servertest.Server, path, list, member string) string {
+func found(t testing.TB, s *servertest.Server, path, list, member string) string {
 	t.Helper()
 	var answer map[string]json.RawMessage
 	var objects []map[string]any
@@ -26,38 +25,6 @@ func found(t *testing.T, s *servertest.Server, path, list, member string) string
 		t.Fatalf("%s: %d %.500s has no %s", path, a.Status, a.Body, list)
 	}
 	return fmt.Sprint(objects[0][member])
-}
-
-// TestPages_productsBrowser looks at the pages of products, agents, kernels and events
-// as TestPages_browser does at the others.
-func TestPages_productsBrowser(t *testing.T) {
-	t.Parallel()
-
-	chromium, axe := findChromium(t), axeCore(t)
-	s := startDemo(t)
-	opportunity := func(state string) string {
-		return "/ui/opportunities/" + found(t, s, "/v1/opportunities?state="+state, "test_opportunities", "test_opportunity_id")
-	}
-	product := "/ui/products/" + found(t, s, "/v1/products?name=pc-kernel", "products", "id")
-	image := found(t, s, "/v1/opportunities?state=COMPLETED", "test_opportunities", "image_unique_id")
-	kernel := "/ui/kernels/mainline/" + url.PathEscape(found(t, s, "/v1/job?job=mainline&sort=created_on&sort_order=-1&limit=1", "result", "kernel"))
-	tab := startChromium(t, chromium)
-	complaints := listen(t, tab, s.URL)
-	logIn(t, tab, s.URL, "/ui/")
-	for name, path := range map[string]string{
-		"products": "/ui/products", "product": product, "product-image": product + "?image=" + url.QueryEscape(image),
-		"opportunity-ended": opportunity("COMPLETED"), "opportunity-runs": opportunity("PICKED"), "opportunity-waits": opportunity("QUEUED"), "opportunity-expired": opportunity("EXPIRED"),
-		"agents": "/ui/agents", "agents-none": "/ui/agents?agent=nobody", "kernels": "/ui/kernels", "kernel": kernel, "events": "/ui/events", "events-results": "/ui/events?event_type=RESULT_STORED",
-	} {
-		for _, width := range []int64{1280, 400} {
-			for _, scheme := range []string{"light", "dark"} {
-				look(t, tab, s.URL+path, fmt.Sprintf("%s-%d-%s", name, width, scheme), width, scheme, axe)
-			}
-		}
-	}
-	for _, complaint := range complaints() {
-		t.Errorf("the browser says: %s", complaint)
-	}
 }
 
 // TestPages_follow: the output of an opportunity and the event log grow on their pages

@@ -192,7 +192,7 @@ func newLab(t *testing.T, env ...string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.product = made.JSON201.ID.String()
+	l.product = made.JSON201.ID
 	spec := client.NewTestSpec{Name: "smoke", TestPayload: nullable.NewNullableWithValue(json.RawMessage(`{"test_cmds":["true"]}`))}
 	if _, err := l.api.CreateTestSpecWithResponse(t.Context(), l.product, nil, spec); err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ func (l *lab) advertise(images ...string) []string {
 			l.t.Fatal(err)
 		}
 		for _, o := range made.JSON201.Ids {
-			ids = append(ids, o.TestOpportunityID.String())
+			ids = append(ids, o.TestOpportunityID)
 		}
 	}
 	return ids

@@ -73,6 +73,7 @@ func (c *serveCmd) serve(ctx context.Context, f *storeFlags, tf *tokenFlags) err
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	defer c.endInTime(ctx)()
+	defer roomForGarbage()()
 	// Before anything is made or shown: an address in use is the usual mistake.
 	l, err := c.Listen.bind(ctx)
 	if err != nil {

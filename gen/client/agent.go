@@ -78,9 +78,9 @@ type Work struct {
 }
 
 // ID returns the opportunity's id.
-func (w *Work) ID() string { return w.Opportunity.TestOpportunityID.String() }
+func (w *Work) ID() string { return w.Opportunity.TestOpportunityID }
 
-func (w *Work) product() string { return w.Opportunity.ProductID.String() }
+func (w *Work) product() string { return w.Opportunity.ProductID }
 
 // Release gives the work back, for another agent; cancelled work ends with it. why is
 // for people.

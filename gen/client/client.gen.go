@@ -24,6 +24,7 @@ import (
 // Defines values for AccessRole.
 const (
 	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleBadge    AccessRole = "badge"
 	AccessRoleLab      AccessRole = "lab"
 	AccessRoleMachine  AccessRole = "machine"
 	AccessRoleOperator AccessRole = "operator"
@@ -638,7 +639,7 @@ const (
 	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
 )
 
-// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do. `badge` is for tokens that stand in an address, of a badge or a feed.
 type AccessRole string
 
 // AccessToken A token without its text.
@@ -767,13 +768,13 @@ type Activity struct {
 // Example: {"channel":"edge","created_at":"2016-01-04T16:58:28.805000","created_by":"build-system","extra_snaps":[],"id":"0c8e2b61-2e5e-4b0f-9f0d-7a1e5d3c4b2a","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","kind":"image","name":null,"opportunities":1,"platform":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":null,"revision":null,"snaps":null}
 type Advertisement struct {
 	// ID The id of the advertisement, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Kind What was advertised.
 	Kind TriggerKind `json:"kind"`
 
 	// ProductID The product that it was advertised for.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Channel The channel that it was built from or published to.
 	Channel string `json:"channel"`
@@ -843,7 +844,7 @@ type Agent struct {
 	Capacity int32 `json:"capacity"`
 
 	// Products The products that the agent takes work of; empty: all.
-	Products []openapi_types.UUID `json:"products"`
+	Products []string `json:"products"`
 
 	// Releases The releases that the agent takes work of; empty: all.
 	Releases []string `json:"releases"`
@@ -926,7 +927,7 @@ type AgentRegistration struct {
 	Capacity *int32 `json:"capacity,omitempty"`
 
 	// Products Only these products, by id; empty means all.
-	Products []openapi_types.UUID `json:"products,omitempty"`
+	Products []string `json:"products,omitempty"`
 
 	// Releases Only products of these releases; empty means all.
 	Releases []string `json:"releases,omitempty"`
@@ -1558,10 +1559,10 @@ type ComparedTest struct {
 // Comparison Example: {"references":["c9f0f895-fb98-4b91-99f5-1fd0297e236d"],"subject":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","summary":[{"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}],"tests":[{"name":"tempest.api.test_a","values":[1]},{"name":"tempest.api.test_b","values":[-1]}]}
 type Comparison struct {
 	// Subject The result that is compared.
-	Subject openapi_types.UUID `json:"subject"`
+	Subject string `json:"subject"`
 
 	// References What it is compared with.
-	References []openapi_types.UUID `json:"references"`
+	References []string `json:"references"`
 
 	// Summary The counts, in the order of `references`.
 	Summary []ComparisonSummary `json:"summary"`
@@ -1584,7 +1585,7 @@ type ComparisonList struct {
 // ComparisonSummary Example: {"both":1,"id":"c9f0f895-fb98-4b91-99f5-1fd0297e236d","missing_here":1,"only_here":0}
 type ComparisonSummary struct {
 	// ID The reference.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Both Tests with +1.
 	Both int64 `json:"both"`
@@ -1600,6 +1601,14 @@ type ComparisonSummary struct {
 //
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
+
+// ContextHistory How a test behaves in one context.
+//
+// Example: {"context":{"lab_name":"lab-alder"},"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
+type ContextHistory struct {
+	Context TestContext    `json:"context"`
+	Summary HistorySummary `json:"summary"`
+}
 
 // CreatedAccessToken A new token and its text, which is shown this once.
 //
@@ -1622,7 +1631,7 @@ type CreatedTime = string
 // Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw","url":"https://ci.example.com/hooks/slipway"}
 type CreatedWebhook struct {
 	// ID The id of the webhook, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// URL Where events are posted to.
 	URL string `json:"url"`
@@ -1674,10 +1683,10 @@ type DamageKind string
 // Example: {"attempts":[{"at":"2016-01-04T16:58:33.900000+00:00","error":null,"milliseconds":12,"status":204}],"created_at":"2016-01-04T16:58:33.764000+00:00","event_id":"4711","event_type":"RESULT_STORED","id":"e2b7c4d1-90ab-4f0e-b1b2-3a4c5d6e7f80","next_attempt_at":null,"state":"delivered","webhook_id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10"}
 type Delivery struct {
 	// ID Sent as `webhook-id`.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// WebhookID The webhook that it is of.
-	WebhookID openapi_types.UUID `json:"webhook_id"`
+	WebhookID string `json:"webhook_id"`
 
 	// EventID The event that is sent.
 	EventID string `json:"event_id"`
@@ -1749,10 +1758,10 @@ type Event struct {
 	Area EventArea `json:"area"`
 
 	// ProductID The product that it concerns; null: none.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	ProductID nullable.Nullable[string] `json:"product_id"`
 
 	// TestOpportunityID The test opportunity that it concerns; null: none.
-	TestOpportunityID nullable.Nullable[openapi_types.UUID] `json:"test_opportunity_id"`
+	TestOpportunityID nullable.Nullable[string] `json:"test_opportunity_id"`
 
 	// Data Further facts; the members depend on the type.
 	Data json.RawMessage `json:"data"`
@@ -1790,10 +1799,10 @@ type EventLog struct {
 	UpdatedAt EventTime `json:"updated_at"`
 
 	// ProductID The product that it is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// TestOpportunityID The id of the test opportunity.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ImageUniqueID The image that is to be tested, by the name that its sender gave it.
 	ImageUniqueID string `json:"image_unique_id"`
@@ -1885,6 +1894,9 @@ type FlakyTest struct {
 
 	// KnownIssue What explains its newest failure.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+
+	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
 }
 
 // FlakyTestList A page of tests of a line.
@@ -2006,10 +2018,10 @@ type FoundTestResultPage struct {
 // Example: {"channel":"stable","created_at":"2016-01-04T17:34:39.093142","id":"9a1c2f0e-55a4-4c58-9d5c-0f5e1a7b3c21","product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","released":true,"snaps":[{"name":"pi2.canonical","revision":1},{"name":"test-snap.foo","revision":1}],"updated_at":"2016-01-04T17:34:39.093142"}
 type GoldMaster struct {
 	// ID The id of the advertisement, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// ProductID The product that it was advertised for.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Snaps By name.
 	Snaps []Snap `json:"snaps"`
@@ -2102,10 +2114,10 @@ type HeartbeatLease struct {
 // HeldOpportunity Example: {"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","phase":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11"}
 type HeldOpportunity struct {
 	// TestOpportunityID The test opportunity that the agent holds.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that it is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Attempt Which attempt this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -2837,7 +2849,7 @@ type KernelTokenList struct {
 // Example: {"created_by":"ann","created_on":"2016-01-04T16:00:00Z","expires_on":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","last_match":"2016-01-05T16:00:00Z","match":{"cloud_id":null,"context":null,"job":null,"message":"no route","name":"s1.*","product_id":null,"sources":[]},"matches":3,"state":"open","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssue struct {
 	// ID The id of the known issue, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Title What is known, in a line.
 	Title string `json:"title"`
@@ -2901,7 +2913,7 @@ type KnownIssueMatch struct {
 	Job nullable.Nullable[string] `json:"job,omitempty"`
 
 	// ProductID Only opportunities of this product.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 }
 
 // KnownIssueNote The known issue that explains a failure.
@@ -2909,7 +2921,7 @@ type KnownIssueMatch struct {
 // Example: {"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c11","title":"hosts unreachable","url":"https://bugs.example.org/1"}
 type KnownIssueNote struct {
 	// ID The id of the known issue, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Title What is known, in a line.
 	Title string `json:"title"`
@@ -2936,6 +2948,37 @@ type KnownIssuePatch struct {
 
 	// URL Where it is tracked, http or https; null: nowhere.
 	URL nullable.Nullable[string] `json:"url,omitempty"`
+}
+
+// KnownIssuePreview What a known issue would explain.
+//
+// Example: {"examples":[{"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}],"failures":41,"last_match":"2016-01-05T16:00:00Z","matches":3,"since":"2015-12-06T16:00:00Z","tests":1}
+type KnownIssuePreview struct {
+	// Since Since when what was stored is looked at.
+	Since time.Time `json:"since"`
+
+	// Failures How many failures and errors were stored since then.
+	Failures int64 `json:"failures"`
+
+	// Matches How many of them fit.
+	Matches int64 `json:"matches"`
+
+	// Tests How many names they have; at most 10000 are counted.
+	Tests int64 `json:"tests"`
+
+	// LastMatch When the newest of them was stored.
+	LastMatch nullable.Nullable[time.Time] `json:"last_match"`
+
+	// Examples The newest of them, one of each name.
+	Examples []PreviewedFailure `json:"examples"`
+}
+
+// KnownIssueQuestion A known issue that is not there yet.
+//
+// Example: {"match":{"message":"no route","name":"s1.*"}}
+type KnownIssueQuestion struct {
+	// Match Which failures it would explain.
+	Match KnownIssueMatch `json:"match"`
 }
 
 // KnownIssueState A closed issue explains nothing.
@@ -3018,7 +3061,7 @@ type LabBootAction struct {
 	NodeName string `json:"node_name"`
 
 	// TaskID The deploy task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabBootActionActionStatus How it went so far.
@@ -3441,7 +3484,7 @@ type LabManifest struct {
 	Storage map[string]interface{} `json:"storage"`
 
 	// TaskID The deploy task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabMessage A message about the course of a task.
@@ -3608,7 +3651,7 @@ type LabResult struct {
 	Successes []string `json:"successes"`
 
 	// TaskID The task, inside `subtask_errors` only.
-	TaskID *openapi_types.UUID `json:"task_id,omitempty"`
+	TaskID *string `json:"task_id,omitempty"`
 }
 
 // LabResultAPIVersion Always `v1.0`.
@@ -3688,7 +3731,7 @@ type LabTask struct {
 	NodeFilter nullable.Nullable[LabNodeFilter] `json:"node_filter"`
 
 	// ParentTaskID The task that started it; null at the top.
-	ParentTaskID nullable.Nullable[openapi_types.UUID] `json:"parent_task_id"`
+	ParentTaskID nullable.Nullable[string] `json:"parent_task_id"`
 
 	// Result How the task ended, with its messages.
 	Result LabResult `json:"result"`
@@ -3703,10 +3746,10 @@ type LabTask struct {
 	SubtaskErrors map[string]LabResult `json:"subtask_errors,omitempty"`
 
 	// SubtaskIDList Its direct subtasks in the order of their creation.
-	SubtaskIDList []openapi_types.UUID `json:"subtask_id_list"`
+	SubtaskIDList []string `json:"subtask_id_list"`
 
 	// TaskID The task.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 
 	// Terminate Whether its cancellation was asked for.
 	Terminate bool `json:"terminate"`
@@ -3732,7 +3775,7 @@ type LabTaskKind string
 // Example: {"init_task_id":"a91631a2-accf-4347-9d47-50447325a558"}
 type LabTaskLayers struct {
 	// InitTaskID The task that was asked for.
-	InitTaskID           openapi_types.UUID     `json:"init_task_id"`
+	InitTaskID           string                 `json:"init_task_id"`
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
@@ -3826,7 +3869,7 @@ type LabWork struct {
 	Status LabWorkStatus `json:"status"`
 
 	// TaskID The task of the node.
-	TaskID openapi_types.UUID `json:"task_id"`
+	TaskID string `json:"task_id"`
 }
 
 // LabWorkAction What to do. `configure_hardware` asks for build data, `deploy_node` for the manifest's deployment.
@@ -4706,7 +4749,7 @@ type NewRetentionRule struct {
 	Tenant nullable.Nullable[string] `json:"tenant,omitempty"`
 
 	// ProductID Only what belongs to this product: of `raw`, `attachments`, `tests`, `opportunities`, `output`, `events` and `webhooks`.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// Job Only reports of this job: of `reports`, `jobs`, `builds`, `boots` and `groups`.
 	Job nullable.Nullable[string] `json:"job,omitempty"`
@@ -5085,7 +5128,7 @@ type NewTokenAnswer struct {
 	} `json:"result"`
 }
 
-// NewUpload An upload as a form.
+// NewUpload An upload as a form. A field `test_id` names the run where neither path nor query does.
 //
 // Example: {"file":"test: a\nsuccess: a\n"}
 type NewUpload struct {
@@ -5126,16 +5169,16 @@ type ObjectID struct {
 // Example: {"agent_group":null,"attempt":0,"base_channel":"edge","base_snaps":[],"expires_at":"2016-01-11T16:58:28.805000+00:00","extra_snaps":[],"held_by":null,"image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"QUEUED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:28.805000+00:00","waiting_code":"no-agent","waiting_reason":"no agent registered for platform armhf"}
 type Opportunity struct {
 	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that is to be tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
 
 	// SpecID The test spec that says what to run.
-	SpecID openapi_types.UUID `json:"spec_id"`
+	SpecID string `json:"spec_id"`
 
 	// SpecName The name of the test spec.
 	SpecName string `json:"spec_name"`
@@ -5195,7 +5238,7 @@ type Opportunity struct {
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 
 	// RetryOf The opportunity that this one repeats.
-	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+	RetryOf nullable.Nullable[string] `json:"retry_of"`
 
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
@@ -5240,7 +5283,7 @@ type OpportunityEvent struct {
 	AgentGroup nullable.Nullable[string] `json:"agent_group,omitempty"`
 
 	// ResultID The result that was posted; absent without one.
-	ResultID *openapi_types.UUID `json:"result_id,omitempty"`
+	ResultID *string `json:"result_id,omitempty"`
 
 	// TestStatus The outcome that was posted; absent without one.
 	TestStatus *string `json:"test_status,omitempty"`
@@ -5305,10 +5348,10 @@ type OpportunityRef struct {
 	ImageUniqueID string `json:"image_unique_id"`
 
 	// TestOpportunityID The id of the test opportunity.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID Only where the path names no product.
-	ProductID *openapi_types.UUID `json:"product_id,omitempty"`
+	ProductID *string `json:"product_id,omitempty"`
 }
 
 // OpportunityRelease An agent gives a test opportunity back.
@@ -5411,16 +5454,16 @@ type PassListForm struct {
 // Example: {"agent_group":null,"attempt":1,"base_channel":"edge","base_snaps":[],"expires_at":null,"extra_snaps":[],"held_by":"foo-agent-id","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","lease":{"attempt":1,"expires_at":"2016-01-04T20:58:33.185000+00:00","token":"0f9a4c1be2d94fb1a3f0c7d8"},"max_attempts":3,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queued_at":"2016-01-04T16:58:28.805000+00:00","release":"15.04-core","retry_of":null,"spec_id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","spec_name":"smoke","state":"PICKED","test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_payload":{"test_cmds":["true"]},"update_channel":null,"updated_at":"2016-01-04T16:58:33.185000+00:00","waiting_code":null,"waiting_reason":null}
 type PickedOpportunity struct {
 	// TestOpportunityID The id of the test opportunity, a UUID given by the server.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ProductID The product that is to be tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
 
 	// SpecID The test spec that says what to run.
-	SpecID openapi_types.UUID `json:"spec_id"`
+	SpecID string `json:"spec_id"`
 
 	// SpecName The name of the test spec.
 	SpecName string `json:"spec_name"`
@@ -5480,7 +5523,7 @@ type PickedOpportunity struct {
 	ExpiresAt nullable.Nullable[EventTime] `json:"expires_at"`
 
 	// RetryOf The opportunity that this one repeats.
-	RetryOf nullable.Nullable[openapi_types.UUID] `json:"retry_of"`
+	RetryOf nullable.Nullable[string] `json:"retry_of"`
 
 	// HeldBy The agent that holds it.
 	HeldBy nullable.Nullable[string] `json:"held_by"`
@@ -5499,6 +5542,32 @@ type PickedOpportunity struct {
 // PickedOpportunityWaitingCode While it waits, why: no agent is registered that fits, none of them is online and heard of, all hold as much as they can, the next attempt is only made after a
 // pause, others stand before it, or nobody has asked yet.
 type PickedOpportunityWaitingCode string
+
+// PreviewedFailure A failure that a known issue would explain.
+//
+// Example: {"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}
+type PreviewedFailure struct {
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context What is beside the name.
+	Context TestContext `json:"context"`
+
+	// Outcome What became of it: fail or error.
+	Outcome SetOutcome `json:"outcome"`
+
+	// Message What it says in one line.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// CreatedOn When it was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Set The reference of the set that holds it.
+	Set string `json:"set"`
+
+	// Href Where it can be read; null when it was replaced.
+	Href nullable.Nullable[string] `json:"href"`
+}
 
 // Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
@@ -5587,7 +5656,7 @@ type Product struct {
 	Name string `json:"name"`
 
 	// ID The id of the product, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt When it was made.
 	CreatedAt CreatedTime `json:"created_at"`
@@ -5688,7 +5757,7 @@ type PublicKeyList = []PublicKey
 // Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","verification_status":0}
 type PublishedItem struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
 	CreatedAt string `json:"created_at"`
@@ -5753,7 +5822,7 @@ type PublishedPages struct {
 // PublishedRecord Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{"guideline":"2019.11.json","shared":"true","target":"platform"},"product_version":null,"verification_status":1}
 type PublishedRecord struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// CreatedAt UTC, with a space and no zone.
 	CreatedAt string `json:"created_at"`
@@ -5774,7 +5843,7 @@ type PublishedRecord struct {
 // PublishedResult Example: {"created_at":"2015-01-16 10:10:10","duration_seconds":25,"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","meta":{},"product_version":null,"results":["tempest.api.identity.admin.v3.test_list_users.UsersV3TestXML.test_get_user"],"user_role":"user","verification_status":0}
 type PublishedResult struct {
 	// ID The id of the result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Cpid For the owner and administrators only.
 	Cpid *string `json:"cpid,omitempty"`
@@ -5953,10 +6022,10 @@ type ResultFormat struct {
 // ResultPublished Example: {"test_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","test_run_id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","url":"http://127.0.0.1:8080/v1/results/8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10"}
 type ResultPublished struct {
 	// TestID The result. (RefStack calls it so here; a run's `test_id` is a number.)
-	TestID openapi_types.UUID `json:"test_id"`
+	TestID string `json:"test_id"`
 
 	// TestRunID The same, as RefStack's specification calls it.
-	TestRunID openapi_types.UUID `json:"test_run_id"`
+	TestRunID string `json:"test_run_id"`
 
 	// URL Where a person looks at it.
 	URL string `json:"url"`
@@ -5973,7 +6042,7 @@ type ResultSaved struct {
 	TestID int64 `json:"test_id"`
 
 	// ResultID The result.
-	ResultID openapi_types.UUID `json:"result_id"`
+	ResultID string `json:"result_id"`
 
 	// Attempt Which upload of the run this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -6072,7 +6141,7 @@ type RetentionClass string
 // Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
 type RetentionKeep struct {
 	// ID The id of the keep, given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Set Its reference.
 	Set string `json:"set"`
@@ -6132,7 +6201,7 @@ type RetentionRule struct {
 	Tenant nullable.Nullable[string] `json:"tenant"`
 
 	// ProductID Null for every product.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id"`
+	ProductID nullable.Nullable[string] `json:"product_id"`
 
 	// Job Null for every job.
 	Job nullable.Nullable[string] `json:"job"`
@@ -6152,7 +6221,7 @@ type RetentionRule struct {
 // Example: {"as_of":"2016-05-04T16:00:00Z","classes":[{"bytes":38400000,"class":"tests","newest":"2016-02-04T16:00:00Z","oldest":"2016-01-04T16:00:00Z","rows":240000}],"created_by":"ann","created_on":"2016-05-04T16:00:00Z","dry_run":false,"ended_on":null,"error":null,"id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c12","origin":"asked","started_on":"2016-05-04T16:00:01Z","state":"running","tenant":null}
 type RetentionRun struct {
 	// ID Null when nothing was asked to go.
-	ID nullable.Nullable[openapi_types.UUID] `json:"id"`
+	ID nullable.Nullable[string] `json:"id"`
 
 	// DryRun Whether nothing was removed, only counted.
 	DryRun bool `json:"dry_run"`
@@ -6212,7 +6281,7 @@ type RetentionSource string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -6247,6 +6316,9 @@ type Run struct {
 
 	// Name The suite that runs; null when the run has no name.
 	Name nullable.Nullable[string] `json:"name"`
+
+	// Uploader The name of the token that uploaded the current result; null when it was none of the server's own or is gone.
+	Uploader nullable.Nullable[string] `json:"uploader"`
 }
 
 // RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
@@ -6290,9 +6362,21 @@ type RunFile struct {
 	Warnings []string `json:"warnings"`
 }
 
+// RunLine How the newest runs of a line went.
+//
+// Example: {"cloud":"private cloud","name":null,"runs":[{"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}]}
+type RunLine struct {
+	// Cloud The label of the cloud; null when none was asked for.
+	Cloud nullable.Nullable[string] `json:"cloud"`
+
+	// Name The name that was asked for.
+	Name nullable.Nullable[string] `json:"name"`
+	Runs []RunOfLine               `json:"runs"`
+}
+
 // RunList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}]}
 type RunList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
@@ -6304,6 +6388,29 @@ type RunList struct {
 	Runs []Run `json:"runs"`
 }
 
+// RunOfLine How one run went.
+//
+// Example: {"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}
+type RunOfLine struct {
+	// TestID The run.
+	TestID int64 `json:"test_id"`
+
+	// Attempt Which upload its current result is.
+	Attempt int32   `json:"attempt"`
+	Outcome Outcome `json:"outcome"`
+
+	// Complete False exactly when there is damage or a test that never finished.
+	Complete bool      `json:"complete"`
+	Tests    int64     `json:"tests"`
+	Counts   SetCounts `json:"counts"`
+
+	// CreatedOn When the result was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Changes Against the run before; null while they were not compared.
+	Changes nullable.Nullable[ClassCounts] `json:"changes"`
+}
+
 // RunResult The result of one upload as a whole.
 //
 // Example: {"attempt":1,"bytes":91438,"complete":true,"compressed":false,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"created_at":"2014-06-11T07:22:01Z","current":true,"damage":[],"damage_count":0,"files":[{"bytes":91438,"counts":{"exists":0,"fail":9,"inprogress":0,"skip":6,"success":106,"unknown":0,"uxsuccess":0,"xfail":0},"damage":[],"damage_count":0,"format":"subunit-v1","n":0,"name":"arm.subunit","outcome":"fail","posted":"arm.subunit","tests":121,"warnings":[],"writer":null}],"format":"subunit-v1","noise_bytes":0,"outcome":"fail","records":121,"result_id":"0b6c1d5e-6f0e-7cc0-9d3f-0a4bb4d3a001","scope":"all","sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","test_id":100,"tests":121,"warnings":[]}
@@ -6312,7 +6419,7 @@ type RunResult struct {
 	TestID int64 `json:"test_id"`
 
 	// ResultID The result.
-	ResultID openapi_types.UUID `json:"result_id"`
+	ResultID string `json:"result_id"`
 
 	// Attempt Which upload of the run this is; the first is 1.
 	Attempt int32 `json:"attempt"`
@@ -6608,10 +6715,10 @@ type SubunitAttachment struct {
 // SubunitCreated Example: {"result-id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","subunit-uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitCreated struct {
 	// SubunitUUID The id of the stored stream.
-	SubunitUUID openapi_types.UUID `json:"subunit-uuid"`
+	SubunitUUID string `json:"subunit-uuid"`
 
 	// ResultID The id of the result that the stream was linked to; null: none.
-	ResultID openapi_types.UUID `json:"result-id"`
+	ResultID string `json:"result-id"`
 }
 
 // SubunitData Example: {"attachments":[{"attachment":"http://127.0.0.1:8080/v1/subunit/4d7950cb-586e-407e-9acf-5b169825af98/attachments/1/0","label":"pythonlogging","test_run_id":1}],"subunit-data":{"artifacts":null,"fails":0,"passes":1,"run_at":"2017-08-16 18:34:58.367221Z","run_time":5.60538,"skips":0,"uuid":"4d7950cb-586e-407e-9acf-5b169825af98"},"test_runs":[{"metadata":{"attrs":"id-4b470073-f361-5188-ab7a-2f495b06f0a4,smoke","tags":"worker-0"},"run_id":100,"start_time":"2017-08-16 07:21:56","start_time_microsecond":929341,"status":"success","stop_time":"2017-08-16 07:22:02","stop_time_microsecond":534721,"test_id":1}],"tests":[{"failure":0,"id":1,"run_count":1,"run_time":5.60538,"success":1,"test_id":"tempest.api.test_a"}]}
@@ -6632,10 +6739,10 @@ type SubunitData struct {
 // SubunitLinked Example: {"id":"8f14e45f-ceea-4671-9b2d-1c6b5a0d1f10","uuid":"c9f0f895-fb98-4b91-99f5-1fd0297e236d"}
 type SubunitLinked struct {
 	// UUID The stream.
-	UUID openapi_types.UUID `json:"uuid"`
+	UUID string `json:"uuid"`
 
 	// ID The result.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 }
 
 // SubunitMetadata What subunit2sql keeps of a test run beside its times; only what exists.
@@ -6655,7 +6762,7 @@ type SubunitRun struct {
 	RunAt string `json:"run_at"`
 
 	// UUID The id of the run.
-	UUID openapi_types.UUID `json:"uuid"`
+	UUID string `json:"uuid"`
 
 	// Skips How many were skipped.
 	Skips int64 `json:"skips"`
@@ -7386,6 +7493,9 @@ type TestHistory struct {
 
 	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
 	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
+
+	// Contexts The verdict on each context of this page, in order. Only when asked for.
+	Contexts []ContextHistory `json:"contexts,omitempty"`
 }
 
 // TestList A page of the list.
@@ -7431,10 +7541,10 @@ type TestRecord struct {
 // Example: {"agent":null,"agent-id":"foo-agent-id","agent_group":null,"agent_id":"foo-agent-id","agent_revno":"197","attempt":1,"base_channel":"edge","base_snaps":[],"created_at":"2016-01-04T16:58:33.764000","extra_snaps":[],"file":null,"id":"7b1c6a3e-0f62-4a7d-8f0e-2c9a4d5b6e77","image_reference":"http://foo.com/bar","image_unique_id":"DEADBEEF_83451039","output_url":null,"platform":"armhf","primary_snap_name":null,"primary_snap_revision":null,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","release":"15.04-core","result_payload":{"foo":"bar"},"synthetic":false,"test_opportunity_id":"3d5a9b52-8c43-4e0c-a0c3-5a3f0c9e7b11","test_spec":{"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}},"test_status":"PASSED","update_channel":null}
 type TestResult struct {
 	// ID The id of the result, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// TestOpportunityID The test opportunity that was tested.
-	TestOpportunityID openapi_types.UUID `json:"test_opportunity_id"`
+	TestOpportunityID string `json:"test_opportunity_id"`
 
 	// ImageUniqueID The image that was tested, by the name that its sender gave it.
 	ImageUniqueID string `json:"image_unique_id"`
@@ -7485,7 +7595,7 @@ type TestResult struct {
 	Platform nullable.Nullable[string] `json:"platform"`
 
 	// ProductID The product that was tested.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Release The release that the product is built on.
 	Release string `json:"release"`
@@ -7533,10 +7643,10 @@ type TestSource string
 // Example: {"agent_group":null,"channels":[],"created_at":"2016-01-04T17:34:40.000000","enabled":true,"id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","max_attempts":3,"name":"smoke","platform":"armhf","priority":50,"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f","queue_ttl_seconds":604800,"test_payload":{"test_cmds":["true"]},"triggers":[],"updated_at":"2016-01-04T17:34:40.000000"}
 type TestSpec struct {
 	// ID The id of the test spec, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// ProductID The product that the test spec is of.
-	ProductID openapi_types.UUID `json:"product_id"`
+	ProductID string `json:"product_id"`
 
 	// Name The name of the test spec. Unique in the product.
 	Name string `json:"name"`
@@ -7591,7 +7701,7 @@ type TestSpecList struct {
 // Example: {"created_at":"2016-01-04T17:34:40.000000","id":"6ff5b6c5-31f0-4f1e-8f7c-51b0a3b8a4b2","name":"smoke","platform":"armhf","test_payload":{"test_cmds":["true"]}}
 type TestSpecOfResult struct {
 	// ID The id of the test spec, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// Name The name of the test spec. Unique in the product.
 	Name string `json:"name"`
@@ -7777,7 +7887,7 @@ type VersionValues struct {
 // Webhook Example: {"created_at":"2016-01-04T16:00:00.000000+00:00","created_by":"build-system","description":"","enabled":true,"event_types":["RESULT_STORED"],"filter":{},"id":"c0a8012e-6f1d-4c7b-8b13-6f2f4b0c9d10","url":"https://ci.example.com/hooks/slipway"}
 type Webhook struct {
 	// ID The id of the webhook, a UUID given by the server.
-	ID openapi_types.UUID `json:"id"`
+	ID string `json:"id"`
 
 	// URL Where events are posted to.
 	URL string `json:"url"`
@@ -7806,7 +7916,7 @@ type Webhook struct {
 // Example: {"product_id":"1f0c3a52-7d4e-4b39-9c06-0b6a3c1d2e4f"}
 type WebhookFilter struct {
 	// ProductID Only events of this product, `comparison` and `known_issue.matched` of its images and opportunities among them.
-	ProductID nullable.Nullable[openapi_types.UUID] `json:"product_id,omitempty"`
+	ProductID nullable.Nullable[string] `json:"product_id,omitempty"`
 
 	// TestStatus Of events that tell of a result, only those with one of these.
 	TestStatus []string `json:"test_status,omitempty"`
@@ -9112,6 +9222,9 @@ type ListComparisonsParams struct {
 	// Kind Only comparisons of sets of these kinds.
 	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
 
+	// Head Only comparisons with these heads, as a list shows them; of each head the newest is the one that holds.
+	Head []string `form:"head,omitempty" json:"head,omitempty"`
+
 	// Since Only comparisons of this time and later.
 	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
 
@@ -9254,6 +9367,9 @@ type ListFlakyTestsParams struct {
 
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// History How many of its last outcomes within the window are added to each test; 0 adds nothing.
+	History *int32 `form:"history,omitempty" json:"history,omitempty"`
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -9544,7 +9660,7 @@ type CreateNodeBuildDataParams struct {
 	Generator string `form:"generator" json:"generator"`
 
 	// TaskID The task during which it was collected.
-	TaskID *openapi_types.UUID `form:"task_id,omitempty" json:"task_id,omitempty"`
+	TaskID *string `form:"task_id,omitempty" json:"task_id,omitempty"`
 }
 
 // ListAllOpportunitiesParams defines parameters for ListAllOpportunities.
@@ -9944,6 +10060,18 @@ type CreateRetentionRunParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRunLineParams defines parameters for GetRunLine.
+type GetRunLineParams struct {
+	// Cloud Only runs against this cloud, by its number or its label.
+	Cloud *string `form:"cloud,omitempty" json:"cloud,omitempty"`
+
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many runs.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -9957,6 +10085,9 @@ type ListRunsParams struct {
 
 	// Name Only runs of this name; empty for those that have none.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Uploader Only runs whose current result was uploaded with a token of this name.
+	Uploader *string `form:"uploader,omitempty" json:"uploader,omitempty"`
 
 	// Damaged Only runs whose current result has damage, or only those whose has none.
 	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
@@ -10185,6 +10316,9 @@ type GetTestHistoryParams struct {
 
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// Contexts Whether each context among the results of this page gets a verdict of its own, beside that on all of them together.
+	Contexts *bool `form:"contexts,omitempty" json:"contexts,omitempty"`
 
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
@@ -10801,6 +10935,9 @@ type ReplaceCloudJSONRequestBody = NewCloud
 
 // CreateJobJSONRequestBody defines body for CreateJob for application/json ContentType.
 type CreateJobJSONRequestBody = NewJob
+
+// PreviewKnownIssueJSONRequestBody defines body for PreviewKnownIssue for application/json ContentType.
+type PreviewKnownIssueJSONRequestBody = KnownIssueQuestion
 
 // CreateKnownIssueJSONRequestBody defines body for CreateKnownIssue for application/json ContentType.
 type CreateKnownIssueJSONRequestBody = NewKnownIssue
@@ -12802,6 +12939,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJob(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PreviewKnownIssueWithBody See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewKnownIssue See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssue(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKnownIssues List known issues
 	//
 	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -14005,6 +14164,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 	GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRunLine Read how the newest runs of a line went
+	//
+	// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+	// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+	// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+	//
+	// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+	GetRunLine(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRuns List runs
 	//
@@ -16554,6 +16722,48 @@ func (c *Client) GetJob(ctx context.Context, jobID JobID, params *GetJobParams, 
 	return c.Client.Do(req)
 }
 
+// PreviewKnownIssueWithBody See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *Client) PreviewKnownIssueWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewKnownIssueRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewKnownIssue See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *Client) PreviewKnownIssue(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewKnownIssueRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListKnownIssues List known issues
 //
 // Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -18996,6 +19206,25 @@ func (c *Client) CreateRetentionRun(ctx context.Context, params *CreateRetention
 // Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 func (c *Client) GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRetentionRunRequest(c.Server, runID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRunLine Read how the newest runs of a line went
+//
+// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+//
+// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+func (c *Client) GetRunLine(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRunLineRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -25001,6 +25230,18 @@ func NewListComparisonsRequest(server string, params *ListComparisonsParams) (*h
 
 		}
 
+		if params.Head != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "head", params.Head, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -25909,6 +26150,18 @@ func NewListFlakyTestsRequest(server string, params *ListFlakyTestsParams) (*htt
 		if params.Window != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.History != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "history", *params.History, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26861,6 +27114,46 @@ func NewGetJobRequest(server string, jobID JobID, params *GetJobParams) (*http.R
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPreviewKnownIssueRequest calls the generic PreviewKnownIssue builder with application/json body
+func NewPreviewKnownIssueRequest(server string, body PreviewKnownIssueJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewKnownIssueRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewKnownIssueRequestWithBody constructs an http.Request for the PreviewKnownIssue method, with any body, and a specified content type
+func NewPreviewKnownIssueRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issue-preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -32622,6 +32915,84 @@ func NewGetRetentionRunRequest(server string, runID string) (*http.Request, erro
 	return req, nil
 }
 
+// NewGetRunLineRequest constructs an http.Request for the GetRunLine method
+func NewGetRunLineRequest(server string, params *GetRunLineParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/run-line")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cloud != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cloud", *params.Cloud, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRunsRequest constructs an http.Request for the ListRuns method
 func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, error) {
 	var err error
@@ -32689,6 +33060,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 		if params.Name != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Uploader != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "uploader", *params.Uploader, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34779,6 +35162,18 @@ func NewGetTestHistoryRequest(server string, params *GetTestHistoryParams) (*htt
 		if params.Window != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Contexts != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "contexts", *params.Contexts, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -39490,6 +39885,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJobWithResponse(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*GetJobResp, error)
 
+	// PreviewKnownIssueWithBodyWithResponse See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error)
+
+	// PreviewKnownIssueWithResponse See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithResponse(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error)
+
 	// ListKnownIssuesWithResponse List known issues
 	//
 	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -40815,6 +41232,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 	GetRetentionRunWithResponse(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*GetRetentionRunResp, error)
+
+	// GetRunLineWithResponse Read how the newest runs of a line went
+	//
+	// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+	// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+	// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+	GetRunLineWithResponse(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*GetRunLineResp, error)
 
 	// ListRunsWithResponse List runs
 	//
@@ -43860,6 +44288,29 @@ func (r GetJobResp) StatusCode() int {
 	return 0
 }
 
+type PreviewKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownIssuePreview
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewKnownIssueResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListKnownIssuesResp200Headers the declared response headers of an HTTP 200 response for ListKnownIssues
 type ListKnownIssuesResp200Headers struct {
 	Link *string
@@ -46359,6 +46810,29 @@ func (r GetRetentionRunResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetRetentionRunResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetRunLineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RunLine
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRunLineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRunLineResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -49961,6 +50435,40 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobID JobI
 	return ParseGetJobResp(rsp)
 }
 
+// PreviewKnownIssueWithBodyWithResponse See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *ClientWithResponses) PreviewKnownIssueWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error) {
+	rsp, err := c.PreviewKnownIssueWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewKnownIssueResp(rsp)
+}
+
+// PreviewKnownIssueWithResponse See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *ClientWithResponses) PreviewKnownIssueWithResponse(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error) {
+	rsp, err := c.PreviewKnownIssue(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewKnownIssueResp(rsp)
+}
+
 // ListKnownIssuesWithResponse List known issues
 //
 // Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -52035,6 +52543,23 @@ func (c *ClientWithResponses) GetRetentionRunWithResponse(ctx context.Context, r
 		return nil, err
 	}
 	return ParseGetRetentionRunResp(rsp)
+}
+
+// GetRunLineWithResponse Read how the newest runs of a line went
+//
+// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+func (c *ClientWithResponses) GetRunLineWithResponse(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*GetRunLineResp, error) {
+	rsp, err := c.GetRunLine(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRunLineResp(rsp)
 }
 
 // ListRunsWithResponse List runs
@@ -56447,6 +56972,32 @@ func ParseGetJobResp(rsp *http.Response) (*GetJobResp, error) {
 	return response, nil
 }
 
+// ParsePreviewKnownIssueResp parses an HTTP response from a PreviewKnownIssueWithResponse call
+func ParsePreviewKnownIssueResp(rsp *http.Response) (*PreviewKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownIssuePreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListKnownIssuesResp parses an HTTP response from a ListKnownIssuesWithResponse call
 func ParseListKnownIssuesResp(rsp *http.Response) (*ListKnownIssuesResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -59718,6 +60269,32 @@ func ParseGetRetentionRunResp(rsp *http.Response) (*GetRetentionRunResp, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RetentionRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRunLineResp parses an HTTP response from a GetRunLineWithResponse call
+func ParseGetRunLineResp(rsp *http.Response) (*GetRunLineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRunLineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RunLine
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

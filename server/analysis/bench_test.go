@@ -18,11 +18,12 @@ import (
 // fails; seed says which.
 func storeRun(b *testing.B, s *resultstore.Store, cloud *int64, tests, seed int) string {
 	b.Helper()
-	return storeTests(b, s, cloud, tests, seed, true)
+	return storeTests(b, s, cloud, "tempest.api.compute", tests, seed, true)
 }
 
-// storeTests is storeRun, with or without what is stored for analysis only.
-func storeTests(b *testing.B, s *resultstore.Store, cloud *int64, tests, seed int, analysed bool) string {
+// storeTests is storeRun of another module, with or without what is stored for analysis
+// only.
+func storeTests(b *testing.B, s *resultstore.Store, cloud *int64, module string, tests, seed int, analysed bool) string {
 	b.Helper()
 	ctx := b.Context()
 	run := &resultstore.Run{CloudID: cloud}
@@ -41,7 +42,7 @@ func storeTests(b *testing.B, s *resultstore.Store, cloud *int64, tests, seed in
 		var list []resultstore.Test
 		for n := first; n < min(first+batch, tests); n++ {
 			t := resultstore.Test{
-				N: int64(n), Name: fmt.Sprintf("tempest.api.compute.module_%03d.ServersTest.test_case_%07d", n%997, n), Status: resultstore.TestSuccess, Start: at, Stop: at.Add(time.Second), Records: 1,
+				N: int64(n), Name: fmt.Sprintf("%s.module_%03d.ServersTest.test_case_%07d", module, n%997, n), Status: resultstore.TestSuccess, Start: at, Stop: at.Add(time.Second), Records: 1,
 			}
 			switch {
 			case (n+seed)%100 == 0:

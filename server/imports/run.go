@@ -37,6 +37,7 @@ type Item[T any] struct {
 // state is what the database keeps of a file while an import goes on.
 type state struct {
 	Position Position `json:"position"`
+	Step     int      `json:"step,omitempty"` // the next one; see RunSteps
 	Done     bool     `json:"done,omitempty"`
 	Report   *Report  `json:"report"`
 }

@@ -25,20 +25,26 @@ func (h *Handler) CreateBoot(ctx context.Context, _ reportsapi.CreateBootRequest
 	if err != nil {
 		return nil, err
 	}
-	more, err := h.mayReport(ctx, boot.Text("lab_name"))
+	var more []string
+	err = h.writer(ctx).InTx(ctx, func(tx *reportstore.Store) error {
+		if more, err = h.mayReport(ctx, tx, boot.Text("lab_name")); err != nil {
+			return err
+		}
+		return h.putBoot(ctx, tx, boot)
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := h.saveBoot(ctx, h.writer(ctx), boot); err != nil {
 		return nil, err
 	}
 	return done(outcome{Code: http.StatusAccepted, Reason: accepted, Errors: append(warnings, more...)}), nil
 }
 
-// saveBoot writes the report, in the place of an earlier one of the same boot.
-func (h *Handler) saveBoot(ctx context.Context, s *reportstore.Store, boot *document.Document) error {
+// putBoot writes the report in a transaction, in the place of an earlier one of the same boot.
+func (h *Handler) putBoot(ctx context.Context, tx *reportstore.Store, boot *document.Document) error {
 	identity := boot.Identity() // before the build fills in what belongs to it
-	return s.SaveReport(ctx, boots.table, identity, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
+	if err := tx.LockIdentity(ctx, boots.table, identity); err != nil {
+		return err
+	}
+	return tx.PutReport(ctx, boots.table, identity, func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
 		was, err := boots.document(old)
 		if err != nil {
 			return nil, err

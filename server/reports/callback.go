@@ -73,7 +73,7 @@ func (h *Handler) receiveLava(ctx context.Context, lab string, sort callbackSort
 	if lab == "" {
 		return nil, fault.InvalidField("query", "lab_name", "is missing: Missing lab name in query string")
 	}
-	warnings, err := h.mayReport(ctx, lab)
+	warnings, err := h.mayReport(ctx, h.store, lab)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (h *Handler) saveLavaBoot(ctx context.Context, c *callback) (func(*reportst
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
-	return func(tx *reportstore.Store) error { return h.saveBoot(ctx, tx, boot) }, nil
+	return func(tx *reportstore.Store) error { return h.putBoot(ctx, tx, boot) }, nil
 }
 
 // labOf is the lab that a callback names, empty for none.

@@ -24,12 +24,27 @@ type PublicKey struct {
 // tenant has registered it.
 func (s *Store) CreatePublicKey(ctx context.Context, k *PublicKey) error {
 	k.CreatedAt = s.Now()
+	return s.AdoptPublicKey(ctx, k)
+}
+
+// AdoptPublicKey is CreatePublicKey for a key that was registered elsewhere: CreatedAt
+// stays.
+func (s *Store) AdoptPublicKey(ctx context.Context, k *PublicKey) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		if err := tx.db.Tx.Create(k).Error; err != nil {
 			return fmt.Errorf("create public key: %w", store.Translate(err))
 		}
 		return nil
 	})
+}
+
+// PublicKey returns the key with this id, whoever it belongs to, or ErrNotFound.
+func (s *Store) PublicKey(ctx context.Context, id string) (*PublicKey, error) {
+	var k PublicKey
+	if err := s.db.Read(ctx).Take(&k, "id = ?", id).Error; err != nil {
+		return nil, fmt.Errorf("public key %s: %w", id, store.Translate(err))
+	}
+	return &k, nil
 }
 
 // PublicKeysByFingerprint returns the keys with this sha256, at most one of each

@@ -396,3 +396,18 @@ func (p *Published) privateTo() string {
 }
 
 func (p *Published) setPublic() { p.Public = p.Owner == "" || p.IsShared() }
+
+// PublishImported is Publish for a result of another RefStack, with the id and the time
+// that it had there. Errors are those of results.PublishImported.
+func (s *Store) PublishImported(ctx context.Context, p *Published, passes *results.Result, about results.Imported) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		final := *passes
+		final.PrivateTo = p.privateTo()
+		r, err := tx.Store.PublishImported(ctx, &final, about)
+		if err != nil {
+			return err
+		}
+		_, err = tx.describe(p, r)
+		return err
+	})
+}

@@ -32,6 +32,18 @@ func (s *Store) ReportByIdentity(ctx context.Context, c *Collection, identity []
 	return r, nil
 }
 
+// HasIdentity reports whether the scope sees a report with this identity.
+func (s *Store) HasIdentity(ctx context.Context, c *Collection, identity []byte) (bool, error) {
+	where := append(s.existing(c), tables.If("identity = ?", tables.Bytes(identity)))
+	rows, err := s.db.Query(ctx, "SELECT 1 FROM "+c.table+tables.Where(where)+" LIMIT 1", tables.Args(where)...)
+	if err != nil {
+		return false, fmt.Errorf("%s by identity: %w", c.table, store.Translate(err))
+	}
+	defer rows.Close()
+	known := rows.Next()
+	return known, store.Translate(rows.Err())
+}
+
 // NewestReport returns the newest report that meets the conditions among those of
 // the scope's own tenant; when there is none, among all that the scope sees; then
 // ErrNotFound.
@@ -147,12 +159,11 @@ func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Repor
 }
 
 func (s *Store) insertReports(c *Collection, list []*Report) error {
-	marks := "(?" + strings.Repeat(", ?", len(c.Columns)+2) + ")"
 	args := make([]any, 0, len(list)*(len(c.Columns)+3))
 	for _, r := range list {
 		args = append(append(args, s.scope.Tenant), c.args(r)...)
 	}
-	err := s.db.Put("INSERT INTO "+c.table+" (tenant, identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...)
+	err := s.db.Put(c.insert+c.marks+strings.Repeat(", "+c.marks, len(list)-1), args...)
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", c.table, store.Translate(err))
 	}

@@ -51,7 +51,8 @@ func encodeAttachments(list []Attachment) []byte {
 	if len(list) == 0 {
 		return nil
 	}
-	b := binary.AppendUvarint([]byte{compactVersion}, uint64(len(list)))
+	b := append(make([]byte, 0, 96*len(list)), compactVersion) // most fit, and need not be moved
+	b = binary.AppendUvarint(b, uint64(len(list)))
 	for i := range list {
 		b = list[i].append(b)
 	}
@@ -169,7 +170,8 @@ func encodeTags(tags []string) []byte {
 	if len(tags) == 0 {
 		return nil
 	}
-	b := binary.AppendUvarint([]byte{compactVersion}, uint64(len(tags)))
+	b := append(make([]byte, 0, 8+16*len(tags)), compactVersion)
+	b = binary.AppendUvarint(b, uint64(len(tags)))
 	for _, tag := range tags {
 		b = compact.AppendText(b, tag)
 	}

@@ -52,7 +52,7 @@ func (s *Store) tellFinished(run *Run) error {
 }
 
 // tellResult tells of a result that was published just now, and queues it to be
-// compared when its run belongs to a line. Of one that is private nobody is told.
+// compared. Of one that is private nobody is told.
 func (s *Store) tellResult(run *Run, r *Result, finished bool) error {
 	if r.PrivateTo != "" {
 		return nil
@@ -68,8 +68,16 @@ func (s *Store) tellResult(run *Run, r *Result, finished bool) error {
 	if err == nil && finished {
 		err = s.tellFinished(run)
 	}
-	if err != nil || run.CloudID == nil && run.Name == "" {
+	if err != nil {
 		return err
+	}
+	return s.queueRun(run, r)
+}
+
+// queueRun queues a result to be compared when its run belongs to a line.
+func (s *Store) queueRun(run *Run, r *Result) error {
+	if run.CloudID == nil && run.Name == "" {
+		return nil
 	}
 	ref := fmt.Sprintf("run:%d/%d", run.ID, r.Attempt)
 	return s.QueueSet(store.PendingSet{Tenant: run.Tenant, Kind: "run", Ref: ref, Parts: r.Parts})

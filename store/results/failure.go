@@ -103,7 +103,7 @@ func (s *Store) putFailures(key int64, rows []testRow) error {
 		return err
 	}
 	args := make([]any, 0, 1+2*64)
-	return failureShapes.eachPart(some, func(sql string, part []testRow) error {
+	return eachPart(failureShapes, some, func(sql string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			args = append(args, part[i].n, part[i].failure)

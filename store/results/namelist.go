@@ -43,7 +43,7 @@ const (
 	chunkNames = 8192
 
 	// maxNameBytes is how much memory names may take before they go to a file.
-	maxNameBytes = 8 << 20
+	maxNameBytes = 4 << 20
 
 	// listedNameBytes is what a name costs beside its bytes.
 	listedNameBytes = int(unsafe.Sizeof(listedName{}))
@@ -192,6 +192,12 @@ func (r *fileRun) next() (e listedName, ok bool, err error) {
 	size, err2 := binary.ReadUvarint(r.in)
 	if err := errors.Join(err, err2); err != nil {
 		return e, false, err
+	}
+	if size <= uint64(r.in.Size()) { // so that it is copied once
+		name, err := r.in.Peek(int(size))
+		e = listedName{string(name), int64(n)}
+		_, err2 := r.in.Discard(len(name))
+		return e, true, errors.Join(err, err2)
 	}
 	name := make([]byte, size)
 	_, err = io.ReadFull(r.in, name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -33,6 +34,27 @@ type testRow struct {
 // NameHash is what a test's name is found by.
 func NameHash(name string) []byte { return tables.NameHash(name) }
 
+// Prepared are tests in the form of their rows, ready to be inserted.
+type Prepared struct{ rows []testRow }
+
+// PrepareTests does for InsertPrepared what needs no transaction, so that the writer
+// is held no longer than it must. ErrInvalid: a name is no UTF-8 or has U+0000 in it.
+func (s *Store) PrepareTests(tests []Test) (*Prepared, error) {
+	p := &Prepared{rows: make([]testRow, len(tests))}
+	var hashes []byte
+	for i := range tests {
+		if err := p.rows[i].fill(&tests[i]); err != nil {
+			return nil, err
+		}
+		hashes = tables.AppendNameHash(hashes, tests[i].Name)
+	}
+	size := len(hashes) / max(1, len(tests))
+	for i := range p.rows {
+		p.rows[i].hash = hashes[i*size : (i+1)*size : (i+1)*size]
+	}
+	return p, nil
+}
+
 // InsertTests adds tests to a result between BeginResult and PublishResult. It
 // writes them in slices of its own transactions, so that other writes go
 // between; an error may leave some of them written. Called with some thousand
@@ -41,21 +63,24 @@ func NameHash(name string) []byte { return tables.NameHash(name) }
 // ErrConflict: the result is not being uploaded (any more), or has a test with
 // the same N. ErrInvalid: a name is no UTF-8 or has U+0000 in it.
 func (s *Store) InsertTests(ctx context.Context, key int64, tests []Test) error {
-	rows := make([]testRow, len(tests))
-	for i := range tests {
-		if err := rows[i].fill(&tests[i]); err != nil {
-			return err
-		}
-		rows[i].hash = NameHash(tests[i].Name)
+	p, err := s.PrepareTests(tests)
+	if err != nil {
+		return err
 	}
-	err := s.inSlices(ctx, key, rows, func(tx *Store, slice []testRow) error {
+	return s.InsertPrepared(ctx, key, p)
+}
+
+// InsertPrepared is InsertTests for tests that are prepared.
+func (s *Store) InsertPrepared(ctx context.Context, key int64, p *Prepared) error {
+	err := s.inSlices(ctx, key, p.rows, func(tx *Store, slice []testRow) error {
 		if err := tx.holdNames(); err != nil {
 			return err
 		}
-		if err := tx.internNames(slice); err != nil {
+		names, err := tx.internNames(ctx, slice)
+		if err != nil {
 			return fmt.Errorf("names: %w", store.Translate(err))
 		}
-		if err := tx.insertRows(key, slice); err != nil {
+		if err := tx.insertRows(ctx, key, slice, names); err != nil {
 			return store.Translate(err)
 		}
 		return store.Translate(tx.putFailures(key, slice))
@@ -192,16 +217,57 @@ func (s *Store) inSlices(ctx context.Context, key int64, rows []testRow, write f
 // Statements for many rows at a time: the cost of a statement is shared by its
 // rows. The text of each shape is made once, because the driver finds a
 // prepared statement by its text.
-var (
-	nameShapes   = newShapes("INSERT INTO test_names (hash, name) VALUES ", "(?,?)", " ON CONFLICT DO NOTHING")
-	insertShapes = newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record,"+
-		" duration_us, file, flaky, tags, attachments, others, details) VALUES ",
-		"(?1,?,(SELECT id FROM test_names WHERE hash = ?),?,?,?,?,?,?,?,?,?,?,?,?)", "")
-	updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
-		" records = v.column5, record = v.column6, duration_us = v.column7, file = v.column8, flaky = v.column9,"+
-		" tags = v.column10, attachments = v.column11, details = v.column12 FROM (VALUES ",
-		"(?,?,?,?,?,?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
-)
+var updateShapes = newShapes("UPDATE tests SET status = v.column2, start_us = v.column3, stop_us = v.column4,"+
+	" records = v.column5, record = v.column6, duration_us = v.column7, file = v.column8, flaky = v.column9,"+
+	" tags = v.column10, attachments = v.column11, details = v.column12 FROM (VALUES ",
+	"(?,?,?,?,?,?,?,?,?,?,?,?)", ") AS v WHERE result_key = ? AND n = v.column1")
+
+// rare are the columns of tests that most formats leave as they are. What no row of a
+// slice has is written into the statement: to bind it costs as much as to store it.
+var rare = [...]struct {
+	column, absent string
+	of             func(r *testRow) any // nil when it is absent
+}{
+	{"duration_us", "NULL", func(r *testRow) any { return r.length }},
+	{"file", "0", func(r *testRow) any { return unlessZero(r.file) }},
+	{"flaky", "0", func(r *testRow) any { return unlessZero(r.flaky) }},
+	{"tags", "NULL", func(r *testRow) any { return r.tags }},
+	{"attachments", "NULL", func(r *testRow) any { return r.attachments }},
+	{"others", "NULL", func(r *testRow) any { return r.others }},
+	{"details", "NULL", func(r *testRow) any { return r.details }},
+}
+
+func unlessZero[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+// insertShapes are made when they are needed, for each set of rare columns.
+var insertShapes [1 << len(rare)]atomic.Pointer[shapes]
+
+func insertShape(set int) *shapes {
+	if list := insertShapes[set].Load(); list != nil {
+		return list
+	}
+	columns, row := "", "(?1,?,?,?,?,?,?,?"
+	for i := range rare {
+		columns += ", " + rare[i].column
+		switch {
+		case set&(1<<i) == 0:
+			row += "," + rare[i].absent
+		case rare[i].absent == "NULL":
+			row += ",?"
+		default:
+			row += ",COALESCE(?," + rare[i].absent + ")"
+		}
+	}
+	list := newShapes("INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record"+columns+") VALUES ", row+")", "")
+	insertShapes[set].Store(list)
+	return list
+}
 
 // shapes is a statement for 64, 8 and 1 rows.
 type shapes [3]struct {
@@ -219,7 +285,7 @@ func newShapes(head, row, tail string) *shapes {
 }
 
 // eachPart cuts rows into parts for which there is a statement.
-func (list *shapes) eachPart(rows []testRow, run func(sql string, part []testRow) error) error {
+func eachPart[T any](list *shapes, rows []T, run func(sql string, part []T) error) error {
 	for _, shape := range list {
 		for len(rows) >= shape.rows {
 			if err := run(shape.sql, rows[:shape.rows]); err != nil {
@@ -231,33 +297,32 @@ func (list *shapes) eachPart(rows []testRow, run func(sql string, part []testRow
 	return nil
 }
 
-func (s *Store) internNames(rows []testRow) error {
+// insertRows inserts rows whose names have these numbers.
+func (s *Store) insertRows(ctx context.Context, key int64, rows []testRow, names []int64) error {
 	if s.db.Postgres {
-		return s.pgInternNames(rows)
+		return s.pgInsertRows(ctx, key, rows, names)
 	}
-	args := make([]any, 0, 2*64)
-	return nameShapes.eachPart(rows, func(sql string, part []testRow) error {
-		args = args[:0]
-		for i := range part {
-			args = append(args, part[i].hash, part[i].name)
+	set := 0
+	for i := range rows {
+		for k := range rare {
+			if rare[k].of(&rows[i]) != nil {
+				set |= 1 << k
+			}
 		}
-		_, err := s.db.Exec(sql, args...)
-		return err
-	})
-}
-
-func (s *Store) insertRows(key int64, rows []testRow) error {
-	if s.db.Postgres {
-		return s.pgInsertRows(key, rows)
 	}
 	args := make([]any, 0, 1+14*64)
-	return insertShapes.eachPart(rows, func(sql string, part []testRow) error {
+	return eachPart(insertShape(set), rows, func(sql string, part []testRow) error {
 		args = append(args[:0], key)
 		for i := range part {
 			r := &part[i]
-			args = append(args, r.n, r.hash, int64(r.status), r.start, r.stop, r.records, r.record,
-				r.length, r.file, r.flaky, r.tags, r.attachments, r.others, r.details)
+			args = append(args, r.n, names[i], int64(r.status), r.start, r.stop, r.records, r.record)
+			for k := range rare {
+				if set&(1<<k) != 0 {
+					args = append(args, rare[k].of(r))
+				}
+			}
 		}
+		names = names[len(part):]
 		_, err := s.db.Exec(sql, args...)
 		return err
 	})
@@ -269,7 +334,7 @@ func (s *Store) updateRows(key int64, rows []testRow) (int64, error) {
 	}
 	args := make([]any, 0, 12*64+1)
 	updated := int64(0)
-	err := updateShapes.eachPart(rows, func(sql string, part []testRow) error {
+	err := eachPart(updateShapes, rows, func(sql string, part []testRow) error {
 		args = args[:0]
 		for i := range part {
 			r := &part[i]
@@ -337,35 +402,18 @@ func optional(v any) *int64 {
 	return nil
 }
 
-// pgInternNames sorts by hash, so that two uploads of the same suite do not
-// wait for each other crosswise.
-func (s *Store) pgInternNames(rows []testRow) error {
-	c := newColumns(rows)
-	_, err := s.db.Exec(`INSERT INTO test_names (hash, name)
-		SELECT u.hash, u.name FROM unnest($1::bytea[], $2::text[]) AS u (hash, name)
-		WHERE NOT EXISTS (SELECT 1 FROM test_names m WHERE m.hash = u.hash)
-		ORDER BY u.hash ON CONFLICT DO NOTHING`, c.hash, c.name)
-	return err
+var copiedColumns = []string{
+	"result_key", "n", "name_id", "status", "start_us", "stop_us", "records", "record",
+	"duration_us", "file", "flaky", "tags", "attachments", "others", "details",
 }
 
-func (s *Store) pgInsertRows(key int64, rows []testRow) error {
-	c := newColumns(rows)
-	res, err := s.db.Exec(`INSERT INTO tests (result_key, n, name_id, status, start_us, stop_us, records, record,
-			duration_us, file, flaky, tags, attachments, others, details)
-		SELECT $1, u.n, m.id, u.status, u.start_us, u.stop_us, u.records, u.record,
-			u.duration_us, u.file, u.flaky, u.tags, u.attachments, u.others, u.details
-		FROM unnest($2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-				$9::bigint[], $10::bigint[], $11::boolean[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[])
-			AS u (n, hash, status, start_us, stop_us, records, record, duration_us, file, flaky, tags, attachments, others, details)
-		JOIN test_names m ON m.hash = u.hash`,
-		key, c.n, c.hash, c.status, c.start, c.stop, c.records, c.record, c.length, c.file, c.flaky, c.tags, c.attachments, c.others, c.details)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n != int64(len(rows)) {
-		return fmt.Errorf("%d of %d rows inserted: %w", n, len(rows), err)
-	}
-	return nil
+func (s *Store) pgInsertRows(ctx context.Context, key int64, rows []testRow, names []int64) error {
+	values := make([]any, len(copiedColumns))
+	return s.CopyRows(ctx, "tests", copiedColumns, len(rows), func(i int) []any {
+		r := &rows[i]
+		return append(values[:0], key, r.n, names[i], int16(r.status), r.start, r.stop, r.records, r.record,
+			r.length, r.file, r.flaky, r.tags, r.attachments, r.others, r.details)
+	})
 }
 
 func (s *Store) pgUpdateRows(key int64, rows []testRow) (int64, error) {

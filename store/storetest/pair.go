@@ -22,6 +22,18 @@ type Pair struct {
 // PostgreSQL are skipped.
 func NewPair(t testing.TB) *Pair {
 	t.Helper()
+	return newPair(t, "start")
+}
+
+// NewPrimary starts only the primary, which replicates to nobody. What the programs of
+// Programs make in Dir ends with the test as well.
+func NewPrimary(t testing.TB) *Pair {
+	t.Helper()
+	return newPair(t, "primary")
+}
+
+func newPair(t testing.TB, command string) *Pair {
+	t.Helper()
 	if os.Getenv(PostgresEnv) == "" {
 		t.Skipf("%s is not set", PostgresEnv)
 	}
@@ -37,7 +49,7 @@ func NewPair(t testing.TB) *Pair {
 		p.Do("stop")
 		_ = os.RemoveAll(parent)
 	})
-	for _, line := range strings.Split(p.Do("start"), "\n") {
+	for _, line := range strings.Split(p.Do(command), "\n") {
 		name, value, _ := strings.Cut(line, "=")
 		switch name {
 		case "PRIMARY":
@@ -49,6 +61,25 @@ func NewPair(t testing.TB) *Pair {
 		}
 	}
 	return p
+}
+
+// Dir is where the clusters lie, in primary and standby, and a pooler in pooler.
+func (p *Pair) Dir() string { return filepath.Join(p.dir, "run") }
+
+// Programs writes programs of PostgreSQL into a directory, and pgbouncer, which run as
+// the user of the clusters.
+func (p *Pair) Programs(dir string) {
+	p.t.Helper()
+	script, err := script()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, name := range []string{"pg_ctl", "pg_basebackup", "pgbouncer"} {
+		text := "#!/bin/sh\nexec '" + script + "' run '" + p.dir + "' " + name + " \"$@\"\n"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil { //nolint:gosec // a program
+			p.t.Fatal(err)
+		}
+	}
 }
 
 // Do runs a command of .ci/postgres-pair: kill, promote, pause, resume.

@@ -163,7 +163,10 @@ func (c *Config) stateDir() (string, error) {
 // register makes the agent known, however long the server is away.
 func (a *Agent) register(ctx context.Context) error {
 	capacity, mode := int32(a.Capacity), client.AgentMode("online")
-	as := client.AgentRegistration{Capacity: &capacity, Releases: a.Releases, Products: a.Products, Labels: a.Labels, Mode: &mode}
+	as := client.AgentRegistration{Capacity: &capacity, Releases: a.Releases, Labels: a.Labels, Mode: &mode}
+	for _, product := range a.Products {
+		as.Products = append(as.Products, product.String())
+	}
 	if a.Platform != "" {
 		as.Platform = nullable.NewNullableWithValue(a.Platform)
 	}

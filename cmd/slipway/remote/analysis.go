@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -154,7 +155,7 @@ func (c *Flaky) Run(ctx context.Context, std *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			product = id.String()
+			product = id
 		}
 		return s.list(listing{key: "tests", limits: true, columns: columns("VERDICT summary.verdict", "SCORE summary.score", "TEST name", "FLIPS summary.flips", "FAILS summary.fails", "PASSES summary.passes", "REASON summary.reason"),
 			query: values("cloud_id", number(c.Cloud), "job", c.Job, "product_id", product, "verdict", c.Verdict), empty: "No test of the line is flaky.",
@@ -203,11 +204,12 @@ type IssueAdd struct {
 	Job     string        `help:"Only of this job."`
 	Cloud   int64         `help:"Only of the cloud of this number."`
 	Expires time.Duration `default:"0s" min:"0s" help:"After how long it counts no more; 0: never."`
+	DryRun  bool          `help:"Only say how many failures of the last 30 days it would explain, with the newest of them; nothing is kept."`
 }
 
 // Help is an example.
 func (IssueAdd) Help() string {
-	return example(`slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout`)
+	return example(`slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout --dry-run`, `slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout`)
 }
 
 // Run makes the issue and prints it.
@@ -221,10 +223,38 @@ func (c *IssueAdd) Run(ctx context.Context, std *terminal.Streams) error {
 		in.ExpiresOn = nullable.NewNullableWithValue(time.Now().Add(c.Expires).UTC())
 	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
+		if c.DryRun {
+			return c.preview(ctx, s, in.Match)
+		}
 		key := uuid.NewString()
 		answer, err := s.api.Raw().CreateKnownIssue(ctx, &client.CreateKnownIssueParams{IdempotencyKey: &key}, in)
 		return s.show(issueColumns, answer, err)
 	})
+}
+
+var previewColumns = columns("MATCHES matches", "FAILURES failures", "TESTS tests", "LAST last_match", "SINCE since")
+
+// preview prints what the issue would explain, and on standard error the newest of it.
+func (c *IssueAdd) preview(ctx context.Context, s *session, match client.KnownIssueMatch) error {
+	answer, err := s.api.Raw().PreviewKnownIssue(ctx, client.KnownIssueQuestion{Match: match})
+	var item json.RawMessage
+	if err := into(&item, answer, err); err != nil {
+		return err
+	}
+	var seen client.KnownIssuePreview
+	if err := json.Unmarshal(item, &seen); err != nil {
+		return terminal.Trouble("the server's answer is not what the document says: %w", err)
+	}
+	if err := s.One(item, previewColumns); err != nil {
+		return err
+	}
+	const most = 5
+	for _, e := range seen.Examples[:min(len(seen.Examples), most)] {
+		message, _ := e.Message.Get()
+		s.say("%s  %s  %s  %s", e.Outcome, e.Name, e.Set, message)
+	}
+	s.say("nothing is kept; without --dry-run it is")
+	return nil
 }
 
 // set fills a field unless the value is empty.

@@ -43,8 +43,8 @@ func (c *Products) Run(ctx context.Context, std *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			s.pageAddress("/products/" + id.String())
-			answer, err := s.api.Raw().GetProduct(ctx, id.String())
+			s.pageAddress("/products/" + id)
+			answer, err := s.api.Raw().GetProduct(ctx, id)
 			return s.show(productColumns, answer, err)
 		}
 		defer s.sayPage("/products")
@@ -60,13 +60,13 @@ func (s *session) products(ctx context.Context, name string) listing {
 }
 
 // productID finds a product by its id or name.
-func (s *session) productID(ctx context.Context, text string) (uuid.UUID, error) {
+func (s *session) productID(ctx context.Context, text string) (string, error) {
 	if id, err := uuid.Parse(text); err == nil {
-		return id, nil
+		return id.String(), nil
 	}
 	items, _, err := s.read(s.products(ctx, text), Limited{})
 	if err != nil {
-		return uuid.Nil, err
+		return "", err
 	}
 	var ids, names []string
 	for _, item := range items {
@@ -76,17 +76,17 @@ func (s *session) productID(ctx context.Context, text string) (uuid.UUID, error)
 	}
 	switch len(ids) {
 	case 1:
-		return uuid.Parse(ids[0])
+		return ids[0], nil
 	case 0:
 		if items, _, err = s.read(s.products(ctx, ""), Limited{}); err != nil {
-			return uuid.Nil, err
+			return "", err
 		}
 		for _, item := range items {
 			names = append(names, stringAt(item, "name"))
 		}
-		return uuid.Nil, terminal.NotFound("there is no product %q%s", text, terminal.DidYouMean(text, names))
+		return "", terminal.NotFound("there is no product %q%s", text, terminal.DidYouMean(text, names))
 	}
-	return uuid.Nil, terminal.Usage("%d products are called %q; name one by its id: %s", len(ids), text, strings.Join(ids, ", "))
+	return "", terminal.Usage("%d products are called %q; name one by its id: %s", len(ids), text, strings.Join(ids, ", "))
 }
 
 // Advertise says that something can be tested.
@@ -142,7 +142,7 @@ func (c *AdvertiseImage) Run(ctx context.Context, std *terminal.Streams) error {
 			return err
 		}
 		key := uuid.NewString()
-		answer, err := s.api.Raw().AdvertiseImage(ctx, id.String(), &client.AdvertiseImageParams{IdempotencyKey: &key}, in)
+		answer, err := s.api.Raw().AdvertiseImage(ctx, id, &client.AdvertiseImageParams{IdempotencyKey: &key}, in)
 		return s.made(answer, err)
 	})
 }
@@ -185,7 +185,7 @@ func (c *AdvertiseSnap) Run(ctx context.Context, std *terminal.Streams) error {
 		if err != nil {
 			return err
 		}
-		answer, err := s.api.Raw().AdvertiseSnap(ctx, id.String(), &client.AdvertiseSnapParams{IdempotencyKey: &key}, in)
+		answer, err := s.api.Raw().AdvertiseSnap(ctx, id, &client.AdvertiseSnapParams{IdempotencyKey: &key}, in)
 		return s.made(answer, err)
 	})
 }
@@ -216,7 +216,7 @@ func (c *AdvertiseGoldMaster) Run(ctx context.Context, std *terminal.Streams) er
 			return err
 		}
 		key := uuid.NewString()
-		answer, err := s.api.Raw().AdvertiseGoldMaster(ctx, id.String(), &client.AdvertiseGoldMasterParams{IdempotencyKey: &key},
+		answer, err := s.api.Raw().AdvertiseGoldMaster(ctx, id, &client.AdvertiseGoldMasterParams{IdempotencyKey: &key},
 			client.GoldMasterAdvertisement{Snaps: snaps, Channel: c.Channel, Platform: optional(c.Platform), Release: optional(c.Release)})
 		return s.made(answer, err)
 	})
@@ -289,7 +289,7 @@ func (c *Opportunities) Run(ctx context.Context, std *terminal.Streams) error {
 func (s *session) productIDs(ctx context.Context, product string) ([]string, error) {
 	if product != "" {
 		id, err := s.productID(ctx, product)
-		return []string{id.String()}, err
+		return []string{id}, err
 	}
 	items, _, err := s.read(s.products(ctx, ""), Limited{})
 	var ids []string
@@ -448,7 +448,7 @@ func (c *Events) Run(ctx context.Context, std *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			q.Set("product_id", id.String())
+			q.Set("product_id", id)
 		}
 		if !c.Follow {
 			return s.list(listing{key: "events", limits: true, columns: eventColumns, query: q, empty: "Nothing has happened yet.",

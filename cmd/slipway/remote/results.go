@@ -97,7 +97,7 @@ func (s *session) result(ctx context.Context, of OfResult) (int64, string, error
 		if err != nil {
 			return 0, "", terminal.NotFound("run %d has no result yet", id)
 		}
-		return id, current.ResultID.String(), nil
+		return id, current.ResultID, nil
 	}
 	items, _, err := s.read(listing{key: "results", limits: true,
 		call: func(e ...client.RequestEditorFn) (*http.Response, error) {

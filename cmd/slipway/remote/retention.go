@@ -148,7 +148,7 @@ func (c *RetentionRun) Run(ctx context.Context, std *terminal.Streams) error {
 
 // waitRetention reads a run until it has ended.
 func (s *session) waitRetention(ctx context.Context, run *client.RetentionRun) error {
-	id := run.ID.MustGet().String()
+	id := run.ID.MustGet()
 	for run.EndedOn.IsNull() {
 		if err := client.Wait(ctx, 200*time.Millisecond); err != nil {
 			return err

@@ -76,9 +76,9 @@ const (
 
 // picked is what the result must name: of the answer of a pick, or of the server.
 type picked struct {
-	ID      uuid.UUID `json:"test_opportunity_id"`
-	Product uuid.UUID `json:"product_id"`
-	HeldBy  string    `json:"held_by"`
+	ID      string `json:"test_opportunity_id"`
+	Product string `json:"product_id"`
+	HeldBy  string `json:"held_by"`
 	Lease   struct {
 		Token string `json:"token"`
 	} `json:"lease"`
@@ -90,7 +90,7 @@ func (c *Upload) sendToProduct(ctx context.Context, s *session, sources []source
 	if err != nil {
 		return err
 	}
-	in := client.NewTestResult{TestOpportunityID: work.ID.String(), TestStatus: c.status()}
+	in := client.NewTestResult{TestOpportunityID: work.ID, TestStatus: c.status()}
 	if work.Lease.Token != "" {
 		in.LeaseToken = nullable.NewNullableWithValue(work.Lease.Token)
 	}
@@ -99,7 +99,7 @@ func (c *Upload) sendToProduct(ctx context.Context, s *session, sources []source
 	}
 	var saved *client.TestResult
 	err = s.send(ctx, sources, func(files []client.File) error {
-		saved, err = s.api.UploadTestResult(ctx, client.TestResultUpload{Product: work.Product.String(), Result: in, Strict: c.Strict}, files...)
+		saved, err = s.api.UploadTestResult(ctx, client.TestResultUpload{Product: work.Product, Result: in, Strict: c.Strict}, files...)
 		return err
 	})
 	if errors.Is(err, context.Canceled) {
@@ -113,7 +113,7 @@ func (c *Upload) sendToProduct(ctx context.Context, s *session, sources []source
 
 // work finds the test opportunity and what shows that the caller holds it.
 func (c *OfProduct) work(ctx context.Context, s *session) (*picked, error) {
-	product := uuid.Nil
+	product := ""
 	if c.Product != "" {
 		var err error
 		if product, err = s.productID(ctx, c.Product); errors.Is(err, client.ErrForbidden) {
@@ -126,7 +126,7 @@ func (c *OfProduct) work(ctx context.Context, s *session) (*picked, error) {
 	if err != nil {
 		return nil, err
 	}
-	if product != uuid.Nil && work.Product != product {
+	if product != "" && work.Product != product {
 		return nil, terminal.NotFound("product %s has no test opportunity %s; it belongs to product %s", c.Product, work.ID, work.Product)
 	}
 	if c.Lease != "" {
@@ -138,7 +138,7 @@ func (c *OfProduct) work(ctx context.Context, s *session) (*picked, error) {
 	return work, nil
 }
 
-func (c *OfProduct) named(ctx context.Context, s *session, product uuid.UUID) (*picked, error) {
+func (c *OfProduct) named(ctx context.Context, s *session, product string) (*picked, error) {
 	if id, err := uuid.Parse(c.Opportunity); err == nil {
 		found, err := s.opportunities(ctx, values("test_opportunity_id", id.String()))
 		if err != nil {
@@ -162,7 +162,7 @@ func (c *OfProduct) named(ctx context.Context, s *session, product uuid.UUID) (*
 	var ids []string
 	for _, p := range found {
 		if p.HeldBy == c.Agent && p.Product == product {
-			held, ids = append(held, p), append(ids, p.ID.String())
+			held, ids = append(held, p), append(ids, p.ID)
 		}
 	}
 	switch len(held) {
@@ -202,7 +202,7 @@ func pickedIn(name string) (*picked, error) {
 		return nil, terminal.Usage("%w", err)
 	}
 	var p picked
-	if err := json.Unmarshal(text, &p); err != nil || p.ID == uuid.Nil || p.Product == uuid.Nil {
+	if err := json.Unmarshal(text, &p); err != nil || uuid.Validate(p.ID) != nil || uuid.Validate(p.Product) != nil {
 		return nil, terminal.Usage("%s is no answer of a pick: it must be JSON with test_opportunity_id, product_id and lease", name)
 	}
 	return &p, nil
@@ -218,7 +218,7 @@ func (c *Upload) reportTo(ctx context.Context, s *session, saved *client.TestRes
 	if err != nil {
 		return fmt.Errorf("the result of test opportunity %s is kept, but could not be judged: %w", saved.TestOpportunityID, err)
 	}
-	s.pageAddress("/opportunities/" + saved.TestOpportunityID.String())
+	s.pageAddress("/opportunities/" + saved.TestOpportunityID)
 	if s.Format != terminal.Table || len(s.Out.Fields) > 0 {
 		return errors.Join(s.One(document(saved), testResultColumns), verdict)
 	}
@@ -231,7 +231,7 @@ func (c *Upload) reportTo(ctx context.Context, s *session, saved *client.TestRes
 	}
 	s.Line("%s", text)
 	if err := c.failures(sent, func(e ...client.RequestEditorFn) (*http.Response, error) {
-		return s.api.Raw().ListResultTests(ctx, saved.ProductID.String(), saved.ID.String(), nil, e...)
+		return s.api.Raw().ListResultTests(ctx, saved.ProductID, saved.ID, nil, e...)
 	}, s); err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (c *Upload) reportTo(ctx context.Context, s *session, saved *client.TestRes
 
 // sentOf judges a result by the worse of what its sender and its file say.
 func sentOf(saved *client.TestResult) sent {
-	r := sent{ref: "opportunity:" + saved.TestOpportunityID.String(), outcome: strings.ToLower(saved.TestStatus), complete: true}
+	r := sent{ref: "opportunity:" + saved.TestOpportunityID, outcome: strings.ToLower(saved.TestStatus), complete: true}
 	ok := saved.TestStatus == statusPassed || saved.TestStatus == statusSkipped
 	f, err := saved.File.Get()
 	if err != nil {

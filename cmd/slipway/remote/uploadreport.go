@@ -71,7 +71,7 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 		s.Line("warning: %s", terminal.Plain(w))
 	}
 	if err := c.failures(sent, func(e ...client.RequestEditorFn) (*http.Response, error) {
-		return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID.String(), nil, e...)
+		return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID, nil, e...)
 	}, s); err != nil {
 		return err
 	}

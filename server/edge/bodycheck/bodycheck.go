@@ -86,7 +86,7 @@ func (c *Checker) Streaming() bool { return c.streaming }
 // there. When body is not JSON at all, that is the only violation.
 func (c *Checker) Check(body []byte) []Violation {
 	if len(skipSpace(body)) == 0 {
-		return []Violation{{Message: "a JSON body is required"}}
+		return []Violation{{Message: "must be JSON, and is empty"}}
 	}
 	w := newWalker(body)
 	w.own = run{options: &c.options, workLeft: c.options.workFor(body)}

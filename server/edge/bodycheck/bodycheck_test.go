@@ -133,8 +133,8 @@ func TestCheck_NotJSON(t *testing.T) {
 		name, body string
 		want       Violation
 	}{
-		{"nothing", "", Violation{"", "a JSON body is required"}},
-		{"only whitespace", " \r\n\t", Violation{"", "a JSON body is required"}},
+		{"nothing", "", Violation{"", "must be JSON, and is empty"}},
+		{"only whitespace", " \r\n\t", Violation{"", "must be JSON, and is empty"}},
 		{"cut off", `{"a":"hunter2`, Violation{"", "is not complete JSON: it ends at byte 13 in the middle of a value"}},
 		{"cut off between values", `{"a":`, Violation{"", "is not complete JSON: it ends at byte 5 in the middle of a value"}},
 		{"two values", `{} {}`, Violation{"", "must end after one JSON value, but more follows at byte 3"}},

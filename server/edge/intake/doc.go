@@ -18,7 +18,8 @@ import (
 // Store is what an intake writes to.
 type Store interface {
 	BeginResult(ctx context.Context, r *resultstore.Result) error
-	InsertTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
+	PrepareTests(tests []resultstore.Test) (*resultstore.Prepared, error)
+	InsertPrepared(ctx context.Context, resultKey int64, tests *resultstore.Prepared) error
 	UpdateTests(ctx context.Context, resultKey int64, tests []resultstore.Test) error
 	AddTestRecords(ctx context.Context, resultKey int64, records []resultstore.TestRecord) error
 	CopyTests(ctx context.Context, resultKey int64, from *resultstore.Result) error

@@ -33,12 +33,13 @@ func newMemory() *memory { return &memory{blobs: map[string][]byte{}} }
 func (m *memory) BeginResult(context.Context, *resultstore.Result) error { return nil }
 func (m *memory) DiscardResult(context.Context, int64) error             { return nil }
 
-func (m *memory) InsertTests(_ context.Context, _ int64, tests []resultstore.Test) error {
+func (m *memory) PrepareTests(tests []resultstore.Test) (*resultstore.Prepared, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tests += len(tests)
-	return nil
+	return nil, nil
 }
+func (m *memory) InsertPrepared(context.Context, int64, *resultstore.Prepared) error     { return nil }
 func (m *memory) UpdateTests(context.Context, int64, []resultstore.Test) error           { return nil }
 func (m *memory) AddTestRecords(context.Context, int64, []resultstore.TestRecord) error  { return nil }
 func (m *memory) SetTestRecords(context.Context, int64, []resultstore.TestRecords) error { return nil }

@@ -20,6 +20,10 @@ type Post struct {
 	Format string // of all the files; empty: each is found out. See KnownFormat
 	Strict bool   // refuse damage, unknown files, and files without tests
 
+	// Damage is what the caller knows to be wrong with the first file, beside what its
+	// reader finds.
+	Damage []report.Damage
+
 	// Onto is a visible result that the files are added to. What is read becomes a
 	// copy of it with more tests, and store.ExtendResult publishes it.
 	Onto *resultstore.Result
@@ -98,6 +102,9 @@ func (in *Intake) fill(ctx context.Context, result *resultstore.Result, post Pos
 	}
 	if err := e.unpack(post.Files); err != nil {
 		return nil, err
+	}
+	if len(post.Damage) > 0 {
+		e.parts[0].damage = append(e.parts[0].damage, post.Damage...)
 	}
 	if err := e.find(post.Format); err != nil {
 		return nil, err

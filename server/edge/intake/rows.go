@@ -16,7 +16,7 @@ const (
 	// batchTests is how many rows go to the store in one call: enough to share
 	// the cost of a commit, few enough to keep memory small. The store cuts them
 	// into slices that hold the writer for milliseconds.
-	batchTests = 1024
+	batchTests = 2048
 
 	// maxListed is how many tests that were only listed so far are held back.
 	// Most runners list every test before they run it, and the row would be
@@ -94,6 +94,47 @@ func (s *seen) take(r *report.Record, reading int32) bool {
 // maxAttempts bounds what a file may say of the attempts of one test.
 const maxAttempts = 1 << 20
 
+// allSeen is what is remembered of all test ids of an upload. Neither the map nor the
+// pieces hold pointers, which the collector would follow again and again.
+type allSeen struct {
+	at     map[nameID]int32 // place in the pieces
+	pieces [][]seen         // of one size, so that none of them has to be moved
+}
+
+const seenPiece = 1024
+
+// of returns what is remembered of a test id until the next add, nil for nothing.
+func (a *allSeen) of(id nameID) *seen {
+	i, ok := a.at[id]
+	if !ok {
+		return nil
+	}
+	return &a.pieces[i/seenPiece][i%seenPiece]
+}
+
+func (a *allSeen) add(id nameID, s seen) *seen {
+	if old := a.of(id); old != nil {
+		*old = s
+		return old
+	}
+	i := int32(len(a.at))
+	if i%seenPiece == 0 {
+		a.pieces = append(a.pieces, make([]seen, 0, min(i, seenPiece))) // the first grows as it must
+	}
+	last := &a.pieces[i/seenPiece]
+	*last = append(*last, s)
+	a.at[id] = i
+	return &(*last)[i%seenPiece]
+}
+
+func (a *allSeen) each(visit func(s *seen)) {
+	for _, p := range a.pieces {
+		for i := range p {
+			visit(&p[i])
+		}
+	}
+}
+
 // rows turns the records of an upload into one row for each test id and
 // hands them to the store while the parser goes on. A row shows the record that
 // decided the status: the last attempt where a file counts them, else the worst one,
@@ -104,7 +145,7 @@ type rows struct {
 	store  Store
 	result int64 // key
 
-	tests   map[nameID]*seen
+	tests   allSeen
 	listed  map[nameID]resultstore.Test // only listed so far
 	pending map[int32]int               // n -> place in inserts
 	inserts []resultstore.Test
@@ -120,15 +161,16 @@ type rows struct {
 
 // batch is what goes to the store in one call.
 type batch struct {
-	insert, update []resultstore.Test
-	others         []resultstore.TestRecord
-	records        []resultstore.TestRecords
+	insert  *resultstore.Prepared
+	update  []resultstore.Test
+	others  []resultstore.TestRecord
+	records []resultstore.TestRecords
 }
 
 func newRows(ctx context.Context, s Store, result int64) *rows {
 	in := &rows{
 		ctx: ctx, store: s, result: result,
-		tests:   map[nameID]*seen{},
+		tests:   allSeen{at: map[nameID]int32{}},
 		listed:  map[nameID]resultstore.Test{},
 		pending: map[int32]int{},
 		updates: map[int32]resultstore.Test{},
@@ -153,10 +195,10 @@ func (in *rows) write() {
 }
 
 func (in *rows) writeBatch(b batch) error {
-	in.names.Add(b.insert)
-	in.names.Update(b.update)
-	if err := in.store.InsertTests(in.ctx, in.result, b.insert); err != nil {
-		return err
+	if b.insert != nil {
+		if err := in.store.InsertPrepared(in.ctx, in.result, b.insert); err != nil {
+			return err
+		}
 	}
 	if err := in.store.UpdateTests(in.ctx, in.result, b.update); err != nil {
 		return err
@@ -168,7 +210,8 @@ func (in *rows) writeBatch(b batch) error {
 }
 
 func idOf(name string) nameID {
-	sum := sha256.Sum256([]byte(name))
+	var room [256]byte // without which each name would be copied to the heap
+	sum := sha256.Sum256(append(room[:0], name...))
 	return nameID(sum[:16])
 }
 
@@ -176,12 +219,11 @@ func idOf(name string) nameID {
 // numbers.
 func (in *rows) record(r *report.Record, reading int32, row resultstore.Test) error {
 	id := idOf(r.ID)
-	known := in.tests[id]
+	known := in.tests.of(id)
 	first := known == nil
 	if first {
-		known = newSeen(r, reading)
-		known.n = int32(len(in.tests))
-		in.tests[id] = known
+		known = in.tests.add(id, *newSeen(r, reading))
+		known.n = int32(len(in.tests.at) - 1)
 	}
 	decides := known.take(r, reading)
 	row.N, row.Records, row.Record, row.Flaky = int64(known.n), int64(known.records), int64(known.records)-1, known.flaky()
@@ -262,8 +304,19 @@ func (in *rows) flushWhen(full bool) error {
 	if !full {
 		return nil
 	}
-	b := batch{insert: in.inserts, update: slices.Collect(maps.Values(in.updates)), others: in.others}
-	in.inserts, in.updates, in.pending, in.others = nil, map[int32]resultstore.Test{}, map[int32]int{}, nil
+	b := batch{update: slices.Collect(maps.Values(in.updates)), others: in.others}
+	in.names.Add(in.inserts)
+	in.names.Update(b.update)
+	if len(in.inserts) > 0 {
+		var err error
+		if b.insert, err = in.store.PrepareTests(in.inserts); err != nil {
+			return err
+		}
+	}
+	clear(in.inserts)
+	in.inserts, in.others = in.inserts[:0], nil
+	clear(in.pending)
+	clear(in.updates)
 	select {
 	case in.batches <- b:
 		return nil
@@ -289,7 +342,7 @@ func (in *rows) finish(whole bool) error {
 
 func (in *rows) finishRows() error {
 	for id, row := range in.listed {
-		if err := in.insert(in.tests[id], row); err != nil {
+		if err := in.insert(in.tests.of(id), row); err != nil {
 			return err
 		}
 	}
@@ -298,11 +351,11 @@ func (in *rows) finishRows() error {
 		return err
 	}
 	var stale []resultstore.TestRecords
-	for _, known := range in.tests {
+	in.tests.each(func(known *seen) {
 		if known.stale {
 			stale = append(stale, resultstore.TestRecords{N: int64(known.n), Records: int64(known.records), Flaky: known.flaky()})
 		}
-	}
+	})
 	select {
 	case in.batches <- batch{records: stale}:
 		return nil
@@ -313,17 +366,16 @@ func (in *rows) finishRows() error {
 
 // counts says how many test ids ended with which status.
 func (in *rows) counts() (counts report.Counts, tests int64) {
-	for _, known := range in.tests {
-		counts[known.status]++
-	}
-	return counts, int64(len(in.tests))
+	in.tests.each(func(known *seen) { counts[known.status]++ })
+	return counts, int64(len(in.tests.at))
 }
 
 // extend takes over the tests of a result that are in the store already.
 func (in *rows) extend(t *resultstore.Test) {
 	in.names.Add([]resultstore.Test{*t})
-	in.tests[idOf(t.Name)] = &seen{
+	s := seen{
 		n: int32(t.N), records: int32(t.Records), stored: true, failed: t.Flaky, reading: -1, shown: -1,
 		before: report.Exists, latest: report.Status(t.Status), status: report.Status(t.Status),
 	}
+	in.tests.add(idOf(t.Name), s)
 }

@@ -33,7 +33,7 @@ var (
 	// order is the table of contents.
 	order = []string{
 		"first-minute", "ci-job", "refstack-runner", "kernelci-lab", "lava-callback", "spi-agent", "drydock-lab", "clients",
-		"keystone", "postgresql", "backup", "security", "limits",
+		"keystone", "postgresql", "standby", "backup", "upgrade", "security", "limits",
 	}
 
 	comment = regexp.MustCompile(`(?s)<!--.*?-->\n?`)

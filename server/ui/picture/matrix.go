@@ -2,6 +2,7 @@ package picture
 
 import (
 	"html/template"
+	"regexp"
 	"strings"
 )
 
@@ -81,6 +82,10 @@ func (d *drawing) linked(address, name, attributes string) {
 	d.text(name)
 }
 
+// described is a name by git describe. Beside the number of commits, which a reader can
+// compare, the hash says nothing.
+var described = regexp.MustCompile(`^(.+-[0-9]+)-g[0-9a-f]{7,40}$`)
+
 // Head draws the columns' names, turned. They are for the eye: who listens hears
 // them in the table.
 func (m Matrix) Head() template.HTML {
@@ -88,7 +93,7 @@ func (m Matrix) Head() template.HTML {
 	d.put(`<svg class="mh" width="`, whole(cellSide*len(m.Columns)), `" height="`, whole(headHeight), `" aria-hidden="true">`)
 	for i, c := range m.Columns {
 		d.put(`<text transform="translate(`, whole(i*cellSide+12), `,74) rotate(-55)" class="vt">`)
-		d.text(shorten(c.Name, headWide))
+		d.text(shorten(described.ReplaceAllString(c.Name, "$1"), headWide))
 		d.put(`</text>`)
 	}
 	d.put(`</svg>`)

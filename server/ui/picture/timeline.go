@@ -39,6 +39,25 @@ const (
 	leastRed   = 4.0
 )
 
+// labels is the room that names need, for most are short, and the picture may have to fit
+// on a telephone.
+func labels(lanes []lane) int {
+	most := 0
+	for _, l := range lanes {
+		most = max(most, wide([]rune(l.text())))
+	}
+	return min(28+most*6, labelWidth)
+}
+
+// text is the name of a row, as it is drawn.
+func (l lane) text() string {
+	name := l.name
+	if l.note != "" && len(l.steps) == 1 {
+		name += " " + l.note
+	}
+	return shorten(name, labelWide)
+}
+
 // lane is one row of the picture.
 type lane struct {
 	name, note string
@@ -47,17 +66,18 @@ type lane struct {
 	steps      []Step
 }
 
-// HTML draws the timeline, 700 pixels wide.
+// HTML draws the timeline, 700 pixels wide at most.
 func (t Timeline) HTML() template.HTML {
 	lanes, left := t.lanes()
 	axis := t.axis()
+	axis.left = labels(lanes)
 	rows := len(lanes)
 	if left.Total() > 0 {
 		rows++
 	}
 	height := rows*stepHeight + axisHeight
 	var d drawing
-	d.put(`<svg class="timeline" width="`, whole(labelWidth+axisWidth+10), `" height="`, whole(height), `" role="group" aria-label="`)
+	d.put(`<svg class="timeline" width="`, whole(axis.left+axisWidth+10), `" height="`, whole(height), `" role="group" aria-label="`)
 	d.text(t.label())
 	d.put(`">`)
 	axis.ticks(&d, rows*stepHeight)
@@ -152,11 +172,7 @@ func (l lane) draw(d *drawing, y int, a axis) {
 	d.put(`<g transform="translate(0,`, whole(y+4), `) scale(.75)">`)
 	drawn.write(d)
 	d.put(`</g><text x="20" y="`, whole(y+15), `" class="vt">`)
-	name := l.name
-	if l.note != "" && len(l.steps) == 1 {
-		name += " " + l.note
-	}
-	d.text(shorten(name, labelWide))
+	d.text(l.text())
 	d.put(`</text>`)
 	steps := slices.Clone(l.steps)
 	slices.SortStableFunc(steps, func(x, y Step) int { return -cmp.Compare(rank(x.Outcome), rank(y.Outcome)) })
@@ -189,6 +205,7 @@ func (l lane) words(a axis) string {
 type axis struct {
 	first, last time.Time
 	now         time.Time
+	left        int // where it begins
 }
 
 func (t Timeline) axis() axis {
@@ -229,7 +246,7 @@ func (t Timeline) axis() axis {
 
 func (a axis) x(at time.Time) float64 {
 	share := float64(at.Sub(a.first)) / float64(a.last.Sub(a.first))
-	return labelWidth + min(max(share, 0), 1)*axisWidth
+	return float64(a.left) + min(max(share, 0), 1)*axisWidth
 }
 
 // ticks draws nine lines at most, with the time since the first step.

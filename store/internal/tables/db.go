@@ -30,6 +30,9 @@ type DB struct {
 	// Pace says how many rows one transaction should write.
 	Pace *Pace
 
+	// Names remembers the numbers of names of tests.
+	Names *NameCache
+
 	// AloneSince is when this process took the database for itself; zero when
 	// others may write to it as well.
 	AloneSince time.Time

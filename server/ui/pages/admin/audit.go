@@ -75,7 +75,7 @@ func audit(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "Nothing of this kind happened, or it was so long ago that the entries are deleted.", Hint: "The newest entries:", Command: "slipway audit --since 24h"}
+		data.Empty = frame.Empty{Why: "Nothing of this kind happened, or it was so long ago that the entries are deleted.", Hint: "The newest entries:", Command: "slipway audit --since 24h --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Audit log", Templates: templates, File: "audit.html", Data: &data, API: frame.APIPath("/v1/audit", pairs...),

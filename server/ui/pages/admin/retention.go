@@ -68,7 +68,7 @@ func retentionWith(v *frame.Visit, planned *runRow) (*frame.View, error) {
 		data.Keeps = keeps.JSON200.Keeps
 	}
 	if len(data.Policy.Rules) == 0 {
-		data.Empty = frame.Empty{Why: "There is no rule, so everything stays.", Hint: "Let single tests go after 90 days:", Command: "slipway retention set tests --days 90"}
+		data.Empty = frame.Empty{Why: "There is no rule, so everything stays.", Hint: "Let single tests go after 90 days:", Command: "slipway retention set tests --days 90 --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Retention", Templates: templates, File: "retention.html", Data: &data, API: "/v1/retention",
@@ -134,7 +134,7 @@ func setRule(v *frame.Visit, drop bool) error {
 		if err != nil {
 			return v.Invalid("The product must be an id, a UUID.")
 		}
-		rule.ProductID = nullable.NewNullableWithValue(id)
+		rule.ProductID = nullable.NewNullableWithValue(id.String())
 	}
 	if text := strings.TrimSpace(v.Form("days")); text != "" {
 		days, err := strconv.ParseInt(text, 10, 32)

@@ -12,7 +12,7 @@ import (
 )
 
 // roles are what a token may have.
-var roles = []string{"reader", "runner", "lab", "operator", "admin"}
+var roles = []string{"reader", "runner", "lab", "badge", "operator", "admin"}
 
 type tokensShown struct {
 	Tabs   []frame.Link
@@ -54,7 +54,7 @@ func tokens(v *frame.Visit) (*frame.View, error) {
 		data.Chips = append(data.Chips, v.Active("owner "+owner, "owner"))
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "No token is like that.", Hint: "Make one:", Command: "slipway token create ci --role runner"}
+		data.Empty = frame.Empty{Why: "No token is like that.", Hint: "Make one:", Command: "slipway token create ci --role runner --server " + v.Server()}
 	}
 	flag := ""
 	if usable {

@@ -27,7 +27,7 @@ func webhooks(v *frame.Visit) (*frame.View, error) {
 	}
 	data := webhooksShown{Tabs: tabs(v, "Webhooks"), Rows: answer.JSON200.Webhooks, Pager: v.Pager(answer.JSON200.Next)}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "Nobody is told of events.", Hint: "Have new failures sent somewhere:", Command: "slipway webhook add https://chat.example.com/hook --event comparison --new-failures 1"}
+		data.Empty = frame.Empty{Why: "Nobody is told of events.", Hint: "Have new failures sent somewhere:", Command: "slipway webhook add https://chat.example.com/hook --event comparison --new-failures 1 --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Webhooks", Templates: templates, File: "webhooks.html", Data: &data, API: frame.APIPath("/v1/webhooks", "after", v.Query("after")),
@@ -66,7 +66,7 @@ func makeWebhook(v *frame.Visit) (*frame.View, error) {
 	w := answer.JSON201
 	return &frame.View{Title: "Webhook", Templates: templates, File: "webhook.html", Data: &webhookShown{
 		Tabs: tabs(v, "Webhooks"), Webhook: client.Webhook{ID: w.ID, URL: w.URL, Description: w.Description, EventTypes: w.EventTypes, Enabled: w.Enabled, Filter: w.Filter, CreatedAt: w.CreatedAt, CreatedBy: w.CreatedBy},
-		Secret: w.Secret, Action: "/ui/admin/webhooks/" + w.ID.String(),
+		Secret: w.Secret, Action: "/ui/admin/webhooks/" + w.ID,
 	}}, nil
 }
 

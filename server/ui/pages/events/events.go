@@ -8,7 +8,10 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
@@ -98,7 +101,7 @@ func events(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "There is no event yet.", Hint: "Follow what happens, here or with:", Command: "slipway events --follow"}
+		data.Empty = frame.Empty{Why: "There is no event yet.", Hint: "Follow what happens, here or with:", Command: "slipway events --follow --server " + v.Server()}
 		if len(data.Chips) > 0 {
 			data.Empty = frame.Empty{Why: "No event that the log still has is like that.", Link: frame.Link{Text: "All events", Href: "/ui/events"}}
 		}
@@ -186,12 +189,12 @@ var marks = map[string]picture.Outcome{
 // words are the words of results.
 var words = map[string]picture.Outcome{
 	"PASS": picture.Pass, "FAIL": picture.Fail, "OFFLINE": picture.Error,
-	"PASSED": picture.Pass, "FAILED": picture.Fail, "ERROR": picture.Error, "SKIPPED": picture.Skip,
+	"INCOMPLETE": picture.Error, "PASSED": picture.Pass, "FAILED": picture.Fail, "ERROR": picture.Error, "SKIPPED": picture.Skip,
 	"success": picture.Pass, "partial_success": picture.Fail, "failure": picture.Fail,
 }
 
 // shownFields are the members of an event's data that are shown, in this order.
-var shownFields = []string{"spec_name", "image_unique_id", "name", "title", "action", "status", "result", "test_status", "attempt", "kernel", "job", "reason", "last_seen_at", "holding", "new_failures", "fixed"}
+var shownFields = []string{"spec_name", "image_unique_id", "name", "title", "action", "status", "result", "test_status", "attempt", "kernel", "job", "reason", "tests", "holding", "new_failures", "fixed"}
 
 // maxText bounds what a line shows of one member.
 const maxText = 200
@@ -218,6 +221,9 @@ func lineOf(e *client.Event) *line {
 			parts = append(parts, frame.Count(len(value), strings.ReplaceAll(name, "_", " ")))
 		}
 	}
+	if outcome, _ := data["outcome"].(string); outcome != "" && l.Outcome == "" {
+		l.Outcome = words[strings.ToUpper(outcome)]
+	}
 	l.Text = strings.Join(parts, " · ")
 	l.link(e, data)
 	return l
@@ -226,10 +232,10 @@ func lineOf(e *client.Event) *line {
 // link adds the pages that an event leads to.
 func (l *line) link(e *client.Event, data map[string]any) {
 	if id, err := e.TestOpportunityID.Get(); err == nil {
-		l.Links = append(l.Links, frame.Link{Text: "opportunity", Href: "/ui/opportunities/" + id.String()})
+		l.Links = append(l.Links, frame.Link{Text: "opportunity", Href: "/ui/opportunities/" + id})
 	}
 	if id, err := e.ProductID.Get(); err == nil {
-		l.Links = append(l.Links, frame.Link{Text: "product", Href: "/ui/products/" + id.String()})
+		l.Links = append(l.Links, frame.Link{Text: "product", Href: "/ui/products/" + id})
 	}
 	if id, _ := data["agent_id"].(string); id != "" {
 		l.Links = append(l.Links, frame.Link{Text: short(id), Href: "/ui/agents?" + url.Values{"agent": {id}}.Encode()})
@@ -237,13 +243,19 @@ func (l *line) link(e *client.Event, data map[string]any) {
 	if id, _ := data["task_id"].(string); id != "" {
 		l.Links = append(l.Links, frame.Link{Text: "task", Href: "/ui/tasks/" + url.PathEscape(id)})
 	}
+	if id, isRun := data["run_id"].(float64); isRun {
+		l.Links = append(l.Links, frame.Link{Text: "run " + strconv.FormatFloat(id, 'f', 0, 64), Href: "/ui/runs/" + strconv.FormatFloat(id, 'f', 0, 64)})
+	}
+	if set, _ := data["set"].(string); set != "" {
+		l.Links = append(l.Links, frame.Link{Text: setName(set), Href: frame.SetPage(set)})
+	}
 	head, base := refOf(data["head"]), refOf(data["base"])
 	if head == "" {
 		return
 	}
-	l.Links = append(l.Links, frame.Link{Text: frame.SetName(head), Href: frame.SetPage(head)})
+	l.Links = append(l.Links, frame.Link{Text: setName(head), Href: frame.SetPage(head)})
 	if base != "" {
-		l.Links = append(l.Links, frame.Link{Text: "against " + frame.SetName(base), Href: frame.ComparePage(base, head)})
+		l.Links = append(l.Links, frame.Link{Text: "against " + setName(base), Href: frame.ComparePage(base, head)})
 	}
 	counts, _ := data["counts"].(map[string]any)
 	failed, _ := counts["new_failure"].(float64)
@@ -252,6 +264,19 @@ func (l *line) link(e *client.Event, data map[string]any) {
 		l.Outcome = picture.Fail
 		l.Text = strings.TrimPrefix(l.Text+" · +"+frame.Number(n)+" new", " · ")
 	}
+}
+
+// setName is the name of a set, without an id that nobody can tell from another.
+func setName(ref string) string {
+	kind, rest, _ := strings.Cut(ref, ":")
+	first, image, found := strings.Cut(rest, "/")
+	if _, err := uuid.Parse(first); err != nil {
+		return frame.SetName(ref)
+	}
+	if !found {
+		return "its " + kind
+	}
+	return frame.SetName(kind + ":" + image)
 }
 
 // refOf is the reference of a set, as text or as a member of an object.

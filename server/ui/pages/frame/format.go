@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ var functions = template.FuncMap{
 
 	"setpage":     SetPage,
 	"setname":     SetName,
+	"attempt":     Attempt,
 	"comparepage": ComparePage,
 	"testpage":    TestPage,
 	"historypage": HistoryPage,
@@ -203,6 +205,17 @@ func Breaking(id any) template.HTML {
 		}
 	}
 	return template.HTML(b.String())
+}
+
+var plainWord = regexp.MustCompile(`^[0-9A-Za-z_./:@%+=-]+$`)
+
+// Quote writes a word as a shell takes it, so that a name that somebody gave is no
+// command when somebody else copies the line.
+func Quote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // SplitName splits a test's id into what many share, its own name and the attributes

@@ -35,7 +35,7 @@ func designs(v *frame.Visit) (*frame.View, error) {
 	case data.Name != "":
 		data.Empty = frame.Empty{Why: "No design has the name " + data.Name + ".", Link: frame.Link{Text: "All designs", Href: "/ui/designs"}}
 	default:
-		data.Empty = frame.Empty{Why: "No design is stored; tasks may also name one elsewhere.", Hint: "Store one:", Command: "slipway designs push site.yaml --name lab"}
+		data.Empty = frame.Empty{Why: "No design is stored; tasks may also name one elsewhere.", Hint: "Store one:", Command: "slipway designs push site.yaml --name lab --server " + v.Server()}
 	}
 	return &frame.View{
 		Title: "Designs", Templates: templates, File: "designs.html", Data: &data,

@@ -104,7 +104,7 @@ func nodes(v *frame.Visit) (*frame.View, error) {
 	if len(*answer.JSON200) == 0 {
 		data.Empty = frame.Empty{
 			Why: "No node has been seen yet: a node is known when the first task touches it.", Hint: "Store a design and prepare its nodes:",
-			Command: "slipway designs push site.yaml && slipway deploy --action prepare_nodes --design site",
+			Command: "export SLIPWAY_URL=" + v.Server() + " && slipway designs push site.yaml && slipway deploy --action prepare_nodes --design site",
 		}
 	} else if len(all) == 0 {
 		data.Empty = frame.Empty{Why: "No node is like that.", Link: frame.Link{Text: "All nodes", Href: "/ui/nodes"}}
@@ -196,7 +196,7 @@ func (d *nodeShown) steps(v *frame.Visit, host string) error {
 	slices.Reverse(d.Strip.Outcomes)
 	d.Strip.Label = "steps, newest right"
 	if len(d.Steps) == 0 {
-		d.Empty = frame.Empty{Why: "No step of a task has worked on this node alone.", Hint: "Prepare it:", Command: "slipway deploy " + host + " --action prepare_nodes --design DESIGN"}
+		d.Empty = frame.Empty{Why: "No step of a task has worked on this node alone.", Hint: "Prepare it:", Command: "slipway deploy " + frame.Quote(host) + " --action prepare_nodes --design DESIGN --server " + v.Server()}
 	}
 	return nil
 }

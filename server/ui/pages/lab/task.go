@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 	"github.com/slipway-lab/slipway/server/ui/picture"
@@ -81,7 +79,7 @@ func tasks(v *frame.Visit) (*frame.View, error) {
 	case status != "":
 		data.Empty = frame.Empty{Why: "No task is " + status + ".", Link: frame.Link{Text: "All tasks", Href: "/ui/tasks"}}
 	default:
-		data.Empty = frame.Empty{Why: "Nobody has asked for anything yet.", Hint: "Store a design and deploy a node:", Command: "slipway designs push site.yaml && slipway deploy NODE --design site"}
+		data.Empty = frame.Empty{Why: "Nobody has asked for anything yet.", Hint: "Store a design and deploy a node:", Command: "export SLIPWAY_URL=" + v.Server() + " && slipway designs push site.yaml && slipway deploy NODE --design site"}
 	}
 	return &frame.View{
 		Title: "Tasks", Templates: templates, File: "tasks.html", Data: &data, Live: true,
@@ -128,7 +126,7 @@ func order(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return v.Redirect("/ui/tasks/"+answer.JSON201.TaskID.String(), "The task is queued."), nil
+	return v.Redirect("/ui/tasks/"+answer.JSON201.TaskID, "The task is queued."), nil
 }
 
 // branch is a task with those below it.
@@ -219,7 +217,7 @@ func task(v *frame.Visit) (*frame.View, error) {
 	}
 	data := taskShown{Crumbs: crumbs("Tasks", "/ui/tasks"), Steps: len(all), MayCancel: v.May("cancelTask") && !over(top)}
 	if parent, err := top.ParentTaskID.Get(); err == nil {
-		data.Parent = parent.String()
+		data.Parent = parent
 	}
 	data.Top = data.grow(v, all, top, map[string]bool{})
 	data.Timeline.Now = v.Now()
@@ -264,7 +262,7 @@ func layers(v *frame.Visit, id string) (map[string]*client.LabTask, error) {
 // grow makes the branch of a task. Each task is in the tree once, whatever the answer
 // says of its parents.
 func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *client.LabTask, seen map[string]bool) *branch {
-	id := t.TaskID.String()
+	id := t.TaskID
 	seen[id] = true
 	b := &branch{taskRow: rowOf(v, t), Href: "/ui/tasks/" + id, On: nodeOf(t), Messages: t.Result.Details.MessageList}
 	b.Open = b.State.Outcome == picture.Fail || !over(t)
@@ -282,7 +280,7 @@ func (d *taskShown) grow(v *frame.Visit, all map[string]*client.LabTask, t *clie
 		d.Faults = append(d.Faults, b)
 	}
 	for _, sub := range t.SubtaskIDList {
-		if below := all[sub.String()]; below != nil && !seen[sub.String()] {
+		if below := all[sub]; below != nil && !seen[sub] {
 			b.Below = append(b.Below, d.grow(v, all, below, seen))
 		}
 	}
@@ -296,13 +294,13 @@ func (d *taskShown) timed(all map[string]*client.LabTask, t *client.LabTask) boo
 	switch {
 	case len(t.SubtaskIDList) == 0:
 		return true
-	case t.TaskID.String() == d.topID(all, t):
+	case t.TaskID == d.topID(all, t):
 		return false
 	case len(all) <= timelineSteps:
 		return true
 	}
 	failed := func(t *client.LabTask) bool { return t != nil && stateOf(t).Outcome == picture.Fail }
-	return failed(t) && !slices.ContainsFunc(t.SubtaskIDList, func(id uuid.UUID) bool { return failed(all[id.String()]) })
+	return failed(t) && !slices.ContainsFunc(t.SubtaskIDList, func(id string) bool { return failed(all[id]) })
 }
 
 // timelineSteps is how many steps have a row of their own in a timeline.
@@ -312,10 +310,10 @@ const timelineSteps = 50
 func (d *taskShown) topID(all map[string]*client.LabTask, t *client.LabTask) string {
 	for {
 		parent, err := t.ParentTaskID.Get()
-		if err != nil || all[parent.String()] == nil {
-			return t.TaskID.String()
+		if err != nil || all[parent] == nil {
+			return t.TaskID
 		}
-		t = all[parent.String()]
+		t = all[parent]
 	}
 }
 

@@ -100,7 +100,7 @@ func agents(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	if len(data.Rows) == 0 {
-		data.Empty = frame.Empty{Why: "No agent has registered.", Hint: "Start one:", Command: "slipway agent run --name lab1-01 --platform amd64 -- ./run-test"}
+		data.Empty = frame.Empty{Why: "No agent has registered.", Hint: "Start one:", Command: "slipway agent run --server " + v.Server() + " --name lab1-01 --platform amd64 -- ./run-test"}
 		if v.HTTP.URL.RawQuery != "" {
 			data.Empty = frame.Empty{Why: "No agent is like that.", Link: frame.Link{Text: "All agents", Href: "/ui/agents"}}
 		}
@@ -148,7 +148,7 @@ func heldNames(v *frame.Visit, list []client.Agent) (map[string]string, error) {
 	}
 	names := map[string]string{}
 	for _, o := range answer.JSON200.TestOpportunities {
-		names[o.TestOpportunityID.String()] = o.SpecName
+		names[o.TestOpportunityID] = o.SpecName
 	}
 	return names, nil
 }
@@ -156,7 +156,7 @@ func heldNames(v *frame.Visit, list []client.Agent) (map[string]string, error) {
 func (d *agentsShown) add(a *client.Agent, names map[string]string) {
 	row := &agentRow{Agent: *a, State: agentState(a), Seen: at(a.LastSeenAt)}
 	for _, h := range a.Holding {
-		row.Holds = append(row.Holds, held{h, names[h.TestOpportunityID.String()]})
+		row.Holds = append(row.Holds, held{h, names[h.TestOpportunityID]})
 	}
 	if a.Recent != nil {
 		for _, letter := range *a.Recent {

@@ -9,12 +9,12 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/usual"
 	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
 const (
 	shownTests = 100
-	usualOf    = 200 // opportunities that say how long one usually takes
 )
 
 type opportunityShown struct {
@@ -58,14 +58,14 @@ func opportunity(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	product, id := o.ProductID.String(), o.TestOpportunityID.String()
+	product, id := o.ProductID, o.TestOpportunityID
 	data := opportunityShown{
 		O: *o, Over: over(o), Set: "opportunity:" + id,
 		Crumbs:    []frame.Link{{Text: "Products", Href: "/ui/products"}, {Text: "Product", Href: "/ui/products/" + product}, {Text: "Image " + o.ImageUniqueID, Href: frame.SetPage("image:" + product + "/" + url.PathEscape(o.ImageUniqueID))}},
 		MayCancel: !over(o) && v.May("cancelOpportunity"), MayRetry: over(o) && v.May("retryOpportunity"),
 	}
 	if before, err := o.RetryOf.Get(); err == nil {
-		data.RetryOf = before.String()
+		data.RetryOf = before
 	}
 	if err := data.readResult(v, product, id); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (d *opportunityShown) readResult(v *frame.Visit, product, id string) error 
 	if d.Result.File.IsNull() {
 		return nil
 	}
-	tests, err := v.API.ListResultTestsWithResponse(v.Context(), product, d.Result.ID.String(), &client.ListResultTestsParams{Limit: new(int32(most))})
+	tests, err := v.API.ListResultTestsWithResponse(v.Context(), product, d.Result.ID, &client.ListResultTestsParams{Limit: new(int32(most))})
 	if err != nil {
 		return err
 	}
@@ -138,40 +138,13 @@ func (d *opportunityShown) readLife(v *frame.Visit, product, id string) error {
 	for _, log := range answer.JSON200.EventLogs {
 		d.Events = append(d.Events, log.Events...)
 	}
-	completed := client.OpportunityStateCOMPLETED
-	others, err := v.API.ListTestEventsWithResponse(v.Context(), product, &client.ListTestEventsParams{State: &completed, Limit: new(int32(usualOf))})
+	usually, err := usual.Durations(v, d.O.ProductID)
 	if err != nil {
 		return err
 	}
-	var took []time.Duration
-	for _, log := range others.JSON200.EventLogs {
-		if log.SpecName == d.O.SpecName {
-			if ran := ranOf(log.Events); ran > 0 {
-				took = append(took, ran)
-			}
-		}
-	}
-	if slices.Sort(took); len(took) > 0 {
-		d.Usual = took[len(took)/2]
-	}
+	d.Usual = usually[usual.LineOf(&d.O)]
 	d.draw(v.Now())
 	return nil
-}
-
-// ranOf is how long the last attempt took, 0 when it did not end with a result.
-func ranOf(events []client.OpportunityEvent) time.Duration {
-	var picked time.Time
-	for _, e := range events {
-		switch e.EventType {
-		case client.OpportunityEventEventTypePICKEDBYAGENT:
-			picked = at(e.Timestamp)
-		case client.OpportunityEventEventTypeRESULTPOSTED:
-			if !picked.IsZero() {
-				return at(e.Timestamp).Sub(picked)
-			}
-		}
-	}
-	return 0
 }
 
 // draw makes the timeline of the events: waits and attempts in turn.
@@ -268,7 +241,7 @@ func act(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	product, id := o.ProductID.String(), o.TestOpportunityID.String()
+	product, id := o.ProductID, o.TestOpportunityID
 	switch v.Form("do") {
 	case "cancel":
 		if _, err := v.API.CancelOpportunityWithResponse(v.Context(), product, id, nil, client.CancelOpportunityJSONRequestBody{Reason: frame.Optional(v.Form("reason"))}); err != nil {
@@ -287,7 +260,7 @@ func act(v *frame.Visit) (*frame.View, error) {
 		if len(answer.JSON201.Ids) == 0 {
 			return v.Redirect("/ui/opportunities/"+id, "No test spec wants it any more, so nothing was queued."), nil
 		}
-		return v.Redirect("/ui/opportunities/"+answer.JSON201.Ids[0].TestOpportunityID.String(), "It is queued again, as this new opportunity."), nil
+		return v.Redirect("/ui/opportunities/"+answer.JSON201.Ids[0].TestOpportunityID, "It is queued again, as this new opportunity."), nil
 	}
 	return nil, v.Invalid("The form does not say what to do: cancel or retry.")
 }

@@ -72,8 +72,8 @@ type outputShown struct {
 
 // read reads the head and the end of the output, or a part of it, or what has a text.
 func (d *outputShown) read(v *frame.Visit, o *client.Opportunity) error {
-	id := o.TestOpportunityID.String()
-	d.Path = "/v1/products/" + o.ProductID.String() + "/tests/opportunities/" + id + "/output"
+	id := o.TestOpportunityID
+	d.Path = "/v1/products/" + o.ProductID + "/tests/opportunities/" + id + "/output"
 	d.Page = "/ui/opportunities/" + id
 	d.Q = v.Query("q")
 	d.Follows = v.Query("follow") != "no" && d.Q == "" && v.Query("at") == ""
@@ -211,8 +211,8 @@ func output(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := o.TestOpportunityID.String()
-	answer, err := v.Get("/v1/products/"+o.ProductID.String()+"/tests/opportunities/"+id+"/output", "text/plain")
+	id := o.TestOpportunityID
+	answer, err := v.Get("/v1/products/"+o.ProductID+"/tests/opportunities/"+id+"/output", "text/plain")
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func follow(v *frame.Visit, s *frame.Stream) error {
 	defer cancel()
 	lastEvent, since, _ := strings.Cut(s.Since, "/")
 	offset, _ := strconv.ParseInt(since, 10, 64)
-	d := &outputShown{Path: "/v1/products/" + o.ProductID.String() + "/tests/opportunities/" + o.TestOpportunityID.String() + "/output"}
+	d := &outputShown{Path: "/v1/products/" + o.ProductID + "/tests/opportunities/" + o.TestOpportunityID + "/output"}
 	if s.Since == "" {
 		if offset, err = d.begin(v, s); err != nil {
 			return err
@@ -245,7 +245,7 @@ func follow(v *frame.Visit, s *frame.Stream) error {
 	pieces, events := make(chan piece), make(chan string)
 	go d.pieces(ctx, v, offset, pieces)
 	if v.May("listEvents") {
-		go changes(ctx, v, lastEvent, o.TestOpportunityID.String(), events)
+		go changes(ctx, v, lastEvent, o.TestOpportunityID, events)
 	}
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()

@@ -27,7 +27,7 @@ type entry struct {
 }
 
 // Href is the page of the opportunity.
-func (e *entry) Href() string { return "/ui/opportunities/" + e.TestOpportunityID.String() }
+func (e *entry) Href() string { return "/ui/opportunities/" + e.TestOpportunityID }
 
 // Over reports whether nothing more will become of it.
 func (e *entry) Over() bool { return over(&e.Opportunity) }
@@ -97,12 +97,12 @@ func product(v *frame.Visit) (*frame.View, error) {
 	if len(data.images) == 0 && !data.Unseen {
 		data.Empty = frame.Empty{
 			Why: "No image of this product was advertised, or none that a test spec wants.", Hint: "Advertise one:",
-			Command: "slipway advertise image " + id + " --channel " + data.Product.Release + "/edge --id IMAGE",
+			Command: "slipway advertise image " + frame.Quote(id) + " --channel " + frame.Quote(data.Product.Release+"/edge") + " --id IMAGE --server " + v.Server(),
 		}
 	}
 	api := frame.APIPath("/v1/products/"+url.PathEscape(id)+"/tests/opportunities", "image_unique_id", data.Image)
 	return &frame.View{
-		Title: data.Product.Name, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
+		Title: data.Product.Name, Pin: &frame.Kept{Kind: frame.KeptProduct, Name: data.Product.Name + " " + data.Product.Release, Href: "/ui/products/" + url.PathEscape(id)}, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
 	}, nil
 }
 
@@ -130,13 +130,13 @@ func (d *productShown) readMatrix(v *frame.Visit, id string) error {
 		}
 		for _, o := range answer.JSON200.TestOpportunities {
 			e := &entry{Opportunity: o}
-			entries, byID[o.TestOpportunityID.String()] = append(entries, e), e
+			entries, byID[o.TestOpportunityID] = append(entries, e), e
 			if images[o.ImageUniqueID] == nil {
 				images[o.ImageUniqueID] = &image{id: o.ImageUniqueID, bySpec: map[string][]*entry{}}
 			}
 			i := images[o.ImageUniqueID]
 			i.first = at(o.QueuedAt) // the newest come first
-			i.bySpec[o.SpecID.String()] = append(i.bySpec[o.SpecID.String()], e)
+			i.bySpec[o.SpecID] = append(i.bySpec[o.SpecID], e)
 		}
 		next, none := answer.JSON200.Next.Get()
 		if none != nil || next == "" || len(images) > 2*shownImages {
@@ -177,7 +177,7 @@ func (d *productShown) readResults(v *frame.Visit, id string, byID map[string]*e
 			return err
 		}
 		for _, r := range answer.JSON200.TestResults {
-			if e := byID[r.TestOpportunityID.String()]; e != nil {
+			if e := byID[r.TestOpportunityID]; e != nil {
 				e.Result = &r
 			}
 		}
@@ -291,17 +291,17 @@ func cellOf(entries []*entry) picture.Cell {
 // draw makes the matrix: a row for each spec that there is or was.
 func (d *productShown) draw(v *frame.Visit) {
 	d.Matrix = picture.Matrix{Of: "Test spec"}
-	id := d.Product.ID.String()
+	id := d.Product.ID
 	type row struct{ id, name, note string }
 	var rows []row
 	seen := map[string]bool{}
 	for _, s := range d.Specs {
-		seen[s.ID.String()] = true
+		seen[s.ID] = true
 		note := text(s.Platform)
 		if !s.Enabled {
 			note = strings.TrimPrefix(note+", disabled", ", ")
 		}
-		rows = append(rows, row{s.ID.String(), s.Name, note})
+		rows = append(rows, row{s.ID, s.Name, note})
 	}
 	for _, i := range slices.Backward(d.images) {
 		for spec, entries := range i.bySpec {

@@ -33,6 +33,7 @@ func Pages() []frame.Page {
 
 const (
 	shownEach   = 20   // of each kind
+	testPages   = 5    // of names of tests, in which one name may come often
 	looked      = 1000 // rows of a list that is looked through
 	productsMax = 20   // whose images are looked through
 	longest     = 500  // characters of a question
@@ -82,7 +83,7 @@ func search(v *frame.Visit) (*frame.View, error) {
 	}
 	data := shown{Q: q}
 	if q == "" {
-		data.Empty = frame.Empty{Why: "Type a part of a test's name, a run's number, a kernel, a product, an image, a node or an agent. * stands for any text, ? for one character.", Hint: "The same on a command line:", Command: "slipway tests --name '*boot*'"}
+		data.Empty = frame.Empty{Why: "Type a part of a test's name, a run's number, a kernel, a product, an image, a node or an agent. * stands for any text, ? for one character.", Hint: "The same on a command line:", Command: "slipway tests --name '*boot*' --server " + v.Server()}
 		return view(&data), nil
 	}
 	found := make([]*kind, len(finders))
@@ -103,7 +104,7 @@ func search(v *frame.Visit) (*frame.View, error) {
 		data.Total += len(k.Hits)
 	}
 	if len(data.Kinds) == 0 {
-		data.Empty = frame.Empty{Why: "Nothing that you may see has this in its name. Upper and lower case differ in names of tests.", Hint: "A part in the middle of a name needs a star on both sides on a command line:", Command: "slipway tests --name '*" + strings.ReplaceAll(q, "'", "?") + "*'"}
+		data.Empty = frame.Empty{Why: "Nothing that you may see has this in its name. Upper and lower case differ in names of tests.", Hint: "A part in the middle of a name needs a star on both sides on a command line:", Command: "slipway tests --name '*" + strings.ReplaceAll(q, "'", "?") + "*' --server " + v.Server()}
 	}
 	return view(&data), nil
 }
@@ -201,20 +202,25 @@ func (k *kind) add(q, name string, h hit) {
 
 // tests finds names of tests, each once, with their newest outcome.
 func tests(v *frame.Visit, q string, k *kind) error {
-	answer, err := v.API.SearchTestResultsWithResponse(v.Context(), &client.SearchTestResultsParams{NameGlob: ptr(glob(q)), Limit: ptr(int32(200))})
-	if err != nil {
-		return err
-	}
+	ask := client.SearchTestResultsParams{NameGlob: ptr(glob(q)), Limit: ptr(int32(500))}
 	seen := map[string]bool{}
-	for _, t := range answer.JSON200.TestResults {
-		if seen[t.Name] {
-			continue
+	for range testPages {
+		answer, err := v.API.SearchTestResultsWithResponse(v.Context(), &ask)
+		if err != nil {
+			return err
 		}
-		seen[t.Name] = true
-		k.Hits = append(k.Hits, hit{Text: t.Name, Href: "/ui/history?" + url.Values{"name": {t.Name}}.Encode(), Note: string(t.Source), Outcome: string(t.Outcome)})
-	}
-	if next, err := answer.JSON200.Next.Get(); err == nil && next != "" {
-		k.More = true
+		for _, t := range answer.JSON200.TestResults {
+			if seen[t.Name] {
+				continue
+			}
+			seen[t.Name] = true
+			k.Hits = append(k.Hits, hit{Text: t.Name, Href: "/ui/history?" + url.Values{"name": {t.Name}}.Encode(), Note: string(t.Source), Outcome: string(t.Outcome)})
+		}
+		next, err := answer.JSON200.Next.Get()
+		if k.More = err == nil && next != ""; !k.More || len(k.Hits) > shownEach {
+			return nil
+		}
+		ask.After = &next
 	}
 	return nil
 }
@@ -272,7 +278,7 @@ func products(v *frame.Visit, q string, k *kind) error {
 		return err
 	}
 	for _, p := range answer.JSON200.Products {
-		k.add(q, p.Name, hit{Href: "/ui/products/" + p.ID.String(), Note: "release " + p.Release})
+		k.add(q, p.Name, hit{Href: "/ui/products/" + p.ID, Note: "release " + p.Release})
 	}
 	return nil
 }
@@ -284,13 +290,13 @@ func images(v *frame.Visit, q string, k *kind) error {
 		return err
 	}
 	for _, p := range answer.JSON200.Products {
-		list, err := v.API.ListImagesWithResponse(v.Context(), p.ID.String(), &client.ListImagesParams{Limit: ptr(int32(looked))})
+		list, err := v.API.ListImagesWithResponse(v.Context(), p.ID, &client.ListImagesParams{Limit: ptr(int32(looked))})
 		if err != nil {
 			return err
 		}
 		for _, i := range slices.Backward(list.JSON200.Advertisements) {
 			if image := text(i.ImageUniqueID); image != "" {
-				k.add(q, image, hit{Href: "/ui/products/" + p.ID.String() + "?" + url.Values{"image": {image}}.Encode(), Note: p.Name})
+				k.add(q, image, hit{Href: "/ui/products/" + p.ID + "?" + url.Values{"image": {image}}.Encode(), Note: p.Name})
 			}
 		}
 	}

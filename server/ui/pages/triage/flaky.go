@@ -64,6 +64,12 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 	}
 	view := &frame.View{Title: "Flaky tests", Templates: templates, File: "flaky.html", Data: r}
 	if r.CloudID == "" && r.Job == "" && r.Product == "" {
+		if len(r.Clouds)+len(r.Products) == 0 {
+			r.Empty = frame.Empty{
+				Why: "There is no cloud and no product yet, so there is nothing to rank but kernels.", Hint: "This makes a cloud, whose runs are a line:",
+				Command: `curl -H "Authorization: Bearer $SLIPWAY_TOKEN" -H "Content-Type: application/json" -d '{"label": "staging", "admin_endpoint": "http://cloud.example:35357/", "endpoint": "http://cloud.example:5000/", "test_user": "test", "admin_user": "admin"}' ` + v.Server() + "/v1/clouds",
+			}
+		}
 		return view, nil
 	}
 	params, err := r.params(v)
@@ -77,7 +83,7 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 	r.FlakyTestList, r.Pager = answer.JSON200, v.Pager(answer.JSON200.Next)
 	for _, t := range answer.JSON200.Tests {
 		more := append([]string{r.Line, r.Value}, pairs(t.Context)...)
-		r.Rows = append(r.Rows, ranked{t, frame.HistoryPage(t.Name, more...), contextWords(t.Context), issueFor(t.Name, "")})
+		r.Rows = append(r.Rows, ranked{t, frame.HistoryPage(t.Name, more...), contextWords(t.Context), frame.IssuePage(t.Name, "", v.With("", ""))})
 	}
 	on := v.Queries("verdict")
 	if len(on) == 0 {
@@ -101,7 +107,7 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 		Hint: "This adds a result:", Command: "slipway upload results.xml --server " + v.Server(), Link: frame.Link{Text: "All verdicts", Href: v.With("verdict", "flaky,regressed,failing,recovered,fixed,passing,too_few")},
 	}
 	view.Title += " of " + r.Words
-	view.API = frame.APIPath("/v1/flaky-tests", r.Line, r.Value, "verdict", r.Verdict, "name", pattern(r.Name), "known", r.Known, "window", r.Window)
+	view.API = frame.APIPath("/v1/flaky-tests", r.Line, r.Value, "verdict", r.Verdict, "name", pattern(r.Name), "known", r.Known, "window", r.Window, "history", strconv.Itoa(stripLength))
 	view.CSV = r.csv(v, params)
 	return view, nil
 }
@@ -125,16 +131,16 @@ func (r *ranking) readLines(v *frame.Visit) error {
 		}
 		for i := range answer.JSON200.Products {
 			p := &answer.JSON200.Products[i]
-			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID.String()})
+			r.Products = append(r.Products, frame.Link{Text: joined(" ", p.Name, p.Release), Href: p.ID})
 		}
 	}
 	return nil
 }
 
 func (r *ranking) params(v *frame.Visit) (*client.ListFlakyTestsParams, error) {
-	limit := int32(rowsShown)
+	limit, history := int32(rowsShown), int32(stripLength)
 	p := &client.ListFlakyTestsParams{
-		Limit: &limit, After: frame.Optional(v.Query("after")), Verdict: frame.Optional(r.Verdict), Name: frame.Optional(pattern(r.Name)), Job: frame.Optional(r.Job), ProductID: frame.Optional(r.Product),
+		Limit: &limit, History: &history, After: frame.Optional(v.Query("after")), Verdict: frame.Optional(r.Verdict), Name: frame.Optional(pattern(r.Name)), Job: frame.Optional(r.Job), ProductID: frame.Optional(r.Product),
 	}
 	if r.Known != "" {
 		known := client.ListFlakyTestsParamsKnown(r.Known)
@@ -181,7 +187,7 @@ func (r *ranking) csv(v *frame.Visit, params *client.ListFlakyTestsParams) func(
 			return err
 		}
 		limit := int32(1000)
-		ask.Limit, ask.After = &limit, nil
+		ask.Limit, ask.After, ask.History = &limit, nil, nil
 		for {
 			answer, err := v.API.ListFlakyTestsWithResponse(v.Context(), &ask)
 			if err != nil {

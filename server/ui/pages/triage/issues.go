@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -15,13 +16,6 @@ import (
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
 
-// previewed is how many failures that an issue would fit are shown, and previewDays how
-// far back they are looked for.
-const (
-	previewed   = 10
-	previewDays = 30
-)
-
 // book is the page of known issues.
 type book struct {
 	Issues  []client.KnownIssue
@@ -33,6 +27,7 @@ type book struct {
 	Form    issueForm
 	Edit    bool // the form is there
 	Wrong   string
+	Back    string // the page to which the form leads
 	Sources []string
 	Clouds  []frame.Link
 	Preview *preview
@@ -48,16 +43,19 @@ type issueForm struct {
 // Of reports whether a source is ticked.
 func (f issueForm) Of(source string) bool { return slices.Contains(f.Sources, source) }
 
-// preview are failures that an issue would fit by all but their messages.
+// preview is what an issue would explain, as the API says.
 type preview struct {
+	*client.KnownIssuePreview
 	Found []found
-	More  bool
 }
 
 type found struct {
-	client.FoundTestResult
-	Href string
+	client.PreviewedFailure
+	Href, Beside string
 }
+
+// Most reports whether it fits so much that it may hide what nobody knows yet.
+func (p *preview) Most() bool { return p.Failures > 20 && p.Matches*2 > p.Failures }
 
 // Ended reports whether an open issue explains nothing any more.
 func (b *book) Ended(i client.KnownIssue) bool {
@@ -91,7 +89,7 @@ func (b *book) About(m client.KnownIssueMatch) string {
 		parts = append(parts, "job "+job)
 	}
 	if id, err := m.ProductID.Get(); err == nil {
-		parts = append(parts, "product "+id.String())
+		parts = append(parts, "product "+id)
 	}
 	return strings.Join(parts, " · ")
 }
@@ -99,13 +97,11 @@ func (b *book) About(m client.KnownIssueMatch) string {
 func issues(v *frame.Visit) (*frame.View, error) {
 	b := &book{}
 	if v.Query("name") != "" && v.May("createKnownIssue") {
-		b.Edit = true
+		b.Edit, b.Back = true, v.Query("back")
 		b.Form = issueForm{Name: v.Query("name"), Message: v.Query("message"), Title: firstWords(v.Query("message"))}
 		b.Form.CloudID, b.Form.Job, b.Form.Product = v.Query("cloud_id"), v.Query("job"), v.Query("product_id")
-		if strings.Trim(b.Form.Name, "*") != "" {
-			if err := b.look(v); err != nil {
-				return nil, err
-			}
+		if err := b.look(v); err != nil {
+			return nil, err
 		}
 	}
 	return b.view(v)
@@ -177,7 +173,7 @@ func (b *book) readOne(v *frame.Visit, id string, view *frame.View) error {
 	}
 	issue := *answer.JSON200
 	b.One, b.Issues = true, []client.KnownIssue{issue}
-	view.Title, view.API = issue.Title, "/v1/known-issues/"+issue.ID.String()
+	view.Title, view.API = issue.Title, "/v1/known-issues/"+issue.ID
 	if !v.May("updateKnownIssue") {
 		return nil
 	}
@@ -193,7 +189,7 @@ func (b *book) readOne(v *frame.Visit, id string, view *frame.View) error {
 
 func formOf(i *client.KnownIssue) issueForm {
 	f := issueForm{
-		ID: i.ID.String(), Title: i.Title, URL: value(i.URL.Get()), Name: i.Match.Name, Message: value(i.Match.Message.Get()), Job: value(i.Match.Job.Get()),
+		ID: i.ID, Title: i.Title, URL: value(i.URL.Get()), Name: i.Match.Name, Message: value(i.Match.Message.Get()), Job: value(i.Match.Job.Get()),
 	}
 	if at, err := i.ExpiresOn.Get(); err == nil {
 		f.Expires = at.UTC().Format(time.RFC3339)
@@ -202,7 +198,7 @@ func formOf(i *client.KnownIssue) issueForm {
 		f.CloudID = strconv.FormatInt(id, 10)
 	}
 	if id, err := i.Match.ProductID.Get(); err == nil {
-		f.Product = id.String()
+		f.Product = id
 	}
 	for _, source := range value(i.Match.Sources.Get()) {
 		f.Sources = append(f.Sources, string(source))
@@ -236,7 +232,7 @@ func formFrom(v *frame.Visit) issueForm {
 func (f *issueForm) match() (m client.KnownIssueMatch, wrong string) {
 	m.Name = f.Name
 	m.Message, m.Job = textOrNull(f.Message), textOrNull(f.Job)
-	m.CloudID, m.ProductID, m.Context = nullable.NewNullNullable[int64](), nullable.NewNullNullable[uuid.UUID](), nullable.NewNullNullable[map[string]*string]()
+	m.CloudID, m.ProductID, m.Context = nullable.NewNullNullable[int64](), nullable.NewNullNullable[string](), nullable.NewNullNullable[map[string]*string]()
 	sources := []client.TestSource{}
 	for _, source := range f.Sources {
 		sources = append(sources, client.TestSource(source))
@@ -254,7 +250,7 @@ func (f *issueForm) match() (m client.KnownIssueMatch, wrong string) {
 		if err != nil {
 			return m, "The product must be the id of one, a UUID."
 		}
-		m.ProductID.Set(id)
+		m.ProductID.Set(id.String())
 	}
 	context := map[string]*string{}
 	for text := range strings.Lines(f.Context) {
@@ -309,7 +305,7 @@ func changeIssue(v *frame.Visit) (*frame.View, error) {
 		if state == "open" {
 			said = "It is open again."
 		}
-		return v.Redirect("/ui/issues?id="+answer.JSON200.ID.String(), said), nil
+		return v.Redirect("/ui/issues?id="+answer.JSON200.ID, said), nil
 	case "delete":
 		if _, err := v.API.DeleteKnownIssueWithResponse(v.Context(), id); err != nil {
 			return nil, err
@@ -324,7 +320,7 @@ func changeIssue(v *frame.Visit) (*frame.View, error) {
 // saveIssue keeps what was typed, or shows what it would fit. What cannot be kept is
 // shown again, with what is wrong.
 func saveIssue(v *frame.Visit) (*frame.View, error) {
-	b := &book{Form: formFrom(v), Edit: true}
+	b := &book{Form: formFrom(v), Edit: true, Back: v.Form("back")}
 	match, wrong := b.Form.match()
 	expires, late := b.Form.expires()
 	if wrong == "" {
@@ -333,7 +329,11 @@ func saveIssue(v *frame.Visit) (*frame.View, error) {
 	if b.Wrong = wrong; wrong == "" && v.Form("do") == "save" {
 		id, err := b.keep(v, match, expires)
 		if err == nil {
-			return v.Redirect("/ui/issues?id="+id, "It explains what it fits from now on, and what is here already."), nil
+			to := "/ui/issues?id=" + id
+			if b.Back != "" {
+				to = frame.SafePage(b.Back)
+			}
+			return v.Redirect(to, "“"+b.Form.Title+"” is known: it explains what it fits from now on, and what is here already."), nil
 		}
 		var p *client.Problem
 		if !errors.As(err, &p) || p.Status != http.StatusBadRequest && p.Status != http.StatusConflict {
@@ -360,38 +360,23 @@ func (b *book) keep(v *frame.Visit, match client.KnownIssueMatch, expires nullab
 		if err != nil {
 			return "", err
 		}
-		return answer.JSON200.ID.String(), nil
+		return answer.JSON200.ID, nil
 	}
 	answer, err := v.API.CreateKnownIssueWithResponse(v.Context(), nil, client.NewKnownIssue{Title: f.Title, URL: textOrNull(f.URL), ExpiresOn: expires, Match: match})
 	if err != nil {
 		return "", err
 	}
-	return answer.JSON201.ID.String(), nil
+	return answer.JSON201.ID, nil
 }
 
-// look finds failures that the issue would fit by its name and its line.
+// look asks what the issue would explain.
 func (b *book) look(v *frame.Visit) error {
-	if b.Form.Name == "" || !v.May("searchTestResults") {
+	match, wrong := b.Form.match()
+	if b.Form.Name == "" || wrong != "" || !v.May("previewKnownIssue") {
+		b.Wrong = cmp.Or(b.Wrong, wrong)
 		return nil
 	}
-	limit := client.TestResultLimit(previewed)
-	since := v.Now().Add(-previewDays * 24 * time.Hour).UTC().Format(time.DateOnly)
-	params := &client.SearchTestResultsParams{Limit: &limit, NameGlob: &b.Form.Name, Outcome: []string{"fail", "error"}, Gte: []string{"created_on," + since}}
-	if b.Form.CloudID != "" {
-		params.CloudID = []string{b.Form.CloudID}
-	}
-	if b.Form.Product != "" {
-		params.ProductID = []string{b.Form.Product}
-	}
-	if b.Form.Job != "" {
-		params.Job = []string{b.Form.Job}
-	}
-	for _, source := range b.Form.Sources {
-		if source != "published" {
-			params.Source = append(params.Source, source)
-		}
-	}
-	answer, err := v.API.SearchTestResultsWithResponse(v.Context(), params)
+	answer, err := v.API.PreviewKnownIssueWithResponse(v.Context(), client.KnownIssueQuestion{Match: match})
 	var p *client.Problem
 	if errors.As(err, &p) && p.Status == http.StatusBadRequest {
 		b.Wrong = p.Detail
@@ -400,21 +385,11 @@ func (b *book) look(v *frame.Visit) error {
 	if err != nil {
 		return err
 	}
-	b.Preview = &preview{More: value(answer.JSON200.Next.Get()) != ""}
-	for _, r := range answer.JSON200.TestResults {
-		one := found{FoundTestResult: r}
-		switch source := string(r.Source); {
-		case source == "run":
-			set := "run:" + r.Run
-			if _, rest, ok := strings.Cut(r.Href, "/results/"); ok {
-				attempt, _, _ := strings.Cut(rest, "/")
-				if _, err := strconv.Atoi(attempt); err == nil {
-					set += "/" + attempt
-				}
-			}
-			one.Href = frame.TestPage(set, r.Name)
-		case source == "opportunity":
-			one.Href = frame.TestPage("opportunity:"+r.Run, r.Name)
+	b.Preview = &preview{KnownIssuePreview: answer.JSON200}
+	for _, e := range answer.JSON200.Examples {
+		one := found{PreviewedFailure: e, Beside: contextWords(e.Context)}
+		if !e.Href.IsNull() {
+			one.Href = testHref(e.Set, e.Name, e.Context)
 		}
 		b.Preview.Found = append(b.Preview.Found, one)
 	}
@@ -435,7 +410,7 @@ func issuesCSV(v *frame.Visit, params *client.ListKnownIssuesParams) func(*frame
 				return err
 			}
 			for _, i := range answer.JSON200.KnownIssues {
-				if err := out.Row(i.ID.String(), i.Title, i.URL, string(i.State), i.ExpiresOn, i.Match.Name, i.Match.Message, i.CreatedBy, i.CreatedOn, i.Matches, i.LastMatch); err != nil {
+				if err := out.Row(i.ID, i.Title, i.URL, string(i.State), i.ExpiresOn, i.Match.Name, i.Match.Message, i.CreatedBy, i.CreatedOn, i.Matches, i.LastMatch); err != nil {
 					return err
 				}
 			}

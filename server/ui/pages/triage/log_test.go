@@ -101,7 +101,7 @@ func TestRerun(t *testing.T) {
 	for name, want := range map[string]string{
 		"tempest.api.Test.test_a[id-1]": `tempest run --regex '^tempest\.api\.Test\.test_a'`,
 		"tests/test_x.py::test_it's[a]": `pytest 'tests/test_x.py::test_it'\''s[a]'`,
-		"ltp.syscalls.openat201":        `./runltp -f 'syscalls' -s '^openat201$'`,
+		"ltp.syscalls.openat201":        `./runltp -f syscalls -s '^openat201$'`,
 		"a\nb":                          "",
 	} {
 		if got := rerun(name, "junit"); got != want {

@@ -3,6 +3,8 @@ package triage
 import (
 	"regexp"
 	"strings"
+
+	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
 
 // rerun is a command that runs one test again, in the words of the runner that its
@@ -13,21 +15,18 @@ func rerun(name, format string) string {
 	}
 	switch body, _, _ := strings.Cut(name, "["); {
 	case strings.HasPrefix(name, "tempest."):
-		return "tempest run --regex " + quoted("^"+regexp.QuoteMeta(body))
+		return "tempest run --regex " + frame.Quote("^"+regexp.QuoteMeta(body))
 	case strings.HasPrefix(name, "ltp."):
 		parts := strings.Split(name, ".")
 		if len(parts) >= 3 {
-			return "./runltp -f " + quoted(parts[1]) + " -s " + quoted("^"+regexp.QuoteMeta(parts[len(parts)-1])+"$")
+			return "./runltp -f " + frame.Quote(parts[1]) + " -s " + frame.Quote("^"+regexp.QuoteMeta(parts[len(parts)-1])+"$")
 		}
 	case strings.Contains(name, "::"):
-		return "pytest " + quoted(name)
+		return "pytest " + frame.Quote(name)
 	case strings.HasPrefix(format, "subunit"):
-		return "stestr run " + quoted("^"+regexp.QuoteMeta(body))
+		return "stestr run " + frame.Quote("^"+regexp.QuoteMeta(body))
 	case strings.HasPrefix(format, "go"):
-		return "go test ./... -run " + quoted("^"+regexp.QuoteMeta(name[strings.LastIndexAny(name, "./")+1:])+"$")
+		return "go test ./... -run " + frame.Quote("^"+regexp.QuoteMeta(name[strings.LastIndexAny(name, "./")+1:])+"$")
 	}
 	return ""
 }
-
-// quoted is a word as a shell takes it.
-func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

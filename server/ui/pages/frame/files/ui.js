@@ -176,6 +176,9 @@
     log.scrollTop = log.scrollHeight;
   }
 
+  // What is current in a row that scrolls sideways is in sight.
+  for (const a of $$('.menu [aria-current], .tabs:not(.wrap) [aria-current]')) a.parentElement.scrollLeft = a.offsetLeft - a.parentElement.offsetLeft - (a.parentElement.clientWidth - a.offsetWidth) / 2;
+
   times();
   setInterval(times, 30000);
   open();
