@@ -37,6 +37,7 @@ var errSpoiled = errors.New("store: the batch was spoiled")
 type writer struct {
 	db      *sql.DB
 	watch   *watch
+	log     *checkpoint
 	lead    chan struct{} // full while somebody leads
 	jobs    chan *job
 	patient time.Duration // maxBatchTime; tests that hold a batch open have more patience
@@ -96,6 +97,7 @@ func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) er
 		}
 		return err
 	}()
+	w.log.written()
 	if err == nil {
 		err = b.err
 	}
