@@ -50,6 +50,10 @@ var functions = template.FuncMap{
 	"historypage": HistoryPage,
 }
 
+// QuietAfter is how long a machine that asks for work may say nothing before pages say
+// so.
+const QuietAfter = 10 * time.Minute
+
 const space = "\u00a0" // in numbers and before units, where no line may break
 
 // Number writes a whole number with its thousands apart.
