@@ -51,9 +51,7 @@ func (c *Compare) Run(ctx context.Context, std *terminal.Streams) error {
 			return err
 		}
 		if s.Format == terminal.Table && !s.Out.Quiet {
-			n := whole.Counts
-			fmt.Fprintf(s.Err, "%s against %s: %d new failures, %d new failing, %d still failing, %d fixed, %d errors, %d now skipped, %d gone, %d known\n",
-				whole.Head.Ref, whole.Base.Ref, n.NewFailure, n.NewFailing, n.StillFailing, n.Fixed, n.Error, n.NowSkipped, n.Gone, whole.Known)
+			s.say("%s against %s: %s", whole.Head.Ref, whole.Base.Ref, changes(&whole))
 		}
 		s.pageAddress("/compare?" + values("base", whole.Base.Ref, "head", whole.Head.Ref).Encode())
 		return s.list(listing{key: "items", limits: true, columns: columns("CLASS class", "TEST name", "BASE base.outcome", "HEAD head.outcome", "MESSAGE message", "KNOWN known_issue.title"),
@@ -62,6 +60,27 @@ func (c *Compare) Run(ctx context.Context, std *terminal.Streams) error {
 				return s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{}, e...)
 			}}, c.Limited)
 	})
+}
+
+// changes says what there is of what matters, and that nothing changed when there is nothing.
+func changes(c *client.SetComparison) string {
+	n := c.Counts
+	var parts []string
+	for _, part := range []struct {
+		n    int64
+		what string
+	}{
+		{n.NewFailure, "new failures"}, {n.NewFailing, "new failing"}, {n.StillFailing, "still failing"}, {n.Error, "errors"},
+		{n.Fixed, "fixed"}, {n.NowSkipped, "now skipped"}, {n.Gone, "gone"}, {c.Known, "known"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing failed, came or went"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // reference makes run:18 of 18 and of latest.
@@ -101,7 +120,9 @@ func (c *History) Run(ctx context.Context, std *terminal.Streams) error {
 			if err := into(&h, answer, err); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.Err, "%s: %s\n", h.Summary.Verdict, terminal.Plain(h.Summary.Reason))
+			if h.Summary.Passes+h.Summary.Fails > 0 {
+				s.say("%s: %s", strings.ReplaceAll(string(h.Summary.Verdict), "_", " "), terminal.Plain(h.Summary.Reason))
+			}
 		}
 		s.pageAddress("/history?" + values("name", c.Name).Encode())
 		return s.list(listing{key: "entries", limits: true, columns: columns("OUTCOME outcome", "VERSION version", "SET set", "DURATION duration", "KNOWN known_issue.title", "CREATED created_on"),

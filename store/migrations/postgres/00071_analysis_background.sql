@@ -105,7 +105,7 @@ CREATE TABLE kernel_tests (
 CREATE INDEX kernel_tests_report ON kernel_tests (report_id);
 CREATE INDEX kernel_tests_history ON kernel_tests (hash, stored_at, seq);
 CREATE INDEX kernel_tests_set ON kernel_tests (job NULLS FIRST, kernel NULLS FIRST, git_branch NULLS FIRST);
-CREATE INDEX kernel_tests_group ON kernel_tests (group_id NULLS FIRST) WHERE replaced = 0;
+CREATE INDEX kernel_tests_group ON kernel_tests (group_id, replaced) WHERE group_id IS NOT NULL;
 
 -- A kernel of a job and branch, with the time of its first test.
 -- verdicts: a test of it has passed or failed at some time.
