@@ -3,6 +3,8 @@ package frame
 import (
 	"net/url"
 	"strings"
+
+	"github.com/slipway-lab/slipway/gen/client"
 )
 
 // SetPage is the page of a set of tests, by its reference (run:17/2).
@@ -61,6 +63,15 @@ func ComparePage(base, head string) string {
 // TestPage is the page of one test of a set.
 func TestPage(set, name string) string {
 	return address("/ui/tests", url.Values{"set": {set}, "name": {name}})
+}
+
+// TestPageOf is the page of one test of a set, told apart by its context.
+func TestPageOf(set, name string, context client.TestContext) string {
+	q := url.Values{"set": {set}, "name": {name}}
+	for field, value := range context {
+		q.Set(field, value)
+	}
+	return address("/ui/tests", q)
 }
 
 // IssuePage is the form for a known issue that would explain a failure, and comes back
