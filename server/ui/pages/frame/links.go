@@ -106,7 +106,7 @@ func Glob(name string) string {
 func lasting(message string) string {
 	const most, enough = 300, 12
 	best, start, end := "", -1, 0
-	close := func() {
+	take := func() {
 		if start >= 0 && end-start > len(best) {
 			best = message[start:end]
 		}
@@ -118,14 +118,14 @@ func lasting(message string) string {
 		at = i + len(word)
 		switch {
 		case strings.ContainsAny(word, "0123456789"):
-			close()
+			take()
 		case start < 0:
 			start, end = i, at
 		default:
 			end = at
 		}
 	}
-	close()
+	take()
 	if len(best) < enough {
 		best = message
 	}
