@@ -133,7 +133,7 @@ func TestFullDisk(t *testing.T) {
 	ready("degraded")
 	a := s.Do("GET", "/metrics", "")
 	gauge := regexp.MustCompile(`(?m)^slipway_free_bytes ([0-9.e+]+)$`).FindSubmatch(a.Body)
-	if gauge == nil || !strings.Contains(string(a.Body), `slipway_blob_bytes{kind="result"}`) {
+	if gauge == nil || !strings.Contains(string(a.Body), `slipway_blob_bytes{kind="result"}`) || !regexp.MustCompile(`(?m)^slipway_database_bytes [1-9]`).Match(a.Body) {
 		t.Errorf("/metrics has no gauges of space:\n%.3000s", a.Body)
 	} else if free, err := strconv.ParseFloat(string(gauge[1]), 64); err != nil || free >= smallDisk/5 {
 		t.Errorf("slipway_free_bytes %s", gauge[1])

@@ -202,16 +202,18 @@ var visits = map[string]visit{
 	"receiveLavaBoot": {kind: own, status: 202, query: "lab_name=lab-alder", body: lavaBody},
 
 	// what changed, what is flaky, what is known
-	"listComparisons":  {kind: own, status: 200},
-	"getActivity":      {kind: own, status: 200, more: true},
-	"compareSets":      {kind: hidden, query: "head=run:{test_id}&base=none"},
-	"getTestHistory":   {kind: own, status: 200, query: "name=a", more: true},
-	"listFlakyTests":   {kind: hidden, query: "cloud_id={cloud_id}"},
-	"listKnownIssues":  {kind: own, status: 200, more: true},
-	"createKnownIssue": {kind: own, status: 201, body: issueBody},
-	"getKnownIssue":    {kind: hidden},
-	"updateKnownIssue": {kind: hidden, body: `{"state":"closed"}`},
-	"deleteKnownIssue": {kind: hidden},
+	"listComparisons":   {kind: own, status: 200},
+	"getActivity":       {kind: own, status: 200, more: true},
+	"compareSets":       {kind: hidden, query: "head=run:{test_id}&base=none"},
+	"getTestHistory":    {kind: own, status: 200, query: "name=a", more: true},
+	"listFlakyTests":    {kind: hidden, query: "cloud_id={cloud_id}"},
+	"listKnownIssues":   {kind: own, status: 200, more: true},
+	"createKnownIssue":  {kind: own, status: 201, body: issueBody},
+	"getRunLine":        {kind: hidden, query: "cloud={cloud_id}"},
+	"previewKnownIssue": {kind: own, status: 200, body: `{"match":{"name":"*"}}`},
+	"getKnownIssue":     {kind: hidden},
+	"updateKnownIssue":  {kind: hidden, body: `{"state":"closed"}`},
+	"deleteKnownIssue":  {kind: hidden},
 
 	// how long what is kept
 	"getRetention":        {kind: own, status: 200, more: true},

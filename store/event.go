@@ -29,6 +29,7 @@ type Event struct {
 	OpportunityID *uuid.UUID `gorm:"type:text"`
 	AgentID       string     // '' when no agent was part of it
 	TestStatus    string     // '' when it tells of no result
+	Subject       string     // what it is about, where events are looked for by that; mostly ''
 	Data          JSON       // an object with what else there is to say
 }
 
@@ -72,10 +73,10 @@ func (s *Store) writeEvents(events []Event) error {
 		atOnce = 200
 	}
 	for some := range slices.Chunk(events, atOnce) {
-		args := make([]any, 0, 9*len(some))
+		args := make([]any, 0, 10*len(some))
 		for i := range some {
 			e := &some[i]
-			args = append(args, e.Tenant, e.Area, e.Type, Micros(e.Time), e.ProductID, e.OpportunityID, e.AgentID, e.TestStatus, e.Data)
+			args = append(args, e.Tenant, e.Area, e.Type, Micros(e.Time), e.ProductID, e.OpportunityID, e.AgentID, e.TestStatus, e.Subject, e.Data)
 		}
 		if err := s.db.Put(insertEvents+strings.Repeat(", "+eventMarks, len(some)-1), args...); err != nil {
 			return fmt.Errorf("append events: %w", Translate(err))
@@ -96,8 +97,8 @@ func (s *Store) needEventPartitions(events []Event) error {
 }
 
 const (
-	eventMarks   = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
-	insertEvents = "INSERT INTO events (tenant, area, type, time, product_id, opportunity_id, agent_id, test_status, data) VALUES " + eventMarks
+	eventMarks   = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	insertEvents = "INSERT INTO events (tenant, area, type, time, product_id, opportunity_id, agent_id, test_status, subject, data) VALUES " + eventMarks
 )
 
 // lastDrawn is the number of the event that was drawn last, visible or not.
@@ -157,6 +158,7 @@ type EventFilter struct {
 	ProductID     uuid.UUID
 	OpportunityID uuid.UUID
 	AgentID       string
+	Subjects      []string  // only of NewestEvents
 	Of            Selection // only events of the opportunities that it selects
 	After         int64     // Seq of the last event that is known
 	Newest        bool      // the newest first, of those before After when it is not 0
@@ -208,13 +210,16 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return list, nil
 }
 
-// NewestEvents returns the events of the filter's tenant and types before a place in
+// NewestEvents returns the events of the filter's tenant, types and subjects before a place in
 // the log, the newest first; a place of 0 is its end. After is the place at which it
 // stops.
 func (s *Store) NewestEvents(ctx context.Context, f EventFilter, before int64) ([]Event, error) {
 	q := s.db.Read(ctx).Where("tenant = ? AND seq > ?", f.Tenant, f.After)
 	if before > 0 {
 		q = q.Where("seq < ?", before)
+	}
+	if len(f.Subjects) > 0 {
+		q = q.Where("subject <> '' AND subject IN ?", f.Subjects) // the first as it is in the condition of an index
 	}
 	switch len(f.Types) {
 	case 0:

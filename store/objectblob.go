@@ -80,7 +80,7 @@ func (b *objectBlobs) row(ctx context.Context, sha string) (*blobRow, error) {
 
 func (b *objectBlobs) Create(ctx context.Context) (BlobWriter, error) {
 	object := newObject()
-	return &objectWriter{ctx: ctx, blobs: b, object: object, upload: b.bucket.Upload(ctx, object), hash: sha256.New(), copy: b.cache.begin()}, nil
+	return &objectWriter{ctx: ctx, blobs: b, object: object, upload: b.bucket.Upload(ctx, object), hash: sha256.New()}, nil
 }
 
 // objectWriter writes one object. upload is nil after Commit or Abort.
@@ -90,12 +90,21 @@ type objectWriter struct {
 	object string
 	upload *bucket.Upload
 	hash   hash.Hash
+	copied bool // the copy is written with what comes
 	copy   *cacheCopy
 }
+
+// smallBlob is the size up to which the copy for the cache waits for the end, when it is
+// written while the object store is at work: of a small upload it would be a good part.
+const smallBlob = 512 << 10
 
 func (w *objectWriter) Write(p []byte) (int, error) {
 	if w.upload == nil {
 		return 0, os.ErrClosed
+	}
+	if !w.copied && w.upload.Size()+int64(len(p)) > smallBlob {
+		come, _ := w.upload.Whole()
+		w.beginCopy(come)
 	}
 	n, err := w.upload.Write(p)
 	w.hash.Write(p[:n])
@@ -106,13 +115,30 @@ func (w *objectWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// beginCopy begins the copy with what has come.
+func (w *objectWriter) beginCopy(come []byte) {
+	w.copied = true
+	w.copy = w.blobs.cache.begin()
+	w.copy.write(come)
+}
+
 func (w *objectWriter) Commit() (string, int64, error) {
 	if w.upload == nil {
 		return "", 0, os.ErrClosed
 	}
-	defer func() { _ = w.Abort() }() // when it was not needed
+	var copying sync.WaitGroup
+	defer func() {
+		copying.Wait()
+		_ = w.Abort() // when it was not needed
+	}()
+	if !w.copied {
+		come, _ := w.upload.Whole()
+		copying.Go(func() { w.beginCopy(come) })
+	}
 	sha, size := hex.EncodeToString(w.hash.Sum(nil)), w.upload.Size()
-	if err := w.commit(sha, size); err != nil {
+	err := w.commit(sha, size)
+	copying.Wait()
+	if err != nil {
 		return "", 0, fmt.Errorf("commit blob: %w", err)
 	}
 	w.copy.keep(sha)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,27 @@ func (s *Store) Space() (Space, error) {
 		room = other
 	}
 	return room, err
+}
+
+// DatabaseBytes is how much room the database takes: the embedded one with its log, or
+// that of PostgreSQL with its indexes.
+func (s *Store) DatabaseBytes(ctx context.Context) (int64, error) {
+	var sum int64
+	if s.db.Postgres {
+		err := s.db.Read(ctx).Raw("SELECT pg_database_size(current_database())").Row().Scan(&sum)
+		return sum, Translate(err)
+	}
+	for _, end := range []string{"", "-wal"} {
+		info, err := os.Stat(s.core.database + end)
+		if errors.Is(err, os.ErrNotExist) && end != "" {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("size of the database: %w", err)
+		}
+		sum += info.Size()
+	}
+	return sum, nil
 }
 
 func spaceAt(dir string) (Space, error) {

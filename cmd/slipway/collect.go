@@ -11,7 +11,7 @@ import (
 // garbageRoom is how much garbage comes together at least before it is collected. What
 // a server keeps in memory is a few megabytes, so that with Go's rule alone (as much
 // garbage as is kept) a busy one would collect many times a second.
-const garbageRoom = 16 << 20
+const garbageRoom = 24 << 20
 
 // roomForGarbage sets the pace of the collector anew after each collection, until it
 // is called off. It leaves alone what GOGC says.

@@ -8,7 +8,7 @@ import (
 
 func TestCollectorPercent(t *testing.T) {
 	t.Parallel()
-	for kept, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 200, 10 << 20: 150, 16 << 20: 100, 1 << 30: 100} {
+	for kept, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 300, 10 << 20: 200, 24 << 20: 100, 1 << 30: 100} {
 		if got := collectorPercent(kept); got != want {
 			t.Errorf("collectorPercent(%d) = %d, want %d", kept, got, want)
 		}

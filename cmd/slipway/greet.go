@@ -43,12 +43,13 @@ func (c *serveCmd) greet(ctx context.Context, f *storeFlags, address string) {
 	fmt.Fprintf(os.Stderr, `
 Slipway %s serves at %s
 
-    pages           %s/ui/
-    API explorer    %s
-    data            %s
-    next            curl%s -F file=@junit.xml %s/v1/post-result
+    pages     %s/ui/
+    guides    %s/docs/guide/first-minute
+    explorer  %s
+    data      %s
+    next      curl%s -F file=@junit.xml %s/v1/post-result
 
-`, build(), url, url, docs, data, credential, url)
+`, build(), url, url, url, docs, data, credential, url)
 }
 
 // address is the one by which people reach the server, from this machine at least.

@@ -16,8 +16,10 @@ import (
 // importCmd takes over what other systems have kept. It writes the store directly,
 // beside a server or without one.
 type importCmd struct {
-	KernelCI importKernelCI `cmd:"" name:"kernelci" help:"Take over what mongoexport wrote of a kernelci-backend: jobs, builds, boots, test groups, test cases, labs, tokens."`
-	RefStack importRefStack `cmd:"" name:"refstack" help:"Take over the dump of a RefStack's database: results with their notes, public keys."`
+	KernelCI    importKernelCI    `cmd:"" name:"kernelci" help:"Take over what mongoexport wrote of a kernelci-backend: jobs, builds, boots, test groups, test cases, labs, tokens."`
+	JUnit       importJUnit       `cmd:"" name:"junit" help:"Take over JUnit files that lie in folders, with the times that stand in them."`
+	RefStack    importRefStack    `cmd:"" name:"refstack" help:"Take over the dump of a RefStack's database: results with their notes, public keys."`
+	Subunit2SQL importSubunit2SQL `cmd:"" name:"subunit2sql" help:"Take over the database of subunit2sql: runs with their tests, metadata and attachments."`
 }
 
 // importFlags are those of every import.

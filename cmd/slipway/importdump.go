@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-lab/slipway/server/imports/scratch"
 	"github.com/slipway-lab/slipway/server/imports/sqldump"
 	"github.com/slipway-lab/slipway/server/refstack"
+	"github.com/slipway-lab/slipway/server/results"
 )
 
 // readLimits bound what one run may cost, as an upload.
@@ -76,6 +77,33 @@ Example:
 func (c *importRefStack) Run(ctx context.Context, f *storeFlags, std *terminal.Streams) error {
 	return c.dump(ctx, f, std, "refstack", c.Dump, func(i imports.Import, dump imports.File) (*imports.Report, error) {
 		d := refstack.DumpImport{Import: i, Limits: c.limits(), Scratch: c.options()}
+		return d.Run(ctx, dump)
+	})
+}
+
+type importSubunit2SQL struct {
+	importFlags
+	dumpFlags
+	readLimits
+
+	Name    string `help:"Name of the runs: those of one name are one line, and compared with each other. Default: what --name-key says."`
+	NameKey string `default:"build_name" help:"Key of the metadata of a run that holds its name; empty for none."`
+	File    string `arg:"" type:"path" help:"A SQLite file, or what mysqldump, pg_dump or sqlite3 (.dump) wrote; compressed with gzip or not."`
+}
+
+// Help is an example.
+func (importSubunit2SQL) Help() string {
+	return `A run keeps its id and its time, a test its times, tags and attachments. The metadata of a run become its message.
+
+Example:
+
+    slipway import subunit2sql subunit2sql.sql --report report.json`
+}
+
+// Run imports the database. An import that was interrupted goes on where it was.
+func (c *importSubunit2SQL) Run(ctx context.Context, f *storeFlags, std *terminal.Streams) error {
+	return c.dump(ctx, f, std, "subunit2sql", c.File, func(i imports.Import, dump imports.File) (*imports.Report, error) {
+		d := results.SubunitDump{Import: i, Limits: c.limits(), Scratch: c.options(), Name: c.Name, NameKey: c.NameKey}
 		return d.Run(ctx, dump)
 	})
 }

@@ -50,6 +50,8 @@ func countRuns(t *testing.T, s *store.Store) int64 {
 
 var dumpedSystems = []dumpedSystem{
 	{"refstack", func(h *home, n int) { h.write("source", refstackDump(n)) }, countRuns, "test"},
+	{"subunit2sql", func(h *home, n int) { h.write("source", subunitDump(n)) }, countRuns, "run"},
+	{"junit", junitFolder, countRuns, "run"},
 }
 
 // TestImport_DumpKilled kills an import of each system in the middle. The next one ends
@@ -133,4 +135,26 @@ func TestImport_DumpUsage(t *testing.T) {
 	if d := h.want(2, "slipway import refstack dump.sql --data d"); !strings.Contains(d.err, "dump.sql-wal holds what is not in") {
 		t.Errorf("it says %s", d.err)
 	}
+}
+
+// junitFolder writes so many builds with JUnit files.
+func junitFolder(h *home, builds int) {
+	for n := range builds {
+		h.write(fmt.Sprintf("source/build-%d/junit.xml", n), fmt.Sprintf(`<testsuite timestamp="2017-01-02T03:%02d:%02d"><testcase name="a"/></testsuite>`, n/60, n%60))
+	}
+}
+
+// subunitDump is subunit2sql's database with so many runs, by the columns of
+// subunit2sql/db/models.py.
+func subunitDump(runs int) string {
+	tests := &sqldumptest.Table{Name: "tests", Columns: []string{"id", "test_id"}}
+	run := &sqldumptest.Table{Name: "runs", Columns: []string{"id", "skips", "fails", "passes", "run_at"}}
+	testRuns := &sqldumptest.Table{Name: "test_runs", Columns: []string{"id", "test_id", "run_id", "status"}}
+	tests.Add("t", "unit.test_a")
+	for n := range runs {
+		id := fmt.Sprintf("%08x-2222-4222-8222-222222222222", n)
+		run.Add(id, 0, 1, 0, fmt.Sprintf("2015-05-04 03:%02d:%02d", n/60%60, n%60))
+		testRuns.Add(fmt.Sprint(n), "t", id, "fail")
+	}
+	return sqldumptest.Write(sqldumptest.SQLite, tests, run, testRuns)
 }

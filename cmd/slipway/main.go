@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -119,18 +120,30 @@ func runWith(ctx context.Context, args []string, std terminal.Streams) int {
 		return terminal.Complain(std.Err, "", terminal.Usage("%w", err))
 	}
 	parser.Stdout, parser.Stderr = std.Out, std.Err
+	if w, ok := std.Out.(*terminal.Watched); ok {
+		parser.Stdout = w.File() // help is as wide as the terminal
+	}
 	if err := unknownWord(parser.Model.Node, args); err != nil {
 		return terminal.Complain(std.Err, "", err)
 	}
 	k, err := parser.Parse(args)
 	if err != nil {
-		return terminal.Complain(std.Err, formOf(args), terminal.Usage("%w", err))
+		return terminal.Complain(std.Err, formOf(args), terminal.Usage("%w%s", err, helpOf(err)))
 	}
 	k.Bind(&std)
 	if err := k.Run(); err != nil {
 		return terminal.Complain(std.Err, formOf(args), err)
 	}
 	return terminal.ExitDone
+}
+
+// helpOf names the help of the command whose arguments are not understood.
+func helpOf(err error) string {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil || parse.Context.Selected() == nil {
+		return ""
+	}
+	return "; " + parse.Context.Selected().FullPath() + " --help says more"
 }
 
 // meant takes what people type first for what there is: help, help COMMAND,

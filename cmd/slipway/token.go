@@ -33,7 +33,7 @@ type tokenCreate struct {
 	Remote remote.Flags `embed:""`
 
 	Name      string        `arg:"" help:"What the token is for."`
-	Role      []string      `required:"" help:"reader, runner, lab, machine, operator or admin; may be repeated."`
+	Role      []string      `required:"" help:"reader, runner, lab, machine, badge, operator or admin; may be repeated."`
 	Kind      string        `enum:"u,r,l,s," default:"" help:"u person, r runner, l lab, s service. Default: by the role."`
 	Owner     string        `help:"Who the token speaks for. Default: its name."`
 	Tenant    string        `help:"The tenant it belongs to."`

@@ -19,6 +19,7 @@ import (
 // Defines values for AccessRole.
 const (
 	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleBadge    AccessRole = "badge"
 	AccessRoleLab      AccessRole = "lab"
 	AccessRoleMachine  AccessRole = "machine"
 	AccessRoleOperator AccessRole = "operator"
@@ -54,7 +55,7 @@ const (
 	ListAuditParamsDecisionDenied  ListAuditParamsDecision = "denied"
 )
 
-// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do. `badge` is for tokens that stand in an address, of a badge or a feed.
 type AccessRole string
 
 // AccessToken A token without its text.

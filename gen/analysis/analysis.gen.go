@@ -32,6 +32,16 @@ const (
 	KnownIssueStateOpen   KnownIssueState = "open"
 )
 
+// Defines values for Outcome.
+const (
+	OutcomeEmpty      Outcome = "empty"
+	OutcomeError      Outcome = "error"
+	OutcomeFail       Outcome = "fail"
+	OutcomeIncomplete Outcome = "incomplete"
+	OutcomePass       Outcome = "pass"
+	OutcomeSkip       Outcome = "skip"
+)
+
 // Defines values for SetKind.
 const (
 	SetKindGroup       SetKind = "group"
@@ -259,6 +269,14 @@ type ComparisonList struct {
 	Comparisons []MadeComparison `json:"comparisons"`
 }
 
+// ContextHistory How a test behaves in one context.
+//
+// Example: {"context":{"lab_name":"lab-alder"},"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
+type ContextHistory struct {
+	Context TestContext    `json:"context"`
+	Summary HistorySummary `json:"summary"`
+}
+
 // FlakyLine Where the tests were looked for; two of the three are null.
 //
 // Example: {"cloud_id":3,"job":null,"product_id":null}
@@ -288,6 +306,9 @@ type FlakyTest struct {
 
 	// KnownIssue What explains its newest failure.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+
+	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
 }
 
 // FlakyTestList A page of tests of a line.
@@ -497,6 +518,37 @@ type KnownIssuePatch struct {
 	URL nullable.Nullable[string] `json:"url,omitempty"`
 }
 
+// KnownIssuePreview What a known issue would explain.
+//
+// Example: {"examples":[{"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}],"failures":41,"last_match":"2016-01-05T16:00:00Z","matches":3,"since":"2015-12-06T16:00:00Z","tests":1}
+type KnownIssuePreview struct {
+	// Since Since when what was stored is looked at.
+	Since time.Time `json:"since"`
+
+	// Failures How many failures and errors were stored since then.
+	Failures int64 `json:"failures"`
+
+	// Matches How many of them fit.
+	Matches int64 `json:"matches"`
+
+	// Tests How many names they have; at most 10000 are counted.
+	Tests int64 `json:"tests"`
+
+	// LastMatch When the newest of them was stored.
+	LastMatch nullable.Nullable[time.Time] `json:"last_match"`
+
+	// Examples The newest of them, one of each name.
+	Examples []PreviewedFailure `json:"examples"`
+}
+
+// KnownIssueQuestion A known issue that is not there yet.
+//
+// Example: {"match":{"message":"no route","name":"s1.*"}}
+type KnownIssueQuestion struct {
+	// Match Which failures it would explain.
+	Match KnownIssueMatch `json:"match"`
+}
+
 // KnownIssueState A closed issue explains nothing.
 //
 // Example: open
@@ -563,6 +615,73 @@ type NewKnownIssue struct {
 
 	// URL Where it is dealt with; http or https.
 	URL nullable.Nullable[string] `json:"url,omitempty"`
+}
+
+// Outcome The outcome of a result as a whole: `error` nothing could be read, `fail` a test failed, `incomplete` damage, `pass` at least one passed, `skip`
+// only skipped ones, `empty` none was run.
+//
+// Example: fail
+type Outcome string
+
+// PreviewedFailure A failure that a known issue would explain.
+//
+// Example: {"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}
+type PreviewedFailure struct {
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context What is beside the name.
+	Context TestContext `json:"context"`
+
+	// Outcome What became of it: fail or error.
+	Outcome SetOutcome `json:"outcome"`
+
+	// Message What it says in one line.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// CreatedOn When it was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Set The reference of the set that holds it.
+	Set string `json:"set"`
+
+	// Href Where it can be read; null when it was replaced.
+	Href nullable.Nullable[string] `json:"href"`
+}
+
+// RunLine How the newest runs of a line went.
+//
+// Example: {"cloud":"private cloud","name":null,"runs":[{"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}]}
+type RunLine struct {
+	// Cloud The label of the cloud; null when none was asked for.
+	Cloud nullable.Nullable[string] `json:"cloud"`
+
+	// Name The name that was asked for.
+	Name nullable.Nullable[string] `json:"name"`
+	Runs []RunOfLine               `json:"runs"`
+}
+
+// RunOfLine How one run went.
+//
+// Example: {"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}
+type RunOfLine struct {
+	// TestID The run.
+	TestID int64 `json:"test_id"`
+
+	// Attempt Which upload its current result is.
+	Attempt int32   `json:"attempt"`
+	Outcome Outcome `json:"outcome"`
+
+	// Complete False exactly when there is damage or a test that never finished.
+	Complete bool      `json:"complete"`
+	Tests    int64     `json:"tests"`
+	Counts   SetCounts `json:"counts"`
+
+	// CreatedOn When the result was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Changes Against the run before; null while they were not compared.
+	Changes nullable.Nullable[ClassCounts] `json:"changes"`
 }
 
 // SetComparison What changed between two sets. It has `items`, or `groups` where they were asked for.
@@ -671,6 +790,9 @@ type TestHistory struct {
 
 	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
 	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
+
+	// Contexts The verdict on each context of this page, in order. Only when asked for.
+	Contexts []ContextHistory `json:"contexts,omitempty"`
 }
 
 // TestSource Who reported a test.
@@ -764,6 +886,9 @@ type ListComparisonsParams struct {
 	// Kind Only comparisons of sets of these kinds.
 	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
 
+	// Head Only comparisons with these heads, as a list shows them; of each head the newest is the one that holds.
+	Head []string `form:"head,omitempty" json:"head,omitempty"`
+
 	// Since Only comparisons of this time and later.
 	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
 
@@ -797,6 +922,9 @@ type ListFlakyTestsParams struct {
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
 
+	// History How many of its last outcomes within the window are added to each test; 0 adds nothing.
+	History *int32 `form:"history,omitempty" json:"history,omitempty"`
+
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -823,6 +951,18 @@ type ListKnownIssuesParams struct {
 type CreateKnownIssueParams struct {
 	// IdempotencyKey A text of the client's own that names this request, so that it can be sent again without being done twice: see the introduction.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// GetRunLineParams defines parameters for GetRunLine.
+type GetRunLineParams struct {
+	// Cloud Only runs against this cloud, by its number or its label.
+	Cloud *string `form:"cloud,omitempty" json:"cloud,omitempty"`
+
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many runs.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetTestHistoryParams defines parameters for GetTestHistory.
@@ -884,12 +1024,18 @@ type GetTestHistoryParams struct {
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
 
+	// Contexts Whether each context among the results of this page gets a verdict of its own, beside that on all of them together.
+	Contexts *bool `form:"contexts,omitempty" json:"contexts,omitempty"`
+
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// After Continue behind the item that this cursor names; it is the `next` of an earlier page.
 	After *Cursor `form:"after,omitempty" json:"after,omitempty"`
 }
+
+// PreviewKnownIssueJSONRequestBody defines body for PreviewKnownIssue for application/json ContentType.
+type PreviewKnownIssueJSONRequestBody = KnownIssueQuestion
 
 // CreateKnownIssueJSONRequestBody defines body for CreateKnownIssue for application/json ContentType.
 type CreateKnownIssueJSONRequestBody = NewKnownIssue
@@ -911,6 +1057,9 @@ type ServerInterface interface {
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx echo.Context, params ListFlakyTestsParams) error
+	// PreviewKnownIssue See what a known issue would explain
+	// (POST /v1/known-issue-preview)
+	PreviewKnownIssue(ctx echo.Context) error
 	// ListKnownIssues List known issues
 	// (GET /v1/known-issues)
 	ListKnownIssues(ctx echo.Context, params ListKnownIssuesParams) error
@@ -926,6 +1075,9 @@ type ServerInterface interface {
 	// UpdateKnownIssue Change some fields of a known issue
 	// (PATCH /v1/known-issues/{issue_id})
 	UpdateKnownIssue(ctx echo.Context, issueID string) error
+	// GetRunLine Read how the newest runs of a line went
+	// (GET /v1/run-line)
+	GetRunLine(ctx echo.Context, params GetRunLineParams) error
 	// GetTestHistory Follow one test through time
 	// (GET /v1/test-history)
 	GetTestHistory(ctx echo.Context, params GetTestHistoryParams) error
@@ -1062,6 +1214,13 @@ func (w *ServerInterfaceWrapper) ListComparisons(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
 	}
 
+	// ------------- Optional query parameter "head" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "head", ctx.QueryParams(), &params.Head, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter head: %s", err))
+	}
+
 	// ------------- Optional query parameter "since" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
@@ -1143,6 +1302,13 @@ func (w *ServerInterfaceWrapper) ListFlakyTests(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter window: %s", err))
 	}
 
+	// ------------- Optional query parameter "history" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "history", ctx.QueryParams(), &params.History, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter history: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -1159,6 +1325,15 @@ func (w *ServerInterfaceWrapper) ListFlakyTests(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListFlakyTests(ctx, params)
+	return err
+}
+
+// PreviewKnownIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) PreviewKnownIssue(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PreviewKnownIssue(ctx)
 	return err
 }
 
@@ -1268,6 +1443,38 @@ func (w *ServerInterfaceWrapper) UpdateKnownIssue(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateKnownIssue(ctx, issueID)
+	return err
+}
+
+// GetRunLine converts echo context to params.
+func (w *ServerInterfaceWrapper) GetRunLine(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRunLineParams
+	// ------------- Optional query parameter "cloud" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cloud", ctx.QueryParams(), &params.Cloud, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cloud: %s", err))
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetRunLine(ctx, params)
 	return err
 }
 
@@ -1410,6 +1617,13 @@ func (w *ServerInterfaceWrapper) GetTestHistory(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter window: %s", err))
 	}
 
+	// ------------- Optional query parameter "contexts" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "contexts", ctx.QueryParams(), &params.Contexts, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contexts: %s", err))
+	}
+
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
@@ -1480,11 +1694,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/compare", wrapper.CompareSets, options.OperationMiddlewares["compareSets"]...)
 	router.GET(options.BaseURL+"/v1/comparisons", wrapper.ListComparisons, options.OperationMiddlewares["listComparisons"]...)
 	router.GET(options.BaseURL+"/v1/flaky-tests", wrapper.ListFlakyTests, options.OperationMiddlewares["listFlakyTests"]...)
+	router.POST(options.BaseURL+"/v1/known-issue-preview", wrapper.PreviewKnownIssue, options.OperationMiddlewares["previewKnownIssue"]...)
 	router.GET(options.BaseURL+"/v1/known-issues", wrapper.ListKnownIssues, options.OperationMiddlewares["listKnownIssues"]...)
 	router.POST(options.BaseURL+"/v1/known-issues", wrapper.CreateKnownIssue, options.OperationMiddlewares["createKnownIssue"]...)
 	router.DELETE(options.BaseURL+"/v1/known-issues/:issue_id", wrapper.DeleteKnownIssue, options.OperationMiddlewares["deleteKnownIssue"]...)
 	router.GET(options.BaseURL+"/v1/known-issues/:issue_id", wrapper.GetKnownIssue, options.OperationMiddlewares["getKnownIssue"]...)
 	router.PATCH(options.BaseURL+"/v1/known-issues/:issue_id", wrapper.UpdateKnownIssue, options.OperationMiddlewares["updateKnownIssue"]...)
+	router.GET(options.BaseURL+"/v1/run-line", wrapper.GetRunLine, options.OperationMiddlewares["getRunLine"]...)
 	router.GET(options.BaseURL+"/v1/test-history", wrapper.GetTestHistory, options.OperationMiddlewares["getTestHistory"]...)
 
 }
@@ -1515,6 +1731,11 @@ type ListFlakyTestsRequestObject struct {
 	Params ListFlakyTestsParams
 }
 
+// PreviewKnownIssueRequestObject is what a request of PreviewKnownIssue says.
+type PreviewKnownIssueRequestObject struct {
+	Body *PreviewKnownIssueJSONRequestBody
+}
+
 // ListKnownIssuesRequestObject is what a request of ListKnownIssues says.
 type ListKnownIssuesRequestObject struct {
 	Params ListKnownIssuesParams
@@ -1542,6 +1763,11 @@ type UpdateKnownIssueRequestObject struct {
 	Body    *UpdateKnownIssueJSONRequestBody
 }
 
+// GetRunLineRequestObject is what a request of GetRunLine says.
+type GetRunLineRequestObject struct {
+	Params GetRunLineParams
+}
+
 // GetTestHistoryRequestObject is what a request of GetTestHistory says.
 type GetTestHistoryRequestObject struct {
 	Params GetTestHistoryParams
@@ -1561,6 +1787,9 @@ type StrictServerInterface interface {
 	// ListFlakyTests Rank the flaky tests of a cloud, a job or a product
 	// (GET /v1/flaky-tests)
 	ListFlakyTests(ctx context.Context, request ListFlakyTestsRequestObject) (Response, error)
+	// PreviewKnownIssue See what a known issue would explain
+	// (POST /v1/known-issue-preview)
+	PreviewKnownIssue(ctx context.Context, request PreviewKnownIssueRequestObject) (Response, error)
 	// ListKnownIssues List known issues
 	// (GET /v1/known-issues)
 	ListKnownIssues(ctx context.Context, request ListKnownIssuesRequestObject) (Response, error)
@@ -1576,6 +1805,9 @@ type StrictServerInterface interface {
 	// UpdateKnownIssue Change some fields of a known issue
 	// (PATCH /v1/known-issues/{issue_id})
 	UpdateKnownIssue(ctx context.Context, request UpdateKnownIssueRequestObject) (Response, error)
+	// GetRunLine Read how the newest runs of a line went
+	// (GET /v1/run-line)
+	GetRunLine(ctx context.Context, request GetRunLineRequestObject) (Response, error)
 	// GetTestHistory Follow one test through time
 	// (GET /v1/test-history)
 	GetTestHistory(ctx context.Context, request GetTestHistoryRequestObject) (Response, error)
@@ -1626,6 +1858,19 @@ func (sh *strictHandler) ListFlakyTests(ctx echo.Context, params ListFlakyTestsP
 	return answer(ctx, response, err)
 }
 
+func (sh *strictHandler) PreviewKnownIssue(ctx echo.Context) error {
+	var request PreviewKnownIssueRequestObject
+
+	var body PreviewKnownIssueJSONRequestBody
+	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err != nil {
+		return err
+	}
+	request.Body = &body
+
+	response, err := sh.ssi.PreviewKnownIssue(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
 func (sh *strictHandler) ListKnownIssues(ctx echo.Context, params ListKnownIssuesParams) error {
 	var request ListKnownIssuesRequestObject
 	request.Params = params
@@ -1672,6 +1917,13 @@ func (sh *strictHandler) UpdateKnownIssue(ctx echo.Context, issueID string) erro
 	request.Body = &body
 
 	response, err := sh.ssi.UpdateKnownIssue(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) GetRunLine(ctx echo.Context, params GetRunLineParams) error {
+	var request GetRunLineRequestObject
+	request.Params = params
+	response, err := sh.ssi.GetRunLine(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

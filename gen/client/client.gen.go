@@ -24,6 +24,7 @@ import (
 // Defines values for AccessRole.
 const (
 	AccessRoleAdmin    AccessRole = "admin"
+	AccessRoleBadge    AccessRole = "badge"
 	AccessRoleLab      AccessRole = "lab"
 	AccessRoleMachine  AccessRole = "machine"
 	AccessRoleOperator AccessRole = "operator"
@@ -638,7 +639,7 @@ const (
 	GetSubunitParamsRunTimeWall GetSubunitParamsRunTime = "wall"
 )
 
-// AccessRole What a caller is to the server; `x-permissions` says what each role may do.
+// AccessRole What a caller is to the server; `x-permissions` says what each role may do. `badge` is for tokens that stand in an address, of a badge or a feed.
 type AccessRole string
 
 // AccessToken A token without its text.
@@ -1601,6 +1602,14 @@ type ComparisonSummary struct {
 // Example: {"compute":{"flavor_ref":"1"}}
 type ConfigSections map[string]map[string]string
 
+// ContextHistory How a test behaves in one context.
+//
+// Example: {"context":{"lab_name":"lab-alder"},"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
+type ContextHistory struct {
+	Context TestContext    `json:"context"`
+	Summary HistorySummary `json:"summary"`
+}
+
 // CreatedAccessToken A new token and its text, which is shown this once.
 //
 // Example: {"access_token":{"allow_from":["192.0.2.0/24"],"created_at":"2026-01-15T00:00:00Z","created_by":"admin","email":"","expires_at":null,"flags":[],"id":"tok_01JD4V6WQX3Y5Z7A9B1C3D5E7F","key_id":"1f0c3a52","kind":"runner","labs":[],"last_used_at":null,"last_used_from":"","name":"nightly runner","owner":"ann","prefix":"slwr_4f7b","revoked_at":null,"roles":["runner"],"tenant":"","usable":true},"token":"slwr_\u003c46 letters and digits\u003e"}
@@ -1885,6 +1894,9 @@ type FlakyTest struct {
 
 	// KnownIssue What explains its newest failure.
 	KnownIssue nullable.Nullable[KnownIssueNote] `json:"known_issue"`
+
+	// History Its last outcomes in the line, the oldest first: `p` pass, `f` fail, `e` error, `s` skip, `u` unknown. Only when asked for.
+	History *string `json:"history,omitempty"`
 }
 
 // FlakyTestList A page of tests of a line.
@@ -2936,6 +2948,37 @@ type KnownIssuePatch struct {
 
 	// URL Where it is tracked, http or https; null: nowhere.
 	URL nullable.Nullable[string] `json:"url,omitempty"`
+}
+
+// KnownIssuePreview What a known issue would explain.
+//
+// Example: {"examples":[{"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}],"failures":41,"last_match":"2016-01-05T16:00:00Z","matches":3,"since":"2015-12-06T16:00:00Z","tests":1}
+type KnownIssuePreview struct {
+	// Since Since when what was stored is looked at.
+	Since time.Time `json:"since"`
+
+	// Failures How many failures and errors were stored since then.
+	Failures int64 `json:"failures"`
+
+	// Matches How many of them fit.
+	Matches int64 `json:"matches"`
+
+	// Tests How many names they have; at most 10000 are counted.
+	Tests int64 `json:"tests"`
+
+	// LastMatch When the newest of them was stored.
+	LastMatch nullable.Nullable[time.Time] `json:"last_match"`
+
+	// Examples The newest of them, one of each name.
+	Examples []PreviewedFailure `json:"examples"`
+}
+
+// KnownIssueQuestion A known issue that is not there yet.
+//
+// Example: {"match":{"message":"no route","name":"s1.*"}}
+type KnownIssueQuestion struct {
+	// Match Which failures it would explain.
+	Match KnownIssueMatch `json:"match"`
 }
 
 // KnownIssueState A closed issue explains nothing.
@@ -5500,6 +5543,32 @@ type PickedOpportunity struct {
 // pause, others stand before it, or nobody has asked yet.
 type PickedOpportunityWaitingCode string
 
+// PreviewedFailure A failure that a known issue would explain.
+//
+// Example: {"context":{},"created_on":"2016-01-05T16:00:00Z","href":"/v1/runs/18/results/1/tests/4","message":"no route to host","name":"s1.net.t0","outcome":"fail","set":"run:18/1"}
+type PreviewedFailure struct {
+	// Name The name of the test.
+	Name string `json:"name"`
+
+	// Context What is beside the name.
+	Context TestContext `json:"context"`
+
+	// Outcome What became of it: fail or error.
+	Outcome SetOutcome `json:"outcome"`
+
+	// Message What it says in one line.
+	Message nullable.Nullable[string] `json:"message"`
+
+	// CreatedOn When it was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Set The reference of the set that holds it.
+	Set string `json:"set"`
+
+	// Href Where it can be read; null when it was replaced.
+	Href nullable.Nullable[string] `json:"href"`
+}
+
 // Problem The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -6212,7 +6281,7 @@ type RetentionSource string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -6247,6 +6316,9 @@ type Run struct {
 
 	// Name The suite that runs; null when the run has no name.
 	Name nullable.Nullable[string] `json:"name"`
+
+	// Uploader The name of the token that uploaded the current result; null when it was none of the server's own or is gone.
+	Uploader nullable.Nullable[string] `json:"uploader"`
 }
 
 // RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
@@ -6290,9 +6362,21 @@ type RunFile struct {
 	Warnings []string `json:"warnings"`
 }
 
+// RunLine How the newest runs of a line went.
+//
+// Example: {"cloud":"private cloud","name":null,"runs":[{"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}]}
+type RunLine struct {
+	// Cloud The label of the cloud; null when none was asked for.
+	Cloud nullable.Nullable[string] `json:"cloud"`
+
+	// Name The name that was asked for.
+	Name nullable.Nullable[string] `json:"name"`
+	Runs []RunOfLine               `json:"runs"`
+}
+
 // RunList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}]}
 type RunList struct {
 	// Next What to give as `after` for the next page; null at the end.
 	Next nullable.Nullable[string] `json:"next"`
@@ -6302,6 +6386,29 @@ type RunList struct {
 
 	// Runs The runs of this page, newest first.
 	Runs []Run `json:"runs"`
+}
+
+// RunOfLine How one run went.
+//
+// Example: {"attempt":2,"changes":{"error":1,"fixed":2,"gone":1,"new_failing":0,"new_failure":3,"new_passing":4,"now_passing":0,"now_skipped":0,"skipped":11,"still_failing":6,"still_passing":94,"unknown":0},"complete":true,"counts":{"error":1,"fail":9,"pass":100,"skip":11,"unknown":0},"created_on":"2016-01-04T16:00:00Z","outcome":"fail","test_id":17,"tests":121}
+type RunOfLine struct {
+	// TestID The run.
+	TestID int64 `json:"test_id"`
+
+	// Attempt Which upload its current result is.
+	Attempt int32   `json:"attempt"`
+	Outcome Outcome `json:"outcome"`
+
+	// Complete False exactly when there is damage or a test that never finished.
+	Complete bool      `json:"complete"`
+	Tests    int64     `json:"tests"`
+	Counts   SetCounts `json:"counts"`
+
+	// CreatedOn When the result was stored.
+	CreatedOn time.Time `json:"created_on"`
+
+	// Changes Against the run before; null while they were not compared.
+	Changes nullable.Nullable[ClassCounts] `json:"changes"`
 }
 
 // RunResult The result of one upload as a whole.
@@ -7386,6 +7493,9 @@ type TestHistory struct {
 
 	// ExpiredUntil Single tests of some results have expired, the newest of them of this time: from before, some may lack. Left out when none has.
 	ExpiredUntil *time.Time `json:"expired_until,omitempty"`
+
+	// Contexts The verdict on each context of this page, in order. Only when asked for.
+	Contexts []ContextHistory `json:"contexts,omitempty"`
 }
 
 // TestList A page of the list.
@@ -9112,6 +9222,9 @@ type ListComparisonsParams struct {
 	// Kind Only comparisons of sets of these kinds.
 	Kind []SetKind `form:"kind,omitempty" json:"kind,omitempty"`
 
+	// Head Only comparisons with these heads, as a list shows them; of each head the newest is the one that holds.
+	Head []string `form:"head,omitempty" json:"head,omitempty"`
+
 	// Since Only comparisons of this time and later.
 	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
 
@@ -9254,6 +9367,9 @@ type ListFlakyTestsParams struct {
 
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// History How many of its last outcomes within the window are added to each test; 0 adds nothing.
+	History *int32 `form:"history,omitempty" json:"history,omitempty"`
 
 	// Limit The most items on one page.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
@@ -9944,6 +10060,18 @@ type CreateRetentionRunParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetRunLineParams defines parameters for GetRunLine.
+type GetRunLineParams struct {
+	// Cloud Only runs against this cloud, by its number or its label.
+	Cloud *string `form:"cloud,omitempty" json:"cloud,omitempty"`
+
+	// Name Only runs of this name; empty for those that have none.
+	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Limit How many runs.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// CloudID Only runs on this cloud.
@@ -9957,6 +10085,9 @@ type ListRunsParams struct {
 
 	// Name Only runs of this name; empty for those that have none.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Uploader Only runs whose current result was uploaded with a token of this name.
+	Uploader *string `form:"uploader,omitempty" json:"uploader,omitempty"`
 
 	// Damaged Only runs whose current result has damage, or only those whose has none.
 	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
@@ -10185,6 +10316,9 @@ type GetTestHistoryParams struct {
 
 	// Window How many verdicts count, the newest first.
 	Window *VerdictWindow `form:"window,omitempty" json:"window,omitempty"`
+
+	// Contexts Whether each context among the results of this page gets a verdict of its own, beside that on all of them together.
+	Contexts *bool `form:"contexts,omitempty" json:"contexts,omitempty"`
 
 	// Limit The most entries on one page.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
@@ -10801,6 +10935,9 @@ type ReplaceCloudJSONRequestBody = NewCloud
 
 // CreateJobJSONRequestBody defines body for CreateJob for application/json ContentType.
 type CreateJobJSONRequestBody = NewJob
+
+// PreviewKnownIssueJSONRequestBody defines body for PreviewKnownIssue for application/json ContentType.
+type PreviewKnownIssueJSONRequestBody = KnownIssueQuestion
 
 // CreateKnownIssueJSONRequestBody defines body for CreateKnownIssue for application/json ContentType.
 type CreateKnownIssueJSONRequestBody = NewKnownIssue
@@ -12802,6 +12939,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJob(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PreviewKnownIssueWithBody See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewKnownIssue See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssue(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListKnownIssues List known issues
 	//
 	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -14005,6 +14164,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 	GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRunLine Read how the newest runs of a line went
+	//
+	// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+	// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+	// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+	//
+	// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+	GetRunLine(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRuns List runs
 	//
@@ -16554,6 +16722,48 @@ func (c *Client) GetJob(ctx context.Context, jobID JobID, params *GetJobParams, 
 	return c.Client.Do(req)
 }
 
+// PreviewKnownIssueWithBody See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *Client) PreviewKnownIssueWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewKnownIssueRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewKnownIssue See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *Client) PreviewKnownIssue(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewKnownIssueRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListKnownIssues List known issues
 //
 // Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -18996,6 +19206,25 @@ func (c *Client) CreateRetentionRun(ctx context.Context, params *CreateRetention
 // Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 func (c *Client) GetRetentionRun(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRetentionRunRequest(c.Server, runID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRunLine Read how the newest runs of a line went
+//
+// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+//
+// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+func (c *Client) GetRunLine(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRunLineRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -25001,6 +25230,18 @@ func NewListComparisonsRequest(server string, params *ListComparisonsParams) (*h
 
 		}
 
+		if params.Head != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "head", params.Head, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Since != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
@@ -25909,6 +26150,18 @@ func NewListFlakyTestsRequest(server string, params *ListFlakyTestsParams) (*htt
 		if params.Window != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.History != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "history", *params.History, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -26861,6 +27114,46 @@ func NewGetJobRequest(server string, jobID JobID, params *GetJobParams) (*http.R
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewPreviewKnownIssueRequest calls the generic PreviewKnownIssue builder with application/json body
+func NewPreviewKnownIssueRequest(server string, body PreviewKnownIssueJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewKnownIssueRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewKnownIssueRequestWithBody constructs an http.Request for the PreviewKnownIssue method, with any body, and a specified content type
+func NewPreviewKnownIssueRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/known-issue-preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -32622,6 +32915,84 @@ func NewGetRetentionRunRequest(server string, runID string) (*http.Request, erro
 	return req, nil
 }
 
+// NewGetRunLineRequest constructs an http.Request for the GetRunLine method
+func NewGetRunLineRequest(server string, params *GetRunLineParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/run-line")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cloud != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cloud", *params.Cloud, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Name != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListRunsRequest constructs an http.Request for the ListRuns method
 func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, error) {
 	var err error
@@ -32689,6 +33060,18 @@ func NewListRunsRequest(server string, params *ListRunsParams) (*http.Request, e
 		if params.Name != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "name", *params.Name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Uploader != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "uploader", *params.Uploader, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -34779,6 +35162,18 @@ func NewGetTestHistoryRequest(server string, params *GetTestHistoryParams) (*htt
 		if params.Window != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Contexts != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "contexts", *params.Contexts, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -39490,6 +39885,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/job/{job_id} (the `GetJob` operationId).
 	GetJobWithResponse(ctx context.Context, jobID JobID, params *GetJobParams, reqEditors ...RequestEditorFn) (*GetJobResp, error)
 
+	// PreviewKnownIssueWithBodyWithResponse See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error)
+
+	// PreviewKnownIssueWithResponse See what a known issue would explain
+	//
+	// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+	// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+	// be private.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+	PreviewKnownIssueWithResponse(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error)
+
 	// ListKnownIssuesWithResponse List known issues
 	//
 	// Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -40815,6 +41232,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/retention/runs/{run_id} (the `GetRetentionRun` operationId).
 	GetRetentionRunWithResponse(ctx context.Context, runID string, reqEditors ...RequestEditorFn) (*GetRetentionRunResp, error)
+
+	// GetRunLineWithResponse Read how the newest runs of a line went
+	//
+	// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+	// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+	// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+	GetRunLineWithResponse(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*GetRunLineResp, error)
 
 	// ListRunsWithResponse List runs
 	//
@@ -43860,6 +44288,29 @@ func (r GetJobResp) StatusCode() int {
 	return 0
 }
 
+type PreviewKnownIssueResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KnownIssuePreview
+}
+
+// Status returns HTTPResponse.Status
+func (r PreviewKnownIssueResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PreviewKnownIssueResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
 // ListKnownIssuesResp200Headers the declared response headers of an HTTP 200 response for ListKnownIssues
 type ListKnownIssuesResp200Headers struct {
 	Link *string
@@ -46359,6 +46810,29 @@ func (r GetRetentionRunResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r GetRetentionRunResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type GetRunLineResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RunLine
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRunLineResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRunLineResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -49961,6 +50435,40 @@ func (c *ClientWithResponses) GetJobWithResponse(ctx context.Context, jobID JobI
 	return ParseGetJobResp(rsp)
 }
 
+// PreviewKnownIssueWithBodyWithResponse See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *ClientWithResponses) PreviewKnownIssueWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error) {
+	rsp, err := c.PreviewKnownIssueWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewKnownIssueResp(rsp)
+}
+
+// PreviewKnownIssueWithResponse See what a known issue would explain
+//
+// Slipway: holds a match against the failures and errors of the caller's tenant of the last 30 days, exactly as a known issue with it would be, and keeps nothing.
+// `failures` beside `matches` tells when it would explain too much. Examples are of kinds that the caller may read, and none is of what users published, which may
+// be private.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/known-issue-preview (the `PreviewKnownIssue` operationId).
+func (c *ClientWithResponses) PreviewKnownIssueWithResponse(ctx context.Context, body PreviewKnownIssueJSONRequestBody, reqEditors ...RequestEditorFn) (*PreviewKnownIssueResp, error) {
+	rsp, err := c.PreviewKnownIssue(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePreviewKnownIssueResp(rsp)
+}
+
 // ListKnownIssuesWithResponse List known issues
 //
 // Slipway: what is known to make tests fail, newest first: the issues of the caller's tenant and those of none.
@@ -52035,6 +52543,23 @@ func (c *ClientWithResponses) GetRetentionRunWithResponse(ctx context.Context, r
 		return nil, err
 	}
 	return ParseGetRetentionRunResp(rsp)
+}
+
+// GetRunLineWithResponse Read how the newest runs of a line went
+//
+// Slipway: the newest runs of a cloud, of a name, or of both, that have a result: how many tests had which outcome, and what changed against the run before. It is
+// what a badge and a feed show. The role `badge` may read this and nothing else, so that a token of it can stand in an address, which proxies and
+// browsers write to their logs: whoever finds it learns these numbers of the runs of its tenant, and of none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/run-line (the `GetRunLine` operationId).
+func (c *ClientWithResponses) GetRunLineWithResponse(ctx context.Context, params *GetRunLineParams, reqEditors ...RequestEditorFn) (*GetRunLineResp, error) {
+	rsp, err := c.GetRunLine(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRunLineResp(rsp)
 }
 
 // ListRunsWithResponse List runs
@@ -56447,6 +56972,32 @@ func ParseGetJobResp(rsp *http.Response) (*GetJobResp, error) {
 	return response, nil
 }
 
+// ParsePreviewKnownIssueResp parses an HTTP response from a PreviewKnownIssueWithResponse call
+func ParsePreviewKnownIssueResp(rsp *http.Response) (*PreviewKnownIssueResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PreviewKnownIssueResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KnownIssuePreview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
 // ParseListKnownIssuesResp parses an HTTP response from a ListKnownIssuesWithResponse call
 func ParseListKnownIssuesResp(rsp *http.Response) (*ListKnownIssuesResp, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -59718,6 +60269,32 @@ func ParseGetRetentionRunResp(rsp *http.Response) (*GetRetentionRunResp, error) 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest RetentionRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetRunLineResp parses an HTTP response from a GetRunLineWithResponse call
+func ParseGetRunLineResp(rsp *http.Response) (*GetRunLineResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRunLineResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RunLine
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

@@ -511,8 +511,25 @@ func (a *API) ListStatusesAll(ctx context.Context, testID TestID, params *ListSt
 	})
 }
 
-// GetTestHistoryAll returns the Entries of GetTestHistoryWithResponse, page after page. An error is the last thing that it returns.
-func (a *API) GetTestHistoryAll(ctx context.Context, params *GetTestHistoryParams) iter.Seq2[HistoryEntry, error] {
+// GetTestHistoryAllContexts returns the Contexts of GetTestHistoryWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) GetTestHistoryAllContexts(ctx context.Context, params *GetTestHistoryParams) iter.Seq2[ContextHistory, error] {
+	return pages(params, func(p *GetTestHistoryParams, after string) ([]ContextHistory, string, error) {
+		if after != "" {
+			p.After = &after
+		}
+		answer, err := a.GetTestHistoryWithResponse(ctx, p)
+		if err != nil {
+			return nil, "", err
+		}
+		if answer.JSON200 == nil {
+			return nil, "", noPage(answer.HTTPResponse)
+		}
+		return answer.JSON200.Contexts, cursorOf(answer.JSON200.Next), nil
+	})
+}
+
+// GetTestHistoryAllEntries returns the Entries of GetTestHistoryWithResponse, page after page. An error is the last thing that it returns.
+func (a *API) GetTestHistoryAllEntries(ctx context.Context, params *GetTestHistoryParams) iter.Seq2[HistoryEntry, error] {
 	return pages(params, func(p *GetTestHistoryParams, after string) ([]HistoryEntry, string, error) {
 		if after != "" {
 			p.After = &after

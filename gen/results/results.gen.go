@@ -505,7 +505,7 @@ type ResultSavedExpired string
 
 // Run One execution of tests against a cloud.
 //
-// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}
+// Example: {"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}
 type Run struct {
 	// TestID The run's id; RefStack's word.
 	TestID int64 `json:"test_id"`
@@ -540,6 +540,9 @@ type Run struct {
 
 	// Name The suite that runs; null when the run has no name.
 	Name nullable.Nullable[string] `json:"name"`
+
+	// Uploader The name of the token that uploaded the current result; null when it was none of the server's own or is gone.
+	Uploader nullable.Nullable[string] `json:"uploader"`
 }
 
 // RunFile A file of a result, as it was posted, or a member of an archive that was posted. Its bytes are at `…/files/{n}`.
@@ -585,7 +588,7 @@ type RunFile struct {
 
 // RunList A page of the list.
 //
-// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100}]}
+// Example: {"next":null,"pagination":{"current_page":1,"total":1,"total_pages":1},"runs":[{"attempts":0,"cloud_id":3,"created_at":"2014-06-11T07:00:00Z","current_result":null,"finished":false,"finished_at":null,"last_status":null,"name":"tempest-full","protected":false,"test_id":100,"uploader":null}]}
 type RunList struct {
 	// Pagination Which page this is, and how many there are; absent where the list goes on by cursor.
 	Pagination *Pagination `json:"pagination,omitempty"`
@@ -1002,6 +1005,9 @@ type ListRunsParams struct {
 
 	// Name Only runs of this name; empty for those that have none.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Uploader Only runs whose current result was uploaded with a token of this name.
+	Uploader *string `form:"uploader,omitempty" json:"uploader,omitempty"`
 
 	// Damaged Only runs whose current result has damage, or only those whose has none.
 	Damaged *bool `form:"damaged,omitempty" json:"damaged,omitempty"`
@@ -1545,6 +1551,13 @@ func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", ctx.QueryParams(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
+	}
+
+	// ------------- Optional query parameter "uploader" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "uploader", ctx.QueryParams(), &params.Uploader, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter uploader: %s", err))
 	}
 
 	// ------------- Optional query parameter "damaged" -------------

@@ -299,7 +299,7 @@ func comparisonEvents(head, base *analysisstore.Set, plan *engine.Plan) ([]store
 		return nil, err
 	}
 	e := eventOf(head, comparisonEvent)
-	e.Data = data
+	e.Subject, e.Data = sets.RefOf(head).String(), data
 	return []store.Event{e}, nil
 }
 

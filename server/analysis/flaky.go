@@ -28,6 +28,7 @@ type ranking struct {
 	name     *engine.Glob
 	known    engine.Known
 	limit    int
+	history  int // outcomes of a strip
 	after    *flakyPlace
 	digest   string
 }
@@ -47,6 +48,7 @@ type ranked struct {
 	history engine.History
 	newest  engine.Test  // its newest result
 	failure *engine.Test // its newest failure, nil for none
+	letters string       // its last outcomes, the oldest first
 }
 
 // compare is the order of the ranking.
@@ -104,7 +106,7 @@ func (h *Handler) ListFlakyTests(ctx context.Context, req analysisapi.ListFlakyT
 func readRanking(ctx context.Context, p *analysisapi.ListFlakyTestsParams) (*ranking, error) {
 	q := &ranking{
 		line:   analysisstore.Line{CloudID: p.CloudID, Job: p.Job, ProductID: p.ProductID},
-		window: int(valueOr(p.Window, defaultWindow)), known: engine.Known(valueOr(p.Known, "include")), limit: int(valueOr(p.Limit, store.DefaultLimit)),
+		window: int(valueOr(p.Window, defaultWindow)), known: engine.Known(valueOr(p.Known, "include")), limit: int(valueOr(p.Limit, store.DefaultLimit)), history: int(valueOr(p.History, 0)),
 	}
 	given := 0
 	for kind, is := range map[engine.Kind]bool{engine.Run: p.CloudID != nil, engine.Kernel: p.Job != nil, engine.Image: p.ProductID != nil} {
@@ -170,7 +172,7 @@ func (h *Handler) rank(ctx context.Context, q *ranking) ([]ranked, error) {
 		if len(entries) > 0 && (q.name == nil || q.name.Match(of.Name)) {
 			if history := engine.Summarize(entries, q.window); slices.Contains(q.verdicts, history.Verdict) {
 				history.Since = keepSince(history.Since)
-				tests = append(tests, ranked{Key: of, history: history, newest: newest, failure: failure})
+				tests = append(tests, ranked{Key: of, history: history, newest: newest, failure: failure, letters: letters(entries, q.history)})
 			}
 		}
 		entries, failure = entries[:0], nil
@@ -204,6 +206,17 @@ func (h *Handler) rank(ctx context.Context, q *ranking) ([]ranked, error) {
 	}
 	slices.SortFunc(tests, func(a, b ranked) int { return a.compare(&b) })
 	return tests, nil
+}
+
+// letters are the newest n outcomes of entries, which stand newest first, the oldest
+// first.
+func letters(entries []engine.Entry, n int) string {
+	n = min(n, len(entries))
+	strip := make(engine.Strip, n)
+	for i := range n {
+		strip[n-1-i] = entries[i].Outcome
+	}
+	return strip.Letters(n)
 }
 
 // keepSince copies the entry, whose list is used again.
@@ -267,9 +280,13 @@ func (h *Handler) rankedToAPI(ctx context.Context, q *ranking, page []ranked) ([
 	out := make([]analysisapi.FlakyTest, 0, len(page))
 	for i := range page {
 		t := &page[i]
-		out = append(out, analysisapi.FlakyTest{
+		one := analysisapi.FlakyTest{
 			Name: t.Name, Context: t.ContextMap(engine.FieldsOf(q.kind)), Summary: summaryToAPI(t.history), KnownIssue: issueNote(issues[i]),
-		})
+		}
+		if q.history > 0 {
+			one.History = &t.letters
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }

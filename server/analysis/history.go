@@ -3,6 +3,9 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
@@ -41,8 +44,31 @@ func (h *Handler) GetTestHistory(ctx context.Context, req analysisapi.GetTestHis
 	if out.ExpiredUntil, err = h.expiredUntil(ctx); err != nil {
 		return nil, err
 	}
-	out.Summary = summaryToAPI(engine.Summarize(entries, int(valueOr(p.Window, defaultWindow))))
+	window := int(valueOr(p.Window, defaultWindow))
+	out.Summary = summaryToAPI(engine.Summarize(entries, window))
+	if valueOr(p.Contexts, false) {
+		out.Contexts = byContext(out.Entries, entries, window)
+	}
 	return call.OK(&out).Paged(ctx, list.Next), nil
+}
+
+// byContext are the verdicts on entries of a page context by context, in order.
+func byContext(page []analysisapi.HistoryEntry, entries []engine.Entry, window int) []analysisapi.ContextHistory {
+	of := map[string][]engine.Entry{}
+	contexts := map[string]analysisapi.TestContext{}
+	for i := range page {
+		var key strings.Builder
+		for _, field := range slices.Sorted(maps.Keys(page[i].Context)) {
+			key.WriteString(field + "\x00" + page[i].Context[field] + "\x00")
+		}
+		of[key.String()] = append(of[key.String()], entries[i])
+		contexts[key.String()] = page[i].Context
+	}
+	list := make([]analysisapi.ContextHistory, 0, len(of))
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		list = append(list, analysisapi.ContextHistory{Context: contexts[key], Summary: summaryToAPI(engine.Summarize(of[key], window))})
+	}
+	return list
 }
 
 // expiredUntil says that single tests have expired that the caller could have seen; nil

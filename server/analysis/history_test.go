@@ -39,6 +39,28 @@ func TestHistory_Replaced(t *testing.T) {
 		if summary["verdict"] != "flaky" || summary["mixed_versions"] != 1.0 || summary["excluded"] != 1.0 || summary["reason"] != "2 flips in 3 verdicts; both pass and fail on v1" {
 			t.Errorf("summary %v", summary)
 		}
+		if whole["contexts"] != nil {
+			t.Errorf("contexts that nobody asked for: %v", whole["contexts"])
+		}
+		boot["board"], boot["status"] = "b2", "FAIL"
+		c.store(boot)
+		verdicts := map[any]any{}
+		for _, one := range list(c.get("/v1/test-history", url.Values{"name": {"boot"}, "job": {"j"}, "contexts": {"true"}}), "contexts") {
+			o := one.(object)
+			verdicts[o["context"].(object)["board"]] = o["summary"].(object)["reason"]
+		}
+		if len(verdicts) != 2 || verdicts["b1"] != summary["reason"] || verdicts["b2"] == nil || verdicts["b2"] == verdicts["b1"] {
+			t.Errorf("verdicts of contexts: %v", verdicts)
+		}
+		strips := map[any]any{}
+		for _, one := range list(c.get("/v1/flaky-tests", url.Values{"job": {"j"}, "verdict": {"flaky,too_few,failing,passing"}, "history": {"2"}}), "tests") {
+			o := one.(object)
+			strips[o["context"].(object)["board"]] = o["history"]
+		}
+		if strips["b1"] != "ep" || strips["b2"] != "f" {
+			t.Errorf("strips: %v, want the last two, the oldest first", strips)
+		}
+		whole = c.get("/v1/test-history", q)
 		var paged []any
 		q.Set("limit", "1")
 		for {

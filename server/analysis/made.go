@@ -27,10 +27,18 @@ const (
 	activityHours = 24
 )
 
-// made are the comparisons in the event log, newest first, until visit returns false.
-// It returns the place before which it has not looked, 0 when there is nothing more.
-func (h *Handler) made(ctx context.Context, before int64, visit func(e *store.Event, made *comparisonEventData) bool) (int64, error) {
-	filter := store.EventFilter{Tenant: auth.From(ctx).Tenant, Types: []string{comparisonEvent}, Limit: lookedAtOnce}
+// made are the comparisons of kinds that the caller may read, as look has them.
+func (h *Handler) made(ctx context.Context, before int64, heads []string, visit func(e *store.Event, made *comparisonEventData) bool) (int64, error) {
+	return h.look(ctx, before, heads, func(e *store.Event, made *comparisonEventData) bool {
+		return mayRead(ctx, engine.Kind(made.Head.Kind)) != nil || visit(e, made)
+	})
+}
+
+// look goes through the comparisons in the event log, newest first, until visit returns
+// false: those with some heads, or all. It returns the place before which it has not
+// looked, 0 when there is nothing more.
+func (h *Handler) look(ctx context.Context, before int64, heads []string, visit func(e *store.Event, made *comparisonEventData) bool) (int64, error) {
+	filter := store.EventFilter{Tenant: auth.From(ctx).Tenant, Types: []string{comparisonEvent}, Subjects: heads, Limit: lookedAtOnce}
 	for looked := 0; looked < mostLooked; looked += lookedAtOnce {
 		events, err := h.store.NewestEvents(ctx, filter, before)
 		if err != nil {
@@ -41,9 +49,6 @@ func (h *Handler) made(ctx context.Context, before int64, visit func(e *store.Ev
 			var data comparisonEventData
 			if err := json.Unmarshal(events[i].Data, &data); err != nil {
 				return 0, fmt.Errorf("event %d: %w", events[i].Seq, err)
-			}
-			if mayRead(ctx, engine.Kind(data.Head.Kind)) != nil {
-				continue
 			}
 			if !visit(&events[i], &data) {
 				return before, nil
@@ -65,7 +70,7 @@ func (h *Handler) ListComparisons(ctx context.Context, req analysisapi.ListCompa
 	limit, least := int(valueOr(req.Params.Limit, store.DefaultLimit)), valueOr(req.Params.NewFailuresAtLeast, 0)
 	list := []analysisapi.MadeComparison{}
 	ended := false
-	next, err := h.made(ctx, before, func(e *store.Event, made *comparisonEventData) bool {
+	next, err := h.made(ctx, before, req.Params.Head, func(e *store.Event, made *comparisonEventData) bool {
 		if req.Params.Since != nil && e.Time.Before(*req.Params.Since) {
 			ended = true // events are in order, but for what is stored at one time
 			return false
@@ -122,7 +127,7 @@ func (h *Handler) GetActivity(ctx context.Context, req analysisapi.GetActivityRe
 			Counts: analysisapi.SetCounts{Pass: a.Pass, Fail: a.Fail, Error: a.Error, Skip: a.Skip, Unknown: a.Unknown},
 		}
 	}
-	_, err = h.made(ctx, 0, func(e *store.Event, made *comparisonEventData) bool {
+	_, err = h.made(ctx, 0, nil, func(e *store.Event, made *comparisonEventData) bool {
 		i := int(e.Time.Sub(first) / time.Hour)
 		if e.Time.Before(first) || i >= n {
 			return !e.Time.Before(first)

@@ -39,6 +39,8 @@ func TestListComparisons(t *testing.T) {
 		for query, want := range map[string]string{
 			"": last + " " + middle + " " + first, "new_failures_at_least=1": last + " " + first, "new_failures_at_least=2": first,
 			"kind=run&kind=kernel": last + " " + middle + " " + first, "kind=kernel": "", "since=" + url.QueryEscape(soon): "", "limit=1": last,
+			"head=" + url.QueryEscape(fmt.Sprintf("run:%d/1", runs[1])): first, "head=run:999/1": "",
+			"head=" + url.QueryEscape(fmt.Sprintf("run:%d/1", runs[1])) + "&head=" + url.QueryEscape(fmt.Sprintf("run:%d/1", runs[3])): last + " " + first,
 		} {
 			q, _ := url.ParseQuery(query)
 			if got := heads(q); got != want {
@@ -71,6 +73,49 @@ func TestListComparisons(t *testing.T) {
 		other := servertest.As(s.TokenOf("elsewhere", auth.Reader))
 		if got := len(list(c.get("/v1/comparisons", nil, other), "comparisons")); got != 0 {
 			t.Errorf("another tenant sees %d comparisons", got)
+		}
+	})
+}
+
+// A line of runs says how the newest went, with what changed, to whoever may know no
+// more than that.
+func TestGetRunLine(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		cloud := makeCloud(t, s)
+		for _, tests := range [][]string{{"a", "b"}, {"!a", "b"}} {
+			upload(t, s, startRun(t, s, cloud, "full"), tests...)
+		}
+		newest := startRun(t, s, cloud, "full") // without a result
+		awaitEvents(t, s, 1, "comparison")
+		c := newCreation(t, s)
+		badge := servertest.As(s.Token(auth.Badge))
+		line := c.get("/v1/run-line", url.Values{"cloud": {fmt.Sprint(cloud)}, "name": {"full"}}, badge)
+		runs := list(line, "runs")
+		if len(runs) != 2 || line["name"] != "full" || line["cloud"] == nil {
+			t.Fatalf("the line: %v", line)
+		}
+		head := runs[0].(object)
+		if head["test_id"] != float64(newest-1) || head["outcome"] != "fail" || head["counts"].(object)["fail"] != 1.0 || head["changes"].(object)["new_failure"] != 1.0 {
+			t.Errorf("the newest: %v", head)
+		}
+		if before := runs[1].(object); before["changes"] != nil || before["outcome"] != "pass" {
+			t.Errorf("the first: %v", before)
+		}
+		byLabel := c.get("/v1/run-line", url.Values{"cloud": {text(line["cloud"])}, "limit": {"1"}}, badge)
+		if n := len(list(byLabel, "runs")); n != 1 {
+			t.Errorf("by the label, one: %d", n)
+		}
+		if n := len(list(c.get("/v1/run-line", url.Values{"name": {"other"}}, badge), "runs")); n != 0 {
+			t.Errorf("another name has %d runs", n)
+		}
+		for path, status := range map[string]int{"/v1/run-line?cloud=999": 404, "/v1/run-line?cloud=nothing": 404, "/v1/run-line?limit=0": 400, "/v1/runs": 403, "/v1/comparisons": 403} {
+			if a := c.Do("GET", path, "", badge); a.Status != status {
+				t.Errorf("%s: %d, want %d", path, a.Status, status)
+			}
+		}
+		if a := c.Do("GET", "/v1/run-line?cloud="+fmt.Sprint(cloud), "", servertest.As(s.TokenOf("elsewhere", auth.Badge))); a.Status != http.StatusOK {
+			t.Errorf("what is of no tenant, for another one: %d", a.Status)
 		}
 	})
 }

@@ -108,7 +108,8 @@ func (h *Handler) settleQueued(ctx context.Context) error {
 
 // match finds what issues of one tenant match of its failing tests.
 func (h *Handler) match(ctx context.Context, rows []analysisstore.Issue, q analysisstore.FailingQuery) ([]analysisstore.Match, error) {
-	m := &matcher{h: h, by: map[matchKey]*analysisstore.Match{}}
+	by := map[matchKey]*analysisstore.Match{}
+	m := &matcher{h: h, found: func(issue *engine.Issue, p *analysisstore.Past) { count(by, issue, p) }}
 	for i := range rows {
 		issue, err := known.FromRow(&rows[i])
 		if err != nil {
@@ -123,8 +124,8 @@ func (h *Handler) match(ctx context.Context, rows []analysisstore.Issue, q analy
 	if err != nil {
 		return nil, err
 	}
-	list := make([]analysisstore.Match, 0, len(m.by))
-	for _, match := range m.by {
+	list := make([]analysisstore.Match, 0, len(by))
+	for _, match := range by {
 		list = append(list, *match)
 	}
 	return list, nil
@@ -134,9 +135,9 @@ func (h *Handler) match(ctx context.Context, rows []analysisstore.Issue, q analy
 type matcher struct {
 	h       *Handler
 	issues  []engine.Issue
-	by      map[matchKey]*analysisstore.Match
+	found   func(issue *engine.Issue, p *analysisstore.Past)
 	waiting []analysisstore.Past
-	places  []analysisstore.Place
+	places  []analysisstore.Place // of those whose words decide
 }
 
 type matchKey struct{ issue, place string }
@@ -185,7 +186,7 @@ func (m *matcher) flush(ctx context.Context) error {
 		said := texts[analysisstore.NewPlace(p.Upload, p.N, p.ID)]
 		for n := range m.issues {
 			if alone := m.issue(n, p); alone != nil && engine.Explain(alone, test(p), known.FieldsOf(p), said) != nil {
-				m.count(&m.issues[n], p)
+				m.found(&m.issues[n], p)
 			}
 		}
 	}
@@ -193,12 +194,12 @@ func (m *matcher) flush(ctx context.Context) error {
 	return nil
 }
 
-func (m *matcher) count(issue *engine.Issue, p *analysisstore.Past) {
+func count(by map[matchKey]*analysisstore.Match, issue *engine.Issue, p *analysisstore.Past) {
 	match := analysisstore.NewMatch(issue.ID, p)
 	key := matchKey{issue.ID, match.Place}
-	if before := m.by[key]; before != nil {
+	if before := by[key]; before != nil {
 		before.Tests++
 		return
 	}
-	m.by[key] = &match
+	by[key] = &match
 }

@@ -87,3 +87,48 @@ func TestKnownIssues_Matches(t *testing.T) {
 		}
 	})
 }
+
+// A preview says what an issue would say once it is kept, and keeps nothing.
+func TestPreviewKnownIssue(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		c := newCreation(t, s)
+		c.cloud("c")
+		c.run("c", []any{"s1.a", "fail", "no route to host"}, []any{"s1.b", "fail", "refused"}, []any{"s2.c", "success"})
+		c.again([]any{"s1.a", "fail", "no route again"}, []any{"s2.d", "inprogress"})
+		newest := "run:" + c.ids["last"] + "/2"
+		c.boot(object{"lab_name": "l", "board": "b1", "job": "j", "kernel": "v1", "git_branch": "m", "defconfig_full": "d", "status": "FAIL"})
+		preview := func(match object, options ...servertest.Option) object {
+			t.Helper()
+			return c.call("POST", "/v1/known-issue-preview", object{"match": match}, http.StatusOK, options...)
+		}
+		for _, match := range []object{{"name": "*"}, {"name": "s1.*"}, {"name": "*", "message": "no route"}, {"name": "*", "context": object{"board": "b1"}}, {"name": "no"}} {
+			got := preview(match)
+			if want := c.matchesOf(c.issue(match)); int(got["matches"].(float64)) != want || got["failures"] != 5.0 {
+				t.Errorf("%v: the preview is %v, an issue matches %d of 5", match, got, want)
+			}
+		}
+		got := preview(object{"name": "s1.*", "message": "no route"})
+		examples := list(got, "examples")
+		if got["tests"] != 1.0 || got["last_match"] == nil || len(examples) != 1 {
+			t.Fatalf("a preview: %v", got)
+		}
+		if e := examples[0].(object); e["name"] != "s1.a" || e["outcome"] != "fail" || e["message"] != "no route again" || e["set"] != newest {
+			t.Errorf("its example is %v, want s1.a of %s", e, newest)
+		}
+		if n := len(list(c.get("/v1/known-issues", nil), "known_issues")); n != 5 {
+			t.Errorf("%d issues are kept, want the 5 that were made", n)
+		}
+		if got := preview(object{"name": "*"}, servertest.As(s.TokenOf("other", auth.Operator))); got["failures"] != 0.0 || len(list(got, "examples")) != 0 {
+			t.Errorf("what another tenant sees: %v", got)
+		}
+		for body, status := range map[string]int{`{}`: 400, `{"match":{}}`: 400, `{"match":{"name":"\u0000"}}`: 400, `{"match":{"name":"*","context":{"colour":"red"}}}`: 400} {
+			if a := s.Do("POST", "/v1/known-issue-preview", body, servertest.Admin(), servertest.JSON()); a.Status != status {
+				t.Errorf("%s: %d %s", body, a.Status, a.Body)
+			}
+		}
+		if a := s.Do("POST", "/v1/known-issue-preview", `{"match":{"name":"*"}}`, servertest.As(s.Token(auth.Reader)), servertest.JSON()); a.Status != http.StatusForbidden {
+			t.Errorf("a reader: %d %s", a.Status, a.Body)
+		}
+	})
+}

@@ -18,15 +18,16 @@ const (
 	Runner   Role = "runner"
 	Lab      Role = "lab"
 	Machine  Role = "machine" // registers machines, and does nothing else
+	Badge    Role = "badge"   // reads how lines of runs went, and nothing else
 	Operator Role = "operator"
 	Admin    Role = "admin"
 )
 
 // roleSets is how many sets of roles there are.
-const roleSets = 1 << 6
+const roleSets = 1 << 7
 
 // Roles lists every role there is.
-func Roles() []Role { return []Role{Reader, Runner, Lab, Machine, Operator, Admin} }
+func Roles() []Role { return []Role{Reader, Runner, Lab, Machine, Badge, Operator, Admin} }
 
 // Identity is who is calling. The zero Identity is nobody.
 type Identity struct {

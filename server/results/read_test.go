@@ -363,3 +363,44 @@ func TestListRuns_nameAndDamage(t *testing.T) {
 		}
 	})
 }
+
+// A run says whose token uploaded its current result, and is found by that.
+func TestListRuns_uploader(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		made := s.Do("POST", "/v1/access-tokens", `{"name":"ci <runner> 3","kind":"runner","roles":["runner"]}`, servertest.Admin(), servertest.JSON())
+		var token struct{ Token string }
+		if err := json.Unmarshal(made.Body, &token); err != nil || token.Token == "" {
+			t.Fatalf("%d %s", made.Status, made.Body)
+		}
+		runner := servertest.As(token.Token)
+		post := func(options ...servertest.Option) string {
+			t.Helper()
+			return fmt.Sprint(mustSave(t, s.Do("POST", "/v1/post-result", "test: a\nsuccess: a\n", options...)).TestID)
+		}
+		theirs, nobodys, again := post(runner), post(), post(runner)
+		mustSave(t, s.Do("POST", "/v1/post-result?test_id="+again, "test: b\nsuccess: b\n")) // a later attempt is another's
+		for query, want := range map[string]string{
+			"": "[" + again + ":<nil> " + nobodys + ":<nil> " + theirs + ":ci <runner> 3]", "uploader=ci+%3Crunner%3E+3": "[" + theirs + ":ci <runner> 3]", "uploader=ci": "[]",
+		} {
+			var page struct {
+				Runs []struct {
+					TestID   int64 `json:"test_id"`
+					Uploader any
+				}
+			}
+			a := s.Do("GET", "/v1/runs?"+query, "", servertest.Admin())
+			if err := json.Unmarshal(a.Body, &page); err != nil || a.Status != 200 {
+				t.Fatalf("runs?%s: %d %s", query, a.Status, a.Body)
+			}
+			got := []string{}
+			for _, r := range page.Runs {
+				got = append(got, fmt.Sprint(r.TestID, ":", r.Uploader))
+			}
+			if fmt.Sprint(got) != want {
+				t.Errorf("runs?%s: %v, want %s", query, got, want)
+			}
+		}
+	})
+}

@@ -31,6 +31,9 @@ func (h *Handler) ListRuns(ctx context.Context, req resultsapi.ListRunsRequestOb
 	if req.Params.Outcome != nil {
 		filter.Outcome = string(*req.Params.Outcome)
 	}
+	if req.Params.Uploader != nil {
+		filter.Uploader = *req.Params.Uploader
+	}
 	list, err := h.store.ListRuns(ctx, filter)
 	if err != nil {
 		return nil, fault.Cursor(err)
@@ -179,6 +182,7 @@ func runWith(ctx context.Context, r *resultstore.Run, result *resultstore.Result
 		Attempts:      int32(r.Attempts),
 		Protected:     len(r.TokenHash) > 0,
 		Name:          nullable.NewNullNullable[string](),
+		Uploader:      nullable.NewNullNullable[string](),
 	}
 	if r.Name != "" {
 		out.Name.Set(r.Name)
@@ -195,6 +199,9 @@ func runWith(ctx context.Context, r *resultstore.Run, result *resultstore.Result
 			return out, err
 		}
 		out.CurrentResult.Set(body)
+		if r.Uploader != "" {
+			out.Uploader.Set(r.Uploader)
+		}
 	}
 	return out, nil
 }

@@ -3,9 +3,12 @@ package retention_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/slipway-lab/slipway/store"
 	resultstore "github.com/slipway-lab/slipway/store/results"
@@ -13,18 +16,22 @@ import (
 	"github.com/slipway-lab/slipway/store/storetest"
 )
 
-// benchTests is how many tests the run that goes has.
+// benchTests is how many tests the run that goes has, without -short.
 const benchTests = 1_000_000
 
 // BenchmarkRemove removes the single tests of a run of 1 000 000 as a run of retention
 // does, gives back the room, and measures beside it how long a page of 50 tests of
 // another run takes to read, and how long a small write waits.
 func BenchmarkRemove(b *testing.B) {
+	tests := benchTests
+	if testing.Short() {
+		tests /= 4
+	}
 	for b.Loop() {
 		b.StopTimer()
 		s := resultstore.New(storetest.New(b))
 		small := storeTests(b, s, 20_000)
-		storeTests(b, s, benchTests)
+		storeTests(b, s, tests)
 		ctx := context.Background()
 		read := func() { readPage(b, s, small) }
 		write := func() {
@@ -54,29 +61,43 @@ func BenchmarkRemove(b *testing.B) {
 		reads, writes := make(chan []time.Duration), make(chan []time.Duration)
 		go func() { reads <- beside(read, done) }()
 		go func() { writes <- beside(write, done) }()
-		var longest time.Duration
+		var longest, longestCPU time.Duration
+		runtime.LockOSThread() // so that the CPU of a slice can be told
+		worked := threadCPU()
 		b.StartTimer()
 		started := time.Now()
 		err = r.Execute(ctx, run, func(took time.Duration) error {
-			longest = max(longest, took)
+			now := threadCPU()
+			longest, longestCPU = max(longest, took), max(longestCPU, now-worked)
+			worked = now
 			time.Sleep(2 * took) // as the server rests
 			return nil
 		})
 		took := time.Since(started)
 		b.StopTimer()
+		runtime.UnlockOSThread()
 		if err != nil {
 			b.Fatal(err)
 		}
 		close(done)
 		during, waits := <-reads, <-writes
-		b.ReportMetric(float64(benchTests)/took.Seconds(), "tests/s")
+		b.ReportMetric(float64(tests)/took.Seconds(), "tests/s")
 		b.ReportMetric(float64(before.Microseconds()), "before_p95_µs")
 		b.ReportMetric(float64(quantile(during, 95).Microseconds()), "read_p95_µs")
 		b.ReportMetric(float64(quantile(during, 95))/float64(before), "read_p95_ratio")
 		b.ReportMetric(float64(quantile(waits, 99).Milliseconds()), "write_p99_ms")
+		b.ReportMetric(float64(quantile(waits, 100).Milliseconds()), "write_most_ms")
 		b.ReportMetric(float64(longest.Milliseconds()), "longest_slice_ms")
+		b.ReportMetric(float64(longestCPU.Microseconds())/1000, "longest_slice_cpu_ms")
 		b.StartTimer()
 	}
+}
+
+// threadCPU is how much time the thread has worked.
+func threadCPU() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // storeTests stores a result of so many tests.

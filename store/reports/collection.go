@@ -36,7 +36,9 @@ type Collection struct {
 
 	table  string
 	places map[string]int
-	list   string // of the columns, for SELECT and INSERT
+	chosen string // the columns that a scanner reads
+	insert string // up to the values
+	marks  string // for the values of one row
 	group  string // the column that names a row's test group, if it has one
 }
 
@@ -94,7 +96,10 @@ func collection(table string, lists ...[]Column) *Collection {
 			names = append(names, quoted(column.Name))
 		}
 	}
-	c.list = strings.Join(names, ", ")
+	list := strings.Join(names, ", ")
+	c.chosen = "seq, tenant, " + list + ", rest"
+	c.insert = "INSERT INTO " + table + " (tenant, identity, " + list + ", rest) VALUES "
+	c.marks = "(?" + strings.Repeat(", ?", len(c.Columns)+2) + ")"
 	return c
 }
 
@@ -119,7 +124,7 @@ func (c *Collection) Place(name string) (int, bool) {
 // Report is one row of a collection.
 type Report struct {
 	Tenant   string // set by the store: to whom a report belongs never changes
-	Identity []byte // 16 bytes; nil where documents are never the same, and for the one there was
+	Identity []byte // some 20 bytes; nil where documents are never the same, and for the one there was
 	Values   []any  // in the order of the columns, nil where there is none
 	Rest     string // JSON object of the other fields
 
@@ -158,7 +163,7 @@ func fromColumn(kind Kind, v any) any {
 }
 
 // selected are the columns that a scanner reads.
-func (c *Collection) selected() string { return "seq, tenant, " + c.list + ", rest" }
+func (c *Collection) selected() string { return c.chosen }
 
 // scanner reads rows that begin with the selected columns.
 type scanner struct {

@@ -159,12 +159,11 @@ func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Repor
 }
 
 func (s *Store) insertReports(c *Collection, list []*Report) error {
-	marks := "(?" + strings.Repeat(", ?", len(c.Columns)+2) + ")"
 	args := make([]any, 0, len(list)*(len(c.Columns)+3))
 	for _, r := range list {
 		args = append(append(args, s.scope.Tenant), c.args(r)...)
 	}
-	err := s.db.Put("INSERT INTO "+c.table+" (tenant, identity, "+c.list+", rest) VALUES "+marks+strings.Repeat(", "+marks, len(list)-1), args...)
+	err := s.db.Put(c.insert+c.marks+strings.Repeat(", "+c.marks, len(list)-1), args...)
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", c.table, store.Translate(err))
 	}

@@ -43,7 +43,7 @@ const (
 	chunkNames = 8192
 
 	// maxNameBytes is how much memory names may take before they go to a file.
-	maxNameBytes = 8 << 20
+	maxNameBytes = 4 << 20
 
 	// listedNameBytes is what a name costs beside its bytes.
 	listedNameBytes = int(unsafe.Sizeof(listedName{}))

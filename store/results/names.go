@@ -17,7 +17,7 @@ import (
 const unusedNames = "unused_test_names"
 
 // namesLookedAt is how many names one look asks for.
-const namesLookedAt = 4096
+const namesLookedAt = 1024
 
 // NoteUnusedNames notes, in the transaction that removes tests, that SweepNames has
 // something to do.
@@ -117,8 +117,9 @@ func (s *Store) removeNames(ctx context.Context, ids []int64, pace *tables.Pace,
 			return err
 		}
 		started := time.Now()
+		defer func() { took = time.Since(started) }()
 		res := tx.db.Tx.Exec(deleteNames, ids)
-		took, removed = time.Since(started), res.RowsAffected
+		removed = res.RowsAffected
 		if res.Error != nil || removed == 0 {
 			return store.Translate(res.Error)
 		}

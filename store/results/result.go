@@ -209,17 +209,29 @@ func (s *Store) ListResults(ctx context.Context, f ResultFilter) (store.List[Res
 	return list, nil
 }
 
-func (s *Store) resultIDs(ctx context.Context, keys []int64) (map[int64]uuid.UUID, error) {
+// current is what a run tells of its current result.
+type current struct {
+	id       uuid.UUID
+	uploader string // name of the token
+}
+
+// currentResults returns results by their keys.
+func (s *Store) currentResults(ctx context.Context, keys []int64) (map[int64]current, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	var list []Result
-	if err := s.db.Read(ctx).Select("key", "id").Find(&list, "key IN ?", keys).Error; err != nil {
+	var list []struct {
+		Key  int64
+		ID   uuid.UUID `gorm:"type:text"`
+		Name string
+	}
+	err := s.db.Read(ctx).Raw("SELECT x.key, x.id, COALESCE(t.name, '') AS name FROM results x LEFT JOIN tokens t ON t.id = x.uploader WHERE x.key IN ?", keys).Scan(&list).Error
+	if err != nil {
 		return nil, fmt.Errorf("current results: %w", store.Translate(err))
 	}
-	byKey := make(map[int64]uuid.UUID, len(list))
+	byKey := make(map[int64]current, len(list))
 	for _, r := range list {
-		byKey[r.Key] = r.ID
+		byKey[r.Key] = current{r.ID, r.Name}
 	}
 	return byKey, nil
 }

@@ -41,6 +41,7 @@ type Run struct {
 	// Filled in when a run is read on its own or in a list.
 	LastStatus    *StatusMessage `gorm:"-"`
 	CurrentResult uuid.UUID      `gorm:"-"` // uuid.Nil while there is none
+	Uploader      string         `gorm:"-"` // name of the token that posted it; empty: it was none, or is gone
 }
 
 // CreateRun adds a run and fills in ID and CreatedAt. ErrReference: there is no
@@ -78,11 +79,16 @@ type RunFilter struct {
 	Tenant   string
 	Name     *string // empty: those without a name
 	Damaged  *bool   // whether the current result has damage
+	Uploader string  // name of the token that posted the current result, which is nobody's private one
 	Page     store.Page
 }
 
 // damagedRuns are the runs whose current result has damage.
 const damagedRuns = `SELECT r.id FROM results x JOIN runs r ON r.id = x.run_id AND r.result_key = x.key WHERE x.state = 1 AND x.damage_count > 0`
+
+// uploadedBy are the runs whose current result was posted with a token of a name.
+const uploadedBy = `SELECT r.id FROM tokens t JOIN results x ON x.uploader = t.id JOIN runs r ON r.id = x.run_id AND r.result_key = x.key` +
+	` WHERE t.name = ? AND x.state = 1 AND x.uploader <> '' AND x.private_to = ''`
 
 var runOrder = store.Order[Run]{
 	Name: "runs",
@@ -102,6 +108,9 @@ func (s *Store) ListRuns(ctx context.Context, f RunFilter) (store.List[Run], err
 	}
 	if f.Name != nil {
 		q = q.Where("name = ?", *f.Name)
+	}
+	if f.Uploader != "" {
+		q = q.Where("id IN ("+uploadedBy+")", f.Uploader)
 	}
 	switch {
 	case f.Damaged == nil:
@@ -135,13 +144,14 @@ func (s *Store) complete(ctx context.Context, runs []Run) error {
 	if err != nil {
 		return err
 	}
-	results, err := s.resultIDs(ctx, resultKeys)
+	results, err := s.currentResults(ctx, resultKeys)
 	if err != nil {
 		return err
 	}
 	for i := range runs {
 		runs[i].LastStatus = statuses[runs[i].StatusID]
-		runs[i].CurrentResult = results[runs[i].ResultKey]
+		current := results[runs[i].ResultKey]
+		runs[i].CurrentResult, runs[i].Uploader = current.id, current.uploader
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -50,9 +51,7 @@ func (c *Compare) Run(ctx context.Context, std *terminal.Streams) error {
 			return err
 		}
 		if s.Format == terminal.Table && !s.Out.Quiet {
-			n := whole.Counts
-			fmt.Fprintf(s.Err, "%s against %s: %d new failures, %d new failing, %d still failing, %d fixed, %d errors, %d now skipped, %d gone, %d known\n",
-				whole.Head.Ref, whole.Base.Ref, n.NewFailure, n.NewFailing, n.StillFailing, n.Fixed, n.Error, n.NowSkipped, n.Gone, whole.Known)
+			s.say("%s against %s: %s", whole.Head.Ref, whole.Base.Ref, changes(&whole))
 		}
 		s.pageAddress("/compare?" + values("base", whole.Base.Ref, "head", whole.Head.Ref).Encode())
 		return s.list(listing{key: "items", limits: true, columns: columns("CLASS class", "TEST name", "BASE base.outcome", "HEAD head.outcome", "MESSAGE message", "KNOWN known_issue.title"),
@@ -61,6 +60,27 @@ func (c *Compare) Run(ctx context.Context, std *terminal.Streams) error {
 				return s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{}, e...)
 			}}, c.Limited)
 	})
+}
+
+// changes says what there is of what matters, and that nothing changed when there is nothing.
+func changes(c *client.SetComparison) string {
+	n := c.Counts
+	var parts []string
+	for _, part := range []struct {
+		n    int64
+		what string
+	}{
+		{n.NewFailure, "new failures"}, {n.NewFailing, "new failing"}, {n.StillFailing, "still failing"}, {n.Error, "errors"},
+		{n.Fixed, "fixed"}, {n.NowSkipped, "now skipped"}, {n.Gone, "gone"}, {c.Known, "known"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing failed, came or went"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // reference makes run:18 of 18 and of latest.
@@ -100,7 +120,9 @@ func (c *History) Run(ctx context.Context, std *terminal.Streams) error {
 			if err := into(&h, answer, err); err != nil {
 				return err
 			}
-			fmt.Fprintf(s.Err, "%s: %s\n", h.Summary.Verdict, terminal.Plain(h.Summary.Reason))
+			if h.Summary.Passes+h.Summary.Fails > 0 {
+				s.say("%s: %s", strings.ReplaceAll(string(h.Summary.Verdict), "_", " "), terminal.Plain(h.Summary.Reason))
+			}
 		}
 		s.pageAddress("/history?" + values("name", c.Name).Encode())
 		return s.list(listing{key: "entries", limits: true, columns: columns("OUTCOME outcome", "VERSION version", "SET set", "DURATION duration", "KNOWN known_issue.title", "CREATED created_on"),
@@ -182,11 +204,12 @@ type IssueAdd struct {
 	Job     string        `help:"Only of this job."`
 	Cloud   int64         `help:"Only of the cloud of this number."`
 	Expires time.Duration `default:"0s" min:"0s" help:"After how long it counts no more; 0: never."`
+	DryRun  bool          `help:"Only say how many failures of the last 30 days it would explain, with the newest of them; nothing is kept."`
 }
 
 // Help is an example.
 func (IssueAdd) Help() string {
-	return example(`slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout`)
+	return example(`slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout --dry-run`, `slipway issue add "DNS is slow" --name "suite.Case.*" --message timeout`)
 }
 
 // Run makes the issue and prints it.
@@ -200,10 +223,38 @@ func (c *IssueAdd) Run(ctx context.Context, std *terminal.Streams) error {
 		in.ExpiresOn = nullable.NewNullableWithValue(time.Now().Add(c.Expires).UTC())
 	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
+		if c.DryRun {
+			return c.preview(ctx, s, in.Match)
+		}
 		key := uuid.NewString()
 		answer, err := s.api.Raw().CreateKnownIssue(ctx, &client.CreateKnownIssueParams{IdempotencyKey: &key}, in)
 		return s.show(issueColumns, answer, err)
 	})
+}
+
+var previewColumns = columns("MATCHES matches", "FAILURES failures", "TESTS tests", "LAST last_match", "SINCE since")
+
+// preview prints what the issue would explain, and on standard error the newest of it.
+func (c *IssueAdd) preview(ctx context.Context, s *session, match client.KnownIssueMatch) error {
+	answer, err := s.api.Raw().PreviewKnownIssue(ctx, client.KnownIssueQuestion{Match: match})
+	var item json.RawMessage
+	if err := into(&item, answer, err); err != nil {
+		return err
+	}
+	var seen client.KnownIssuePreview
+	if err := json.Unmarshal(item, &seen); err != nil {
+		return terminal.Trouble("the server's answer is not what the document says: %w", err)
+	}
+	if err := s.One(item, previewColumns); err != nil {
+		return err
+	}
+	const most = 5
+	for _, e := range seen.Examples[:min(len(seen.Examples), most)] {
+		message, _ := e.Message.Get()
+		s.say("%s  %s  %s  %s", e.Outcome, e.Name, e.Set, message)
+	}
+	s.say("nothing is kept; without --dry-run it is")
+	return nil
 }
 
 // set fills a field unless the value is empty.

@@ -162,9 +162,7 @@ func (c *Login) Run(ctx context.Context, std *terminal.Streams) error {
 
 // say tells on standard error what was done.
 func (s *session) say(format string, args ...any) {
-	if !s.Out.Quiet {
-		fmt.Fprintf(s.Err, format+"\n", args...)
-	}
+	s.Note(format, args...)
 }
 
 // askToken reads one line, which a terminal does not show.

@@ -53,7 +53,7 @@ func (c *Products) Run(ctx context.Context, std *terminal.Streams) error {
 }
 
 func (s *session) products(ctx context.Context, name string) listing {
-	return listing{key: "products", limits: true, columns: productColumns, time: "created_at", query: values("name", name), empty: "There is no product.",
+	return listing{key: "products", limits: true, columns: productColumns, time: "created_at", query: values("name", name), empty: "There is no product: POST /v1/products makes one, as the guide at /docs/guide/spi-agent shows.",
 		call: func(e ...client.RequestEditorFn) (*http.Response, error) {
 			return s.api.Raw().ListProducts(ctx, nil, e...)
 		}}

@@ -222,14 +222,14 @@ func (c *Upload) reportTo(ctx context.Context, s *session, saved *client.TestRes
 	if s.Format != terminal.Table || len(s.Out.Fields) > 0 {
 		return errors.Join(s.One(document(saved), testResultColumns), verdict)
 	}
-	fmt.Fprintf(s.Streams.Out, "test opportunity %s, attempt %d: %s — %s on %s", saved.TestOpportunityID, saved.Attempt, saved.TestStatus, terminal.Plain(saved.TestSpec.Name), terminal.Plain(saved.ImageUniqueID))
+	text := fmt.Sprintf("test opportunity %s, attempt %d: %s — %s on %s", saved.TestOpportunityID, saved.Attempt, saved.TestStatus, terminal.Plain(saved.TestSpec.Name), terminal.Plain(saved.ImageUniqueID))
 	if f, err := saved.File.Get(); err == nil {
-		fmt.Fprintf(s.Streams.Out, "; its file: %s, %s", f.Outcome, counted(f.Tests, f.Counts))
+		text += fmt.Sprintf("; its file: %s, %s", f.Outcome, counted(f.Tests, f.Counts))
 		if f.DamageCount > 0 {
-			fmt.Fprintf(s.Streams.Out, ", %d damaged places", f.DamageCount)
+			text += fmt.Sprintf(", %d damaged places", f.DamageCount)
 		}
 	}
-	fmt.Fprintln(s.Streams.Out)
+	s.Line("%s", text)
 	if err := c.failures(sent, func(e ...client.RequestEditorFn) (*http.Response, error) {
 		return s.api.Raw().ListResultTests(ctx, saved.ProductID, saved.ID, nil, e...)
 	}, s); err != nil {

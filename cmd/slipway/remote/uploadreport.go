@@ -58,17 +58,17 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 		}
 		return verdict
 	}
-	fmt.Fprintf(s.Streams.Out, "run %d, attempt %d: %s — %s\n", saved.TestID, saved.Attempt, saved.Outcome, counted(saved.Tests, saved.Counts))
+	s.Line("run %d, attempt %d: %s — %s", saved.TestID, saved.Attempt, saved.Outcome, counted(saved.Tests, saved.Counts))
 	for i, d := range saved.Damage {
 		const shown = 5
 		if i == shown {
-			fmt.Fprintf(s.Streams.Out, "damage: %d more\n", saved.DamageCount-shown)
+			s.Line("damage: %d more", saved.DamageCount-shown)
 			break
 		}
-		fmt.Fprintf(s.Streams.Out, "damage at byte %d: %s (%s)\n", d.Offset, terminal.Plain(d.Reason), d.Kind)
+		s.Line("damage at byte %d: %s (%s)", d.Offset, terminal.Plain(d.Reason), d.Kind)
 	}
 	for _, w := range saved.Warnings {
-		fmt.Fprintf(s.Streams.Out, "warning: %s\n", terminal.Plain(w))
+		s.Line("warning: %s", terminal.Plain(w))
 	}
 	if err := c.failures(sent, func(e ...client.RequestEditorFn) (*http.Response, error) {
 		return s.api.Raw().ListTests(ctx, saved.TestID, saved.ResultID, nil, e...)
@@ -94,7 +94,7 @@ func (c *Upload) failures(r sent, tests call, s *session) error {
 			continue
 		}
 		if c.Failures > 0 && left == 0 {
-			fmt.Fprintf(s.Streams.Out, "  … %d more %s: %s\n", kind.count, kind.status, r.more(s, kind.status))
+			s.Line("  … %d more %s: %s", kind.count, kind.status, r.more(s, kind.status))
 			continue
 		}
 		items, more, err := s.read(listing{key: "tests", limits: true, query: values("status", kind.status), call: tests}, Limited{Limit: left})
@@ -106,13 +106,13 @@ func (c *Upload) failures(r sent, tests call, s *session) error {
 			if title := stringAt(item, "known_issue.title"); title != "" {
 				known = "  (known: " + terminal.Plain(title) + ")"
 			}
-			fmt.Fprintf(s.Streams.Out, "  %s  %s%s\n", kind.status, terminal.Plain(stringAt(item, "id")), known)
+			s.Line("  %s  %s%s", kind.status, terminal.Plain(stringAt(item, "id")), known)
 		}
 		if c.Failures > 0 {
 			left -= len(items)
 		}
 		if more {
-			fmt.Fprintf(s.Streams.Out, "  … %d more: %s\n", kind.count-int64(len(items)), r.more(s, kind.status))
+			s.Line("  … %d more: %s", kind.count-int64(len(items)), r.more(s, kind.status))
 		}
 	}
 	return nil

@@ -124,10 +124,10 @@ func Complain(w io.Writer, format string, err error) int {
 		fmt.Fprintln(w, string(text))
 		return code
 	}
-	fmt.Fprintln(w, "slipway:", sentence(err, problem))
+	fmt.Fprintln(w, Wrap("slipway: "+sentence(err, problem), width(w)))
 	if isProblem {
 		for _, e := range problem.Errors {
-			fmt.Fprintf(w, "  %s\n", Plain(fieldError(e)))
+			fmt.Fprintln(w, Wrap("  "+Plain(fieldError(e)), width(w)))
 		}
 	}
 	return code

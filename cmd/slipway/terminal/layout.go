@@ -16,7 +16,7 @@ const (
 // room, each row becomes a paragraph of its own.
 func Layout(heads []string, rows [][]string, width int, colour bool) string {
 	widths := naturalWidths(heads, rows)
-	if !shrink(widths, width) {
+	if !shrink(widths, width) || torn(rows, widths) {
 		return paragraphs(heads, rows, width)
 	}
 	var b strings.Builder
@@ -62,6 +62,19 @@ func shrink(widths []int, width int) bool {
 	return true
 }
 
+// torn reports whether a cell would be broken in the middle of a word: an id is there
+// to be copied whole, and only names of dots and slashes may be broken at these.
+func torn(rows [][]string, widths []int) bool {
+	for _, row := range rows {
+		for i, cell := range row {
+			if utf8.RuneCountInString(cell) > widths[i] && !strings.ContainsAny(cell, " ./") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func line(cells []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range cells {
@@ -101,22 +114,60 @@ func wrapped(row []string, widths []int) string {
 	return b.String()
 }
 
-// fold breaks a text behind a space, dot, slash or hyphen where there is one.
+// fold breaks a text behind a space where there is one, else behind a dot, slash or hyphen.
 func fold(s string, width int) []string {
 	runes := []rune(s)
 	var parts []string
 	for len(runes) > width {
-		at := width
-		for i := width; i > width/2; i-- {
-			if strings.ContainsRune(" ./-_:,", runes[i-1]) {
-				at = i
-				break
-			}
+		at := breakAt(runes, width, " ")
+		if at == 0 {
+			at = breakAt(runes, width, "./-_:,")
+		}
+		if at == 0 {
+			at = width
 		}
 		parts = append(parts, strings.TrimRight(string(runes[:at]), " "))
 		runes = runes[at:]
 	}
 	return append(parts, string(runes))
+}
+
+// breakAt is behind the last of some letters in a line, 0 for none.
+func breakAt(runes []rune, width int, letters string) int {
+	for i := width; i > 0; i-- {
+		if strings.ContainsRune(letters, runes[i-1]) {
+			return i
+		}
+	}
+	return 0
+}
+
+// Wrap breaks prose between its words; a word that is longer than a line, such as an
+// address, stays whole. A width of 0 leaves the text as it is.
+func Wrap(s string, width int) string {
+	if width == 0 || utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
+	var b strings.Builder
+	n := 0
+	for i, word := range strings.Fields(s) {
+		size := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+			b.WriteString(indent)
+			n = len(indent)
+		case n+1+size > width:
+			b.WriteString("\n" + indent)
+			n = len(indent)
+		default:
+			b.WriteByte(' ')
+			n++
+		}
+		b.WriteString(word)
+		n += size
+	}
+	return b.String()
 }
 
 // paragraphs sets each row as lines of head and value.
@@ -141,8 +192,8 @@ func card(heads, row []string, width int) string {
 		if cell == "" {
 			continue
 		}
-		if n := utf8.RuneCountInString(cell); n > room && n <= width-gap && !strings.Contains(cell, " ") {
-			b.WriteString(heads[i] + "\n" + strings.Repeat(" ", gap) + cell + "\n")
+		if n := utf8.RuneCountInString(cell); n > room && n <= width && !strings.Contains(cell, " ") {
+			b.WriteString(heads[i] + "\n" + strings.Repeat(" ", min(gap, width-n)) + cell + "\n")
 			continue
 		}
 		name := heads[i]

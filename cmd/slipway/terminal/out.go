@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -42,14 +43,28 @@ type Out struct {
 
 	Width  int  // of the terminal that standard output is; 0: it is none
 	ErrTTY bool // whether standard error is a terminal, for progress
+	errors int  // width of that terminal
 	Colour bool
 }
 
 // New looks at what the streams are.
 func New(s Streams, format string) *Out {
-	o := &Out{Streams: s, Format: format, Width: width(s.Out), ErrTTY: width(s.Err) > 0}
+	o := &Out{Streams: s, Format: format, Width: width(s.Out), errors: width(s.Err)}
+	o.ErrTTY = o.errors > 0
 	o.Colour = o.Width > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return o
+}
+
+// Line prints a sentence as a line, or as several where a terminal is narrow.
+func (o *Out) Line(format string, args ...any) {
+	fmt.Fprintln(o.Streams.Out, Wrap(fmt.Sprintf(format, args...), o.Width))
+}
+
+// Note prints a sentence to standard error, unless the caller wants quiet.
+func (o *Out) Note(format string, args ...any) {
+	if !o.Quiet {
+		fmt.Fprintln(o.Err, Wrap(fmt.Sprintf(format, args...), o.errors))
+	}
 }
 
 // Watched is a file that remembers whether everything was written to it, for those
@@ -75,6 +90,9 @@ func (w *Watched) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// File is the file, for who must know that it is one.
+func (w *Watched) File() *os.File { return w.f }
 
 // Fd is the file's, by which a terminal is known.
 func (w *Watched) Fd() uintptr { return w.f.Fd() }
@@ -142,8 +160,8 @@ func (o *Out) List(rows Rows) error {
 	default:
 		err = o.cells(rows, columns)
 	}
-	if err == nil && rows.More != "" && !o.Quiet {
-		fmt.Fprintln(o.Err, rows.More)
+	if err == nil && rows.More != "" {
+		o.Note("%s", rows.More)
 	}
 	return err
 }
@@ -167,6 +185,9 @@ func (o *Out) One(item json.RawMessage, columns []Column) error {
 		heads[i], row[i] = c.Head, Plain(row[i])
 	}
 	if o.Width > 0 {
+		for i := range row {
+			row[i] = shortTime(row[i])
+		}
 		_, err := io.WriteString(o.Streams.Out, card(heads, row, o.Width))
 		return err
 	}
@@ -294,8 +315,8 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 		return err
 	}
 	if len(rows.Items) == 0 {
-		if rows.Empty != "" && !o.Quiet {
-			fmt.Fprintln(o.Err, rows.Empty)
+		if rows.Empty != "" {
+			o.Note("%s", rows.Empty)
 		}
 		return nil
 	}
@@ -303,7 +324,7 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 	for _, item := range rows.Items {
 		row := cellsOf(item, columns)
 		for i := range row {
-			row[i] = Plain(row[i])
+			row[i] = shortTime(Plain(row[i]))
 		}
 		all = append(all, row)
 	}
@@ -311,8 +332,45 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 	for i, c := range columns {
 		heads[i] = c.Head
 	}
+	if len(o.Fields) == 0 {
+		heads, all = withoutEmpty(heads, all)
+	}
 	_, err := io.WriteString(o.Streams.Out, Layout(heads, all, o.Width, o.Colour))
 	return err
+}
+
+// withoutEmpty leaves out columns in which no row has anything.
+func withoutEmpty(heads []string, rows [][]string) ([]string, [][]string) {
+	var kept []int
+	for i := range heads {
+		if slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "" }) {
+			kept = append(kept, i)
+		}
+	}
+	only := func(row []string) []string {
+		cells := make([]string, len(kept))
+		for i, k := range kept {
+			cells[i] = row[k]
+		}
+		return cells
+	}
+	for n := range rows {
+		rows[n] = only(rows[n])
+	}
+	return only(heads), rows
+}
+
+// shortTime leaves the fraction out of a time, for people; programs get it whole.
+func shortTime(s string) string {
+	const shortest, longest = len("2006-01-02T15:04:05Z"), len("2006-01-02T15:04:05.000000000+00:00")
+	if len(s) < shortest || len(s) > longest || s[10] != 'T' {
+		return s
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return s
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
 func cellsOf(item json.RawMessage, columns []Column) []string {

@@ -119,7 +119,7 @@ func (a *allSeen) add(id nameID, s seen) *seen {
 	}
 	i := int32(len(a.at))
 	if i%seenPiece == 0 {
-		a.pieces = append(a.pieces, nil)
+		a.pieces = append(a.pieces, make([]seen, 0, min(i, seenPiece))) // the first grows as it must
 	}
 	last := &a.pieces[i/seenPiece]
 	*last = append(*last, s)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/imports"
@@ -50,7 +51,11 @@ type File struct {
 }
 
 // RefusedError says why a run cannot be taken, which ends no import.
-type RefusedError struct{ Says string }
+type RefusedError struct {
+	Says string
+	// LeftOut says that there is nothing to take, which is no fault.
+	LeftOut bool
+}
 
 // Error says it.
 func (e *RefusedError) Error() string { return e.Says }
@@ -59,8 +64,6 @@ func (e *RefusedError) Error() string { return e.Says }
 type Taker struct {
 	Import *imports.Import
 	Limits intake.Limits
-	// Wrap stands between the reading and the store; nil does not.
-	Wrap func(intake.Store) intake.Store
 }
 
 // Take takes a run in a step of an import: see imports.Steps.
@@ -83,9 +86,6 @@ func (t *Taker) Take(ctx context.Context, run *Run, r *imports.Report, commit im
 	ctx, release := store.HoldBlobs(ctx)
 	defer release()
 	in := &intake.Intake{Store: resultstore.New(t.Import.Store), Blobs: t.Import.Store.Blobs, Limits: t.Limits}
-	if t.Wrap != nil {
-		in.Store = t.Wrap(in.Store)
-	}
 	var files []intake.File
 	for _, f := range run.Files {
 		file, err := in.Keep(ctx, f.Write)
@@ -102,12 +102,21 @@ func (t *Taker) Take(ctx context.Context, run *Run, r *imports.Report, commit im
 // refused tells of a run that cannot be taken, and passes every other error on.
 func (t *Taker) refused(err error, run *Run, r *imports.Report, commit imports.Commit) error {
 	var refused *RefusedError
-	if !errors.As(err, &refused) {
+	var limit *fault.Fault // of the reading: too many tests or files
+	f := run.Where
+	switch {
+	case errors.As(err, &refused):
+		f.Says = refused.Says
+	case errors.As(err, &limit):
+		f.Says = limit.Detail
+	default:
 		return err
 	}
-	f := run.Where
-	f.Says = refused.Says
-	r.Refuse(f)
+	if refused != nil && refused.LeftOut {
+		r.LeaveOut(f)
+	} else {
+		r.Refuse(f)
+	}
 	return commit(nil)
 }
 
@@ -167,7 +176,7 @@ func (t *Taker) repeated(ctx context.Context, old *resultstore.Result, run *Run,
 		r.There(run.Where.Kind)
 		return commit(nil)
 	}
-	return t.refused(&RefusedError{"another result has this id; that one stays"}, run, r, commit)
+	return t.refused(&RefusedError{Says: "another result has this id; that one stays"}, run, r, commit)
 }
 
 // sumOf is what a result of the run's files is known by.

@@ -62,6 +62,7 @@ func (l *loading) load() (err error) {
 	head, _ := buffered.Peek(len(sqliteMagic)) // less in a short file
 	switch {
 	case string(head) == sqliteMagic:
+		l.Dialect = sqldump.SQLite
 		err = l.sqlite(buffered)
 	case strings.HasPrefix(string(head), gzipMagic):
 		if text, err = gzip.NewReader(buffered); err != nil {
@@ -94,6 +95,7 @@ func (l *loading) sql(in io.Reader) error {
 			}
 		}
 		row, err := r.Next()
+		l.Dialect = r.Dialect()
 		var damage *sqldump.Damage
 		switch {
 		case errors.Is(err, io.EOF):

@@ -1,8 +1,10 @@
 package scratch
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -43,7 +45,8 @@ type Gap struct {
 // the next query.
 type Tables struct {
 	*sql.DB
-	Digest string // of the dump
+	Digest  string // of the dump
+	Dialect sqldump.Dialect
 	// Report is what was found while reading: damage, and what is left out.
 	Report *imports.Report
 
@@ -166,4 +169,17 @@ func (t *Tables) Numbers(ctx context.Context, query string) (list []int64, err e
 		return err
 	})
 	return list, err
+}
+
+// Bytes are those of a column of bytes. PostgreSQL writes them as text, in hexadecimal
+// digits (its setting bytea_output).
+func (t *Tables) Bytes(value []byte) []byte {
+	if t.Dialect != sqldump.PostgreSQL || !bytes.HasPrefix(value, []byte(`\x`)) {
+		return value
+	}
+	raw := make([]byte, hex.DecodedLen(len(value)-2))
+	if _, err := hex.Decode(raw, value[2:]); err != nil {
+		return value
+	}
+	return raw
 }

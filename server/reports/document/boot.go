@@ -6,6 +6,7 @@ import "strings"
 // report it again: then the later report replaces the earlier.
 var Boot = Schema{
 	Name: "boot",
+	Near: []string{"job", "kernel"},
 	Identity: []string{"lab_name", "board", "job", "kernel", "defconfig_full",
 		"arch", "git_branch", "build_environment"},
 	Ignored: "email",

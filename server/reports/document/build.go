@@ -9,6 +9,7 @@ import (
 // defconfig until 2016. A second report of the same build replaces the first.
 var Build = Schema{
 	Name:     "build",
+	Near:     []string{"job", "kernel"},
 	Identity: []string{"job", "kernel", "git_branch", "arch", "defconfig", "defconfig_full", "build_environment"},
 	Fields: []Field{
 		{Name: "_id", Kind: ID, Flags: Search},

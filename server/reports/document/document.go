@@ -75,7 +75,7 @@ func equal(a, b any) bool {
 	return a == b
 }
 
-// Identity returns 16 bytes that are equal for two documents of a schema when,
+// Identity returns bytes that are equal for two documents of a schema when,
 // and only when, they are the same report. It is nil for schemas without
 // identity.
 func (d *Document) Identity() []byte { return d.Twin(0) }

@@ -14,6 +14,7 @@ import (
 // around it: two suites may both have a set called default.
 var Group = Schema{
 	Name: "test_group",
+	Near: []string{"job", "kernel"},
 	Identity: []string{"name", "lab_name", "board device_type", "job", "kernel", "defconfig_full",
 		"arch", "git_branch", "build_environment", "plan_variant", "build_id", "parent_id"},
 	Fields: []Field{

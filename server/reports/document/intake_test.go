@@ -327,6 +327,11 @@ func TestIdentity(t *testing.T) {
 	if string(a) == string(b) || len(a) != 16 {
 		t.Errorf("identities %x and %x, want two different ones of 16 bytes", a, b)
 	}
+	// Boots of one kernel begin alike, those of another one do not.
+	near, far := boot(`"arch":"arm64"`), string(intake(t, Boot, strings.Replace(bootWith(""), `"kernel":"k"`, `"kernel":"another"`, 1)).Identity())
+	if least[:nearSize] != near[:nearSize] || least[:nearSize] == far[:nearSize] || len(near) != nearSize+16 {
+		t.Errorf("identities %x, %x of the same kernel and %x of another one", least, near, far)
+	}
 	if Case.New().Identity() != nil {
 		t.Error("a test case has an identity")
 	}

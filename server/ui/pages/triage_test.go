@@ -139,7 +139,7 @@ func TestTriage_issues(t *testing.T) {
 	wants(t, operator, "/ui/issues?name=a.b.*&message=boom+%3Cscript%3E", "Make it known", "boom &lt;script&gt;")
 	form := url.Values{"do": {"preview"}, "title": {"<b>夜間</b>"}, "name": {"a.b.C.*"}, "message": {"boom"}, "source": {"run"}}
 	p := operator.Send("/ui/issues", form)
-	if p.Status != 200 || !strings.Contains(p.Body, "What it fits") || !strings.Contains(p.Body, "a.<wbr>b.<wbr>C.<wbr>two") {
+	if p.Status != 200 || !strings.Contains(p.Body, "What it would explain") || !strings.Contains(p.Body, "<b>2</b> of 10\u00a0failures") || !strings.Contains(p.Body, "a.<wbr>b.<wbr>C.<wbr>two") {
 		t.Errorf("preview: %d\n%.9000s", p.Status, p.Body)
 	}
 	pagestest.Check(t, "preview", p)
@@ -148,6 +148,15 @@ func TestTriage_issues(t *testing.T) {
 		if p := operator.Send("/ui/issues", wrong); p.Status != 400 || !strings.Contains(p.Body, `role="alert"`) {
 			t.Errorf("%s %q: %d", field, bad, p.Status)
 		}
+	}
+	back := names.Replace("/ui/runs/{second}")
+	known := url.Values{"do": {"save"}, "title": {"once"}, "name": {"nothing like it"}, "back": {back}}
+	if p := operator.Send("/ui/issues", known); p.URL.Path != back || !strings.Contains(p.Body, "“once” is known") {
+		t.Errorf("made from a run: %d at %s", p.Status, p.URL)
+	}
+	known.Set("back", "https://evil.example/")
+	if p := operator.Send("/ui/issues", known); p.URL.Path != "/ui/" || p.Status != 200 {
+		t.Errorf("made from elsewhere: %d at %s", p.Status, p.URL)
 	}
 	form.Set("do", "save")
 	p = operator.Send("/ui/issues", form)

@@ -15,6 +15,11 @@ const (
 	minSlice   = 512
 	maxSlice   = 8192
 	firstSlice = 2048
+
+	// maxDelete bounds what the commit of a removal has to write: rows that go may lie
+	// on a page each, of every index. Their statements take less time than that.
+	maxDelete   = 1024
+	firstDelete = 64
 )
 
 // pgSlice is fixed: on PostgreSQL a slice holds nobody up but those who bring the
@@ -24,18 +29,20 @@ const pgSlice = 4096
 // Pace finds out how many rows fit in a slice on this machine. Many uploads at
 // once share one, because they share the disk.
 type Pace struct {
-	fixed bool
-	least int64 // of a slice; 0 is minSlice
-	first int64 // 0 is firstSlice
-	size  atomic.Int64
+	fixed       bool
+	least, most int64 // of a slice
+	first       int64
+	size        atomic.Int64
 }
 
 // NewPace returns a Pace that nobody has told anything yet.
-func NewPace(postgres bool) *Pace { return &Pace{fixed: postgres} }
+func NewPace(postgres bool) *Pace {
+	return &Pace{fixed: postgres, least: minSlice, most: maxSlice, first: firstSlice}
+}
 
 // NewDeletePace returns a Pace for what is removed: its rows differ much in what they
 // cost, and each may be the first of a page.
-func NewDeletePace() *Pace { return &Pace{least: 1, first: 64} }
+func NewDeletePace() *Pace { return &Pace{least: 1, most: maxDelete, first: firstDelete} }
 
 // Rows is how many rows the next slice should have.
 func (p *Pace) Rows() int {
@@ -45,10 +52,7 @@ func (p *Pace) Rows() int {
 	if n := p.size.Load(); n > 0 {
 		return int(n)
 	}
-	if p.first > 0 {
-		return int(p.first)
-	}
-	return firstSlice
+	return int(p.first)
 }
 
 // Took notes how long a slice took. The size follows slowly, and never more
@@ -63,9 +67,5 @@ func (p *Pace) Took(rows int, d time.Duration) {
 	if next == old { // a quarter of little is nothing
 		next += int64(cmp.Compare(fitting, old))
 	}
-	least := int64(minSlice)
-	if p.least > 0 {
-		least = p.least
-	}
-	p.size.Store(min(max(next, least), maxSlice))
+	p.size.Store(min(max(next, p.least), p.most))
 }

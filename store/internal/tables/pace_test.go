@@ -36,7 +36,7 @@ func TestPace_Delete(t *testing.T) {
 	for range 100 {
 		p.Took(p.Rows(), sliceTime/10)
 	}
-	if p.Rows() < 100 {
-		t.Errorf("after quick slices %d rows, want it to grow from 1", p.Rows())
+	if p.Rows() < 100 || p.Rows() > maxDelete {
+		t.Errorf("after quick slices %d rows, want it to grow from 1 to at most %d", p.Rows(), maxDelete)
 	}
 }

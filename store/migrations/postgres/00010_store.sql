@@ -86,6 +86,7 @@ CREATE TABLE events (
     opportunity_id text COLLATE "C",
     agent_id       text COLLATE "C" NOT NULL,
     test_status    text COLLATE "C" NOT NULL,
+    subject        text COLLATE "C" NOT NULL,
     data           bytea NOT NULL,
     PRIMARY KEY (seq, time)
 ) PARTITION BY RANGE (time);
@@ -93,6 +94,7 @@ CREATE TABLE events_first PARTITION OF events FOR VALUES FROM (MINVALUE) TO (176
 
 CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
+CREATE INDEX events_subject ON events (subject, seq) WHERE subject <> '';
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
 
 -- Backups that are being taken.

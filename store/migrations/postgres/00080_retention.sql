@@ -70,4 +70,3 @@ ALTER TABLE images ADD COLUMN expired bigint NOT NULL DEFAULT 0;
 CREATE INDEX runs_created ON runs (created_at, id);
 CREATE INDEX opportunities_ended ON opportunities (updated_at, id) WHERE deadline IS NULL;
 CREATE INDEX opportunities_context ON opportunities (context_id);
-CREATE INDEX kernel_tests_of_group ON kernel_tests (group_id);

@@ -85,11 +85,13 @@ CREATE TABLE events (
     opportunity_id TEXT,
     agent_id       TEXT NOT NULL,
     test_status    TEXT NOT NULL,
+    subject        TEXT NOT NULL,
     data           BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
+CREATE INDEX events_subject ON events (subject, seq) WHERE subject <> '';
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
 
 -- Backups that are being taken.

@@ -23,6 +23,9 @@ CREATE INDEX published_results_line ON published_results (cpid, created_at, resu
 CREATE INDEX events_comparisons ON events (tenant, seq) WHERE type = 'comparison';
 CREATE INDEX results_damaged ON results (key) WHERE state = 1 AND damage_count > 0;
 
+-- Who uploaded what.
+CREATE INDEX results_uploader ON results (uploader, key) WHERE uploader <> '';
+
 -- Uploads with tests that failed, or gave no verdict.
 CREATE INDEX results_failing ON results (created_at, key) WHERE state = 1 AND count_fail + count_uxsuccess > 0;
 CREATE INDEX results_hanging ON results (created_at, key) WHERE state = 1 AND count_inprogress + count_unknown > 0;
@@ -96,7 +99,7 @@ CREATE TABLE kernel_tests (
 CREATE INDEX kernel_tests_report ON kernel_tests (report_id);
 CREATE INDEX kernel_tests_history ON kernel_tests (hash, stored_at, seq);
 CREATE INDEX kernel_tests_set ON kernel_tests (job, kernel, git_branch);
-CREATE INDEX kernel_tests_group ON kernel_tests (group_id) WHERE replaced = 0;
+CREATE INDEX kernel_tests_group ON kernel_tests (group_id, replaced) WHERE group_id IS NOT NULL;
 
 -- A kernel of a job and branch, with the time of its first test.
 -- verdicts: a test of it has passed or failed at some time.

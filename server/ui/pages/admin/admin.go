@@ -57,12 +57,13 @@ type share struct {
 }
 
 type storageShown struct {
-	Tabs  []frame.Link
-	Rows  []share
-	Total int64
-	Free  int64
-	Known bool // Free is
-	Empty frame.Empty
+	Tabs     []frame.Link
+	Rows     []share
+	Total    int64 // of files
+	Database int64 // 0: nobody knows
+	Free     int64
+	Known    bool // Free is
+	Empty    frame.Empty
 }
 
 // kinds says in words what is counted.
@@ -71,7 +72,7 @@ var kinds = map[string]string{
 }
 
 // gauge is a line of the counters that this page reads.
-var gauge = regexp.MustCompile(`^slipway_(free_bytes|blob_bytes)(?:\{kind="([^"]*)"\})? ([0-9.e+]+)$`)
+var gauge = regexp.MustCompile(`^slipway_(free_bytes|blob_bytes|database_bytes)(?:\{kind="([^"]*)"\})? ([0-9.e+]+)$`)
 
 // storage shows how much is stored of what kind, and how much room is left: the
 // numbers of the counters.
@@ -96,6 +97,9 @@ func storage(v *frame.Visit) (*frame.View, error) {
 			for i := 0; err == nil && i < len(data.Rows); i++ {
 				err = out.Row(data.Rows[i].Kind, data.Rows[i].Bytes)
 			}
+			if err == nil && data.Database > 0 {
+				err = out.Row("database", data.Database)
+			}
 			return err
 		},
 	}, nil
@@ -113,8 +117,12 @@ func (d *storageShown) read(text io.Reader) error {
 		if err != nil {
 			continue
 		}
-		if m[1] == "free_bytes" {
+		switch m[1] {
+		case "free_bytes":
 			d.Free, d.Known = int64(value), true
+			continue
+		case "database_bytes":
+			d.Database = int64(value)
 			continue
 		}
 		d.Rows = append(d.Rows, share{m[2], cmp.Or(kinds[m[2]], m[2]), int64(value)})

@@ -12,7 +12,7 @@ import (
 )
 
 // roles are what a token may have.
-var roles = []string{"reader", "runner", "lab", "operator", "admin"}
+var roles = []string{"reader", "runner", "lab", "badge", "operator", "admin"}
 
 type tokensShown struct {
 	Tabs   []frame.Link

@@ -3,6 +3,7 @@ package frame_test
 import (
 	"fmt"
 	"html/template"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -126,5 +127,29 @@ func TestSetPage(t *testing.T) {
 	}
 	if got := fmt.Sprint(frame.SetName("run:17/2"), "|", frame.SetName("kernel:a/b%2Fc/d")); got != "run 17/2|kernel a/b/c/d" {
 		t.Errorf("%s", got)
+	}
+}
+
+// What a known issue asks of a message holds for the next failure too.
+func TestIssuePage(t *testing.T) {
+	t.Parallel()
+
+	for message, want := range map[string]string{
+		"Timed out waiting for server to become VERIFY_RESIZE (196 s)":          "Timed out waiting for server to become VERIFY_RESIZE",
+		"SSHTimeout: Connection to 172.24.5.88 via SSH timed out. User: cirros": "via SSH timed out. User: cirros",
+		"boom": "boom", "": "", "409": "409", "no route to host": "no route to host", "a 1 b 2 c": "a 1 b 2 c",
+		"two  words\tand more 7": "two  words\tand more", "NotFound: Floating IP 172.24.5.113 not found": "NotFound: Floating IP", "日本語のメッセージです 12": "日本語のメッセージです",
+	} {
+		u, err := url.Parse(frame.IssuePage("a.b", message, "/ui/runs/7"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		if got := q.Get("message"); got != want || !strings.Contains(message, got) {
+			t.Errorf("of %q: %q, want %q", message, got, want)
+		}
+		if u.Path != "/ui/issues" || u.Fragment != "edit" || q.Get("name") != "a.b" || q.Get("back") != "/ui/runs/7" {
+			t.Errorf("of %q: %s", message, u)
+		}
 	}
 }

@@ -75,7 +75,8 @@ type Page struct {
 	Open bool
 
 	// Keyed pages take a token in their address, for programs that know no login, such
-	// as feed readers. It is one that was made for that.
+	// as feed readers. Addresses end up in logs, so it must have the role badge, which
+	// reads how lines of runs went, and no other.
 	Keyed bool
 }
 
@@ -99,7 +100,8 @@ func New(c Config, pages ...[]Page) (*Site, error) {
 	}
 	errs = append(errs,
 		s.add(&Page{Path: "/ui/login", Open: true, Show: s.login, Do: s.login}),
-		s.add(&Page{Path: "/ui/logout", Open: true, Do: s.logout}))
+		s.add(&Page{Path: "/ui/logout", Open: true, Do: s.logout}),
+		s.add(&Page{Path: "/ui/keep", Do: s.keep}))
 	for _, a := range assets {
 		s.mux.Handle("GET /ui/assets/"+a.name, a)
 		if a.name == "icon.svg" {
@@ -194,6 +196,9 @@ func (s *Site) answer(v *Visit) (*View, error) {
 		v.Me = me
 		if err != nil {
 			return nil, err
+		}
+		if len(me.Roles) != 1 || me.Roles[0] != client.AccessRoleBadge {
+			return nil, &client.Problem{Status: http.StatusForbidden, Title: "Forbidden", Detail: "A token in an address ends up in logs and histories, so only one with the role badge and no other is taken here. This one can do more: make another, and revoke this one, which has been seen now."}
 		}
 		return v.call()
 	}

@@ -63,6 +63,67 @@ func TestPage(set, name string) string {
 	return address("/ui/tests", url.Values{"set": {set}, "name": {name}})
 }
 
+// IssuePage is the form for a known issue that would explain a failure, and comes back
+// to a page when it is kept. Of the message it takes the longest stretch of words
+// without digits, as numbers, addresses and ids change from failure to failure.
+func IssuePage(name, message, back string) string {
+	q := url.Values{"name": {Glob(name)}}
+	if text := lasting(message); text != "" {
+		q.Set("message", text)
+	}
+	if back != "" {
+		q.Set("back", back)
+	}
+	return address("/ui/issues", q) + "#edit"
+}
+
+// Glob is a pattern for a name and for few others: the API knows no way to write *
+// or ? as themselves, and takes no pattern above 1 000 bytes.
+func Glob(name string) string {
+	const most = 990
+	if len(name) <= most {
+		return name
+	}
+	cut := most
+	for cut > 0 && name[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return name[:cut] + "*"
+}
+
+// lasting is the part of a message that most likely stays the same.
+func lasting(message string) string {
+	const most, enough = 300, 12
+	best, start, end := "", -1, 0
+	close := func() {
+		if start >= 0 && end-start > len(best) {
+			best = message[start:end]
+		}
+		start = -1
+	}
+	at := 0
+	for word := range strings.FieldsSeq(message) {
+		i := at + strings.Index(message[at:], word)
+		at = i + len(word)
+		switch {
+		case strings.ContainsAny(word, "0123456789"):
+			close()
+		case start < 0:
+			start, end = i, at
+		default:
+			end = at
+		}
+	}
+	close()
+	if len(best) < enough {
+		best = message
+	}
+	if len(best) > most {
+		best = strings.ToValidUTF8(best[:most], "")
+	}
+	return strings.TrimRight(best, " \t(\"'[{:,")
+}
+
 // HistoryPage is the page of a test through time. More are pairs of filters, as the
 // API calls them.
 func HistoryPage(name string, more ...string) string {

@@ -201,6 +201,10 @@ func (s *Site) logout(v *Visit) (*View, error) {
 	return v.Redirect("/ui/login", ""), nil
 }
 
+// SafePage is a page of ours that a form or a link names, the overview when it names
+// none.
+func SafePage(next string) string { return safeNext(next) }
+
 // safeNext returns where to go after the login: a page of ours, whatever the link
 // said.
 func safeNext(next string) string {

@@ -111,7 +111,7 @@ func kernel(v *frame.Visit) (*frame.View, error) {
 		Unknown: data.Built.Unknown + data.Booted.Unknown, Pass: data.Built.Pass + data.Booted.Pass + data.Head.Pass,
 	}
 	return &frame.View{
-		Title: k.kernel, Outcome: string(all.Worst()), Templates: templates, File: "kernel.html", Data: &data, CSV: data.csv,
+		Title: k.kernel, Pin: &frame.Kept{Kind: frame.KeptKernel, Name: "kernel " + k.kernel, Href: k.href()}, Outcome: string(all.Worst()), Templates: templates, File: "kernel.html", Data: &data, CSV: data.csv,
 		API: frame.APIPath("/v1/compare", "head", data.Set),
 	}, nil
 }

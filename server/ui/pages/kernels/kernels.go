@@ -214,22 +214,23 @@ func (d *kernelsShown) reports(v *frame.Visit, byKey map[key]*kernelRow) error {
 	return nil
 }
 
-// tests takes the counts of tests from the newest comparisons, with one call.
+// tests takes the counts of tests from the comparisons of the kernels, with one call.
 func (d *kernelsShown) tests(v *frame.Visit, byKey map[key]*kernelRow) error {
 	if !v.May("listComparisons") {
 		return nil
 	}
-	answer, err := v.API.ListComparisonsWithResponse(v.Context(), &client.ListComparisonsParams{Kind: []client.SetKind{client.SetKindKernel}, Limit: new(int32(500))})
+	byRef, heads := map[string]*kernelRow{}, []string{}
+	for k, row := range byKey {
+		byRef[plainRef(k.ref())] = row
+		heads = append(heads, k.ref())
+	}
+	made, err := frame.Comparisons(v, heads)
 	if err != nil {
 		return err
 	}
-	byRef := map[string]*kernelRow{}
-	for k, row := range byKey {
-		byRef[plainRef(k.ref())] = row
-	}
-	for _, made := range answer.JSON200.Comparisons {
-		if row := byRef[plainRef(made.Head.Ref)]; row != nil && row.Made == nil {
-			row.Made = &made
+	for ref, one := range made {
+		if row := byRef[plainRef(ref)]; row != nil {
+			row.Made = one
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/usual"
 	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
@@ -47,6 +48,7 @@ type now struct {
 	Waiting  *waiting
 	Trouble  *trouble
 	Damaged  *damaged
+	Pins     *pins
 	Problems []string // sections that could not be read, and why
 	Fresh    bool     // nothing was ever stored
 	Server   string
@@ -67,9 +69,22 @@ type sets struct {
 }
 
 type running struct {
-	Opportunities []client.Opportunity
+	Opportunities []atWork
 	Tasks         []client.LabTask
 }
+
+// atWork is an opportunity that an agent holds.
+type atWork struct {
+	client.Opportunity
+	Ran   time.Duration // so far
+	Usual time.Duration // how long its like mostly takes; 0: nothing like it passed lately
+}
+
+// Late reports whether it takes twice as long as its like.
+func (a atWork) Late() bool { return a.Usual > 0 && a.Ran > 2*a.Usual }
+
+// Left is how long it will take by then, 0 when that cannot be said.
+func (a atWork) Left() time.Duration { return max(a.Usual-a.Ran, 0) }
 
 type waiting struct {
 	Rows  []client.Opportunity
@@ -110,6 +125,7 @@ func show(v *frame.Visit) (*frame.View, error) {
 			}
 		})
 	}
+	all.Go(func() { n.readPins(v.Context(), v) })
 	all.Wait()
 	view := &frame.View{Title: "Overview", Templates: templates, File: "overview.html", Data: n, Live: v.May("listEvents")}
 	if v.May("listComparisons") {
@@ -201,12 +217,42 @@ func (n *now) readOpportunities(ctx context.Context, v *frame.Visit) error {
 	for i := len(list) - 1; i >= 0 && len(w.Rows) < mostRows; i-- { // the longest waiting first
 		w.Rows = append(w.Rows, list[i])
 	}
+	work, err := workOf(v, at.JSON200.TestOpportunities)
+	if err != nil {
+		return err
+	}
 	n.put(func() {
 		n.Waiting = w
-		n.running().Opportunities = at.JSON200.TestOpportunities
+		n.running().Opportunities = work
 		n.Tiles = append(n.Tiles, tile{Number: int64(w.Total), Label: "waiting", Class: "wait", Href: "#waiting", NoPictures: true})
 	})
 	return nil
+}
+
+// workOf says of opportunities how long they have run, and how long their like takes.
+func workOf(v *frame.Visit, list []client.Opportunity) ([]atWork, error) {
+	products := make([]string, 0, len(list))
+	for i := range list {
+		products = append(products, list[i].ProductID)
+	}
+	usually, err := usual.Durations(v, products...)
+	if err != nil {
+		return nil, err
+	}
+	picked, err := usual.Picked(v, products...)
+	if err != nil {
+		return nil, err
+	}
+	work := make([]atWork, 0, len(list))
+	for i := range list {
+		o := &list[i]
+		one := atWork{Opportunity: *o, Usual: usually[usual.LineOf(o)]}
+		if since := picked[o.TestOpportunityID]; !since.IsZero() {
+			one.Ran = max(v.Now().Sub(since), 0)
+		}
+		work = append(work, one)
+	}
+	return work, nil
 }
 
 func (n *now) running() *running {

@@ -9,12 +9,12 @@ import (
 
 	"github.com/slipway-lab/slipway/gen/client"
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
+	"github.com/slipway-lab/slipway/server/ui/pages/usual"
 	"github.com/slipway-lab/slipway/server/ui/picture"
 )
 
 const (
 	shownTests = 100
-	usualOf    = 200 // opportunities that say how long one usually takes
 )
 
 type opportunityShown struct {
@@ -138,40 +138,13 @@ func (d *opportunityShown) readLife(v *frame.Visit, product, id string) error {
 	for _, log := range answer.JSON200.EventLogs {
 		d.Events = append(d.Events, log.Events...)
 	}
-	completed := client.OpportunityStateCOMPLETED
-	others, err := v.API.ListTestEventsWithResponse(v.Context(), product, &client.ListTestEventsParams{State: &completed, Limit: new(int32(usualOf))})
+	usually, err := usual.Durations(v, d.O.ProductID)
 	if err != nil {
 		return err
 	}
-	var took []time.Duration
-	for _, log := range others.JSON200.EventLogs {
-		if log.SpecName == d.O.SpecName {
-			if ran := ranOf(log.Events); ran > 0 {
-				took = append(took, ran)
-			}
-		}
-	}
-	if slices.Sort(took); len(took) > 0 {
-		d.Usual = took[len(took)/2]
-	}
+	d.Usual = usually[usual.LineOf(&d.O)]
 	d.draw(v.Now())
 	return nil
-}
-
-// ranOf is how long the last attempt took, 0 when it did not end with a result.
-func ranOf(events []client.OpportunityEvent) time.Duration {
-	var picked time.Time
-	for _, e := range events {
-		switch e.EventType {
-		case client.OpportunityEventEventTypePICKEDBYAGENT:
-			picked = at(e.Timestamp)
-		case client.OpportunityEventEventTypeRESULTPOSTED:
-			if !picked.IsZero() {
-				return at(e.Timestamp).Sub(picked)
-			}
-		}
-	}
-	return 0
 }
 
 // draw makes the timeline of the events: waits and attempts in turn.

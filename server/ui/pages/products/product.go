@@ -102,7 +102,7 @@ func product(v *frame.Visit) (*frame.View, error) {
 	}
 	api := frame.APIPath("/v1/products/"+url.PathEscape(id)+"/tests/opportunities", "image_unique_id", data.Image)
 	return &frame.View{
-		Title: data.Product.Name, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
+		Title: data.Product.Name, Pin: &frame.Kept{Kind: frame.KeptProduct, Name: data.Product.Name + " " + data.Product.Release, Href: "/ui/products/" + url.PathEscape(id)}, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
 	}, nil
 }
 

@@ -222,21 +222,32 @@ func (d *productsShown) open(v *frame.Visit, byID map[string]*productRow) error 
 	return nil
 }
 
-// newest finds the newest image of each product that was compared, with one call.
+// newest finds the newest image of each product that was compared, mostly with one
+// call.
 func (d *productsShown) newest(v *frame.Visit, byID map[string]*productRow) error {
 	if !v.May("listComparisons") {
 		return nil
 	}
-	answer, err := v.API.ListComparisonsWithResponse(v.Context(), &client.ListComparisonsParams{Kind: []client.SetKind{client.SetKindImage}, Limit: new(int32(500))})
-	if err != nil {
-		return err
-	}
-	for _, made := range answer.JSON200.Comparisons {
-		id, image, _ := strings.Cut(strings.TrimPrefix(made.Head.Ref, "image:"), "/")
-		if row := byID[id]; row != nil && row.Newest == nil {
-			row.Newest = &made
-			row.Image, _ = url.PathUnescape(image)
+	kind, missing := []client.SetKind{client.SetKindImage}, len(byID)
+	params := &client.ListComparisonsParams{Kind: kind, Limit: new(int32(most))}
+	for range mostPages {
+		answer, err := v.API.ListComparisonsWithResponse(v.Context(), params)
+		if err != nil {
+			return err
 		}
+		for _, made := range answer.JSON200.Comparisons {
+			id, image, _ := strings.Cut(strings.TrimPrefix(made.Head.Ref, "image:"), "/")
+			if row := byID[id]; row != nil && row.Newest == nil {
+				row.Newest = &made
+				row.Image, _ = url.PathUnescape(image)
+				missing--
+			}
+		}
+		next, none := answer.JSON200.Next.Get()
+		if none != nil || next == "" || missing == 0 {
+			return nil
+		}
+		params.After = &next
 	}
 	return nil
 }

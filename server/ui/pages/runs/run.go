@@ -36,8 +36,8 @@ type shown struct {
 	After   frame.Link
 
 	Tests    []testRow
-	Gone     string                // why there are no single tests any more
-	Groups   []client.MessageGroup // failures that say the same
+	Gone     string        // why there are no single tests any more
+	Groups   []sameMessage // failures that say the same
 	Chips    []frame.Chip
 	Sorts    []frame.Chip
 	Pager    frame.Pager
@@ -48,7 +48,14 @@ type shown struct {
 	Statuses []client.Status
 	MayPost  bool
 	Server   string
+	Address  string // of the page
 	Line     string // of the badge and the feed
+}
+
+// sameMessage are failures that say the same, and where they are made known.
+type sameMessage struct {
+	client.MessageGroup
+	Issue string
 }
 
 type attempt struct {
@@ -72,7 +79,8 @@ type testRow struct {
 	FailingSince any
 	LastPass     any
 	Flaky        bool
-	Since        bool // it does not fail since just now, so that it is worth saying since when
+	Issue        string // where it is made known; "" where it need not be
+	Since        bool   // it does not fail since just now, so that it is worth saying since when
 }
 
 func show(v *frame.Visit) (*frame.View, error) {
@@ -85,7 +93,7 @@ func show(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &shown{Run: *answer.JSON200, Server: v.Server(), Q: v.Query("q"), View: v.Query("view"), Sort: v.Query("sort"), MayPost: v.May("postResult")}
+	s := &shown{Run: *answer.JSON200, Server: v.Server(), Address: v.With("", ""), Q: v.Query("q"), View: v.Query("view"), Sort: v.Query("sort"), MayPost: v.May("postResult")}
 	if s.View != "messages" && s.View != "files" {
 		s.View = "tests"
 	}
@@ -101,7 +109,7 @@ func show(v *frame.Visit) (*frame.View, error) {
 		title += ", " + name
 	}
 	return &frame.View{
-		Title: title, Outcome: s.Mark, Templates: templates, File: "run.html", Data: s, API: api,
+		Title: title, Pin: &frame.Kept{Kind: frame.KeptRun, Name: title, Href: "/ui/runs/" + strconv.FormatInt(id, 10)}, Outcome: s.Mark, Templates: templates, File: "run.html", Data: s, API: api,
 		Live: v.May("listEvents") && !s.Run.Finished && v.Query("after") == "",
 		CSV:  s.csv(v),
 	}, nil
@@ -333,6 +341,10 @@ func (s *shown) rowOf(i *client.ComparedItem) testRow {
 	if side, err := i.Head.Get(); err == nil {
 		row.Outcome, row.Took = string(side.Outcome), side.Duration
 	}
+	if _, err := i.KnownIssue.Get(); err != nil {
+		message, _ := i.Message.Get()
+		row.Issue = frame.IssuePage(i.Name, message, s.Address)
+	}
 	return row
 }
 
@@ -347,7 +359,7 @@ func (s *shown) readGroups(ctx context.Context, v *frame.Visit, like *client.Com
 	}
 	for _, g := range answer.JSON200.Groups {
 		if g.Tests > 1 && !g.Message.IsNull() {
-			s.Groups = append(s.Groups, g)
+			s.Groups = append(s.Groups, sameMessage{g, frame.IssuePage("*", g.Message.MustGet(), s.Address)})
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,8 +33,8 @@ func Pages() []frame.Page {
 		{Path: "/ui/runs/latest", In: "Runs", Calls: []string{"listRuns", "listClouds"}, Show: latest},
 		{Path: "/ui/runs/{id}/raw", In: "Runs", Calls: []string{"getRaw"}, Show: raw},
 		{Path: "/ui/runs/{id}/files/{n}", In: "Runs", Calls: []string{"getRunFile"}, Show: file},
-		{Path: "/ui/badge.svg", Calls: []string{"listRuns", "listClouds"}, Show: badge, Open: true, Keyed: true},
-		{Path: "/ui/feed.atom", Calls: []string{"listRuns", "listClouds"}, Show: feed, Open: true, Keyed: true},
+		{Path: "/ui/badge.svg", Calls: []string{"getRunLine"}, Show: badge, Open: true, Keyed: true},
+		{Path: "/ui/feed.atom", Calls: []string{"getRunLine"}, Show: feed, Open: true, Keyed: true},
 	}
 }
 
@@ -146,6 +147,9 @@ func ask(v *frame.Visit, clouds map[int64]string) (question, error) {
 	} else {
 		q.chips = append(q.chips, frame.Chip{Label: "not finished", Href: v.With("finished", "false")})
 	}
+	if q.params.Uploader = frame.Optional(v.Query("uploader")); q.params.Uploader != nil {
+		q.chips = append(q.chips, v.Active("uploaded by "+*q.params.Uploader, "uploader"))
+	}
 	q.params.After = frame.Optional(v.Query("after"))
 	return q, nil
 }
@@ -206,11 +210,11 @@ func list(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	changes, err := readChanges(ctx, v)
+	changes, err := readChanges(v, answer.JSON200.Runs)
 	if err != nil {
 		return nil, err
 	}
-	data := listed{Chips: q.chips, Pager: v.Pager(answer.JSON200.Next), Query: map[string]string{}}
+	data := listed{Chips: append(q.chips, uploaders(v, answer.JSON200.Runs)...), Pager: v.Pager(answer.JSON200.Next), Query: map[string]string{}}
 	for i := range answer.JSON200.Runs {
 		r := answer.JSON200.Runs[i]
 		one := row{Run: r, Cloud: labelOf(r.CloudID, clouds), Verdict: verdict(&r, v.Now())}
@@ -222,14 +226,14 @@ func list(v *frame.Visit) (*frame.View, error) {
 	for _, label := range sortedLabels(clouds) {
 		data.Clouds = append(data.Clouds, cloudChoice{ID: label.id, Label: label.text, On: label.text == q.cloud})
 	}
-	for _, name := range []string{"name", "outcome", "damaged", "finished"} {
+	for _, name := range []string{"name", "outcome", "damaged", "finished", "uploader"} {
 		data.Query[name] = v.Query(name)
 	}
 	data.Empty = empty(v, q)
 	api := frame.APIPath("/v1/runs", "cloud_id", number(q.params.CloudID), "name", v.Query("name"), "outcome", v.Query("outcome"),
-		"damaged", v.Query("damaged"), "finished", v.Query("finished"), "after", v.Query("after"))
+		"damaged", v.Query("damaged"), "finished", v.Query("finished"), "uploader", v.Query("uploader"), "after", v.Query("after"))
 	return &frame.View{
-		Title: "Runs", Templates: templates, File: "runs.html", Data: data, API: api, Live: v.May("listEvents") && v.Query("after") == "",
+		Title: "Runs", Pin: linePin(v, q), Templates: templates, File: "runs.html", Data: data, API: api, Live: v.May("listEvents") && v.Query("after") == "",
 		CSV: func(out *frame.CSV) error { return writeCSV(ctx, v, &q.params, clouds, out) },
 	}, nil
 }
@@ -250,7 +254,7 @@ func writeCSV(ctx context.Context, v *frame.Visit, params *client.ListRunsParams
 	all.After = nil
 	limit := int32(1000)
 	all.Limit = &limit
-	if err := out.Row("run", "name", "cloud", "created", "finished", "attempts", "outcome", "tests", "fail", "error", "skip", "pass", "unknown", "damage"); err != nil {
+	if err := out.Row("run", "name", "cloud", "created", "finished", "attempts", "outcome", "tests", "fail", "error", "skip", "pass", "unknown", "damage", "uploader"); err != nil {
 		return err
 	}
 	for r, err := range v.API.ListRunsAll(ctx, &all) {
@@ -263,35 +267,60 @@ func writeCSV(ctx context.Context, v *frame.Visit, params *client.ListRunsParams
 			damage = what.Result.DamageCount
 		}
 		c := what.Counts
-		if err := out.Row(r.TestID, r.Name, labelOf(r.CloudID, clouds), r.CreatedAt, r.Finished, r.Attempts, what.Word, c.Total(), c.Fail, c.Error, c.Skip, c.Pass, c.Unknown, damage); err != nil {
+		if err := out.Row(r.TestID, r.Name, labelOf(r.CloudID, clouds), r.CreatedAt, r.Finished, r.Attempts, what.Word, c.Total(), c.Fail, c.Error, c.Skip, c.Pass, c.Unknown, damage, r.Uploader); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fewChanges is how many of the newest comparisons are looked at for the runs of a
-// list. Older runs show no change, and say where it is.
-const fewChanges = 300
-
-// readChanges returns what the newest comparisons of runs found, by the head.
-func readChanges(ctx context.Context, v *frame.Visit) (map[string]*client.ClassCounts, error) {
+// readChanges returns what comparisons of runs found, by the head.
+func readChanges(v *frame.Visit, runs []client.Run) (map[string]*client.ClassCounts, error) {
 	changes := map[string]*client.ClassCounts{}
 	if !v.May("listComparisons") {
 		return changes, nil
 	}
-	limit := int32(fewChanges)
-	answer, err := v.API.ListComparisonsWithResponse(ctx, &client.ListComparisonsParams{Kind: []client.SetKind{client.SetKindRun}, Limit: &limit})
-	if err != nil {
-		return nil, err
-	}
-	for i := range answer.JSON200.Comparisons {
-		made := &answer.JSON200.Comparisons[i]
-		if changes[made.Head.Ref] == nil {
-			changes[made.Head.Ref] = &made.Counts
+	var heads []string
+	for i := range runs {
+		if !runs[i].CurrentResult.IsNull() {
+			heads = append(heads, setOf(&runs[i]))
 		}
 	}
-	return changes, nil
+	made, err := frame.Comparisons(v, heads)
+	for ref, one := range made {
+		changes[ref] = &one.Counts
+	}
+	return changes, err
+}
+
+// uploaders are chips for those who uploaded what the page shows, unless one is chosen.
+func uploaders(v *frame.Visit, runs []client.Run) []frame.Chip {
+	const most = 6
+	counts := map[string]int{}
+	for i := range runs {
+		if name, err := runs[i].Uploader.Get(); err == nil {
+			counts[name]++
+		}
+	}
+	if v.Query("uploader") != "" || len(counts) < 2 {
+		return nil
+	}
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], strings.Compare(a, b)) })
+	var chips []frame.Chip
+	for _, name := range names[:min(len(names), most)] {
+		chips = append(chips, frame.Chip{Label: "by " + name, Href: v.With("uploader", name)})
+	}
+	return chips
+}
+
+// linePin is the line of runs that the address names, to be pinned: those of a cloud,
+// of a name, or of both.
+func linePin(v *frame.Visit, q question) *frame.Kept {
+	name := v.Query("name")
+	if q.cloud == "" && name == "" {
+		return nil
+	}
+	return &frame.Kept{Kind: frame.KeptLine, Name: strings.TrimSpace("runs " + q.cloud + " " + name), Href: frame.APIPath("/ui/runs", "cloud", number(q.params.CloudID), "name", name)}
 }
 
 // setOf is the reference of a run's current result.

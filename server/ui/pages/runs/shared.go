@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"html/template"
@@ -15,34 +16,51 @@ import (
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
 
-// fewOfLine is how many runs of a line a feed has, and how many of them a badge looks
-// at for one with a result.
+// fewOfLine is how many runs of a line a feed has.
 const fewOfLine = 30
+
+// line reads the newest runs of the line that the address names.
+func line(v *frame.Visit) (*client.RunLine, error) {
+	params := &client.GetRunLineParams{Cloud: frame.Optional(v.Query("cloud")), Limit: new(int32(fewOfLine))}
+	if v.HTTP.URL.Query().Has("name") {
+		params.Name = new(v.Query("name"))
+	}
+	answer, err := v.API.GetRunLineWithResponse(v.Context(), params)
+	if err != nil {
+		return nil, err
+	}
+	return answer.JSON200, nil
+}
+
+// wordsOf is what a line is called.
+func wordsOf(l *client.RunLine) string {
+	cloud, _ := l.Cloud.Get()
+	name, _ := l.Name.Get()
+	return strings.TrimSpace(cloud + " " + name)
+}
+
+// shownOf is a run of a line as its page would show it.
+func shownOf(r *client.RunOfLine) shown {
+	return shown{Verdict: Verdict{
+		Mark: frame.ResultMark(r.Outcome), Word: string(r.Outcome), Counts: frame.CountsOf(r.Counts),
+		Result: &client.RunResult{Outcome: r.Outcome, Attempt: r.Attempt},
+	}}
+}
 
 // badge answers a picture of the newest run with a result of the line that the address
 // names. Where nothing is known it says so: a badge that is not there looks like good
 // news.
 func badge(v *frame.Visit) (*frame.View, error) {
-	runs, q, err := newest(v, fewOfLine)
+	l, err := line(v)
 	if err != nil {
 		return nil, err
 	}
-	label := q.cloud
-	if name := v.Query("name"); name != "" {
-		label = strings.TrimSpace(label + " " + name)
-	}
-	if label == "" {
-		label = "tests"
-	}
 	mark, text := "unknown", "no result"
-	for i := range runs {
-		if what := verdict(&runs[i], v.Now()); what.Result != nil {
-			s := shown{Verdict: what}
-			mark, text = what.Mark, s.Sentence()
-			break
-		}
+	if len(l.Runs) > 0 {
+		s := shownOf(&l.Runs[0])
+		mark, text = s.Mark, s.Sentence()
 	}
-	picture := drawBadge(label, mark, text)
+	picture := drawBadge(cmp.Or(wordsOf(l), "tests"), mark, text)
 	return &frame.View{Raw: func(w http.ResponseWriter) error {
 		h := w.Header()
 		h.Set("Content-Type", "image/svg+xml; charset=utf-8")
@@ -112,16 +130,12 @@ type atomEntry struct {
 
 // feed answers the runs of a line that have a result, newest first.
 func feed(v *frame.Visit) (*frame.View, error) {
-	runs, q, err := newest(v, fewOfLine)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := readChanges(v.Context(), v)
+	l, err := line(v)
 	if err != nil {
 		return nil, err
 	}
 	own := url.Values{}
-	for _, name := range []string{"cloud", "name", "outcome"} {
+	for _, name := range []string{"cloud", "name"} {
 		if value := v.Query(name); value != "" {
 			own.Set(name, value)
 		}
@@ -130,13 +144,10 @@ func feed(v *frame.Visit) (*frame.View, error) {
 	if len(own) > 0 {
 		page += "?" + own.Encode()
 	}
-	out := atomFeed{ID: page, Title: "Slipway: runs " + strings.TrimSpace(q.cloud+" "+v.Query("name")), Author: atomAuthor{"Slipway"}, Updated: "1970-01-01T00:00:00Z",
+	out := atomFeed{ID: page, Title: "Slipway: runs " + wordsOf(l), Author: atomAuthor{"Slipway"}, Updated: "1970-01-01T00:00:00Z",
 		Links: []atomLink{{Rel: "alternate", Href: page}}}
-	for i := range runs {
-		entry, ok := entryOf(v, &runs[i], changes[setOf(&runs[i])])
-		if !ok {
-			continue
-		}
+	for i := range l.Runs {
+		entry := entryOf(v, &l.Runs[i])
 		out.Entries = append(out.Entries, entry)
 		out.Updated = max(out.Updated, entry.Updated)
 	}
@@ -151,20 +162,15 @@ func feed(v *frame.Visit) (*frame.View, error) {
 	}}, nil
 }
 
-// entryOf is a run in a feed; ok is false while it has no result. A further attempt is
-// an entry of its own.
-func entryOf(v *frame.Visit, r *client.Run, change *client.ClassCounts) (entry atomEntry, ok bool) {
-	what := verdict(r, v.Now())
-	if what.Result == nil {
-		return entry, false
-	}
-	s := shown{Verdict: what}
+// entryOf is a run in a feed. A further attempt is an entry of its own.
+func entryOf(v *frame.Visit, r *client.RunOfLine) atomEntry {
+	s := shownOf(r)
 	id := strconv.FormatInt(r.TestID, 10)
-	link := v.Server() + "/ui/runs/" + id + "?attempt=" + strconv.Itoa(int(what.Result.Attempt))
-	entry = atomEntry{ID: link, Title: badgeMarks[what.Mark] + " run " + id + ": " + s.Sentence(), Updated: what.Result.CreatedAt.UTC().Format(time.RFC3339), Link: atomLink{"alternate", link}}
-	if change != nil {
+	link := v.Server() + "/ui/runs/" + id + "?attempt=" + strconv.Itoa(int(r.Attempt))
+	entry := atomEntry{ID: link, Title: badgeMarks[s.Mark] + " run " + id + ": " + s.Sentence(), Updated: r.CreatedOn.UTC().Format(time.RFC3339), Link: atomLink{"alternate", link}}
+	if change, err := r.Changes.Get(); err == nil {
 		entry.Summary = fmt.Sprintf("Against the run before: %d new failures, %d still failing, %d fixed, %d errors.",
 			change.NewFailure+change.NewFailing, change.StillFailing, change.Fixed, change.Error)
 	}
-	return entry, true
+	return entry
 }

@@ -15,6 +15,7 @@ type compared struct {
 	First                bool   // nothing is before the head in its line
 	Expired              string // why there is nothing to compare
 	Class                string // of the tab that is shown
+	Address              string // of the page
 	Name                 string
 	HideKnown            bool
 	Context              string // how tests are told apart
@@ -123,7 +124,7 @@ func compare(v *frame.Visit) (*frame.View, error) {
 	}
 	c := &compared{
 		AskedBase: v.Query("base"), AskedHead: v.Query("head"), Name: v.Query("name"), HideKnown: v.Query("known") == "exclude",
-		ByName: v.Query("match") == "name", Class: v.Query("class"),
+		ByName: v.Query("match") == "name", Class: v.Query("class"), Address: v.With("", ""),
 	}
 	if c.AskedBase == "" {
 		c.AskedBase = "previous"
@@ -274,7 +275,7 @@ func (c *compared) add(item client.ComparedItem) {
 	if side, err := item.Head.Get(); err == nil {
 		row.Head, row.Href = &side, testHref(c.SetComparison.Head.Ref, item.Name, item.Context)
 	}
-	row.IssueHref = issueFor(item.Name, value(item.Message.Get()))
+	row.IssueHref = frame.IssuePage(item.Name, value(item.Message.Get()), c.Address)
 	group, _, _ := frame.SplitName(item.Name)
 	before := ""
 	if n := len(c.Rows); n > 0 {
@@ -284,15 +285,6 @@ func (c *compared) add(item client.ComparedItem) {
 		row.Group = group
 	}
 	c.Rows = append(c.Rows, row)
-}
-
-// issueFor is the form for a known issue that would explain a failure.
-func issueFor(name, message string) string {
-	const most = 300
-	if len(message) > most {
-		message = strings.ToValidUTF8(message[:most], "")
-	}
-	return link("/ui/issues", "name", glob(name), "message", message) + "#edit"
 }
 
 // readGroups reads which failures and errors say the same.
@@ -309,7 +301,7 @@ func (c *compared) readGroups(v *frame.Visit, params client.CompareSetsParams) e
 		if err != nil || g.Tests < 2 {
 			continue
 		}
-		same := sameMessage{MessageGroup: g, Issue: issueFor("*", message)}
+		same := sameMessage{MessageGroup: g, Issue: frame.IssuePage("*", message, c.Address)}
 		for _, e := range g.Examples {
 			_, leaf, _ := frame.SplitName(e.Name)
 			same.Tests = append(same.Tests, frame.Link{Text: leaf, Href: testHref(c.SetComparison.Head.Ref, e.Name, e.Context)})

@@ -83,7 +83,7 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 	r.FlakyTestList, r.Pager = answer.JSON200, v.Pager(answer.JSON200.Next)
 	for _, t := range answer.JSON200.Tests {
 		more := append([]string{r.Line, r.Value}, pairs(t.Context)...)
-		r.Rows = append(r.Rows, ranked{t, frame.HistoryPage(t.Name, more...), contextWords(t.Context), issueFor(t.Name, "")})
+		r.Rows = append(r.Rows, ranked{t, frame.HistoryPage(t.Name, more...), contextWords(t.Context), frame.IssuePage(t.Name, "", v.With("", ""))})
 	}
 	on := v.Queries("verdict")
 	if len(on) == 0 {
@@ -107,7 +107,7 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 		Hint: "This adds a result:", Command: "slipway upload results.xml --server " + v.Server(), Link: frame.Link{Text: "All verdicts", Href: v.With("verdict", "flaky,regressed,failing,recovered,fixed,passing,too_few")},
 	}
 	view.Title += " of " + r.Words
-	view.API = frame.APIPath("/v1/flaky-tests", r.Line, r.Value, "verdict", r.Verdict, "name", pattern(r.Name), "known", r.Known, "window", r.Window)
+	view.API = frame.APIPath("/v1/flaky-tests", r.Line, r.Value, "verdict", r.Verdict, "name", pattern(r.Name), "known", r.Known, "window", r.Window, "history", strconv.Itoa(stripLength))
 	view.CSV = r.csv(v, params)
 	return view, nil
 }
@@ -138,9 +138,9 @@ func (r *ranking) readLines(v *frame.Visit) error {
 }
 
 func (r *ranking) params(v *frame.Visit) (*client.ListFlakyTestsParams, error) {
-	limit := int32(rowsShown)
+	limit, history := int32(rowsShown), int32(stripLength)
 	p := &client.ListFlakyTestsParams{
-		Limit: &limit, After: frame.Optional(v.Query("after")), Verdict: frame.Optional(r.Verdict), Name: frame.Optional(pattern(r.Name)), Job: frame.Optional(r.Job), ProductID: frame.Optional(r.Product),
+		Limit: &limit, History: &history, After: frame.Optional(v.Query("after")), Verdict: frame.Optional(r.Verdict), Name: frame.Optional(pattern(r.Name)), Job: frame.Optional(r.Job), ProductID: frame.Optional(r.Product),
 	}
 	if r.Known != "" {
 		known := client.ListFlakyTestsParamsKnown(r.Known)
@@ -187,7 +187,7 @@ func (r *ranking) csv(v *frame.Visit, params *client.ListFlakyTestsParams) func(
 			return err
 		}
 		limit := int32(1000)
-		ask.Limit, ask.After = &limit, nil
+		ask.Limit, ask.After, ask.History = &limit, nil, nil
 		for {
 			answer, err := v.API.ListFlakyTestsWithResponse(v.Context(), &ask)
 			if err != nil {

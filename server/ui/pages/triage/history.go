@@ -41,6 +41,7 @@ type through struct {
 	Picture  template.HTML
 	Table    template.HTML
 	Took     template.HTML
+	Verdicts []contextVerdict
 	Shown    []entry
 	Left     int // entries of the page that the table leaves out
 	Pager    frame.Pager
@@ -103,6 +104,7 @@ func history(v *frame.Visit) (*frame.View, error) {
 	h.addFilters(v)
 	h.addEntries()
 	h.draw(v)
+	h.addVerdicts(v)
 	h.Empty = frame.Empty{Why: "Nobody has reported a test of this name.", Hint: "This uploads results:", Command: "slipway upload results.xml --server " + v.Server()}
 	if name == "" {
 		h.Empty.Why = "A test is named by its whole name."
@@ -127,7 +129,7 @@ func historyParams(v *frame.Visit, name string) (*client.GetTestHistoryParams, e
 		limit = int32(n)
 	}
 	p := &client.GetTestHistoryParams{
-		Name: name, Limit: &limit, After: frame.Optional(v.Query("after")),
+		Name: name, Limit: &limit, After: frame.Optional(v.Query("after")), Contexts: new(true),
 		Run: whole(v, "run"), ProductID: whole(v, "product_id"), Product: whole(v, "product"), Job: whole(v, "job"), Kernel: whole(v, "kernel"), GitBranch: whole(v, "git_branch"),
 		Arch: whole(v, "arch"), Board: whole(v, "board"), BuildEnvironment: whole(v, "build_environment"), DefconfigFull: whole(v, "defconfig_full"), DeviceType: whole(v, "device_type"), LabName: whole(v, "lab_name"),
 	}
@@ -169,7 +171,7 @@ func timeOf(text string) (time.Time, error) {
 }
 
 func historyAPI(v *frame.Visit, name string) string {
-	q := url.Values{"name": {name}}
+	q := url.Values{"name": {name}, "contexts": {"true"}}
 	for _, filter := range historyFilters {
 		if values := whole(v, filter); len(values) > 0 {
 			q[filter] = values
@@ -209,6 +211,59 @@ func (h *through) addEntries() {
 		}
 		h.Shown = append(h.Shown, row)
 	}
+}
+
+// contextVerdict is how the test behaves in one context.
+type contextVerdict struct {
+	client.ContextHistory
+	Words, Href, Since string
+}
+
+// Word is the verdict in words.
+func (c contextVerdict) Word() string { return strings.ReplaceAll(string(c.Summary.Verdict), "_", " ") }
+
+// Mark is the outcome whose mark stands before it.
+func (c contextVerdict) Mark() string { return markOf(c.Summary.Verdict) }
+
+// Bad reports whether somebody has to look.
+func (c contextVerdict) Bad() bool { return c.Mark() == "fail" }
+
+// addVerdicts lists the verdicts of the contexts, those first of which somebody has to
+// look.
+func (h *through) addVerdicts(v *frame.Visit) {
+	if len(h.Contexts) < 2 {
+		return
+	}
+	for _, c := range h.Contexts {
+		one := contextVerdict{ContextHistory: c, Words: cmp.Or(contextWords(c.Context), "no context"), Href: withContext(v, c.Context)}
+		if place, err := c.Summary.Since.Get(); err == nil {
+			one.Since = versionName(value(place.Version.Get()), place.Set)
+		}
+		h.Verdicts = append(h.Verdicts, one)
+	}
+	slices.SortStableFunc(h.Verdicts, func(a, b contextVerdict) int {
+		return cmp.Or(cmp.Compare(badVerdict(a), badVerdict(b)), strings.Compare(a.Words, b.Words))
+	})
+}
+
+// badVerdict orders verdicts, the worst first.
+func badVerdict(c contextVerdict) int {
+	at := slices.Index([]string{"regressed", "failing", "flaky", "recovered", "fixed", "too_few", "passing"}, string(c.Summary.Verdict))
+	if at < 0 {
+		return len(verdicts)
+	}
+	return at
+}
+
+// Notable are how many contexts somebody has to look at.
+func (h *through) Notable() int {
+	n := 0
+	for _, c := range h.Verdicts {
+		if c.Bad() {
+			n++
+		}
+	}
+	return n
 }
 
 // versionOf names what was tested, by its own name where it has one.
@@ -272,13 +327,23 @@ func (h *through) draw(v *frame.Visit) {
 	for _, row := range rows {
 		context := contexts[row]
 		first, rest, _ := strings.Cut(contextWords(context), " · ")
-		r := picture.Row{Name: cmp.Or(first, "no context"), Note: rest, Link: withContext(v, context)}
+		r := picture.Row{Name: cmp.Or(first, "no context"), Note: joined(" · ", rest, h.verdictOf(context)), Link: withContext(v, context)}
 		for _, version := range versions {
 			r.Cells = append(r.Cells, h.cell(cells[[2]string{version, row}], short))
 		}
 		m.Rows = append(m.Rows, r)
 	}
 	h.Picture, h.Table = m.HTML(), m.Table().HTML()
+}
+
+// verdictOf is the verdict on one context, as a word.
+func (h *through) verdictOf(context client.TestContext) string {
+	for _, c := range h.Contexts {
+		if sameContext(c.Context, context) {
+			return strings.ReplaceAll(string(c.Summary.Verdict), "_", " ")
+		}
+	}
+	return ""
 }
 
 // telling are the fields that tell the contexts of the page apart, which keeps the

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -15,13 +16,6 @@ import (
 	"github.com/slipway-lab/slipway/server/ui/pages/frame"
 )
 
-// previewed is how many failures that an issue would fit are shown, and previewDays how
-// far back they are looked for.
-const (
-	previewed   = 10
-	previewDays = 30
-)
-
 // book is the page of known issues.
 type book struct {
 	Issues  []client.KnownIssue
@@ -33,6 +27,7 @@ type book struct {
 	Form    issueForm
 	Edit    bool // the form is there
 	Wrong   string
+	Back    string // the page to which the form leads
 	Sources []string
 	Clouds  []frame.Link
 	Preview *preview
@@ -48,16 +43,19 @@ type issueForm struct {
 // Of reports whether a source is ticked.
 func (f issueForm) Of(source string) bool { return slices.Contains(f.Sources, source) }
 
-// preview are failures that an issue would fit by all but their messages.
+// preview is what an issue would explain, as the API says.
 type preview struct {
+	*client.KnownIssuePreview
 	Found []found
-	More  bool
 }
 
 type found struct {
-	client.FoundTestResult
-	Href string
+	client.PreviewedFailure
+	Href, Beside string
 }
+
+// Most reports whether it fits so much that it may hide what nobody knows yet.
+func (p *preview) Most() bool { return p.Failures > 20 && p.Matches*2 > p.Failures }
 
 // Ended reports whether an open issue explains nothing any more.
 func (b *book) Ended(i client.KnownIssue) bool {
@@ -99,13 +97,11 @@ func (b *book) About(m client.KnownIssueMatch) string {
 func issues(v *frame.Visit) (*frame.View, error) {
 	b := &book{}
 	if v.Query("name") != "" && v.May("createKnownIssue") {
-		b.Edit = true
+		b.Edit, b.Back = true, v.Query("back")
 		b.Form = issueForm{Name: v.Query("name"), Message: v.Query("message"), Title: firstWords(v.Query("message"))}
 		b.Form.CloudID, b.Form.Job, b.Form.Product = v.Query("cloud_id"), v.Query("job"), v.Query("product_id")
-		if strings.Trim(b.Form.Name, "*") != "" {
-			if err := b.look(v); err != nil {
-				return nil, err
-			}
+		if err := b.look(v); err != nil {
+			return nil, err
 		}
 	}
 	return b.view(v)
@@ -324,7 +320,7 @@ func changeIssue(v *frame.Visit) (*frame.View, error) {
 // saveIssue keeps what was typed, or shows what it would fit. What cannot be kept is
 // shown again, with what is wrong.
 func saveIssue(v *frame.Visit) (*frame.View, error) {
-	b := &book{Form: formFrom(v), Edit: true}
+	b := &book{Form: formFrom(v), Edit: true, Back: v.Form("back")}
 	match, wrong := b.Form.match()
 	expires, late := b.Form.expires()
 	if wrong == "" {
@@ -333,7 +329,11 @@ func saveIssue(v *frame.Visit) (*frame.View, error) {
 	if b.Wrong = wrong; wrong == "" && v.Form("do") == "save" {
 		id, err := b.keep(v, match, expires)
 		if err == nil {
-			return v.Redirect("/ui/issues?id="+id, "It explains what it fits from now on, and what is here already."), nil
+			to := "/ui/issues?id=" + id
+			if b.Back != "" {
+				to = frame.SafePage(b.Back)
+			}
+			return v.Redirect(to, "“"+b.Form.Title+"” is known: it explains what it fits from now on, and what is here already."), nil
 		}
 		var p *client.Problem
 		if !errors.As(err, &p) || p.Status != http.StatusBadRequest && p.Status != http.StatusConflict {
@@ -369,29 +369,14 @@ func (b *book) keep(v *frame.Visit, match client.KnownIssueMatch, expires nullab
 	return answer.JSON201.ID, nil
 }
 
-// look finds failures that the issue would fit by its name and its line.
+// look asks what the issue would explain.
 func (b *book) look(v *frame.Visit) error {
-	if b.Form.Name == "" || !v.May("searchTestResults") {
+	match, wrong := b.Form.match()
+	if b.Form.Name == "" || wrong != "" || !v.May("previewKnownIssue") {
+		b.Wrong = cmp.Or(b.Wrong, wrong)
 		return nil
 	}
-	limit := client.TestResultLimit(previewed)
-	since := v.Now().Add(-previewDays * 24 * time.Hour).UTC().Format(time.DateOnly)
-	params := &client.SearchTestResultsParams{Limit: &limit, NameGlob: &b.Form.Name, Outcome: []string{"fail", "error"}, Gte: []string{"created_on," + since}}
-	if b.Form.CloudID != "" {
-		params.CloudID = []string{b.Form.CloudID}
-	}
-	if b.Form.Product != "" {
-		params.ProductID = []string{b.Form.Product}
-	}
-	if b.Form.Job != "" {
-		params.Job = []string{b.Form.Job}
-	}
-	for _, source := range b.Form.Sources {
-		if source != "published" {
-			params.Source = append(params.Source, source)
-		}
-	}
-	answer, err := v.API.SearchTestResultsWithResponse(v.Context(), params)
+	answer, err := v.API.PreviewKnownIssueWithResponse(v.Context(), client.KnownIssueQuestion{Match: match})
 	var p *client.Problem
 	if errors.As(err, &p) && p.Status == http.StatusBadRequest {
 		b.Wrong = p.Detail
@@ -400,21 +385,11 @@ func (b *book) look(v *frame.Visit) error {
 	if err != nil {
 		return err
 	}
-	b.Preview = &preview{More: value(answer.JSON200.Next.Get()) != ""}
-	for _, r := range answer.JSON200.TestResults {
-		one := found{FoundTestResult: r}
-		switch source := string(r.Source); {
-		case source == "run":
-			set := "run:" + r.Run
-			if _, rest, ok := strings.Cut(r.Href, "/results/"); ok {
-				attempt, _, _ := strings.Cut(rest, "/")
-				if _, err := strconv.Atoi(attempt); err == nil {
-					set += "/" + attempt
-				}
-			}
-			one.Href = frame.TestPage(set, r.Name)
-		case source == "opportunity":
-			one.Href = frame.TestPage("opportunity:"+r.Run, r.Name)
+	b.Preview = &preview{KnownIssuePreview: answer.JSON200}
+	for _, e := range answer.JSON200.Examples {
+		one := found{PreviewedFailure: e, Beside: contextWords(e.Context)}
+		if !e.Href.IsNull() {
+			one.Href = testHref(e.Set, e.Name, e.Context)
 		}
 		b.Preview.Found = append(b.Preview.Found, one)
 	}

@@ -136,7 +136,7 @@ func test(v *frame.Visit) (*frame.View, error) {
 		return nil, err
 	}
 	s.Compare = frame.ComparePage("", s.Set)
-	s.Issue = issueFor(s.Name, value(s.Item.Message.Get()))
+	s.Issue = frame.IssuePage(s.Name, value(s.Item.Message.Get()), s.With())
 	if view.Outcome = s.Outcome(); !s.Complete && view.Outcome == "pass" {
 		view.Outcome = ""
 	}
@@ -153,12 +153,12 @@ func (s *single) api() string {
 	if s.Alone {
 		base = "none" // the API finds no set before it by itself
 	}
-	return frame.APIPath("/v1/compare", "head", s.Set, "base", base, "name", glob(s.Name), "class", "all", "history", strconv.Itoa(longStrip))
+	return frame.APIPath("/v1/compare", "head", s.Set, "base", base, "name", frame.Glob(s.Name), "class", "all", "history", strconv.Itoa(longStrip))
 }
 
 // find finds the test in its set, with what became of it since the set before.
 func (s *single) find(v *frame.Visit) error {
-	limit, history, all, pattern := int32(1000), int32(longStrip), "all", glob(s.Name)
+	limit, history, all, pattern := int32(1000), int32(longStrip), "all", frame.Glob(s.Name)
 	params := &client.CompareSetsParams{Head: s.Set, Class: &all, Limit: &limit, History: &history, Name: &pattern}
 	answer, err := v.API.CompareSetsWithResponse(v.Context(), params)
 	alone := frame.IsNotFound(err) || isGone(err) // the set before it is not there, or not any more
@@ -501,7 +501,7 @@ func (s *single) openLog(v *frame.Visit, a attachment) error {
 // diff shows what a log has that the one of another set has not.
 func (s *single) diff(v *frame.Visit, l *openLog, set string) error {
 	l.Against = set
-	limit, all, pattern, none := int32(1000), "all", glob(s.Name), "none"
+	limit, all, pattern, none := int32(1000), "all", frame.Glob(s.Name), "none"
 	answer, err := v.API.CompareSetsWithResponse(v.Context(), &client.CompareSetsParams{Head: set, Base: &none, Class: &all, Limit: &limit, Name: &pattern})
 	if frame.IsNotFound(err) || isGone(err) {
 		l.Why = sentence(err)

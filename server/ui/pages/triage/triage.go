@@ -35,7 +35,7 @@ func Pages() []frame.Page {
 		{Path: "/ui/flaky", Menu: "Flaky", Show: flaky, Calls: []string{"listFlakyTests", "listClouds", "listProducts"}},
 		{
 			Path: "/ui/issues", Menu: "Issues", Show: issues, Do: changeIssue,
-			Calls: []string{"listKnownIssues", "getKnownIssue", "createKnownIssue", "updateKnownIssue", "deleteKnownIssue", "searchTestResults", "listClouds"},
+			Calls: []string{"listKnownIssues", "getKnownIssue", "createKnownIssue", "updateKnownIssue", "deleteKnownIssue", "previewKnownIssue", "listClouds"},
 		},
 		{Path: "/ui/tests/attachment", In: "Runs", Show: attached, Calls: []string{"getAttachment", "getResultAttachment"}},
 	}
@@ -129,20 +129,6 @@ func testHref(set, name string, context client.TestContext) string {
 // link makes an address of ours with pairs of names and values, of which the empty
 // ones are left out.
 func link(path string, more ...string) string { return frame.APIPath(path, more...) }
-
-// glob is a pattern for a name and for few others: the API knows no way to write * or ?
-// as themselves, and takes no pattern above 1 000 bytes.
-func glob(name string) string {
-	const most = 990
-	if len(name) <= most {
-		return name
-	}
-	cut := most
-	for cut > 0 && name[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return name[:cut] + "*"
-}
 
 // failing are the outcomes of which somebody has to look.
 func failing(outcome string) bool { return outcome == "fail" || outcome == "error" }
