@@ -32,9 +32,12 @@ func (h hand) press(keys string) {
 // says waits for what a script finds on the page.
 func (h hand) says(what, script string) {
 	h.t.Helper()
-	await.That(h.t, what, func() bool {
+	// A page may just be coming.
+	if !await.Until(func() bool {
 		return ask(h.t, h.tab, chromedp.Evaluate[bool](`(() => { try { return document.readyState === 'complete' && !!(`+script+`); } catch { return false; } })()`))
-	}) // a page may just be coming
+	}) {
+		h.t.Fatalf("not within %s: %s; the page is %s", await.Limit, what, ask(h.t, h.tab, chromedp.Evaluate[string](`location.href + ' ' + document.querySelector('main')?.innerText.slice(0, 600)`)))
+	}
 }
 
 // to presses Tab until the focus is where a selector says. Wherever it comes by, it must
@@ -176,7 +179,7 @@ func TestPages_scriptless(t *testing.T) {
 	click(`.form button`)
 	h.says("the issue that was made", `location.pathname === '/ui/issues' && document.querySelector('.list .ttl') && document.querySelector('[role=status]')`)
 	click(`.list form button`)
-	h.says("the issue to be closed", `document.querySelector('[role=status]') && !document.querySelector('.list .ttl')`)
+	h.says("the issue to be closed", `document.querySelector('[role=status]').textContent.includes('closed')`)
 	click(`.who summary`)
 	click(`.who .drop button`)
 	h.says("the login", `location.pathname === '/ui/login' && document.querySelector('#token')`)
