@@ -80,6 +80,7 @@ CREATE TABLE events_first PARTITION OF events FOR VALUES FROM (MINVALUE) TO (176
 CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
+CREATE INDEX events_subject ON events (subject, seq) WHERE subject <> '';
 CREATE TABLE idempotency_keys (
     principal  text COLLATE "C" NOT NULL,
     path       text COLLATE "C" NOT NULL,

@@ -83,6 +83,7 @@ CREATE TABLE events (
 CREATE INDEX events_tenant ON events (tenant, seq);
 CREATE INDEX events_product ON events (product_id, seq) WHERE product_id IS NOT NULL;
 CREATE INDEX events_opportunity ON events (opportunity_id, seq) WHERE opportunity_id IS NOT NULL;
+CREATE INDEX events_subject ON events (subject, seq) WHERE subject <> '';
 CREATE TABLE idempotency_keys (
     principal  TEXT NOT NULL,
     path       TEXT NOT NULL,
