@@ -895,7 +895,7 @@ type AgentList struct {
 	Next nullable.Nullable[string] `json:"next"`
 }
 
-// AgentMode What is wanted of an agent; only one that is online gets work.
+// AgentMode What is wanted of an agent; only one that is online gets work. Once it is offline, another machine may work under its id at once.
 //
 // Example: online
 type AgentMode string

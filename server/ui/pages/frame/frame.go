@@ -234,7 +234,7 @@ func (s *Site) identify(v *Visit) (*View, error) {
 	}
 	next := "/ui/"
 	if v.HTTP.Method == http.MethodGet {
-		next = address(v.HTTP.URL.Path, v.HTTP.URL.Query())
+		next = address(v.HTTP.URL.EscapedPath(), v.HTTP.URL.Query())
 	}
 	to := "/ui/login"
 	if next != "/ui/" {

@@ -83,13 +83,13 @@ func (v *Visit) Pager(next any) Pager {
 		if here != "" {
 			back = append(back, here)
 		}
-		p.Next = address(v.HTTP.URL.Path, cursors(q, cursor, back[max(0, len(back)-maxTrail):]))
+		p.Next = address(v.HTTP.URL.EscapedPath(), cursors(q, cursor, back[max(0, len(back)-maxTrail):]))
 	}
 	if here != "" {
-		p.First = address(v.HTTP.URL.Path, cursors(q, "", nil))
+		p.First = address(v.HTTP.URL.EscapedPath(), cursors(q, "", nil))
 		p.Previous = p.First
 		if n := len(trail); n > 0 {
-			p.Previous = address(v.HTTP.URL.Path, cursors(q, trail[n-1], trail[:n-1]))
+			p.Previous = address(v.HTTP.URL.EscapedPath(), cursors(q, trail[n-1], trail[:n-1]))
 		}
 	}
 	return p

@@ -103,7 +103,7 @@ func (s *Shown) Roles() []string {
 func (s *Shown) As(form string) string {
 	q := s.V.HTTP.URL.Query()
 	q.Set("as", form)
-	return address(s.V.HTTP.URL.Path, q)
+	return address(s.V.HTTP.URL.EscapedPath(), q)
 }
 
 // Link is a link with its text.
@@ -148,7 +148,7 @@ func (v *Visit) write(view *View) error {
 }
 
 func (v *Visit) writePage(view *View) error {
-	shown := &Shown{View: view, V: v, URL: address(v.HTTP.URL.Path, v.HTTP.URL.Query()), Part: v.HTTP.Header.Get("Slipway-Part") != ""}
+	shown := &Shown{View: view, V: v, URL: address(v.HTTP.URL.EscapedPath(), v.HTTP.URL.Query()), Part: v.HTTP.Header.Get("Slipway-Part") != ""}
 	shown.Site.Build = v.site.config.Build
 	shown.Form = v.formToken()
 	if !shown.Part {

@@ -84,7 +84,7 @@ func (v *Visit) With(name string, values ...string) string {
 	}
 	q.Del("after")
 	q.Del("from")
-	return address(v.HTTP.URL.Path, q)
+	return address(v.HTTP.URL.EscapedPath(), q)
 }
 
 // Toggle returns the page's address with the value added to those of a parameter, or
@@ -99,16 +99,16 @@ func (v *Visit) Toggle(name, value string) string {
 	return v.With(name, strings.Join(values, ","))
 }
 
-// address writes a path and a query; / stands for the overview.
+// address writes a path, escaped as it is in addresses, and a query. /ui stands for the
+// overview.
 func address(path string, q url.Values) string {
 	if path == "/ui" {
 		path = "/ui/"
 	}
-	u := url.URL{Path: path}
 	if text := q.Encode(); text != "" {
-		return u.EscapedPath() + "?" + strings.NewReplacer("%2C", ",", "%3A", ":", "%2A", "*").Replace(text)
+		return path + "?" + strings.NewReplacer("%2C", ",", "%3A", ":", "%2A", "*").Replace(text)
 	}
-	return u.EscapedPath()
+	return path
 }
 
 // Redirect is the answer to a form: the browser goes to a page of ours, which says a

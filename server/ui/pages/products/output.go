@@ -321,7 +321,10 @@ func (d *outputShown) pieces(ctx context.Context, v *frame.Visit, offset int64, 
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			send(piece{end: true})
+			if errors.Is(err, io.EOF) || ctx.Err() != nil {
+				err = nil
+			}
+			send(piece{end: err == nil, err: err})
 			return
 		}
 		name, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), ": ")

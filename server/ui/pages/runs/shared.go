@@ -64,7 +64,7 @@ func badge(v *frame.Visit) (*frame.View, error) {
 	return &frame.View{Raw: func(w http.ResponseWriter) error {
 		h := w.Header()
 		h.Set("Content-Type", "image/svg+xml; charset=utf-8")
-		h.Set("Cache-Control", "no-cache, max-age=60")
+		h.Set("Cache-Control", "private, no-cache, max-age=60") // what a stranger may not read is in no cache that others use
 		_, err := w.Write([]byte(picture))
 		return err
 	}}, nil

@@ -30,6 +30,7 @@ type single struct {
 	Context                    client.TestContext
 	Words                      string // of the context
 	Complete                   bool   // the set
+	Alone                      bool   // there is no set before it
 	Expired                    string // why its single tests are gone
 	Item                       client.ComparedItem
 	Head                       client.SideOfTest
@@ -118,8 +119,9 @@ func test(v *frame.Visit) (*frame.View, error) {
 	}
 	s.Group, _, _ = frame.SplitName(s.Name)
 	s.History = frame.HistoryPage(s.Name, pairs(s.Context)...)
-	view := &frame.View{Title: leaf(s.Name), Templates: templates, File: "test.html", Data: s, API: s.api()}
+	view := &frame.View{Title: leaf(s.Name), Templates: templates, File: "test.html", Data: s}
 	err := s.find(v)
+	view.API = s.api()
 	if isGone(err) {
 		s.Expired, view.Outcome = sentence(err), "error"
 		return view, nil
@@ -147,7 +149,11 @@ func leaf(name string) string {
 }
 
 func (s *single) api() string {
-	return frame.APIPath("/v1/compare", "head", s.Set, "name", frame.Glob(s.Name), "class", "all", "history", strconv.Itoa(longStrip))
+	base := ""
+	if s.Alone {
+		base = "none" // the API finds no set before it by itself
+	}
+	return frame.APIPath("/v1/compare", "head", s.Set, "base", base, "name", frame.Glob(s.Name), "class", "all", "history", strconv.Itoa(longStrip))
 }
 
 // find finds the test in its set, with what became of it since the set before.
@@ -158,7 +164,7 @@ func (s *single) find(v *frame.Visit) error {
 	alone := frame.IsNotFound(err) || isGone(err) // the set before it is not there, or not any more
 	if alone {
 		none := "none"
-		params.Base = &none
+		s.Alone, params.Base = true, &none
 		answer, err = v.API.CompareSetsWithResponse(v.Context(), params)
 	}
 	if err != nil {

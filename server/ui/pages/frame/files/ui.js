@@ -95,7 +95,7 @@
   addEventListener('popstate', () => location.reload());
 
   // Live: one stream for the page, closed while nobody looks, resumed by id.
-  let stream, last = '', due, fresh = 0;
+  let stream, last = '', due, fresh = 0, lost = false, again = 5000;
   function flag(text, bad) {
     const f = $('#live');
     if (!f) return;
@@ -114,13 +114,20 @@
     u.hash = '';
     if (last) u.searchParams.set('since', last);
     stream = new EventSource(u);
-    stream.onopen = () => flag('live');
+    stream.onopen = () => { flag('live'); again = 5000; if (lost) changed(); lost = false; };
     const on = (name, f) => stream.addEventListener(name, (e) => { last = e.lastEventId || last; f(e); });
     on('message', (e) => put(e.data));
     on('changed', changed);
     on('log', (e) => { const log = $('[data-follow]'); log?.append(e.data); log && trim(log); });
     on('end', (e) => { close(); document.body.removeAttribute('data-live'); flag(e.data || 'ended', !!e.data); if (!e.data) changed(); });
-    stream.onerror = () => flag(stream?.readyState === 2 ? 'the stream broke; reload the page' : 'connection lost, trying again…', true);
+    stream.onerror = () => {
+      lost = true;
+      if (stream?.readyState !== 2) { flag('connection lost, trying again…', true); return; }
+      close(); // the browser gives up on an answer that is no stream, such as a proxy's
+      flag('the stream broke, trying again…', true);
+      setTimeout(open, again);
+      again = Math.min(2 * again, 60000);
+    };
   }
   function close() { stream?.close(); stream = null; }
   function reopen() { if (stream) { close(); last = ''; open(); } }
