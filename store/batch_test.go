@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,11 +195,11 @@ func TestBatch_Spoiled(t *testing.T) {
 	s := openTest(t)
 	refused := errors.New("refused")
 	var ran [4]int
-	var hooks int
+	var hooks atomic.Int64 // they run in the callers
 	add := func(i int, name string, err error) func(tx *Store) error {
 		return func(tx *Store) error {
 			ran[i]++
-			tx.AfterCommit(func() { hooks++ })
+			tx.AfterCommit(func() { hooks.Add(1) })
 			return errors.Join(addSetting(name)(tx), err)
 		}
 	}
@@ -206,15 +207,16 @@ func TestBatch_Spoiled(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], refused) || errs[3] != nil {
 		t.Errorf("errors %v, want that of the third alone", errs)
 	}
-	if ran != [4]int{2, 2, 1, 1} || hooks != 3 {
-		t.Errorf("they ran %v times, and %d hooks; want the first two twice, and a hook for each that was committed", ran, hooks)
+	if ran != [4]int{2, 2, 1, 1} || hooks.Load() != 3 {
+		t.Errorf("they ran %v times, and %d hooks; want the first two twice, and a hook for each that was committed", ran, hooks.Load())
 	}
 	wantSettings(t, s, "a", "b", "d")
 
-	ran, hooks = [4]int{}, 0
+	ran = [4]int{}
+	hooks.Store(0)
 	_ = together(t, s, add(0, "e", nil), add(1, "f", refused), add(2, "g", nil))
-	if ran != [4]int{1, 1, 1, 0} || hooks != 2 {
-		t.Errorf("after that they ran %v times, and %d hooks; want once each", ran, hooks)
+	if ran != [4]int{1, 1, 1, 0} || hooks.Load() != 2 {
+		t.Errorf("after that they ran %v times, and %d hooks; want once each", ran, hooks.Load())
 	}
 	wantSettings(t, s, "a", "b", "d", "e", "g")
 }

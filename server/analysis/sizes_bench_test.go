@@ -1,7 +1,6 @@
 package analysis_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -49,15 +48,13 @@ func BenchmarkSizes(b *testing.B) {
 						continue
 					}
 					b.Logf("%-15s %9d tests: cpu %7v, %.2f times the least; median %7v, %.2f times", q.name, stored, cpu, float64(cpu)/float64(least[0]), median, float64(median)/float64(least[1]))
-					b.ReportMetric(float64(cpu)/float64(least[0]), fmt.Sprintf("cpu-times:%s@%d", q.name, size))
 				}
 				worked := cpu()
 				storeRun(b, l.store, &l.clouds[1].ID, tests, 0)
-				b.ReportMetric(float64((cpu()-worked).Microseconds())/float64(tests), fmt.Sprintf("cpu-us:stored-test@%d", size))
+				b.Logf("beside %d tests one is stored with %.1f us of CPU", stored, float64((cpu()-worked).Microseconds())/float64(tests))
 				stored += tests
 			}
-			for b.Loop() { // all is measured
-			}
+			b.ReportMetric(0, "ns/op") // the lines above say it
 		})
 	}
 }
