@@ -56,7 +56,7 @@ func looks(t testing.TB, s *servertest.Server) map[string]string {
 		"agents": "/ui/agents", "agents-none": "/ui/agents?agent=nobody",
 		"kernels": "/ui/kernels", "kernel": kernel,
 		"events": "/ui/events", "events-results": "/ui/events?event_type=RESULT_STORED", "events-none": "/ui/events?event_type=nothing",
-		"nodes": "/ui/nodes", "nodes-none": "/ui/nodes?q=nothing", "node": "/ui/nodes/cab23-r720-16",
+		"nodes": "/ui/nodes", "nodes-none": "/ui/nodes?q=nothing", "node": "/ui/nodes/cab23-r720-16", "machines": "/ui/machines",
 		"tasks": "/ui/tasks", "task": task("success"), "task-failed": task("failure"), "designs": "/ui/designs",
 		"design": "/ui/designs/" + found(t, s, "/v1/designs", "designs", "id"),
 		"search": "/ui/search?q=boot", "search-none": "/ui/search?q=nobody", "search-begin": "/ui/search",
@@ -70,7 +70,7 @@ func looks(t testing.TB, s *servertest.Server) map[string]string {
 }
 
 // unseen are pages that are no page for the eyes: forms, files, pictures, feeds.
-var unseen = []string{"/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output"}
+var unseen = []string{"/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output", "/ui/keeps"}
 
 // TestPages_browser looks at every page wide and on telephones, light and dark. The
 // browser must not complain, nothing may reach beyond the window, and nobody else is
@@ -107,7 +107,7 @@ func TestPages_fresh(t *testing.T) {
 	complaints := listen(t, tab, s.URL)
 	lookAround(t, tab, s.URL+"/ui/login?next=/ui/runs", "fresh-login", axe)
 	logIn(t, tab, s.URL, "/ui/")
-	for _, path := range []string{"", "runs", "compare", "flaky", "issues", "history", "products", "agents", "kernels", "events", "nodes", "tasks", "designs", "search", "admin", "admin/webhooks", "admin/audit", "admin/retention", "admin/storage"} {
+	for _, path := range []string{"", "runs", "compare", "flaky", "issues", "history", "products", "agents", "kernels", "events", "nodes", "tasks", "designs", "machines", "search", "admin", "admin/webhooks", "admin/audit", "admin/retention", "admin/storage"} {
 		lookAround(t, tab, s.URL+"/ui/"+path, "fresh-"+strings.ReplaceAll(path, "/", "-"), axe)
 	}
 	complain(t, complaints())
