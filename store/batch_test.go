@@ -27,9 +27,10 @@ func inLine(t *testing.T, s *Store, changes ...func(tx *Store) error) []error {
 	errs := make([]error, len(changes))
 	entered, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
+	var first sync.Once // it may run again
 	wg.Go(func() {
 		errs[0] = s.InTx(ctx, func(tx *Store) error {
-			close(entered)
+			first.Do(func() { close(entered) })
 			<-release
 			return changes[0](tx)
 		})
@@ -184,4 +185,75 @@ func TestBatch_RollbackOfNothing(t *testing.T) {
 		t.Errorf("the next transaction: %v", err)
 	}
 	wantSettings(t, s, "next")
+}
+
+// Who fails after he has written takes the others with him once: they do their work
+// again, and who fails after that harms nobody.
+func TestBatch_Spoiled(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	refused := errors.New("refused")
+	var ran [4]int
+	var hooks int
+	add := func(i int, name string, err error) func(tx *Store) error {
+		return func(tx *Store) error {
+			ran[i]++
+			tx.AfterCommit(func() { hooks++ })
+			return errors.Join(addSetting(name)(tx), err)
+		}
+	}
+	errs := together(t, s, add(0, "a", nil), add(1, "b", nil), add(2, "c", refused), add(3, "d", nil))
+	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], refused) || errs[3] != nil {
+		t.Errorf("errors %v, want that of the third alone", errs)
+	}
+	if ran != [4]int{2, 2, 1, 1} || hooks != 3 {
+		t.Errorf("they ran %v times, and %d hooks; want the first two twice, and a hook for each that was committed", ran, hooks)
+	}
+	wantSettings(t, s, "a", "b", "d")
+
+	ran, hooks = [4]int{}, 0
+	_ = together(t, s, add(0, "e", nil), add(1, "f", refused), add(2, "g", nil))
+	if ran != [4]int{1, 1, 1, 0} || hooks != 2 {
+		t.Errorf("after that they ran %v times, and %d hooks; want once each", ran, hooks)
+	}
+	wantSettings(t, s, "a", "b", "d", "e", "g")
+}
+
+// Who only looks, breaks a constraint or fails in a savepoint of his own before he
+// writes spoils nothing.
+func TestBatch_NotSpoiled(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	refused := errors.New("refused")
+	ran := 0
+	errs := together(t, s,
+		func(tx *Store) error { ran++; return addSetting("a")(tx) },
+		func(tx *Store) error { return errors.Join(tx.db.Tx.Find(&[]setting{}).Error, refused) },
+		addSetting("a"),
+		func(tx *Store) error {
+			return tx.InTx(context.Background(), func(*Store) error { return refused })
+		},
+		addSetting("b"),
+	)
+	want := []error{nil, refused, ErrConflict, refused, nil}
+	for i, err := range errs {
+		if !errors.Is(err, want[i]) {
+			t.Errorf("caller %d: %v, want %v", i, err, want[i])
+		}
+	}
+	if ran != 1 {
+		t.Errorf("the first ran %d times, want once", ran)
+	}
+	errs = together(t, s,
+		func(tx *Store) error { ran++; return addSetting("c")(tx) },
+		func(tx *Store) (err error) {
+			defer func() { _ = recover() }()
+			return tx.InTx(context.Background(), func(tx *Store) error { _ = addSetting("x")(tx); panic("here") })
+		},
+		addSetting("d"),
+	)
+	if errors.Join(errs...) != nil || ran != 2 {
+		t.Errorf("errors %v, the first ran %d times in all; a panic inside a savepoint that is undone spoils nothing", errs, ran)
+	}
+	wantSettings(t, s, "a", "b", "c", "d")
 }

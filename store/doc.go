@@ -23,8 +23,9 @@
 // at the same time share a transaction and are committed together (group commit),
 // so a closure
 //
-//   - may run again when the database asks for it, and must therefore have no
-//     effect outside the transaction; such effects belong in [Store.AfterCommit],
+//   - may run again, when the database asks for it or another closure failed that
+//     shared its transaction, and must therefore have no effect outside the
+//     transaction; such effects belong in [Store.AfterCommit],
 //   - must be quick: everybody else's writes wait for it, so nothing slow, no
 //     network, no large parse,
 //   - must use the store it is given. Using the outer store inside a closure

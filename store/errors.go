@@ -103,6 +103,8 @@ func sqliteKind(err sqlite3.Error) error {
 	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrIoErr,
 		sqlite3.ErrCantOpen, sqlite3.ErrNomem, sqlite3.ErrReadonly, sqlite3.ErrProtocol:
 		return ErrUnavailable
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB: // also what SQLite makes of a disk that fails under its feet
+		return ErrUnavailable
 	case sqlite3.ErrTooBig, sqlite3.ErrMismatch:
 		return ErrInvalid
 	case sqlite3.ErrInterrupt:
@@ -126,13 +128,15 @@ func postgresKind(code string) error {
 		return ErrFull
 	case "55P03", "57P01", "57P02", "57P03": // lock not available, shutdowns
 		return ErrUnavailable
+	case "XX001", "XX002": // a table or an index is damaged
+		return ErrUnavailable
 	case "57014", "0A000": // cancelled by an operator; schema changed under a prepared statement
 		return ErrUnavailable
 	}
 	switch {
 	case strings.HasPrefix(code, "22"): // data exception
 		return ErrInvalid
-	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"): // connection, resources
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"), strings.HasPrefix(code, "58"): // connection, resources, disk
 		return ErrUnavailable
 	}
 	return nil
@@ -219,10 +223,15 @@ func commitFailed(err error, sent bool) error {
 	return fmt.Errorf("commit: %w: %w", ErrOutcomeUnknown, err)
 }
 
-// isLocked and isReadOnlyError tell why SQLite does not write.
+// isLocked, isDamaged and isReadOnlyError tell why SQLite does not write.
 func isLocked(err error) bool {
 	var lite sqlite3.Error
 	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrBusy || lite.Code == sqlite3.ErrLocked)
+}
+
+func isDamaged(err error) bool {
+	var lite sqlite3.Error
+	return errors.As(err, &lite) && (lite.Code == sqlite3.ErrCorrupt || lite.Code == sqlite3.ErrNotADB || lite.Code == sqlite3.ErrIoErr)
 }
 
 func isReadOnlyError(err error) bool {

@@ -145,9 +145,13 @@ type BackgroundJob struct {
 	Position   int64     // how far it has come
 }
 
+// clockSkew is more than the clocks of servers may be apart.
+const clockSkew = 5 * time.Minute
+
 // ClaimJob takes a job for this server, or keeps it, until the lease ends. It
 // returns how far the job has come. ErrConflict: another server has it. A server that
-// has the database for itself takes it at once: who had it before is dead.
+// has the database for itself takes it at once: who had it before is dead. So does any
+// when the lease ends later than one can: the clock was set back meanwhile.
 func (s *Store) ClaimJob(ctx context.Context, name string, lease time.Duration) (position int64, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
 		now := tx.Now()
@@ -155,7 +159,8 @@ func (s *Store) ClaimJob(ctx context.Context, name string, lease time.Duration) 
 		if err := tx.db.Tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&fresh).Error; err != nil {
 			return Translate(err)
 		}
-		res := tx.db.Tx.Model(&BackgroundJob{}).Where("name = ? AND (holder = ? OR lease_until <= ? OR ?)", name, s.core.id, Micros(now), !tx.db.AloneSince.IsZero()).
+		res := tx.db.Tx.Model(&BackgroundJob{}).
+			Where("name = ? AND (holder = ? OR lease_until <= ? OR lease_until > ? OR ?)", name, s.core.id, Micros(now), Micros(now.Add(lease+clockSkew)), !tx.db.AloneSince.IsZero()).
 			Updates(map[string]any{"holder": s.core.id, "lease_until": Micros(now.Add(lease))})
 		if res.Error == nil && res.RowsAffected == 0 {
 			return ErrConflict

@@ -15,6 +15,10 @@ import (
 // answer is there within 2 s.
 const readyTime = 1500 * time.Millisecond
 
+// damaged is what SQLite says alike of a file that was written over and of a disk that
+// fails: what has failed to be read tells nothing of what is there.
+const damaged = "the database is damaged, or its disk fails; slipway doctor says more"
+
 // readiness lets those who ask at the same time share one look, so that a database
 // that hangs is not asked once for each of them.
 type readiness struct {
@@ -105,6 +109,8 @@ func (s *Store) notWritable(ctx context.Context) (string, error) {
 		return "the database is locked by another process", err
 	case isReadOnlyError(err):
 		return "the database is read-only", err
+	case isDamaged(err):
+		return damaged, err
 	}
 	return "the database cannot be written", err
 }
@@ -130,6 +136,8 @@ func (s *Store) otherSchema(ctx context.Context) (string, error) {
 		return "the database has a newer schema than this server knows", err
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the database does not answer", err
+	case isDamaged(err):
+		return damaged, err
 	case err != nil:
 		return "the schema of the database cannot be read", err
 	case pending > 0:

@@ -31,13 +31,13 @@ const (
 )
 
 // sqlitePragmas have no name in the driver's settings. wal_autocheckpoint lets
-// a burst of uploads run 32 MiB into the log before it must be copied into the
-// file; journal_size_limit gives the disk space back afterwards. The file is not
-// mapped: mapped pages count as memory of the process, and reads gain little.
+// a burst of uploads run 64 MiB into the log before the writer itself must copy it
+// into the file, which is else done beside it (checkpoint.go); journal_size_limit gives
+// the disk space back afterwards. The file is not mapped: mapped pages count as memory of the process, and reads gain little.
 var sqlitePragmas = []string{
 	"PRAGMA temp_store = MEMORY",
 	"PRAGMA journal_size_limit = 67108864",
-	"PRAGMA wal_autocheckpoint = 8000",
+	"PRAGMA wal_autocheckpoint = 16000",
 }
 
 func openSQLite(ctx context.Context, cfg Config) (*core, error) {
@@ -58,6 +58,7 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 	c.session = c.write
 	c.watch = watchDatabase(path)
 	c.writer = newWriter(sqlDB(c.write), c.watch)
+	c.writer.log = newCheckpoint(path, writerSettings+c.busyTimeout())
 	return c, nil
 }
 

@@ -229,10 +229,12 @@ func (s *Store) Close() error {
 }
 
 func (c *core) close() error {
+	var errs []error
 	if c.writer != nil {
 		c.writer.stop()
+		errs = append(errs, c.writer.log.stop())
 	}
-	errs := []error{closeGorm(c.write)}
+	errs = append(errs, closeGorm(c.write))
 	if c.blobs != nil {
 		errs = append(errs, c.blobs.close())
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -16,17 +17,31 @@ const (
 	maxBatchTime = 20 * time.Millisecond
 )
 
+// carefulBatches is how many batches have savepoints after one was spoiled.
+const carefulBatches = 64
+
+// errSpoiled is the end of a batch in which somebody failed after he had written. What
+// the others did is undone, too, and they do it again.
+var errSpoiled = errors.New("store: the batch was spoiled")
+
 // writer lets callers that wait at the same time share a transaction and its
 // fsync. The first of them leads: it begins the transaction, runs its own closure,
 // hands the open transaction to whoever waits by then, one after the other, and
 // commits. So a closure runs in its own goroutine, with its own stack when it
 // panics, and who is alone waits for nobody.
+//
+// Hardly any closure fails after it has written something, and with a savepoint for
+// each SQLite would copy every page before it changes it. So there is none: who fails
+// like that spoils the batch, and the batches after it have savepoints, in which
+// nobody harms anybody.
 type writer struct {
 	db      *sql.DB
 	watch   *watch
+	log     *checkpoint
 	lead    chan struct{} // full while somebody leads
 	jobs    chan *job
 	patient time.Duration // maxBatchTime; tests that hold a batch open have more patience
+	careful int           // so many more batches have savepoints; for who leads
 }
 
 // job is one caller in the queue.
@@ -43,6 +58,8 @@ type batch struct {
 	err  error         // begin or commit failed, or the transaction is lost
 	over bool          // nothing more can be added: it will be rolled back
 	done chan struct{} // closed when the batch is committed or rolled back
+
+	careful bool // with savepoints
 }
 
 func newWriter(db *sql.DB, files *watch) *writer {
@@ -61,7 +78,13 @@ func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) er
 	err := func() error {
 		defer func() { <-w.lead }()
 		defer close(b.done)
-		defer b.finish(w.watch) // also when change panics or ends its goroutine
+		defer func() { // also when change panics or ends its goroutine
+			b.finish(w.watch)
+			w.careful = max(0, w.careful-1)
+			if errors.Is(b.err, errSpoiled) {
+				w.careful = carefulBatches
+			}
+		}()
 		started := time.Now()
 		err := b.runTurn(ctx, s, state, change)
 		b.size++
@@ -74,6 +97,7 @@ func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) er
 		}
 		return err
 	}()
+	w.log.written()
 	if err == nil {
 		err = b.err
 	}
@@ -84,7 +108,7 @@ func (w *writer) commit(ctx context.Context, s *Store, change func(tx *Store) er
 }
 
 func (w *writer) begin() *batch {
-	b := &batch{done: make(chan struct{})}
+	b := &batch{done: make(chan struct{}), careful: w.careful > 0}
 	var err error
 	if b.tx, err = beginSQLite(context.Background(), w.db); err != nil {
 		b.err = fmt.Errorf("begin: %w", Translate(err))
@@ -125,8 +149,18 @@ func (b *batch) finish(files *watch) {
 	}
 }
 
-// run waits for the turn of change, runs it, and waits for the commit.
+// run waits for the turn of change, runs it, and waits for the commit; all that
+// again when somebody else has spoiled it.
 func (w *writer) run(ctx context.Context, s *Store, change func(tx *Store) error) ([]func(), error) {
+	for {
+		after, err := w.runOnce(ctx, s, change)
+		if !errors.Is(err, errSpoiled) {
+			return after, err
+		}
+	}
+}
+
+func (w *writer) runOnce(ctx context.Context, s *Store, change func(tx *Store) error) ([]func(), error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -183,10 +217,31 @@ func (b *batch) runTurn(ctx context.Context, s *Store, state *txState, change fu
 	// that others share: SQLite would roll all of it back.
 	ctx = context.WithoutCancel(ctx)
 	call := func() error { return change(s.within(ctx, state)) }
-	if b.size == 0 {
+	switch {
+	case b.size == 0:
 		return b.runFirst(call)
+	case b.careful:
+		return state.nest(ctx, call)
 	}
-	return state.nest(ctx, call)
+	return b.runBare(state, call)
+}
+
+// runBare runs change without a savepoint.
+func (b *batch) runBare(state *txState, change func() error) error {
+	before := b.tx.touched
+	kept := false
+	defer func() { // also when change panics or ends its goroutine
+		switch {
+		case kept:
+		case !b.tx.open():
+			state.lost = errNoTransaction
+		case b.tx.touched != before:
+			b.err, b.over = errSpoiled, true
+		}
+	}()
+	err := change()
+	kept = err == nil
+	return err
 }
 
 // runFirst spares the first closure its savepoint: when it fails there is

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-lab/slipway/server/imports/sqldump/sqldumptest"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/guide"
 	"github.com/slipway-lab/slipway/store/storetest"
@@ -31,6 +32,7 @@ func TestGuides(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			writeDumps(t, dir, g.Text)
 			address := servertest.FreeAddress(t)
 			env := append([]string{"TREE=" + filepath.Dir(here)}, needs(t, g.Text)...)
 			for _, prepare := range []func(*testing.T, string, string) (string, []string){newerProgram, twoClusters} {
@@ -40,6 +42,9 @@ func TestGuides(t *testing.T) {
 			}
 			if !strings.Contains(script, "slipway serve --listen") {
 				address = strings.TrimPrefix(startProcess(t, filepath.Join(dir, "data")).url, "http://")
+				if strings.Contains(script, "slipway import") { // which works on the server's data
+					env = append(env, "SLIPWAY_DATA="+filepath.Join(dir, "data"))
+				}
 			}
 			out := runScript(t, dir, strings.NewReplacer("127.0.0.1:8080", address, "slwu_…", processAdmin).Replace(script), env...)
 			out = strings.ReplaceAll(out, address, "127.0.0.1:8080")
@@ -50,6 +55,39 @@ func TestGuides(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// writeDumps writes the dumps that a guide's commands import into the folder in which they
+// run, by the columns that each system's tables have.
+func writeDumps(t *testing.T, dir, text string) {
+	t.Helper()
+	table := func(name, columns string, row ...any) *sqldumptest.Table {
+		return &sqldumptest.Table{Name: name, Columns: strings.Fields(columns), Rows: [][]any{row}}
+	}
+	id := "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
+	for name, content := range map[string]string{
+		"refstack.sql": sqldumptest.Write(sqldumptest.MySQL,
+			table("results", "_id test_id name", 1, id, "tempest.test_a"), table("test", "id created_at cpid duration_seconds", id, "2017-01-02 03:04:05", "cpid", 7)),
+		"subunit2sql.sql": sqldumptest.Write(sqldumptest.SQLite, table("tests", "id test_id", "t", "tempest.test_b"),
+			table("runs", "id skips fails passes run_at", "1"+id[1:], 0, 1, 0, "2016-01-02 03:04:05"), table("test_runs", "id test_id run_id status", "x", "t", "1"+id[1:], "fail")),
+		"drydock.sql":   sqldumptest.Write(sqldumptest.PostgreSQL, table("tasks", "task_id status result_status action created", []byte(id[:16]), "complete", "success", "verify_site", "2018-01-02 03:04:05")),
+		"kernelci-dump": `{"_id":{"$oid":"53b1c3d4e7798b0001a0f0aa"},"created_on":{"$date":"2014-06-30T20:11:00.123Z"},"job":"next","kernel":"next-20140630","status":"PASS"}`,
+	} {
+		if !strings.Contains(text, name) {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		if !strings.HasSuffix(name, ".sql") {
+			path = filepath.Join(path, "job.json")
+		}
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, []byte(content), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

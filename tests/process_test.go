@@ -140,12 +140,17 @@ func TestKill(t *testing.T) {
 	if status, body, err := p.call("POST", "/v1/runs", "application/json", ""); status != 201 {
 		t.Fatalf("run: %d %s %v", status, body, err)
 	}
-	acknowledged := postUntilKilled(t, p)
+	acknowledged := postUntil(t, p, func() { p.kill(t) })
+	p = startProcess(t, data)
+	checkAcknowledged(t, p, acknowledged)
+}
+
+// checkAcknowledged looks for everything that postUntil was told is stored.
+func checkAcknowledged(t *testing.T, p *process, acknowledged acknowledgements) {
+	t.Helper()
 	if len(acknowledged.texts) == 0 || len(acknowledged.results) == 0 {
 		t.Fatalf("only %d messages and %d results were acknowledged", len(acknowledged.texts), len(acknowledged.results))
 	}
-
-	p = startProcess(t, data)
 	found := map[string]bool{}
 	for page := 1; ; page++ {
 		var list struct {
@@ -180,9 +185,9 @@ type acknowledgements struct {
 	results map[string]string // path -> content
 }
 
-// postUntilKilled lets eight clients post, kills the server after some answers
-// have come, and returns what was acknowledged.
-func postUntilKilled(t *testing.T, p *process) acknowledgements {
+// postUntil lets eight clients post, ends what they need after some answers have come,
+// and returns what was acknowledged. A client stops at the first answer that is none.
+func postUntil(t *testing.T, p *process, end func()) acknowledgements {
 	t.Helper()
 	const enough = 400
 	got := acknowledgements{results: map[string]string{}}
@@ -216,11 +221,8 @@ func postUntilKilled(t *testing.T, p *process) acknowledgements {
 		}()
 	}
 	await.Receive(t, fmt.Sprintf("%d messages", enough), plenty)
-	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	wg.Wait()
-	_ = p.cmd.Wait()
 	return got
 }
 

@@ -268,3 +268,24 @@ func TestAgent_many(t *testing.T) {
 		<-a.end
 	}
 }
+
+// TestAgent_replaced lets another machine work under an agent's name at once after it
+// has left, as a container does that keeps nothing; while it works, nobody may.
+func TestAgent_replaced(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	start := func(state string) *process {
+		return l.start("slipway agent run --name bench-1 --max-pause 100ms --state " + filepath.Join(l.dir, state) + " -- true")
+	}
+	first := start("first")
+	l.wantResult(l.advertise("one")[0], "PASSED")
+	second := start("second")
+	<-second.end
+	if code := second.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(second.log.String(), "another machine works as agent") {
+		t.Errorf("a second machine: exit %d: %s", code, second.log)
+	}
+	first.signal(syscall.SIGTERM)
+	<-first.end
+	start("third")
+	l.wantResult(l.advertise("two")[0], "PASSED")
+}

@@ -104,6 +104,7 @@ func prepared(t *testing.T) *home {
 	h.write("tokens.json", `[{"token":"11112222-3333-4444-8555-666677778888","email":"lab@example.org","username":"lab","properties":[0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"expired":false,"ip_address":null,"created_on":{"$date":1400000000000}}]`)
 	h.write("kernelci-dump/job.json", `{"_id":{"$oid":"53b1c3d4e7798b0001a0f0aa"},"created_on":{"$date":"2014-06-30T20:11:00.123Z"},"job":"next","kernel":"next-20140630","status":"PASS"}`)
 	h.write("out/junit.xml", junitFile)
+	h.write("drydock.sql", drydockDump(2))
 	h.write("subunit2sql.sql", subunitDump(2))
 	h.write("refstack.sql", strings.Replace(refstackDump(2), ",(9999,'nobody\\'s','tempest.test_0',NULL)", "", 1))
 	h.want(0, "slipway upload junit.xml")

@@ -20,6 +20,7 @@ type importCmd struct {
 	JUnit       importJUnit       `cmd:"" name:"junit" help:"Take over JUnit files that lie in folders, with the times that stand in them."`
 	RefStack    importRefStack    `cmd:"" name:"refstack" help:"Take over the dump of a RefStack's database: results with their notes, public keys."`
 	Subunit2SQL importSubunit2SQL `cmd:"" name:"subunit2sql" help:"Take over the database of subunit2sql: runs with their tests, metadata and attachments."`
+	Drydock     importDrydock     `cmd:"" name:"drydock" help:"Take over the dump of a Drydock's database: tasks with their messages, boot actions, build data."`
 }
 
 // importFlags are those of every import.

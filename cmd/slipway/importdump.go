@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/server/imports"
 	"github.com/slipway-lab/slipway/server/imports/scratch"
 	"github.com/slipway-lab/slipway/server/imports/sqldump"
+	drydock "github.com/slipway-lab/slipway/server/lab"
 	"github.com/slipway-lab/slipway/server/refstack"
 	"github.com/slipway-lab/slipway/server/results"
 )
@@ -104,6 +105,34 @@ Example:
 func (c *importSubunit2SQL) Run(ctx context.Context, f *storeFlags, std *terminal.Streams) error {
 	return c.dump(ctx, f, std, "subunit2sql", c.File, func(i imports.Import, dump imports.File) (*imports.Report, error) {
 		d := results.SubunitDump{Import: i, Limits: c.limits(), Scratch: c.options(), Name: c.Name, NameKey: c.NameKey}
+		return d.Run(ctx, dump)
+	})
+}
+
+type importDrydock struct {
+	importFlags
+	dumpFlags
+
+	Dump string `arg:"" type:"path" help:"What pg_dump wrote of Drydock's database, as COPY or with --inserts; compressed with gzip or not."`
+}
+
+// Help is an example.
+func (importDrydock) Help() string {
+	return `Tasks keep their ids, times and messages. Nothing of them is gone on with: a task that was not over ends, and says so. Credentials, keys and the contexts of
+requests stay behind, and designs are in no table of Drydock's.
+
+Example:
+
+    slipway import drydock drydock.sql --report report.json`
+}
+
+// Run imports the dump. An import that was interrupted goes on where it was.
+func (c *importDrydock) Run(ctx context.Context, f *storeFlags, std *terminal.Streams) error {
+	if c.Tenant != "" {
+		return terminal.Usage("--tenant: tasks and build data belong to no tenant; --lab-tenants of the server says who sees them")
+	}
+	return c.dump(ctx, f, std, "drydock", c.Dump, func(i imports.Import, dump imports.File) (*imports.Report, error) {
+		d := drydock.DumpImport{Import: i, Scratch: c.options()}
 		return d.Run(ctx, dump)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-lab/slipway/server/imports/sqldump/sqldumptest"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
+	labstore "github.com/slipway-lab/slipway/store/lab"
 	resultstore "github.com/slipway-lab/slipway/store/results"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
@@ -48,9 +49,19 @@ func countRuns(t *testing.T, s *store.Store) int64 {
 	return list.Total
 }
 
+func countTasks(t *testing.T, s *store.Store) int64 {
+	t.Helper()
+	list, err := labstore.New(s).ListTasks(t.Context(), labstore.TaskFilter{Page: store.Page{Limit: 1, Total: true, Exact: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list.Total
+}
+
 var dumpedSystems = []dumpedSystem{
 	{"refstack", func(h *home, n int) { h.write("source", refstackDump(n)) }, countRuns, "test"},
 	{"subunit2sql", func(h *home, n int) { h.write("source", subunitDump(n)) }, countRuns, "run"},
+	{"drydock", func(h *home, n int) { h.write("source", drydockDump(n)) }, countTasks, "tasks"},
 	{"junit", junitFolder, countRuns, "run"},
 }
 
@@ -129,6 +140,7 @@ func TestImport_DumpUsage(t *testing.T) {
 		t.Errorf("it says %s", d.out)
 	}
 	h.want(2, "slipway import refstack . --data d")
+	h.want(2, "slipway import drydock dump.sql --data d --tenant a")
 	h.want(2, "slipway import refstack dump.sql --data d --max-row 1")
 	h.want(4, "slipway import refstack dump.sql --data nowhere")
 	h.write("dump.sql-wal", "x")
@@ -157,4 +169,14 @@ func subunitDump(runs int) string {
 		testRuns.Add(fmt.Sprint(n), "t", id, "fail")
 	}
 	return sqldumptest.Write(sqldumptest.SQLite, tests, run, testRuns)
+}
+
+// drydockDump is Drydock's database with so many tasks, by the columns of
+// drydock_provisioner/statemgmt/db/tables.py.
+func drydockDump(n int) string {
+	tasks := &sqldumptest.Table{Name: "tasks", Columns: []string{"task_id", "result_status", "status", "created", "action"}}
+	for i := range n {
+		tasks.Add([]byte(fmt.Sprintf("%016d", i)), "failure", "complete", fmt.Sprintf("2018-05-04 03:%02d:%02d", i/60%60, i%60), "verify_nodes")
+	}
+	return sqldumptest.Write(sqldumptest.PostgreSQL, tasks)
 }

@@ -45,6 +45,7 @@ type cli struct {
 
 	Login   remote.Login    `cmd:"" group:"The server from afar" help:"Keep a server's address and a token."`
 	Context remote.Contexts `cmd:"" group:"The server from afar" help:"List the logins and choose one."`
+	Whoami  remote.Whoami   `cmd:"" group:"The server from afar" help:"Say what the credential is and may do."`
 
 	Upload     remote.Upload     `cmd:"" group:"Results" help:"Send result files; the one line of a CI job."`
 	Results    remote.Results    `cmd:"" group:"Results" help:"List runs, or the results of one."`
@@ -210,6 +211,7 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		kong.PostBuild(nameVariables),
 		kong.PostBuild(sayBounds),
 		kong.UsageOnError(),
+		kong.Help(printHelp),
 		kong.Bind(&c.storeFlags, &c.tokenFlags),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	}
@@ -221,6 +223,34 @@ func newParser(ctx context.Context, c *cli, args []string) (*kong.Kong, error) {
 		options = append(options, kong.Resolvers(file))
 	}
 	return kong.New(c, options...)
+}
+
+// printHelp leaves the settings of the store out where they mean nothing: whoever calls
+// a server has none, and who looks for a command wants to see the commands.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	node := ctx.Selected()
+	options.Compact = node == nil || len(node.Children) > 0
+	if !worksOnStore(node) {
+		for _, flag := range ctx.Model.Flags {
+			if flag.Group != nil && flag.Group.Title == storeGroup {
+				flag.Hidden = true
+			}
+		}
+	}
+	return kong.DefaultHelpPrinter(options, ctx)
+}
+
+// storeGroup is the heading of the settings of the store in the help.
+const storeGroup = "Store and tokens"
+
+// worksOnStore reports whether a command opens the data directory: those that call no
+// server, and those of tokens, which do either.
+func worksOnStore(node *kong.Node) bool {
+	if node == nil || len(node.Children) > 0 || node.Name == "version" || node.Name == "completion" {
+		return false
+	}
+	called := slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Name == "server" })
+	return !called || node.Parent != nil && node.Parent.Name == "token"
 }
 
 type versionCmd struct{}

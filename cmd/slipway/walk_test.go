@@ -164,7 +164,7 @@ func printing(t *testing.T) []string {
 	var lines []string
 	for _, c := range everyCommand(t) {
 		switch c.name {
-		case "version", "completion", "man", "healthcheck", "context list",
+		case "version", "completion", "whoami", "context list",
 			"results", "tests", "test", "raw", "attachment", "compare", "history", "flaky", "issue list",
 			"products", "opportunities", "output", "events", "agents", "agent drain", "agent resume", "kernels", "boots", "builds", "query",
 			"designs list", "designs validate", "nodes", "task", "tasks", "audit", "webhook list", "token list", "retention show", "retention keeps", "blobs show":
@@ -425,4 +425,15 @@ func TestTests_tenThousand(t *testing.T) {
 		t.Errorf("it took %d KiB of memory, at most %d", d.memory, limit)
 	}
 	t.Logf("10 000 rows in 40 columns: %d KiB of memory, %s of CPU", d.memory, d.cpu)
+}
+
+// TestHealthcheck asks the server whose settings it has, as in a container.
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	_, port, _ := strings.Cut(l.address, ":")
+	l.want(0, "unset SLIPWAY_URL SLIPWAY_TOKEN; SLIPWAY_LISTEN=0.0.0.0:"+port+" slipway healthcheck")
+	l.want(0, "unset SLIPWAY_URL SLIPWAY_TOKEN; SLIPWAY_LISTEN=:"+port+" slipway healthcheck")
+	l.server.kill()
+	l.want(5, "unset SLIPWAY_URL; SLIPWAY_LISTEN=:"+port+" slipway healthcheck")
 }

@@ -630,6 +630,7 @@ const (
 // Defines values for ListTestsParamsSort.
 const (
 	ListTestsParamsSortDuration ListTestsParamsSort = "duration"
+	ListTestsParamsSortOutcome  ListTestsParamsSort = "outcome"
 	ListTestsParamsSortSeen     ListTestsParamsSort = "seen"
 )
 
@@ -894,7 +895,7 @@ type AgentList struct {
 	Next nullable.Nullable[string] `json:"next"`
 }
 
-// AgentMode What is wanted of an agent; only one that is online gets work.
+// AgentMode What is wanted of an agent; only one that is online gets work. Once it is offline, another machine may work under its id at once.
 //
 // Example: online
 type AgentMode string
@@ -10131,7 +10132,7 @@ type ListTestsParams struct {
 	// Q Only tests whose id contains this text; upper and lower case differ.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// Sort `duration` begins with the longest; those of unknown length come last. Else the order is that in which tests were first seen.
+	// Sort `duration` begins with the longest; those of unknown length come last. `outcome` begins with those that failed, then errors, unknown ones, skipped ones and passes. Else the order is that in which tests were first seen.
 	Sort *ListTestsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// History How many of its last outcomes in the line are added to each test, with `failing_since` and `last_pass`; 0 adds nothing.

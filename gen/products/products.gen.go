@@ -262,7 +262,7 @@ type AgentList struct {
 	Agents []Agent `json:"agents"`
 }
 
-// AgentMode What is wanted of an agent; only one that is online gets work.
+// AgentMode What is wanted of an agent; only one that is online gets work. Once it is offline, another machine may work under its id at once.
 //
 // Example: online
 type AgentMode string

@@ -42,25 +42,6 @@ func TestHistory_Replaced(t *testing.T) {
 		if whole["contexts"] != nil {
 			t.Errorf("contexts that nobody asked for: %v", whole["contexts"])
 		}
-		boot["board"], boot["status"] = "b2", "FAIL"
-		c.store(boot)
-		verdicts := map[any]any{}
-		for _, one := range list(c.get("/v1/test-history", url.Values{"name": {"boot"}, "job": {"j"}, "contexts": {"true"}}), "contexts") {
-			o := one.(object)
-			verdicts[o["context"].(object)["board"]] = o["summary"].(object)["reason"]
-		}
-		if len(verdicts) != 2 || verdicts["b1"] != summary["reason"] || verdicts["b2"] == nil || verdicts["b2"] == verdicts["b1"] {
-			t.Errorf("verdicts of contexts: %v", verdicts)
-		}
-		strips := map[any]any{}
-		for _, one := range list(c.get("/v1/flaky-tests", url.Values{"job": {"j"}, "verdict": {"flaky,too_few,failing,passing"}, "history": {"2"}}), "tests") {
-			o := one.(object)
-			strips[o["context"].(object)["board"]] = o["history"]
-		}
-		if strips["b1"] != "ep" || strips["b2"] != "f" {
-			t.Errorf("strips: %v, want the last two, the oldest first", strips)
-		}
-		whole = c.get("/v1/test-history", q)
 		var paged []any
 		q.Set("limit", "1")
 		for {
@@ -141,6 +122,42 @@ func TestFlakyTests_Pages(t *testing.T) {
 		}
 		if n := len(list(c.get("/v1/flaky-tests", url.Values{"cloud_id": {cloud}, "window": {"2"}, "verdict": {"too_few"}}), "tests")); n != 6 {
 			t.Errorf("two runs are too few: %d tests", n)
+		}
+	})
+}
+
+// A history has the verdict of each context, and a ranking the last outcomes, for those
+// who ask.
+func TestHistory_Contexts(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		c := newCreation(t, s)
+		boot := object{"do": "boot", "key": "b", "job": "j", "kernel": "v1", "git_branch": "m", "arch": "arm64", "defconfig_full": "d", "build_environment": "gcc",
+			"board": "b1", "lab_name": "lab-a"}
+		for _, status := range []string{"PASS", "FAIL", "OFFLINE"} {
+			boot["status"] = status
+			c.store(boot)
+		}
+		boot["kernel"], boot["status"] = "v2", "PASS"
+		c.store(boot)
+		alone := c.get("/v1/test-history", url.Values{"name": {"boot"}, "job": {"j"}})["summary"].(object)["reason"]
+		boot["board"], boot["status"] = "b2", "FAIL"
+		c.store(boot)
+		verdicts := map[any]any{}
+		for _, one := range list(c.get("/v1/test-history", url.Values{"name": {"boot"}, "job": {"j"}, "contexts": {"true"}}), "contexts") {
+			o := one.(object)
+			verdicts[o["context"].(object)["board"]] = o["summary"].(object)["reason"]
+		}
+		if len(verdicts) != 2 || verdicts["b1"] != alone || verdicts["b2"] == nil || verdicts["b2"] == verdicts["b1"] {
+			t.Errorf("verdicts of contexts: %v", verdicts)
+		}
+		strips := map[any]any{}
+		for _, one := range list(c.get("/v1/flaky-tests", url.Values{"job": {"j"}, "verdict": {"flaky,too_few,failing,passing"}, "history": {"2"}}), "tests") {
+			o := one.(object)
+			strips[o["context"].(object)["board"]] = o["history"]
+		}
+		if strips["b1"] != "ep" || strips["b2"] != "f" {
+			t.Errorf("strips: %v, want the last two, the oldest first", strips)
 		}
 	})
 }

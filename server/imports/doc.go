@@ -9,6 +9,9 @@
 // the same up to that place is read from its beginning, which is safe, since everything
 // keeps its id and what is there already stays as it is.
 //
-// The package knows no system. Each area has the side of its own system, such as
-// server/reports for kernelci-backend.
+// The package knows no system. Each area has the side of its own system: server/reports
+// that of kernelci-backend, server/refstack that of RefStack, server/results those of
+// subunit2sql and of folders with JUnit files, server/lab that of Drydock. Dumps in SQL are
+// read by package sqldump and laid out by package scratch; a run of another system becomes
+// a result in package runs.
 package imports

@@ -178,7 +178,9 @@ func (h *Handler) UpdateAgent(ctx context.Context, req productsapi.UpdateAgentRe
 		return nil, err
 	}
 	a, err := h.store.UpdateAgent(ctx, tenantOf(ctx), req.AgentID, func(a *productstore.Agent) error {
-		a.Mode = string(req.Body.Mode)
+		if a.Mode = string(req.Body.Mode); req.Body.Mode == productsapi.AgentModeOffline {
+			a.Instance, a.InstanceAt = nil, nil // the machine has left, and another may come at once
+		}
 		if req.Body.Comment.IsSpecified() {
 			a.Comment = fromNullable(req.Body.Comment)
 		}

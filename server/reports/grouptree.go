@@ -208,7 +208,7 @@ func (w *treeWrite) saveCases(ctx context.Context, list []*document.Document, wa
 	if ids != nil {
 		g.Set("test_cases", ids)
 	}
-	if err := w.tx.InsertReports(ctx, cases.table, rows...); err != nil {
+	if err := w.tx.PutReports(cases.table, rows...); err != nil {
 		return err
 	}
 	return w.tx.KeepTests(ctx, tests...)

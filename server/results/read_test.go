@@ -258,6 +258,7 @@ func TestListTests_outcomeAndDuration(t *testing.T) {
 			"outcome=pass&outcome=skip&limit=1": {"quick"}, "outcome=pass&outcome=skip&limit=1&page=2": {"skipped"},
 			"outcome=fail&status=success": nil, "outcome=fail&q=low": {"slow"}, "sort=seen": {"quick", "slow", "skipped", "hangs"},
 			"sort=duration": {"slow", "quick", "skipped", "hangs"}, "sort=duration&limit=1&page=2": {"quick"}, "sort=duration&limit=2&page=2": {"skipped", "hangs"},
+			"sort=outcome": {"slow", "hangs", "skipped", "quick"}, "sort=outcome&limit=2&page=2": {"skipped", "quick"}, "sort=outcome&outcome=pass&outcome=fail": {"slow", "hangs", "quick"},
 		} {
 			page := listTests(t, s, got.TestID, query)
 			var ids []string

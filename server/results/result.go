@@ -179,6 +179,7 @@ func (h *Handler) ListTests(ctx context.Context, req resultsapi.ListTestsRequest
 		filter.Statuses = append(filter.Statuses, statusesOf[outcome]...)
 	}
 	filter.Longest = req.Params.Sort != nil && *req.Params.Sort == resultsapi.ListTestsParamsSortDuration
+	filter.Worst = req.Params.Sort != nil && *req.Params.Sort == resultsapi.ListTestsParamsSortOutcome
 	list, err := h.store.ListTests(ctx, filter)
 	if err != nil {
 		return nil, fault.Cursor(err)

@@ -148,14 +148,17 @@ const insertSlice = 64
 // InsertReports adds reports of the scope's tenant in one transaction. ErrConflict:
 // an id or an identity exists, and none was added.
 func (s *Store) InsertReports(ctx context.Context, c *Collection, list ...*Report) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		for slice := range slices.Chunk(list, insertSlice) {
-			if err := tx.insertReports(c, slice); err != nil {
-				return err
-			}
+	return s.InTx(ctx, func(tx *Store) error { return tx.PutReports(c, list...) })
+}
+
+// PutReports is InsertReports inside a transaction that fails when it does.
+func (s *Store) PutReports(c *Collection, list ...*Report) error {
+	for slice := range slices.Chunk(list, insertSlice) {
+		if err := s.insertReports(c, slice); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func (s *Store) insertReports(c *Collection, list []*Report) error {

@@ -159,15 +159,22 @@ type TestFilter struct {
 	Statuses []TestStatus // any of these; empty for all
 	Q        string       // part of the name, case matters; empty for all
 	Longest  bool         // the longest first, those of unknown length last; else in the order of N
+	Worst    bool         // failures first, then errors; not with Longest
 	Page     store.Page
 }
 
 func (f *TestFilter) order() store.Order[Test] {
+	if f.Worst {
+		return outcomeOrder
+	}
 	if f.Longest {
 		return durationOrder
 	}
 	return testOrder
 }
+
+// sorted reports whether the order is another than that of N.
+func (f *TestFilter) sorted() bool { return f.Longest || f.Worst }
 
 // ListTests returns tests of a result in the order of the filter. ErrExpired: they have gone.
 // Asking for the total costs nothing unless Q is set, and is then counted as far as store.CountLimit.
@@ -201,7 +208,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 // and holds only one of them at a time. Page is ignored. It ends with the first
 // error of f, which it returns.
 func (s *Store) EachTest(ctx context.Context, filter TestFilter, f func(*Test) error) error {
-	filter.Page, filter.Longest = store.Page{}, false
+	filter.Page, filter.Longest, filter.Worst = store.Page{}, false, false
 	if err := filter.Result.Need(TestsExpired); err != nil {
 		return err
 	}

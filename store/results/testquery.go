@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,26 @@ func tookMicros(t *Test) any {
 		return nil
 	}
 	return store.Micros(t.Stop) - store.Micros(t.Start)
+}
+
+// outcomeRanks are the places of statuses in the order of attention, failures first.
+var outcomeRanks = map[TestStatus]int64{TestFail: 0, TestUXSuccess: 0, TestInProgress: 1, TestUnknown: 1, TestExists: 2, TestSkip: 3, TestSuccess: 4, TestXFail: 4}
+
+// outcomeOrder begins with tests that failed.
+var outcomeOrder = store.Order[Test]{
+	Name: "tests by outcome",
+	Keys: []store.SortKey{{Column: rankColumn()}, {Column: "t.n"}},
+	At:   func(t *Test) []any { return []any{outcomeRanks[t.Status], t.N} },
+}
+
+// rankColumn is outcomeRanks for the database.
+func rankColumn() string {
+	var b strings.Builder
+	b.WriteString("CASE t.status")
+	for _, status := range slices.Sorted(maps.Keys(outcomeRanks)) {
+		fmt.Fprintf(&b, " WHEN %d THEN %d", status, outcomeRanks[status])
+	}
+	return b.String() + " ELSE 5 END"
 }
 
 // contains is the condition that a text has a part, byte for byte. LIKE would
@@ -99,7 +120,7 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit 
 		return err
 	case after.SQL != "":
 		where = append(where, after)
-	case f.Page.Offset > 0 && !f.Longest:
+	case f.Page.Offset > 0 && !f.sorted():
 		first, err := s.fromOffset(ctx, f)
 		if err != nil {
 			return err
@@ -110,7 +131,7 @@ func (s *Store) selectTests(ctx context.Context, f TestFilter, limit int, visit 
 	if limit >= 0 {
 		query += fmt.Sprintf(" LIMIT %d", limit)
 	}
-	if f.Longest && f.Page.Offset > 0 {
+	if f.sorted() && f.Page.Offset > 0 {
 		query += fmt.Sprintf(" OFFSET %d", f.Page.Offset)
 	}
 	return s.scanTests(ctx, query, tables.Args(where), visit)

@@ -165,6 +165,60 @@ func TestSweepNames_AtOnce(t *testing.T) {
 	})
 }
 
+// TestSweepNames_Remembered removes names beside a server that remembers their numbers,
+// which other names get then.
+func TestSweepNames_Remembered(t *testing.T) {
+	t.Parallel()
+	EachConfig(t, func(t *testing.T, cfg store.Config) {
+		ctx := context.Background()
+		s, other := resultstore.New(Open(t, cfg)), resultstore.New(Open(t, cfg))
+		named := func(prefix string) []resultstore.Test {
+			list := someTests(1000)
+			for i := range list {
+				list[i].Name = prefix + list[i].Name
+			}
+			return list
+		}
+		for round, prefix := range []string{"a.", "a.", "b.", "a.", "b."} {
+			r := begin(t, s, upload{sha: fmt.Sprint(round)})
+			want := named(prefix)
+			if err := s.InsertTests(ctx, r.Key, want); err != nil {
+				t.Fatalf("InsertTests: %v", err)
+			}
+			r, err := s.PublishResult(ctx, r)
+			if err != nil {
+				t.Fatalf("PublishResult: %v", err)
+			}
+			list, err := s.ListTests(ctx, resultstore.TestFilter{Result: r, Page: store.Page{Limit: 1000}})
+			if err != nil || len(list.Items) != len(want) {
+				t.Fatalf("round %d: %d tests, %v, want %d", round, len(list.Items), err, len(want))
+			}
+			for i := range want {
+				if list.Items[i].Name != want[i].Name {
+					t.Fatalf("round %d: test %d is called %s, want %s", round, i, list.Items[i].Name, want[i].Name)
+				}
+			}
+			if round == 0 {
+				continue // the next one finds the names
+			}
+			if err := other.DeleteRun(ctx, store.Everything, r.RunID); err != nil {
+				t.Fatalf("DeleteRun: %v", err)
+			}
+			if _, err := other.SweepNames(ctx, resultstore.Slices{Pause: noPause}); err != nil {
+				t.Fatalf("SweepNames: %v", err)
+			}
+			if round == 1 { // those of the first round are left
+				if err := other.DeleteRun(ctx, store.Everything, r.RunID-1); err != nil {
+					t.Fatalf("DeleteRun: %v", err)
+				}
+				if n, err := other.SweepNames(ctx, resultstore.Slices{Pause: noPause}); err != nil || n != 1000 {
+					t.Fatalf("SweepNames: %d, %v, want 1000", n, err)
+				}
+			}
+		}
+	})
+}
+
 // TestGiveBack_WithReader does not wait for a reader that is at work, and cuts the log
 // once he is done.
 func TestGiveBack_WithReader(t *testing.T) {

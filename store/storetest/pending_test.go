@@ -124,6 +124,14 @@ func TestJobs(t *testing.T) {
 	if err := move(one, 8); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("move by who lost it: %v", err)
 	}
+	now = now.Add(-2 * time.Minute)
+	if _, err := one.ClaimJob(ctx, "job", time.Minute); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("claim by a server whose clock is late: %v", err)
+	}
+	now = now.Add(-time.Hour)
+	if at, err := one.ClaimJob(ctx, "job", time.Minute); at != 7 || err != nil {
+		t.Errorf("claim after the clock was set back by an hour: %d, %v, want 7", at, err)
+	}
 }
 
 // TestRun_Comparable: a run counts for others only while its result is whole.

@@ -224,6 +224,7 @@ func followers(ctx context.Context, b *bench, s *subject) error {
 		return err
 	}
 	const rate = 20.0
+	const patience = 2 * time.Minute // of a busy machine
 	boots := int64(rate * seconds.Seconds())
 	var began time.Time
 	var mu sync.Mutex
@@ -236,7 +237,7 @@ func followers(ctx context.Context, b *bench, s *subject) error {
 			return err
 		}
 		defer c.close()
-		_ = c.net.SetReadDeadline(time.Now().Add(seconds + 20*time.Second))
+		_ = c.net.SetReadDeadline(time.Now().Add(seconds + patience)) // what has not come then was lost
 		resp, err := c.send("GET", "/v1/events?event_type=boot.stored", "", "text/event-stream", 0, nil)
 		if err == nil && resp.StatusCode != http.StatusOK {
 			err = fmt.Errorf("events: %w %d", errStatus, resp.StatusCode)
@@ -263,10 +264,13 @@ func followers(ctx context.Context, b *bench, s *subject) error {
 			took = append(took, mine...)
 		})
 	}
-	_, err = v.drive(ctx, load{conns: 1, rate: rate, count: boots, limit: seconds + 5*time.Second}, func(c *conn, n int64) error {
+	sent, err := v.drive(ctx, load{conns: 1, rate: rate, count: boots, limit: seconds + patience/2}, func(c *conn, n int64) error {
 		_, _, err := c.ask("POST", "/boot", bootBody(n), 202)
 		return err
 	})
+	if err == nil && int64(len(sent.took)) < boots {
+		err = fmt.Errorf("only %d boots of %d were taken in %s", len(sent.took), boots, sent.elapsed)
+	}
 	reading.Wait()
 	if err != nil {
 		return err

@@ -49,25 +49,33 @@ func pages(ctx context.Context, b *bench, s *subject) error {
 	return nil
 }
 
-// pageQuestions asks each question 200 times over one connection.
+// pageQuestions asks each question so often over one connection.
 func pageQuestions(ctx context.Context, b *bench, v *server, size string, first map[string]float64) error {
+	const asked = 500
 	for _, q := range []struct{ name, path string }{
 		{"failed tests of a run", "/v1/runs/1/results/current/tests?" + query("status", "fail", "limit", "50")},
 		{"a test by its name", "/v1/test-results?" + query("name", "few.module_7.test_7", "limit", "50")},
 		{"newest runs", "/v1/runs?" + query("limit", "1")},
 	} {
-		got, err := v.drive(ctx, load{conns: 1, count: 200, limit: time.Minute}, func(c *conn, _ int64) error {
+		before := v.cpu()
+		got, err := v.drive(ctx, load{conns: 1, count: asked, limit: 2 * time.Minute}, func(c *conn, _ int64) error {
 			_, _, err := c.ask("GET", q.path, "", 200)
 			return err
 		})
+		used := float64((v.cpu() - before).Microseconds()) / asked
 		if err != nil {
 			return err
 		}
-		b.report.add(q.name+", of "+size, "ms", got.at(0.5))
-		if at, ok := first[q.name]; ok {
-			b.report.add(q.name+", of "+size+": in times of the least", "times", got.at(0.5)/at)
-		} else {
-			first[q.name] = got.at(0.5)
+		for _, f := range []struct {
+			name, unit string
+			value      float64
+		}{{q.name, "ms", got.at(0.5)}, {q.name + ": processor", "us each", used}} {
+			b.report.add(f.name+", of "+size, f.unit, f.value)
+			if least, ok := first[f.name]; ok && least > 0 {
+				b.report.add(f.name+", of "+size+": in times of the least", "times", f.value/least)
+			} else {
+				first[f.name] = f.value
+			}
 		}
 	}
 	return nil

@@ -2,7 +2,9 @@ package remote
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -140,15 +142,33 @@ func (c *WebhookDeliveries) Run(ctx context.Context, std *terminal.Streams) erro
 	})
 }
 
+// besides is the address at which the server listens whose settings this process has,
+// as in its container; "" for none.
+func besides(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // Healthcheck asks whether a server is ready, for container hosts.
 type Healthcheck struct{ Flags }
 
 // Help is an example.
-func (Healthcheck) Help() string { return example(`slipway healthcheck`) }
+func (Healthcheck) Help() string {
+	return "Beside a server it asks at SLIPWAY_LISTEN, when that is set.\n\n" + example(`slipway healthcheck`)
+}
 
 // Run succeeds when the server can serve.
 func (c *Healthcheck) Run(ctx context.Context, std *terminal.Streams) error {
 	c.Retries = 0
+	if c.Server == "" && c.Context == "" {
+		c.Server = besides(os.Getenv("SLIPWAY_LISTEN"))
+	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		const patience = 5 * time.Second
 		ctx, stop := context.WithTimeout(ctx, patience)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
+	"github.com/slipway-lab/slipway/gen/client"
 )
 
 // login is a server and the token for it.
@@ -139,11 +140,11 @@ func (c *Login) Run(ctx context.Context, std *terminal.Streams) error {
 		c.Token = token
 	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
-		answer, err := s.api.Raw().GetVersion(ctx)
-		if err != nil {
+		var who client.Whoami
+		answer, err := s.api.Raw().GetWhoami(ctx)
+		if err := into(&who, answer, err); err != nil {
 			return err
 		}
-		answer.Body.Close()
 		l, err := readLogins()
 		if err != nil {
 			return err
@@ -155,8 +156,22 @@ func (c *Login) Run(ctx context.Context, std *terminal.Streams) error {
 		if err := l.write(); err != nil {
 			return err
 		}
-		s.say("logged in to %s as context %s; %s keeps it", s.server, c.Name, l.name)
+		s.say("logged in to %s as %s; %s keeps it as context %s", s.server, terminal.Plain(who.Name), l.name, c.Name)
 		return nil
+	})
+}
+
+// Whoami says what the credential is.
+type Whoami struct{ Flags }
+
+// Help is an example.
+func (Whoami) Help() string { return example(`slipway whoami`) }
+
+// Run prints it; the forms for programs have its permissions as well.
+func (c *Whoami) Run(ctx context.Context, std *terminal.Streams) error {
+	return c.run(ctx, std, func(ctx context.Context, s *session) error {
+		answer, err := s.api.Raw().GetWhoami(ctx)
+		return s.show(columns("NAME name", "KIND kind", "ROLES roles", "OWNER owner", "TENANT tenant", "LABS labs", "TOKEN token_id"), answer, err)
 	})
 }
 

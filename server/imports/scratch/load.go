@@ -268,7 +268,8 @@ func (l *loading) copyTable(db *sql.DB, table *Table) error {
 		var list []string
 		for _, c := range columns {
 			quoted := `"` + strings.ReplaceAll(c, `"`, `""`) + `"`
-			list = append(list, "CAST("+quoted+" AS BLOB), typeof("+quoted+") = 'blob'") // as text the driver would make times of them
+			// As text the driver would make times of them; too long ones are not read at all.
+			list = append(list, fmt.Sprintf("CASE WHEN octet_length(%[1]s) <= %[2]d THEN CAST(%[1]s AS BLOB) END, typeof(%[1]s) = 'blob', coalesce(octet_length(%[1]s), 0)", quoted, l.options.MaxRow))
 		}
 		err = l.copyRows(db, table, columns, "SELECT rowid, "+strings.Join(list, ", ")+fmt.Sprintf(" FROM %q ORDER BY rowid", table.Name))
 	}
@@ -294,13 +295,9 @@ func (l *loading) copyRows(db *sql.DB, table *Table, columns []string, query str
 	defer rows.Close()
 	row := sqldump.Row{Table: table.Name, Columns: columns, Values: make([]sqldump.Value, len(columns))}
 	into := []any{&row.Line}
-	raw, blob := make([]sql.RawBytes, len(columns)), make([]sql.NullBool, len(columns))
+	raw, blob, sizes := make([]sql.RawBytes, len(columns)), make([]bool, len(columns)), make([]int, len(columns))
 	for i := range columns {
-		into = append(into, &raw[i], &blob[i])
-	}
-	most := l.options.MaxRow
-	if most <= 0 {
-		most = sqldump.DefaultMaxRow
+		into = append(into, &raw[i], &blob[i], &sizes[i])
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
@@ -308,11 +305,11 @@ func (l *loading) copyRows(db *sql.DB, table *Table, columns []string, query str
 		}
 		size := 0
 		for i := range raw {
-			row.Values[i] = sqldump.Value{Null: raw[i] == nil, Binary: blob[i].Bool, Text: raw[i]}
-			size += len(raw[i])
+			row.Values[i] = sqldump.Value{Null: raw[i] == nil, Binary: blob[i], Text: raw[i]}
+			size += sizes[i]
 		}
-		if size > most {
-			l.damaged(&sqldump.Damage{Line: row.Line, Table: table.Name, Says: fmt.Sprintf("the row is larger than %d bytes", most), Lost: true})
+		if size > l.options.MaxRow {
+			l.damaged(&sqldump.Damage{Line: row.Line, Table: table.Name, Says: fmt.Sprintf("the row is larger than %d bytes", l.options.MaxRow), Lost: true})
 			continue
 		}
 		if err := l.row(row); err != nil {

@@ -57,6 +57,9 @@ type Tables struct {
 
 // Open reads the tables of a dump. Close gives them up.
 func Open(ctx context.Context, f imports.File, tables []Table, o Options) (*Tables, error) {
+	if o.MaxRow <= 0 {
+		o.MaxRow = sqldump.DefaultMaxRow
+	}
 	t := &Tables{Report: &imports.Report{}, wanted: map[string]*Table{}, found: map[string]bool{}, gaps: map[string][]Gap{}}
 	for i := range tables {
 		t.wanted[tables[i].Name] = &tables[i]

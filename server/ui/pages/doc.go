@@ -41,6 +41,9 @@
 //     Visit.With, Toggle, OutcomeChips and {{template "chips"}}; the default ones are
 //     chips too.
 //   - View.API gives *as JSON* and *as curl*, View.CSV the whole list as CSV.
+//   - What can be pinned has View.Pin and {{template "pin" $}}, a list whose filters are
+//     worth a name {{template "saved" $}}, outside other forms; both are kept in a
+//     cookie. What retention may remove has View.Keeping and {{template "keeping" $}}.
 //   - An action is a form: <form method="post">{{template "token" $}}…</form> and
 //     Page.Do, which returns Visit.Redirect. It is offered only where Visit.May says so;
 //     the API refuses anyhow.

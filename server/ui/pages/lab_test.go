@@ -20,6 +20,7 @@ func init() {
 	for path, look := range map[string]step{
 		"/ui/nodes":                    {paths: []string{"/ui/nodes", "/ui/nodes?state=deployed", "/ui/nodes?q=nothing"}},
 		"/ui/nodes/{host}":             {paths: []string{"/ui/nodes/cedar-n01"}},
+		"/ui/machines":                 {paths: []string{"/ui/machines", "/ui/machines?node=nothing"}},
 		"/ui/tasks":                    {paths: []string{"/ui/tasks", "/ui/tasks?status=queued", "/ui/tasks?status=running"}},
 		"/ui/tasks/{task}":             {paths: []string{"/ui/tasks/{task}"}},
 		"/ui/designs":                  {paths: []string{"/ui/designs", "/ui/designs?name=nothing"}},
@@ -186,5 +187,67 @@ func TestSearch_byPage(t *testing.T) {
 	}
 	if p := reader.Get("/ui/search?q=cedar&as=csv"); p.Status != http.StatusOK || !strings.Contains(p.Body, "Nodes,cedar-n02") {
 		t.Errorf("as CSV: %d %.500s", p.Status, p.Body)
+	}
+}
+
+// A machine is held with a reason, which others can read, and takes work again.
+func TestMachines_byPages(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, hooked)
+	made := decoded(t, s.Do("POST", "/v1/machines", `{"macs":["52:54:00:ce:da:77"],"serial":"<b>A1</b>"}`, servertest.Admin(), servertest.JSON()), http.StatusCreated)
+	id := made["id"].(string)
+	operator, reader := pagestest.LogIn(t, s.URL, s.Token(auth.Operator)), pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	wants(t, reader, "/ui/machines", id, "52:54:00:ce:da:77", "&lt;b&gt;A1&lt;", "!Hold…")
+	wants(t, operator, "/ui/machines", "Hold…")
+	if p := operator.Send("/ui/machines", url.Values{"do": {"hold"}, "machine": {id}, "reason": {" "}}); p.Status != http.StatusBadRequest {
+		t.Errorf("held without a reason: %d, want 400", p.Status)
+	}
+	if p := operator.Send("/ui/machines", url.Values{"do": {"hold"}, "machine": {id}, "reason": {"lent until Friday"}}); !strings.Contains(p.Body, "lent until Friday") || !strings.Contains(p.Body, "> held<") && !strings.Contains(p.Body, ">held<") {
+		t.Errorf("held: %d\n%.4000s", p.Status, p.Body)
+	}
+	if p := reader.Send("/ui/machines", url.Values{"do": {"release"}, "machine": {id}}); p.Status != http.StatusForbidden {
+		t.Errorf("a reader releases: %d, want 403", p.Status)
+	}
+	if p := operator.Send("/ui/machines", url.Values{"do": {"release"}, "machine": {id}}); !strings.Contains(p.Body, "takes work again") {
+		t.Errorf("released: %d", p.Status)
+	}
+	if csv := reader.Get("/ui/machines?as=csv"); !strings.Contains(csv.Body, id+",") {
+		t.Errorf("CSV: %s", csv.Body)
+	}
+}
+
+// Who may keeps a run whatever the rules say, from its page, and lets them count again.
+func TestKeeps_byPages(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, hooked)
+	names := newWorld(t, s)
+	run := names.Replace("/ui/runs/{run}")
+	operator, reader := pagestest.LogIn(t, s.URL, s.Token(auth.Operator)), pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	wants(t, reader, run, "!Keep it whatever")
+	wants(t, operator, run, "Keep it whatever")
+	form := url.Values{"do": {"keep"}, "set": {names.Replace("run:{run}")}, "reason": {"shipped as <b>2.4</b>"}, "until": {"2099-12-31"}, "back": {run}}
+	if p := operator.Send("/ui/keeps", form); p.URL.Path != run || !strings.Contains(p.Body, "shipped as &lt;b&gt;2.4") || !strings.Contains(p.Body, "Let the rules count again") {
+		t.Errorf("kept: %d at %s\n%.3000s", p.Status, p.URL, p.Body)
+	}
+	if p := reader.Send("/ui/keeps", form); p.Status != http.StatusForbidden {
+		t.Errorf("a reader keeps: %d, want 403", p.Status)
+	}
+	for field, bad := range map[string]string{"reason": "", "until": "soon", "set": "run:999"} {
+		wrong := url.Values{"do": {"keep"}, "set": form["set"], "reason": {"x"}}
+		wrong.Set(field, bad)
+		if p := operator.Send("/ui/keeps", wrong); p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound {
+			t.Errorf("%s %q: %d, want 400 or 404", field, bad, p.Status)
+		}
+	}
+	var keeps struct {
+		Keeps []struct{ ID string }
+	}
+	if err := json.Unmarshal(s.Do("GET", "/v1/retention/keeps", "", servertest.Admin()).Body, &keeps); err != nil || len(keeps.Keeps) != 1 {
+		t.Fatalf("keeps: %v %v", keeps, err)
+	}
+	if p := operator.Send("/ui/keeps", url.Values{"do": {"release"}, "keep": {keeps.Keeps[0].ID}, "back": {run}}); !strings.Contains(p.Body, "Keep it whatever") {
+		t.Errorf("released: %d\n%.3000s", p.Status, p.Body)
 	}
 }

@@ -38,6 +38,7 @@ var walk = map[string]step{
 		"/ui/history?name=a.b.C.two", "/ui/history?name=a.b.日本.three[<b>]&limit=50", "/ui/history?name=nobody", "/ui/history", "/ui/history?name=a.b.C.two&cloud_id={cloud}&source=run&outcome=fail&since=2001-01-01",
 	}},
 	"/ui/flaky":            {paths: []string{"/ui/flaky", "/ui/flaky?cloud_id={cloud}", "/ui/flaky?cloud_id={cloud}&verdict=too_few,flaky&window=10&name=two", "/ui/flaky?job=nothing"}},
+	"/ui/keeps":            {paths: []string{"/ui/keeps"}, post: true, role: auth.Operator},
 	"/ui/issues":           {paths: []string{"/ui/issues", "/ui/issues?state=all", "/ui/issues?name=a.b.*&message=boom"}},
 	"/ui/tests/attachment": {paths: []string{"/ui/tests/attachment?at=/v1/runs/{second}/results/1/tests/1/attachments/0"}, file: "application/octet-stream"},
 	"/ui/badge.svg":        {paths: []string{"/ui/badge.svg?cloud={cloud}"}, file: "image/svg+xml; charset=utf-8", open: true},

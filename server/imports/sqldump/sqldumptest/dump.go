@@ -155,6 +155,8 @@ func copied(v any) string {
 		return `\N`
 	case []byte:
 		return `\\x` + hex.EncodeToString(v)
+	case bool:
+		return map[bool]string{true: "t", false: "f"}[v]
 	}
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(fmt.Sprint(v))
 }

@@ -32,6 +32,7 @@ func Pages() []frame.Page {
 			Path: "/ui/admin/retention", In: "Admin", Show: retention, Do: changeRetention,
 			Calls: []string{"getRetention", "listRetentionRuns", "listRetentionKeeps", "createRetentionRun", "replaceRetention", "deleteRetentionKeep"},
 		},
+		{Path: "/ui/keeps", In: "Admin", Calls: []string{"createRetentionKeep", "deleteRetentionKeep"}, Do: keep},
 		{Path: "/ui/admin/storage", In: "Admin", Calls: []string{"getMetrics"}, Show: storage},
 	}
 }

@@ -47,10 +47,22 @@ var functions = template.FuncMap{
 	"attempt":     Attempt,
 	"comparepage": ComparePage,
 	"testpage":    TestPage,
+	"testof":      TestPageOf,
+	"issuepage":   issueOf,
 	"historypage": HistoryPage,
 }
 
+// QuietAfter is how long a machine that asks for work may say nothing before pages say
+// so.
+const QuietAfter = 10 * time.Minute
+
 const space = "\u00a0" // in numbers and before units, where no line may break
+
+// issueOf is IssuePage for templates.
+func issueOf(name string, message any, back string) string {
+	text, _ := deref(message).(string)
+	return IssuePage(name, text, back)
+}
 
 // Number writes a whole number with its thousands apart.
 func Number(n any) string {

@@ -3,6 +3,8 @@ package frame
 import (
 	"net/url"
 	"strings"
+
+	"github.com/slipway-lab/slipway/gen/client"
 )
 
 // SetPage is the page of a set of tests, by its reference (run:17/2).
@@ -63,6 +65,15 @@ func TestPage(set, name string) string {
 	return address("/ui/tests", url.Values{"set": {set}, "name": {name}})
 }
 
+// TestPageOf is the page of one test of a set, told apart by its context.
+func TestPageOf(set, name string, context client.TestContext) string {
+	q := url.Values{"set": {set}, "name": {name}}
+	for field, value := range context {
+		q.Set(field, value)
+	}
+	return address("/ui/tests", q)
+}
+
 // IssuePage is the form for a known issue that would explain a failure, and comes back
 // to a page when it is kept. Of the message it takes the longest stretch of words
 // without digits, as numbers, addresses and ids change from failure to failure.
@@ -95,7 +106,7 @@ func Glob(name string) string {
 func lasting(message string) string {
 	const most, enough = 300, 12
 	best, start, end := "", -1, 0
-	close := func() {
+	take := func() {
 		if start >= 0 && end-start > len(best) {
 			best = message[start:end]
 		}
@@ -107,14 +118,14 @@ func lasting(message string) string {
 		at = i + len(word)
 		switch {
 		case strings.ContainsAny(word, "0123456789"):
-			close()
+			take()
 		case start < 0:
 			start, end = i, at
 		default:
 			end = at
 		}
 	}
-	close()
+	take()
 	if len(best) < enough {
 		best = message
 	}

@@ -24,10 +24,12 @@ type View struct {
 	// CSV writes the whole list, all pages of it, for *as CSV*.
 	CSV func(*CSV) error
 
-	// Pin is what the page is about, where that can be pinned; Filter says that what the
-	// page asks can be given a name: {{template "pin" $}} and {{template "saved" $}}.
-	Pin    *Kept
-	Filter bool
+	// Pin is what the page is about, where that can be pinned: {{template "pin" $}}.
+	Pin *Kept
+
+	// Keeping is whether what the page is about stays whatever the rules of retention
+	// say: {{template "keeping" $}}. nil: nobody asks.
+	Keeping *Keeping
 
 	// Live says that the page's stream is worth opening; Page.Live answers it.
 	Live bool

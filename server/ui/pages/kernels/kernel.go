@@ -106,12 +106,16 @@ func kernel(v *frame.Visit) (*frame.View, error) {
 	if len(answer.JSON200.Result) == 0 && len(data.Builds) == 0 && data.Booted.Total() == 0 && data.Head.Total() == 0 {
 		return nil, v.NotFound("No job, build, boot or test of this kernel was reported.")
 	}
+	keeping, err := frame.KeepingOf(v, data.Set)
+	if err != nil {
+		return nil, err
+	}
 	all := picture.Counts{
 		Fail: data.Built.Fail + data.Booted.Fail + data.Head.Fail, Error: data.Built.Error + data.Booted.Error + data.Head.Error,
 		Unknown: data.Built.Unknown + data.Booted.Unknown, Pass: data.Built.Pass + data.Booted.Pass + data.Head.Pass,
 	}
 	return &frame.View{
-		Title: k.kernel, Pin: &frame.Kept{Kind: frame.KeptKernel, Name: "kernel " + k.kernel, Href: k.href()}, Outcome: string(all.Worst()), Templates: templates, File: "kernel.html", Data: &data, CSV: data.csv,
+		Title: k.kernel, Pin: &frame.Kept{Kind: frame.KeptKernel, Name: "kernel " + k.kernel, Href: k.href()}, Keeping: keeping, Outcome: string(all.Worst()), Templates: templates, File: "kernel.html", Data: &data, CSV: data.csv,
 		API: frame.APIPath("/v1/compare", "head", data.Set),
 	}, nil
 }

@@ -121,38 +121,12 @@ func kernels(v *frame.Visit) (*frame.View, error) {
 	job, branch := v.Query("job"), v.Query("branch")
 	skip, _ := strconv.ParseInt(v.Query("after"), 10, 64)
 	skip = max(skip, 0)
-	params := &client.ListJobsParams{
-		Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(pageKernels + 1)), Skip: &skip,
-		Field: []string{"job", "kernel", "git_branch", "created_on"}, Job: one(job), GitBranch: one(branch),
-	}
-	answer, err := v.API.ListJobsWithResponse(v.Context(), params)
+	data := kernelsShown{}
+	next, err := data.read(v, job, branch, skip)
 	if err != nil {
 		return nil, err
 	}
-	data := kernelsShown{}
-	byKey := map[key]*kernelRow{}
-	next := ""
-	for n, j := range answer.JSON200.Result {
-		if n == pageKernels {
-			next = strconv.FormatInt(skip+pageKernels, 10)
-			break
-		}
-		k := key{text(j.Job), text(j.GitBranch), text(j.Kernel)}
-		if byKey[k] != nil {
-			continue
-		}
-		row := &kernelRow{Job: k.job, Branch: k.branch, Kernel: k.kernel, Href: k.href(), When: when(j.CreatedOn)}
-		byKey[k] = row
-		data.Rows = append(data.Rows, row)
-	}
 	data.Pager = v.Pager(next)
-	if len(byKey) > 0 {
-		for _, read := range []func(*frame.Visit, map[key]*kernelRow) error{data.reports, data.tests} {
-			if err := read(v, byKey); err != nil && !frame.Refused(err) {
-				return nil, err
-			}
-		}
-	}
 	for _, f := range []struct{ name, value string }{{"job", job}, {"branch", branch}} {
 		if f.value != "" {
 			data.Chips = append(data.Chips, v.Active(f.name+": "+f.value, f.name))
@@ -169,9 +143,45 @@ func kernels(v *frame.Visit) (*frame.View, error) {
 		}
 	}
 	return &frame.View{
-		Title: "Kernels", Templates: templates, File: "kernels.html", Data: &data, CSV: data.csv,
+		Title: "Kernels", Templates: templates, File: "kernels.html", Data: &data,
+		CSV: func(out *frame.CSV) error { return kernelsCSV(v, job, branch, out) },
 		API: frame.APIPath("/v1/job", "sort", "created_on", "sort_order", "-1", "limit", strconv.Itoa(pageKernels), "skip", v.Query("after"), "job", job, "git_branch", branch),
 	}, nil
+}
+
+// read reads a page of kernels with what became of them, and returns where the next one
+// begins; "" at the end.
+func (d *kernelsShown) read(v *frame.Visit, job, branch string, skip int64) (next string, err error) {
+	params := &client.ListJobsParams{
+		Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(pageKernels + 1)), Skip: &skip,
+		Field: []string{"job", "kernel", "git_branch", "created_on"}, Job: one(job), GitBranch: one(branch),
+	}
+	answer, err := v.API.ListJobsWithResponse(v.Context(), params)
+	if err != nil {
+		return "", err
+	}
+	byKey := map[key]*kernelRow{}
+	for n, j := range answer.JSON200.Result {
+		if n == pageKernels {
+			next = strconv.FormatInt(skip+pageKernels, 10)
+			break
+		}
+		k := key{text(j.Job), text(j.GitBranch), text(j.Kernel)}
+		if byKey[k] != nil {
+			continue
+		}
+		row := &kernelRow{Job: k.job, Branch: k.branch, Kernel: k.kernel, Href: k.href(), When: when(j.CreatedOn)}
+		byKey[k] = row
+		d.Rows = append(d.Rows, row)
+	}
+	if len(byKey) > 0 {
+		for _, read := range []func(*frame.Visit, map[key]*kernelRow) error{d.reports, d.tests} {
+			if err := read(v, byKey); err != nil && !frame.Refused(err) {
+				return "", err
+			}
+		}
+	}
+	return next, nil
 }
 
 // one is a filter of one value, nil for none.
@@ -247,12 +257,21 @@ func plainRef(ref string) string {
 	return strings.Join(parts, "/")
 }
 
-func (d *kernelsShown) csv(out *frame.CSV) error {
+// kernelsCSV writes all pages of the list.
+func kernelsCSV(v *frame.Visit, job, branch string, out *frame.CSV) error {
 	err := out.Row("job", "branch", "kernel", "created", "builds_passed", "builds_failed", "boots_passed", "boots_failed", "boots_error", "tests_passed", "tests_failed", "tests_error")
-	for _, r := range d.Rows {
-		builds, boots, tests := r.BuildCounts(), r.BootCounts(), r.TestCounts()
-		if err == nil {
-			err = out.Row(r.Job, r.Branch, r.Kernel, r.When, builds.Pass, builds.Fail, boots.Pass, boots.Fail, boots.Error, tests.Pass, tests.Fail, tests.Error)
+	for skip, more := int64(0), true; more && err == nil; skip += pageKernels {
+		page := kernelsShown{}
+		next, failed := page.read(v, job, branch, skip)
+		if failed != nil {
+			return failed
+		}
+		more = next != ""
+		for _, r := range page.Rows {
+			builds, boots, tests := r.BuildCounts(), r.BootCounts(), r.TestCounts()
+			if err == nil {
+				err = out.Row(r.Job, r.Branch, r.Kernel, r.When, builds.Pass, builds.Fail, boots.Pass, boots.Fail, boots.Error, tests.Pass, tests.Fail, tests.Error)
+			}
 		}
 	}
 	return err

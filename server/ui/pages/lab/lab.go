@@ -1,4 +1,4 @@
-// Package lab are the pages of the lab: nodes, tasks and designs.
+// Package lab are the pages of the lab: nodes, machines, tasks and designs.
 package lab
 
 import (
@@ -15,13 +15,14 @@ import (
 //go:embed *.html
 var files embed.FS
 
-var templates = frame.Parse(files, "nodes.html", "node.html", "tasks.html", "task.html", "designs.html", "design.html")
+var templates = frame.Parse(files, "nodes.html", "node.html", "tasks.html", "task.html", "designs.html", "design.html", "machines.html")
 
 // Pages lists the pages of this package.
 func Pages() []frame.Page {
 	return []frame.Page{
 		{Path: "/ui/nodes", Menu: "Lab", Calls: []string{"listNodes", "listDesigns", "createTask"}, Show: nodes},
 		{Path: "/ui/nodes/{host}", In: "Lab", Calls: []string{"listNodes", "listTasks", "listNodeBuildData"}, Show: node},
+		{Path: "/ui/machines", In: "Lab", Calls: []string{"listMachines", "updateMachine"}, Show: machines, Do: hold},
 		{Path: "/ui/tasks", In: "Lab", Calls: []string{"listTasks", "createTask"}, Show: tasks, Do: order, Live: frame.OnEvents(taskEvents)},
 		{Path: "/ui/tasks/{task}", In: "Lab", Calls: []string{"getTask", "cancelTask"}, Show: task, Do: cancel, Live: follow},
 		{Path: "/ui/designs", In: "Lab", Calls: []string{"listDesigns", "createDesign"}, Show: designs, Do: store},
@@ -34,9 +35,9 @@ func taskEvents(*frame.Visit) client.ListEventsParams {
 	return client.ListEventsParams{EventType: []string{"TASK_STARTED", "TASK_ENDED", "task.finished"}}
 }
 
-// tabs are the links between the three lists.
+// tabs are the links between the lists.
 func tabs(here string) []frame.Link {
-	list := []frame.Link{{Text: "Nodes", Href: "/ui/nodes"}, {Text: "Tasks", Href: "/ui/tasks"}, {Text: "Designs", Href: "/ui/designs"}}
+	list := []frame.Link{{Text: "Nodes", Href: "/ui/nodes"}, {Text: "Tasks", Href: "/ui/tasks"}, {Text: "Designs", Href: "/ui/designs"}, {Text: "Machines", Href: "/ui/machines"}}
 	for i := range list {
 		list[i].Current = list[i].Text == here
 	}

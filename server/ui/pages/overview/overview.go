@@ -93,9 +93,10 @@ type waiting struct {
 }
 
 type trouble struct {
-	Agents []client.Agent
-	Nodes  []client.LabNode
-	Count  int
+	Agents   []client.Agent
+	Machines []client.LabMachine
+	Nodes    []client.LabNode
+	Count    int
 }
 
 type damaged struct{ Rows []client.Run }
@@ -112,6 +113,7 @@ func show(v *frame.Visit) (*frame.View, error) {
 		{[]string{"listAllOpportunities"}, n.readOpportunities},
 		{[]string{"listTasks"}, n.readTasks},
 		{[]string{"listAgents"}, n.readAgents},
+		{[]string{"listMachines"}, n.readMachines},
 		{[]string{"listNodes"}, n.readNodes},
 		{[]string{"listRuns"}, n.readRuns},
 		{[]string{"listEvents"}, n.readFresh},
@@ -130,6 +132,9 @@ func show(v *frame.Visit) (*frame.View, error) {
 	view := &frame.View{Title: "Overview", Templates: templates, File: "overview.html", Data: n, Live: v.May("listEvents")}
 	if v.May("listComparisons") {
 		view.API = frame.APIPath("/v1/comparisons", "new_failures_at_least", "1")
+		view.CSV = func(out *frame.CSV) error {
+			return frame.ComparisonsCSV(v, client.ListComparisonsParams{NewFailuresAtLeast: new(int64(1))}, out)
+		}
 	}
 	if n.Sets != nil && len(n.Sets.Rows) > 0 {
 		view.Outcome = "fail"
@@ -291,6 +296,26 @@ func (n *now) readAgents(ctx context.Context, v *frame.Visit) error {
 				n.trouble().Count++
 				if len(n.trouble().Agents) < mostRows {
 					n.trouble().Agents = append(n.trouble().Agents, a)
+				}
+			}
+		}
+	})
+	return nil
+}
+
+// readMachines finds the machines that took work and say nothing any more, and those
+// whose new key waits for somebody. What is held is so on purpose.
+func (n *now) readMachines(ctx context.Context, v *frame.Visit) error {
+	answer, err := v.API.ListMachinesWithResponse(ctx, &client.ListMachinesParams{Limit: new(int32(1000))})
+	if err != nil {
+		return err
+	}
+	n.put(func() {
+		for _, m := range answer.JSON200.Machines {
+			if waits := !m.NewKeyNumber.IsNull(); waits || !m.Hold && v.Now().Sub(m.LastSeen) > frame.QuietAfter {
+				n.trouble().Count++
+				if len(n.trouble().Machines) < mostRows {
+					n.trouble().Machines = append(n.trouble().Machines, m)
 				}
 			}
 		}

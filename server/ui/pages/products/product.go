@@ -100,9 +100,15 @@ func product(v *frame.Visit) (*frame.View, error) {
 			Command: "slipway advertise image " + frame.Quote(id) + " --channel " + frame.Quote(data.Product.Release+"/edge") + " --id IMAGE --server " + v.Server(),
 		}
 	}
+	var keeping *frame.Keeping
+	if data.Image != "" {
+		if keeping, err = frame.KeepingOf(v, "image:"+url.PathEscape(id)+"/"+url.PathEscape(data.Image)); err != nil {
+			return nil, err
+		}
+	}
 	api := frame.APIPath("/v1/products/"+url.PathEscape(id)+"/tests/opportunities", "image_unique_id", data.Image)
 	return &frame.View{
-		Title: data.Product.Name, Pin: &frame.Kept{Kind: frame.KeptProduct, Name: data.Product.Name + " " + data.Product.Release, Href: "/ui/products/" + url.PathEscape(id)}, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
+		Title: data.Product.Name, Pin: &frame.Kept{Kind: frame.KeptProduct, Name: data.Product.Name + " " + data.Product.Release, Href: "/ui/products/" + url.PathEscape(id)}, Keeping: keeping, Outcome: outcome, Templates: templates, File: "product.html", Data: &data, API: api, CSV: data.csv, Live: v.May("listEvents"),
 	}, nil
 }
 

@@ -104,12 +104,16 @@ func show(v *frame.Visit) (*frame.View, error) {
 	if err != nil {
 		return nil, err
 	}
+	keeping, err := frame.KeepingOf(v, "run:"+strconv.FormatInt(id, 10))
+	if err != nil {
+		return nil, err
+	}
 	title := "Run " + strconv.FormatInt(id, 10)
 	if name, err := s.Run.Name.Get(); err == nil {
 		title += ", " + name
 	}
 	return &frame.View{
-		Title: title, Pin: &frame.Kept{Kind: frame.KeptRun, Name: title, Href: "/ui/runs/" + strconv.FormatInt(id, 10)}, Outcome: s.Mark, Templates: templates, File: "run.html", Data: s, API: api,
+		Title: title, Pin: &frame.Kept{Kind: frame.KeptRun, Name: title, Href: "/ui/runs/" + strconv.FormatInt(id, 10)}, Keeping: keeping, Outcome: s.Mark, Templates: templates, File: "run.html", Data: s, API: api,
 		Live: v.May("listEvents") && !s.Run.Finished && v.Query("after") == "",
 		CSV:  s.csv(v),
 	}, nil
@@ -261,10 +265,11 @@ func (s *shown) readTests(ctx context.Context, v *frame.Visit) (string, error) {
 	s.Outcomes = v.Query("outcome")
 	s.Chips = v.OutcomeChips("outcome", on, s.Counts)
 	s.Sorts = []frame.Chip{
-		{Label: "in order", On: s.Sort != "duration", Choice: true, Href: v.With("sort")},
+		{Label: "failures first", On: s.Sort != "duration" && s.Sort != "seen", Choice: true, Href: v.With("sort")},
+		{Label: "in order", On: s.Sort == "seen", Choice: true, Href: v.With("sort", "seen")},
 		{Label: "slowest first", On: s.Sort == "duration", Choice: true, Href: v.With("sort", "duration")},
 	}
-	failing := len(on) > 0 && s.Sort != "duration"
+	failing := len(on) > 0 && s.Sort != "duration" && s.Sort != "seen"
 	for _, o := range on {
 		failing = failing && (o == "fail" || o == "error")
 	}
@@ -371,10 +376,14 @@ func (s *shown) listTests(ctx context.Context, v *frame.Visit, on []string) (str
 	for _, o := range on {
 		params.Outcome = append(params.Outcome, client.SetOutcome(o))
 	}
-	if s.Sort == "duration" {
-		by := client.ListTestsParamsSortDuration
-		params.Sort = &by
+	by := client.ListTestsParamsSortOutcome
+	switch s.Sort {
+	case "duration":
+		by = client.ListTestsParamsSortDuration
+	case "seen":
+		by = client.ListTestsParamsSortSeen
 	}
+	params.Sort = &by
 	result := strconv.Itoa(int(s.Attempt))
 	answer, err := v.API.ListTestsWithResponse(ctx, s.Run.TestID, result, params)
 	if isGone(err) {
@@ -392,7 +401,7 @@ func (s *shown) listTests(ctx context.Context, v *frame.Visit, on []string) (str
 			FailingSince: t.FailingSince, LastPass: t.LastPass, Flaky: t.Flaky, Href: frame.TestPage(s.Ref, t.ID),
 		})
 	}
-	return frame.APIPath("/v1/runs/"+strconv.FormatInt(s.Run.TestID, 10)+"/results/"+result+"/tests", "q", s.Q, "history", strconv.Itoa(stripLength)), nil
+	return frame.APIPath("/v1/runs/"+strconv.FormatInt(s.Run.TestID, 10)+"/results/"+result+"/tests", "q", s.Q, "sort", string(by), "history", strconv.Itoa(stripLength)), nil
 }
 
 // outcomeOf is the outcome of a test by the word of its file.

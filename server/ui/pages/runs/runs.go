@@ -29,7 +29,7 @@ var templates = frame.Parse(files, "runs.html", "run.html")
 func Pages() []frame.Page {
 	return []frame.Page{
 		{Path: "/ui/runs", Menu: "Runs", Calls: []string{"listRuns", "listClouds", "listComparisons"}, Show: list, Live: frame.OnEvents(runEvents)},
-		{Path: "/ui/runs/{id}", In: "Runs", Calls: []string{"getRun", "listRunResults", "getRunResult", "listTests", "listStatuses", "compareSets", "listRuns", "getCloud"}, Show: show, Live: frame.OnEvents(runEvents)},
+		{Path: "/ui/runs/{id}", In: "Runs", Calls: []string{"getRun", "listRunResults", "getRunResult", "listTests", "listStatuses", "compareSets", "listRuns", "getCloud", "listRetentionKeeps"}, Show: show, Live: frame.OnEvents(runEvents)},
 		{Path: "/ui/runs/latest", In: "Runs", Calls: []string{"listRuns", "listClouds"}, Show: latest},
 		{Path: "/ui/runs/{id}/raw", In: "Runs", Calls: []string{"getRaw"}, Show: raw},
 		{Path: "/ui/runs/{id}/files/{n}", In: "Runs", Calls: []string{"getRunFile"}, Show: file},

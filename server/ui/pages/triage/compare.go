@@ -383,20 +383,47 @@ func anys(words []string) []any {
 	return list
 }
 
+// comparedKinds are the kinds of sets that are compared as they come.
+var comparedKinds = []client.SetKind{client.SetKindRun, client.SetKindKernel, client.SetKindImage, client.SetKindOpportunity, client.SetKindGroup, client.SetKindPublished}
+
 // comparisons is the page without a head: what was compared lately.
 func comparisons(v *frame.Visit) (*frame.View, error) {
-	limit := int32(rowsShown)
-	answer, err := v.API.ListComparisonsWithResponse(v.Context(), &client.ListComparisonsParams{Limit: &limit, After: frame.Optional(v.Query("after"))})
+	params := &client.ListComparisonsParams{Limit: new(int32(rowsShown)), After: frame.Optional(v.Query("after"))}
+	news := frame.Chip{Label: "with new failures", Href: v.With("new", "1")}
+	least := ""
+	if v.Query("new") != "" {
+		params.NewFailuresAtLeast, least = new(int64(1)), "1"
+		news = v.Active("with new failures", "new")
+	}
+	chips := []frame.Chip{news}
+	for _, kind := range comparedKinds {
+		on := v.Query("kind") == string(kind)
+		chip := frame.Chip{Label: string(kind) + "s", Choice: true, On: on, Href: v.With("kind", string(kind))}
+		if on {
+			params.Kind, chip.Href = []client.SetKind{kind}, v.With("kind")
+		}
+		chips = append(chips, chip)
+	}
+	answer, err := v.API.ListComparisonsWithResponse(v.Context(), params)
 	if err != nil {
 		return nil, err
 	}
-	data := struct {
-		Comparisons []client.MadeComparison
-		Pager       frame.Pager
-		Empty       frame.Empty
-	}{answer.JSON200.Comparisons, v.Pager(answer.JSON200.Next), frame.Empty{
+	empty := frame.Empty{
 		Why: "Nothing was compared yet: that needs two results of one line, such as two runs against the same cloud.", Hint: "This uploads one, and makes its run:",
 		Command: "slipway upload results.xml --server " + v.Server() + " --name nightly",
-	}}
-	return &frame.View{Title: "Comparisons", Templates: templates, File: "comparisons.html", Data: data, API: frame.APIPath("/v1/comparisons", "after", v.Query("after"))}, nil
+	}
+	if least != "" || len(params.Kind) > 0 {
+		empty = frame.Empty{Why: "No comparison is like that.", Link: frame.Link{Text: "All comparisons", Href: "/ui/compare"}}
+	}
+	data := struct {
+		Comparisons []client.MadeComparison
+		Chips       []frame.Chip
+		Pager       frame.Pager
+		Empty       frame.Empty
+	}{answer.JSON200.Comparisons, chips, v.Pager(answer.JSON200.Next), empty}
+	return &frame.View{
+		Title: "Comparisons", Templates: templates, File: "comparisons.html", Data: data,
+		API: frame.APIPath("/v1/comparisons", "new_failures_at_least", least, "kind", v.Query("kind"), "after", v.Query("after")),
+		CSV: func(out *frame.CSV) error { return frame.ComparisonsCSV(v, *params, out) },
+	}, nil
 }

@@ -70,6 +70,9 @@ func flaky(v *frame.Visit) (*frame.View, error) {
 				Command: `curl -H "Authorization: Bearer $SLIPWAY_TOKEN" -H "Content-Type: application/json" -d '{"label": "staging", "admin_endpoint": "http://cloud.example:35357/", "endpoint": "http://cloud.example:5000/", "test_user": "test", "admin_user": "admin"}' ` + v.Server() + "/v1/clouds",
 			}
 		}
+		if v.May("listClouds") {
+			view.API = "/v1/clouds"
+		}
 		return view, nil
 	}
 	params, err := r.params(v)

@@ -76,7 +76,12 @@ func (h *through) Word() string {
 
 // Mark is the outcome whose mark stands before the verdict: nothing that is not plainly
 // passing looks as if it were.
-func (h *through) Mark() string { return markOf(h.Summary.Verdict) }
+func (h *through) Mark() string {
+	if len(h.Verdicts) > 0 {
+		return h.Verdicts[0].Mark()
+	}
+	return markOf(h.Summary.Verdict)
+}
 
 func markOf(verdict client.FlakyVerdict) string {
 	switch string(verdict) {
@@ -253,6 +258,20 @@ func badVerdict(c contextVerdict) int {
 		return len(verdicts)
 	}
 	return at
+}
+
+// Split says how many contexts have which verdict, the worst first.
+func (h *through) Split() string {
+	var parts []string
+	for i := 0; i < len(h.Verdicts); {
+		n := i
+		for n < len(h.Verdicts) && h.Verdicts[n].Summary.Verdict == h.Verdicts[i].Summary.Verdict {
+			n++
+		}
+		parts = append(parts, strconv.Itoa(n-i)+" "+h.Verdicts[i].Word())
+		i = n
+	}
+	return strings.Join(parts, ", ") + ", of " + frame.Count(len(h.Verdicts), "context")
 }
 
 // Notable are how many contexts somebody has to look at.
