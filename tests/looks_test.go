@@ -62,7 +62,7 @@ func looks(t testing.TB, s *servertest.Server) map[string]string {
 		"search": "/ui/search?q=boot", "search-none": "/ui/search?q=nobody", "search-begin": "/ui/search",
 		"admin": "/ui/admin", "webhooks": "/ui/admin/webhooks", "webhook": "/ui/admin/webhooks/" + found(t, s, "/v1/webhooks", "webhooks", "id"),
 		"audit": "/ui/admin/audit", "retention": "/ui/admin/retention", "storage": "/ui/admin/storage",
-		"latest": "/ui/runs/latest?cloud=1", "absent": "/ui/nothing",
+		"machines": "/ui/machines", "latest": "/ui/runs/latest?cloud=1", "absent": "/ui/nothing",
 		"guides": "/docs/guide/", "guide": "/docs/guide/first-minute", "guide-limits": "/docs/guide/limits",
 	}
 	maps.Copy(all, browsed)
@@ -70,7 +70,7 @@ func looks(t testing.TB, s *servertest.Server) map[string]string {
 }
 
 // unseen are pages that are no page for the eyes: forms, files, pictures, feeds.
-var unseen = []string{"/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output"}
+var unseen = []string{"/ui/keeps", "/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output"}
 
 // TestPages_browser looks at every page wide and on telephones, light and dark. The
 // browser must not complain, nothing may reach beyond the window, and nobody else is
