@@ -36,9 +36,8 @@ func TestGuides(t *testing.T) {
 			address := servertest.FreeAddress(t)
 			env := append([]string{"TREE=" + filepath.Dir(here)}, needs(t, g.Text)...)
 			for _, prepare := range []func(*testing.T, string, string) (string, []string){newerProgram, twoClusters} {
-				more := []string(nil)
-				script, more = prepare(t, script, dir)
-				env = append(env, more...)
+				changed, more := prepare(t, script, dir)
+				script, env = changed, append(env, more...)
 			}
 			if !strings.Contains(script, "slipway serve --listen") {
 				address = strings.TrimPrefix(startProcess(t, filepath.Join(dir, "data")).url, "http://")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ func (l *lab) crowd(n int, command ...string) (stop func()) {
 	for i := range n {
 		config := agent.Config{
 			Name: fmt.Sprint("crowd-", i), Capacity: 1, Grace: time.Second, Lease: time.Minute, Heartbeat: time.Second, MaxPause: 200 * time.Millisecond,
-			State: filepath.Join(l.dir, "crowd", fmt.Sprint(i)), Command: command, Server: "http://" + l.address, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			State: filepath.Join(l.dir, "crowd", fmt.Sprint(i)), Command: command, Server: "http://" + l.address, Log: slog.New(slog.DiscardHandler),
 		}
 		running.Go(func() {
 			if err := agent.Run(ctx, config, l.api); err != nil {

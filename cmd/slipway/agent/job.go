@@ -155,7 +155,7 @@ func (j *job) discard() error {
 // finish writes the end down. A full disk must not keep it from being reported, but
 // what happened on one is no pass: files of the command may be cut there as well.
 func (j *job) finish(e end) {
-	if full, lost := j.out.trouble(); full != nil {
+	if lost, full := j.out.trouble(); full != nil {
 		e.Reason = strings.TrimPrefix(e.Reason+fmt.Sprintf("; the agent's disk did not take the output: %v", full), "; ")
 		if lost > 0 {
 			e.Reason += fmt.Sprintf("; %d bytes of it are lost", lost)

@@ -87,11 +87,11 @@ func (s *spool) note(format string, args ...any) {
 	s.write(fmt.Appendf(nil, "[agent] "+format+"\n", args...))
 }
 
-// trouble is why the disk took no more, nil when it took all, and how much is lost.
-func (s *spool) trouble() (full error, lost int64) {
+// trouble is how much is lost, and why the disk took no more, nil when it took all.
+func (s *spool) trouble() (lost int64, full error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.full, s.lost
+	return s.lost, s.full
 }
 
 // at reads up to a piece from an offset.

@@ -22,7 +22,7 @@ func TestSpool_fullDisk(t *testing.T) {
 	defer s.f.Close()
 	s.write([]byte("one "))
 	s.write([]byte("two"))
-	if full, lost := s.trouble(); full == nil || lost != 0 {
+	if lost, full := s.trouble(); full == nil || lost != 0 {
 		t.Errorf("full: %v, lost: %d", full, lost)
 	}
 	if got := s.at(0); string(got) != "one two" {
@@ -34,7 +34,7 @@ func TestSpool_fullDisk(t *testing.T) {
 	}
 	s.write(bytes.Repeat([]byte("x"), inMemory))
 	s.write([]byte("behind the gap"))
-	if _, lost := s.trouble(); lost != 3+14 {
+	if lost, _ := s.trouble(); lost != 3+14 {
 		t.Errorf("%d bytes are lost, want 17", lost)
 	}
 	var all []byte
