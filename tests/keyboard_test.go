@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"github.com/slipway-lab/slipway/server/servertest"
@@ -26,6 +27,26 @@ func (h hand) press(keys string) {
 	h.t.Helper()
 	if err := chromedp.Do(h.tab, chromedp.KeyEvent(keys)); err != nil {
 		h.t.Fatalf("press %q: %v", keys, err)
+	}
+}
+
+// key presses a key as a keyboard does: what the page makes of the key going down decides
+// whether it is a letter.
+func (h hand) key(text string) {
+	h.t.Helper()
+	if err := chromedp.Do(h.tab, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			p := input.DispatchKeyEventParams{Type: kind, Key: text}
+			if kind == input.DispatchKeyEventTypeKeyDown {
+				p.Text = text
+			}
+			if _, err := chromedp.Call(ctx, input.DispatchKeyEvent, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})); err != nil {
+		h.t.Fatalf("press %q: %v", text, err)
 	}
 }
 
@@ -96,7 +117,7 @@ func TestPages_keyboard(t *testing.T) {
 	h.says("the next failing test", fmt.Sprintf(`document.title.startsWith('✕') && !document.title.includes(%q)`, name))
 	h.press("k")
 	h.says("the one before", fmt.Sprintf(`document.title.includes(%q)`, name))
-	h.press("/")
+	h.key("/")
 	h.says("the search to have the focus", `document.activeElement.id === 'q'`)
 	h.press("run:58\r")
 	h.says("the run that was searched for", `document.querySelector('h1').textContent.startsWith('Run 58')`)

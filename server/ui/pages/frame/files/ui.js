@@ -40,10 +40,12 @@
     const focus = document.activeElement;
     if (focus && focus !== old && old.contains(focus) && focus.matches('input,select,textarea')) return; // somebody writes here
     const open = $$('details[open][id]', old).map((d) => d.id);
+    const may = 'a[href],button,summary';
+    const nth = old.contains(focus) ? $$(may, old).indexOf(focus) : -1; // a filter's own link changes with it
     const at = old.contains(focus) && (focus.id ? `#${CSS.escape(focus.id)}` : focus.getAttribute('href') && `a[href="${CSS.escape(focus.getAttribute('href'))}"]`);
     old.replaceWith(document.adoptNode(n));
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');
-    if (at) $(at, n)?.focus();
+    if (at || nth >= 0) (at && $(at, n) || $$(may, n)[nth])?.focus();
     times(n);
   }
   const parse = (html) => new DOMParser().parseFromString(html, 'text/html');

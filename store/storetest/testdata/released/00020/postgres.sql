@@ -73,6 +73,7 @@ CREATE TABLE events (
     opportunity_id text COLLATE "C",
     agent_id       text COLLATE "C" NOT NULL,
     test_status    text COLLATE "C" NOT NULL,
+    subject        text COLLATE "C" NOT NULL,
     data           bytea NOT NULL,
     PRIMARY KEY (seq, time)
 ) PARTITION BY RANGE (time);

@@ -78,6 +78,7 @@ CREATE TABLE events (
     opportunity_id TEXT,
     agent_id       TEXT NOT NULL,
     test_status    TEXT NOT NULL,
+    subject        TEXT NOT NULL,
     data           BLOB NOT NULL
 ) STRICT;
 CREATE INDEX events_tenant ON events (tenant, seq);
