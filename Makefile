@@ -124,7 +124,7 @@ release: ## build the archives of a release, their parts and checksums, into dis
 
 .PHONY: released
 released: ## make this document the one that breaking compares with; for the commit that is tagged
-	cp openapi/slipway.yaml $(released)
+	sed '/^# Code generated .* DO NOT EDIT\.$$/d' openapi/slipway.yaml >$(released) # it is made no more
 	echo '# What may change although it breaks a client on paper, each with its reason.' >.ci/breaking
 
 .PHONY: clean

@@ -284,6 +284,7 @@ func (s *Store) UnkeptTests(ctx context.Context, c *Collection, after int64, lim
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", c.table, store.Translate(err))
 	}
+	defer rows.Close() // it is closed before visit; a panic must not leave it open
 	var list []*Report
 	scanner := newScanner(c)
 	for rows.Next() && err == nil {
