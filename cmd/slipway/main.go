@@ -39,7 +39,6 @@ type cli struct {
 	Token    tokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Blobs    blobsCmd    `cmd:"" help:"Say where uploaded bytes are kept, and move them."`
 	Demo     demoCmd     `cmd:"" help:"Fill an empty server with a lab that looks as if it had run for a month."`
-	Import   importCmd   `cmd:"" help:"Take over what another system has kept, beside a server or without one."`
 	Version  versionCmd  `cmd:"" help:"Print which build this is."`
 	Settings settingsCmd `cmd:"" hidden:"" help:"Print the table of all settings in Markdown."`
 
@@ -83,6 +82,8 @@ type cli struct {
 	Audit       remote.Audit       `cmd:"" group:"Access" help:"Read the audit log."`
 	Webhook     remote.Webhooks    `cmd:"" group:"Access" help:"List, add and remove webhooks."`
 	Healthcheck remote.Healthcheck `cmd:"" group:"Access" help:"Ask whether a server is ready."`
+
+	Import importCmd `cmd:"" group:"What another system has kept" help:"Take it over, beside a server or without one."`
 
 	Completion completionCmd `cmd:"" help:"Print what makes a shell complete the commands."`
 	Words      wordsCmd      `cmd:"" hidden:"" help:"Print the words that may follow, for completion."`

@@ -961,8 +961,8 @@ type GetRunLineParams struct {
 	// Name Only runs of this name; empty for those that have none.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Limit How many runs.
-	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+	// Window How many runs, the newest.
+	Window *int32 `form:"window,omitempty" json:"window,omitempty"`
 }
 
 // GetTestHistoryParams defines parameters for GetTestHistory.
@@ -1466,11 +1466,11 @@ func (w *ServerInterfaceWrapper) GetRunLine(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter name: %s", err))
 	}
 
-	// ------------- Optional query parameter "limit" -------------
+	// ------------- Optional query parameter "window" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "window", ctx.QueryParams(), &params.Window, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter window: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments

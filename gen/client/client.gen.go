@@ -10069,8 +10069,8 @@ type GetRunLineParams struct {
 	// Name Only runs of this name; empty for those that have none.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Limit How many runs.
-	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+	// Window How many runs, the newest.
+	Window *int32 `form:"window,omitempty" json:"window,omitempty"`
 }
 
 // ListRunsParams defines parameters for ListRuns.
@@ -32968,9 +32968,9 @@ func NewGetRunLineRequest(server string, params *GetRunLineParams) (*http.Reques
 
 		}
 
-		if params.Limit != nil {
+		if params.Window != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "window", *params.Window, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -49,7 +49,7 @@ func (h *Handler) GetRunLine(ctx context.Context, req analysisapi.GetRunLineRequ
 	heads := []string{}
 	for i := range list.Items {
 		r := byID[list.Items[i].CurrentResult]
-		if len(out.Runs) == int(valueOr(req.Params.Limit, runsOfLine)) {
+		if len(out.Runs) == int(valueOr(req.Params.Window, runsOfLine)) {
 			break
 		}
 		if r == nil || !viewer(ctx).SeesPrivate(r.Tenant, r.PrivateTo) {

@@ -102,14 +102,14 @@ func TestGetRunLine(t *testing.T) {
 		if before := runs[1].(object); before["changes"] != nil || before["outcome"] != "pass" {
 			t.Errorf("the first: %v", before)
 		}
-		byLabel := c.get("/v1/run-line", url.Values{"cloud": {text(line["cloud"])}, "limit": {"1"}}, badge)
+		byLabel := c.get("/v1/run-line", url.Values{"cloud": {text(line["cloud"])}, "window": {"1"}}, badge)
 		if n := len(list(byLabel, "runs")); n != 1 {
 			t.Errorf("by the label, one: %d", n)
 		}
 		if n := len(list(c.get("/v1/run-line", url.Values{"name": {"other"}}, badge), "runs")); n != 0 {
 			t.Errorf("another name has %d runs", n)
 		}
-		for path, status := range map[string]int{"/v1/run-line?cloud=999": 404, "/v1/run-line?cloud=nothing": 404, "/v1/run-line?limit=0": 400, "/v1/runs": 403, "/v1/comparisons": 403} {
+		for path, status := range map[string]int{"/v1/run-line?cloud=999": 404, "/v1/run-line?cloud=nothing": 404, "/v1/run-line?window=0": 400, "/v1/runs": 403, "/v1/comparisons": 403} {
 			if a := c.Do("GET", path, "", badge); a.Status != status {
 				t.Errorf("%s: %d, want %d", path, a.Status, status)
 			}

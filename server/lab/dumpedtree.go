@@ -248,8 +248,9 @@ func readArray(text string) (list []string, ok bool) {
 	if text == "" {
 		return nil, true
 	}
-	inner, ok := strings.CutPrefix(text, "{")
-	if inner, ok = strings.CutSuffix(inner, "}"); !ok || text[0] != '{' {
+	inner, begun := strings.CutPrefix(text, "{")
+	inner, ended := strings.CutSuffix(inner, "}")
+	if !begun || !ended {
 		return nil, false
 	}
 	for inner != "" {

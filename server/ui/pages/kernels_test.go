@@ -82,6 +82,48 @@ func TestKernels_byPages(t *testing.T) {
 	}
 }
 
+// A kernel whose reports name its branch as they have it, where its job has the end
+// only: the list counts what failed, and leads to a page that shows it.
+func TestKernels_branches(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	kernelsWorld(t, s)
+	for _, branch := range []string{"for-next/core", "local/core"} {
+		common := `"job":"arm64","git_branch":"` + branch + `","lab_name":"lab-a","arch":"arm64","defconfig":"defconfig","build_environment":"gcc-14","device_type":"qemu","board":"qemu"`
+		for _, kernel := range []string{"v1", "v2"} {
+			for path, body := range map[string]string{
+				"/v1/job":        `{"job":"arm64","kernel":"` + kernel + `","git_branch":"` + branch + `"}`,
+				"/v1/build":      `{"kernel":"` + kernel + `","build_result":"FAIL",` + common + `}`,
+				"/v1/boot":       `{"kernel":"` + kernel + `","boot_result":"FAIL",` + common + `}`,
+				"/v1/test/group": `{"kernel":"` + kernel + `","name":"ltp","test_cases":[{"name":"of ` + branch + `","status":"FAIL"}],` + common + `}`,
+			} {
+				if a := s.Do("POST", path, body, servertest.Admin(), servertest.JSON()); a.Status >= 300 {
+					t.Fatalf("POST %s: %d %s", path, a.Status, a.Body)
+				}
+			}
+		}
+	}
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	p := reader.Get("/ui/kernels?job=arm64&as=csv")
+	if !strings.Contains(p.Body, "arm64,core,v2,") || strings.Count(p.Body, ",0,2,0,2,0,") != 2 {
+		t.Errorf("the list lacks the two builds and boots that failed of each kernel:\n%s", p.Body)
+	}
+	for asked, shown := range map[string]string{"core": "for-next/core", "for-next%2Fcore": "for-next/core", "local%2Fcore": "local/core"} {
+		p = reader.Get("/ui/kernels/arm64/v2?branch=" + asked)
+		for _, want := range []string{"<title>✕ ", "boots: <b>2 fail</b>", "builds: <b>2 fail</b>", "<b>" + shown + "</b>", "also reported for", "set=kernel:arm64%2F" + strings.ReplaceAll(shown, "/", "%252F") + "%2Fv2"} {
+			if !strings.Contains(p.Body, want) {
+				t.Errorf("branch %s lacks %q:\n%.9000s", asked, want, p.Body)
+			}
+		}
+		for _, way := range []string{"/ui/compare?head=kernel:arm64%2F" + strings.ReplaceAll(shown, "/", "%252F") + "%2Fv2", "/ui/kernels/arm64/v2?as=json&branch=" + asked} {
+			if p = reader.Get(way); p.Status != http.StatusOK {
+				t.Errorf("%s: %d", way, p.Status)
+			}
+		}
+	}
+}
+
 // The event log by its page: the newest first, older ones behind a link, and the
 // stream brings lines for the head of the list.
 func TestEvents_byPage(t *testing.T) {

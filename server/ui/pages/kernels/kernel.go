@@ -55,6 +55,7 @@ type kernelShown struct {
 	Kernel  string
 	Job     string
 	Branch  string
+	Also    []frame.Link // the kernel under other spellings of its branch, with tests of their own
 	Commit  string
 	When    time.Time
 	Set     string
@@ -78,7 +79,7 @@ type kernelShown struct {
 func kernel(v *frame.Visit) (*frame.View, error) {
 	k := key{v.Path("job"), v.Query("branch"), v.Path("kernel")}
 	answer, err := v.API.ListJobsWithResponse(v.Context(), &client.ListJobsParams{
-		Job: one(k.job), Kernel: one(k.kernel), GitBranch: one(k.branch), Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(1)),
+		Job: one(k.job), Kernel: one(k.kernel), GitBranch: one(plainBranch(k.branch)), Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(1)),
 	})
 	if err != nil {
 		return nil, err
@@ -88,13 +89,30 @@ func kernel(v *frame.Visit) (*frame.View, error) {
 		j := answer.JSON200.Result[0]
 		k.branch, data.Commit, data.When = cmp.Or(k.branch, text(j.GitBranch)), text(j.GitCommit), when(j.CreatedOn)
 	}
+	built, tested, err := branchesOf(v, []string{k.job}, []string{k.kernel})
+	if err != nil {
+		return nil, err
+	}
+	tested = like(tested, k.branch)
+	if len(tested) > 0 && !slices.Contains(tested, k.branch) {
+		k.branch = tested[0]
+	}
+	for _, branch := range tested {
+		if branch != k.branch {
+			data.Also = append(data.Also, frame.Link{Text: branch, Href: key{k.job, branch, k.kernel}.href()})
+		}
+	}
 	data.Branch, data.Set = k.branch, k.ref()
+	branches := like(append(built, tested...), k.branch)
+	if len(branches) == 0 {
+		branches = one(k.branch)
+	}
 	data.Crumbs = []frame.Link{
 		{Text: "Kernels", Href: "/ui/kernels"}, {Text: k.job, Href: "/ui/kernels?" + url.Values{"job": {k.job}}.Encode()},
-		{Text: cmp.Or(k.branch, "no branch"), Href: "/ui/kernels?" + url.Values{"job": {k.job}, "branch": {k.branch}}.Encode()},
+		{Text: cmp.Or(k.branch, "no branch"), Href: "/ui/kernels?" + url.Values{"job": {k.job}, "branch": {plainBranch(k.branch)}}.Encode()},
 	}
-	for _, read := range []func(*frame.Visit, key) error{data.readBuilds, data.readBoots} {
-		if err := read(v, k); err != nil && !frame.Refused(err) {
+	for _, read := range []func(*frame.Visit, key, []string) error{data.readBuilds, data.readBoots} {
+		if err := read(v, k, branches); err != nil && !frame.Refused(err) {
 			return nil, err
 		}
 	}
@@ -120,8 +138,8 @@ func kernel(v *frame.Visit) (*frame.View, error) {
 	}, nil
 }
 
-func (d *kernelShown) readBuilds(v *frame.Visit, k key) error {
-	answer, err := v.API.ListBuildsWithResponse(v.Context(), &client.ListBuildsParams{Job: one(k.job), Kernel: one(k.kernel), GitBranch: one(k.branch), Limit: new(int64(mostReports)), Nfield: []string{"metadata", "dtb_dir_data"}})
+func (d *kernelShown) readBuilds(v *frame.Visit, k key, branches []string) error {
+	answer, err := v.API.ListBuildsWithResponse(v.Context(), &client.ListBuildsParams{Job: one(k.job), Kernel: one(k.kernel), GitBranch: branches, Limit: new(int64(mostReports)), Nfield: []string{"metadata", "dtb_dir_data"}})
 	if err != nil {
 		return err
 	}
@@ -162,9 +180,9 @@ func count(c *picture.Counts, o picture.Outcome) {
 
 // readBoots makes the matrix of devices and labs. Of several boots of one device the
 // worst counts.
-func (d *kernelShown) readBoots(v *frame.Visit, k key) error {
+func (d *kernelShown) readBoots(v *frame.Visit, k key, branches []string) error {
 	answer, err := v.API.ListBootsWithResponse(v.Context(), &client.ListBootsParams{
-		Job: one(k.job), Kernel: one(k.kernel), GitBranch: one(k.branch), Limit: new(int64(mostReports)),
+		Job: one(k.job), Kernel: one(k.kernel), GitBranch: branches, Limit: new(int64(mostReports)),
 		Field: []string{"device_type", "board", "arch", "lab_name", "status", "boot_result_description", "defconfig_full", "defconfig"},
 	})
 	if err != nil {

@@ -22,8 +22,8 @@ var templates = frame.Parse(files, "kernels.html", "kernel.html")
 // Pages lists the pages of this package.
 func Pages() []frame.Page {
 	return []frame.Page{
-		{Path: "/ui/kernels", Menu: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listComparisons"}, Show: kernels},
-		{Path: "/ui/kernels/{job}/{kernel}", In: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "compareSets"}, Show: kernel},
+		{Path: "/ui/kernels", Menu: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listBuildValues", "listBootValues", "listTestGroupValues", "listComparisons"}, Show: kernels},
+		{Path: "/ui/kernels/{job}/{kernel}", In: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listBuildValues", "listBootValues", "listTestGroupValues", "compareSets"}, Show: kernel},
 	}
 }
 
@@ -145,7 +145,7 @@ func kernels(v *frame.Visit) (*frame.View, error) {
 	return &frame.View{
 		Title: "Kernels", Templates: templates, File: "kernels.html", Data: &data,
 		CSV: func(out *frame.CSV) error { return kernelsCSV(v, job, branch, out) },
-		API: frame.APIPath("/v1/job", "sort", "created_on", "sort_order", "-1", "limit", strconv.Itoa(pageKernels), "skip", v.Query("after"), "job", job, "git_branch", branch),
+		API: frame.APIPath("/v1/job", "sort", "created_on", "sort_order", "-1", "limit", strconv.Itoa(pageKernels), "skip", v.Query("after"), "job", job, "git_branch", plainBranch(branch)),
 	}, nil
 }
 
@@ -154,7 +154,7 @@ func kernels(v *frame.Visit) (*frame.View, error) {
 func (d *kernelsShown) read(v *frame.Visit, job, branch string, skip int64) (next string, err error) {
 	params := &client.ListJobsParams{
 		Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(pageKernels + 1)), Skip: &skip,
-		Field: []string{"job", "kernel", "git_branch", "created_on"}, Job: one(job), GitBranch: one(branch),
+		Field: []string{"job", "kernel", "git_branch", "created_on"}, Job: one(job), GitBranch: one(plainBranch(branch)),
 	}
 	answer, err := v.API.ListJobsWithResponse(v.Context(), params)
 	if err != nil {
@@ -194,20 +194,14 @@ func one(value string) []string {
 
 // reports counts builds and boots of all kernels of the page, with a call for each.
 func (d *kernelsShown) reports(v *frame.Visit, byKey map[key]*kernelRow) error {
-	var jobs, names []string
-	for k := range byKey {
-		jobs, names = append(jobs, k.job), append(names, k.kernel)
-	}
-	slices.Sort(jobs)
-	slices.Sort(names)
-	jobs, names = slices.Compact(jobs), slices.Compact(names)
+	jobs, names := named(byKey)
 	field := []string{"job", "kernel", "git_branch", "status"}
 	builds, err := v.API.ListBuildsWithResponse(v.Context(), &client.ListBuildsParams{Job: jobs, Kernel: names, Field: field, Limit: new(int64(mostReports)), Sort: []string{"created_on"}, SortOrder: new(int32(-1))})
 	if err != nil {
 		return err
 	}
 	for _, b := range builds.JSON200.Result {
-		if row := byKey[key{text(b.Job), text(b.GitBranch), text(b.Kernel)}]; row != nil {
+		if row := byKey[key{text(b.Job), plainBranch(text(b.GitBranch)), text(b.Kernel)}]; row != nil {
 			row.Builds = append(row.Builds, buildOutcome(text(b.Status)))
 		}
 	}
@@ -216,7 +210,7 @@ func (d *kernelsShown) reports(v *frame.Visit, byKey map[key]*kernelRow) error {
 		return err
 	}
 	for _, b := range boots.JSON200.Result {
-		if row := byKey[key{text(b.Job), text(b.GitBranch), text(b.Kernel)}]; row != nil {
+		if row := byKey[key{text(b.Job), plainBranch(text(b.GitBranch)), text(b.Kernel)}]; row != nil {
 			row.Boots = append(row.Boots, bootOutcome(text(b.Status)))
 		}
 	}
@@ -229,21 +223,47 @@ func (d *kernelsShown) tests(v *frame.Visit, byKey map[key]*kernelRow) error {
 	if !v.May("listComparisons") {
 		return nil
 	}
+	jobs, names := named(byKey)
+	_, tested, err := branchesOf(v, jobs, names)
+	if err != nil {
+		return err
+	}
 	byRef, heads := map[string]*kernelRow{}, []string{}
 	for k, row := range byKey {
-		byRef[plainRef(k.ref())] = row
-		heads = append(heads, k.ref())
+		branches := like(tested, k.branch)
+		if len(branches) == 0 {
+			branches = []string{k.branch}
+		}
+		for _, branch := range branches {
+			ref := key{k.job, branch, k.kernel}.ref()
+			byRef[plainRef(ref)] = row
+			heads = append(heads, ref)
+		}
 	}
 	made, err := frame.Comparisons(v, heads)
 	if err != nil {
 		return err
 	}
 	for ref, one := range made {
-		if row := byRef[plainRef(ref)]; row != nil {
+		if row := byRef[plainRef(ref)]; row != nil && (row.Made == nil || broken(one) > broken(row.Made)) {
 			row.Made = one
 		}
 	}
 	return nil
+}
+
+// broken is how many tests of a comparison's head did not do what they should: of
+// several spellings of a branch, the worst is shown.
+func broken(made *client.MadeComparison) int64 { return made.Head.Counts.Fail + made.Head.Counts.Error }
+
+// named are the jobs and the kernels of a page.
+func named(byKey map[key]*kernelRow) (jobs, kernels []string) {
+	for k := range byKey {
+		jobs, kernels = append(jobs, k.job), append(kernels, k.kernel)
+	}
+	slices.Sort(jobs)
+	slices.Sort(kernels)
+	return slices.Compact(jobs), slices.Compact(kernels)
 }
 
 // plainRef is a reference without escapes, which may be written in several ways.

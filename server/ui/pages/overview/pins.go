@@ -72,7 +72,7 @@ func (p *pin) read(ctx context.Context, v *frame.Visit) {
 			return
 		}
 		q := u.Query()
-		params := &client.GetRunLineParams{Cloud: frame.Optional(q.Get("cloud")), Name: frame.Optional(q.Get("name")), Limit: new(int32(1))}
+		params := &client.GetRunLineParams{Cloud: frame.Optional(q.Get("cloud")), Name: frame.Optional(q.Get("name")), Window: new(int32(1))}
 		answer, err := v.API.GetRunLineWithResponse(ctx, params)
 		if p.failed(err) {
 			return

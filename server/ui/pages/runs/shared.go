@@ -21,7 +21,7 @@ const fewOfLine = 30
 
 // line reads the newest runs of the line that the address names.
 func line(v *frame.Visit) (*client.RunLine, error) {
-	params := &client.GetRunLineParams{Cloud: frame.Optional(v.Query("cloud")), Limit: new(int32(fewOfLine))}
+	params := &client.GetRunLineParams{Cloud: frame.Optional(v.Query("cloud")), Window: new(int32(fewOfLine))}
 	if v.HTTP.URL.Query().Has("name") {
 		params.Name = new(v.Query("name"))
 	}
