@@ -134,7 +134,7 @@ func TestUnknownNames_Parameters(t *testing.T) {
 	t.Parallel()
 
 	ops := loadOperations(t)
-	const known = "; known are after, cloud_id, cursor, damaged, finished, limit, name, outcome, page"
+	const known = "; known are after, cloud_id, cursor, damaged, finished, limit, name, outcome, page, uploader"
 	for _, tt := range []struct {
 		name, id, query string
 		want            []fault.Entry

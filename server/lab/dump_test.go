@@ -239,19 +239,6 @@ func TestDumpImport_Twice(t *testing.T) {
 	})
 }
 
-// endingDrydock is a context that ends when it has been asked so often.
-type endingDrydock struct {
-	context.Context
-	left int
-}
-
-func (e *endingDrydock) Err() error {
-	if e.left--; e.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 func TestDumpImport_Interrupted(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
@@ -259,7 +246,7 @@ func TestDumpImport_Interrupted(t *testing.T) {
 		whole := servertest.New(t).Store
 		want := importedDrydock(t, whole, dump)
 		for left := 1; ; left += 7 {
-			r, err := importDrydock(&endingDrydock{t.Context(), left}, t, s, dump, false)
+			r, err := importDrydock(storetest.Ending(t.Context(), left), t, s, dump, false)
 			if err == nil {
 				if r.Text() != want.Text() {
 					t.Errorf("the report is %s, want %s", r.Text(), want.Text())

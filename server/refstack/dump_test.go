@@ -219,19 +219,6 @@ func TestDumpImport_Twice(t *testing.T) {
 	})
 }
 
-// ending is a context that ends when it has been asked so often.
-type ending struct {
-	context.Context
-	left int
-}
-
-func (e *ending) Err() error {
-	if e.left--; e.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestDumpImport_Interrupted stops an import at many places of its way.
 func TestDumpImport_Interrupted(t *testing.T) {
 	t.Parallel()
@@ -241,7 +228,7 @@ func TestDumpImport_Interrupted(t *testing.T) {
 		want := importedDump(t, whole, dump)
 		s := servertest.On(t, st)
 		for stop := 1; ; stop += 3 {
-			r, err := importingDump(&ending{Context: t.Context(), left: stop}, t, s, dump)
+			r, err := importingDump(storetest.Ending(t.Context(), stop), t, s, dump)
 			if err == nil {
 				if r.Text() != want.Text() {
 					t.Errorf("the report is %s, want %s", r.Text(), want.Text())

@@ -176,26 +176,13 @@ func TestFolderImport_PerFile(t *testing.T) {
 	}
 }
 
-// ending is a context that ends when it has been asked so often.
-type ending struct {
-	context.Context
-	left int
-}
-
-func (e *ending) Err() error {
-	if e.left--; e.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 func TestFolderImport_Interrupted(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		dir := builds(t)
 		want := importedFolder(t, servertest.New(t).Store, dir)
 		for left := 1; ; left += 5 {
-			r, err := importFolder(&ending{t.Context(), left}, t, s, dir)
+			r, err := importFolder(storetest.Ending(t.Context(), left), t, s, dir)
 			if err == nil {
 				if r.Text() != want.Text() {
 					t.Errorf("the report is %s, want %s", r.Text(), want.Text())

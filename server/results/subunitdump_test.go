@@ -217,7 +217,7 @@ func TestSubunitDump_Interrupted(t *testing.T) {
 		whole := servertest.New(t).Store
 		want := importedSubunit(t, whole, dump)
 		for left := 1; ; left += 7 {
-			r, err := importSubunit(&ending{t.Context(), left}, t, s, dump)
+			r, err := importSubunit(storetest.Ending(t.Context(), left), t, s, dump)
 			if err == nil {
 				if r.Text() != want.Text() {
 					t.Errorf("the report is %s, want %s", r.Text(), want.Text())
