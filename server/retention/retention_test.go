@@ -377,7 +377,13 @@ func TestRuns_Servers(t *testing.T) {
 			return len(list) > 0 && list[len(list)-1].(object)["ended_on"] != nil
 		})
 		run := list[0].(object)
-		if got := amounts(run); len(list) != 1 || run["origin"] != "schedule" || !maps.Equal(got, said) {
+		got := amounts(run)
+		if got["names"].Rows > said["names"].Rows || len(got) > len(said) {
+			t.Errorf("more names went than %v: %v", said, got)
+		}
+		delete(got, "names") // the tidying of another server may have found them first
+		delete(said, "names")
+		if len(list) != 1 || run["origin"] != "schedule" || !maps.Equal(got, said) {
 			t.Errorf("the runs are %v, want one that removed %v", list, said)
 		}
 		events := l.call("GET", "/v1/events?event_type=retention.finished", nil, 200)["events"].([]any)
