@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // PostgresEnv names the variable with the address of the test database.
@@ -99,7 +101,10 @@ func Pooled(t testing.TB) store.Config {
 	}
 	name := "slipway_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	admin(t, address, "CREATE DATABASE "+name)
-	t.Cleanup(func() { admin(t, address, "DROP DATABASE "+name+" WITH (FORCE)") })
+	t.Cleanup(func() {
+		awaitIdle(t, pooler, name)
+		admin(t, address, "DROP DATABASE "+name+" WITH (FORCE)")
+	})
 	in := func(address string) string {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -109,6 +114,64 @@ func Pooled(t testing.TB) store.Config {
 		return u.String()
 	}
 	return store.Config{DataDir: t.TempDir(), Database: in(address), DatabasePooler: in(pooler), MaxConns: 8}
+}
+
+// awaitIdle waits until the pooler has no connection to a database at work. PgBouncer
+// 1.18 ends itself ("server in bad state") when the database goes while a statement on
+// such a connection is being cancelled.
+func awaitIdle(t testing.TB, pooler, database string) {
+	t.Helper()
+	u, err := url.Parse(pooler)
+	if err != nil {
+		t.Fatalf("%s: %v", PoolerEnv, err)
+	}
+	u.Path = "/pgbouncer" // its console
+	query := u.Query()
+	query.Set("default_query_exec_mode", "simple_protocol")
+	u.RawQuery = query.Encode()
+	console, err := sql.Open("pgx", u.String())
+	if err != nil {
+		t.Fatalf("%s: %v", PoolerEnv, err)
+	}
+	defer console.Close()
+	if !await.Until(func() bool {
+		busy, err := busyServers(console, database)
+		if err != nil {
+			t.Fatalf("%s: %v", PoolerEnv, err)
+		}
+		return busy == 0
+	}) {
+		t.Logf("the pooler still works with the database %s", database)
+	}
+}
+
+// busyServers counts connections to a database that are neither idle nor about to be
+// looked at.
+func busyServers(console *sql.DB, database string) (busy int, err error) {
+	rows, err := console.Query("SHOW SERVERS")
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return 0, err
+	}
+	of, state := slices.Index(names, "database"), slices.Index(names, "state")
+	values := make([]sql.NullString, len(names))
+	into := make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return 0, err
+		}
+		if values[of].String == database && !slices.Contains([]string{"idle", "used", "tested"}, values[state].String) {
+			busy++
+		}
+	}
+	return busy, rows.Err()
 }
 
 // Postgres makes an empty schema and returns the address that leads into it. It
