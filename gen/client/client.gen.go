@@ -1607,7 +1607,10 @@ type ConfigSections map[string]map[string]string
 //
 // Example: {"context":{"lab_name":"lab-alder"},"summary":{"excluded":2,"fails":3,"flips":3,"mixed_versions":1,"passes":17,"reason":"3 flips in 20 verdicts; both pass and fail on run:17","score":0.1579,"since":{"set":"run:17/2","time":"2016-01-04T16:00:00Z","version":"run:17"},"verdict":"flaky","verdicts":20}}
 type ContextHistory struct {
-	Context TestContext    `json:"context"`
+	// Context Where it ran, such as the lab and the device.
+	Context TestContext `json:"context"`
+
+	// Summary Its history there in numbers.
 	Summary HistorySummary `json:"summary"`
 }
 
@@ -6372,7 +6375,9 @@ type RunLine struct {
 
 	// Name The name that was asked for.
 	Name nullable.Nullable[string] `json:"name"`
-	Runs []RunOfLine               `json:"runs"`
+
+	// Runs The runs, newest first.
+	Runs []RunOfLine `json:"runs"`
 }
 
 // RunList A page of the list.
@@ -6397,13 +6402,19 @@ type RunOfLine struct {
 	TestID int64 `json:"test_id"`
 
 	// Attempt Which upload its current result is.
-	Attempt int32   `json:"attempt"`
+	Attempt int32 `json:"attempt"`
+
+	// Outcome How the run ended.
 	Outcome Outcome `json:"outcome"`
 
 	// Complete False exactly when there is damage or a test that never finished.
-	Complete bool      `json:"complete"`
-	Tests    int64     `json:"tests"`
-	Counts   SetCounts `json:"counts"`
+	Complete bool `json:"complete"`
+
+	// Tests How many tests its result has.
+	Tests int64 `json:"tests"`
+
+	// Counts How many of its tests have which outcome.
+	Counts SetCounts `json:"counts"`
 
 	// CreatedOn When the result was stored.
 	CreatedOn time.Time `json:"created_on"`
