@@ -505,8 +505,8 @@ func (r *Reader) apply(name string, from int, args []span) error {
 	return nil
 }
 
-// unistr does what sqlite3's function does: \\ is a backslash, \uXXXX and \UXXXXXXXX are
-// characters.
+// unistr does what sqlite3's function does: two backslashes are one, and \u with four
+// hexadecimal digits, or \U with eight, is a character.
 func unistr(in []byte) []byte {
 	var out []byte
 	for i := 0; i < len(in); i++ {
