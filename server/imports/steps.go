@@ -25,9 +25,22 @@ type Steps struct {
 
 var errUncommitted = errors.New("imports: a step did not commit once")
 
-// RunSteps does the steps of a file, from where an interrupted import has come to. Its
-// report tells of all steps. A file that was done stays as it is until Forget.
-func RunSteps(ctx context.Context, i *Import, f File, steps Steps) (*Report, error) {
+// RunSteps does the steps of a file, from where an interrupted import has come to, adds
+// to sum what all of them did, and forgets the file when they are done. It returns sum,
+// also with an error.
+func RunSteps(ctx context.Context, i *Import, f File, sum *Report, steps Steps) (*Report, error) {
+	report, err := i.runSteps(ctx, f, steps)
+	if report != nil {
+		sum.Add(report)
+	}
+	if err != nil {
+		return sum, err
+	}
+	return sum, i.Forget(ctx, f)
+}
+
+// runSteps is RunSteps without what comes before and after the steps.
+func (i *Import) runSteps(ctx context.Context, f File, steps Steps) (*Report, error) {
 	s, err := i.kept(ctx, f)
 	if err != nil {
 		return nil, err

@@ -72,14 +72,7 @@ func (d *DumpImport) Run(ctx context.Context, f imports.File) (*imports.Report, 
 	if err := d.survey(ctx, sum); err != nil {
 		return sum, err
 	}
-	report, err := imports.RunSteps(ctx, &d.Import, f, imports.Steps{Digest: d.tables.Digest, Count: len(d.keys) + len(d.tests), Step: d.step})
-	if report != nil {
-		sum.Add(report)
-	}
-	if err != nil {
-		return sum, err
-	}
-	return sum, d.Import.Forget(ctx, f)
+	return imports.RunSteps(ctx, &d.Import, f, sum, imports.Steps{Digest: d.tables.Digest, Count: len(d.keys) + len(d.tests), Step: d.step})
 }
 
 // survey finds what there is to do, and what refers to something that is missing.

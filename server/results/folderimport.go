@@ -134,14 +134,7 @@ func (i *FolderImport) Run(ctx context.Context, f *Folder) (*imports.Report, err
 	steps.Step = func(ctx context.Context, n int, r *imports.Report, commit imports.Commit) error {
 		return i.take(ctx, f, &f.runs[n], r, commit)
 	}
-	report, err := imports.RunSteps(ctx, &i.Import, file, steps)
-	if report != nil {
-		sum.Add(report)
-	}
-	if err != nil {
-		return sum, err
-	}
-	return sum, i.Import.Forget(ctx, file)
+	return imports.RunSteps(ctx, &i.Import, file, sum, steps)
 }
 
 // date finds when a run began.

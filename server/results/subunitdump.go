@@ -70,14 +70,7 @@ func (d *SubunitDump) Run(ctx context.Context, f imports.File) (*imports.Report,
 		return sum, err
 	}
 	digest := d.tables.Digest + "/" + d.Name + "/" + d.NameKey
-	report, err := imports.RunSteps(ctx, &d.Import, f, imports.Steps{Digest: digest, Count: len(d.rows), Step: d.run})
-	if report != nil {
-		sum.Add(report)
-	}
-	if err != nil {
-		return sum, err
-	}
-	return sum, d.Import.Forget(ctx, f)
+	return imports.RunSteps(ctx, &d.Import, f, sum, imports.Steps{Digest: digest, Count: len(d.rows), Step: d.run})
 }
 
 // startOf is when a run began: a database that does not say it has the times of tests.
