@@ -20,7 +20,7 @@ import (
 // picked before is reported, and what was sent again under its key is done once.
 func TestClock_StepsBack(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		var back atomic.Int64
 		cfg.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
 		s := servertest.On(t, storetest.Open(t, cfg), func(c *server.Config) { c.Now = cfg.Now })

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	labstore "github.com/slipway-lab/slipway/store/lab"
+	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // pagedLists are the operations of the document that go on with a cursor.
@@ -98,11 +99,13 @@ func TestLists_Cursors(t *testing.T) {
 }
 
 // TestLists_Walk reads lists one item at a time, by either name of the cursor and by
-// the Link, while items are added in front: each is seen once.
+// the Link, while items are added in front: each is seen once. It stands for all servers
+// behind a pooler.
 func TestLists_Walk(t *testing.T) {
 	t.Parallel()
 
-	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+	storetest.Each(t, func(t *testing.T, db *store.Store) {
+		s := servertest.On(t, db)
 		made := 0
 		make := func() {
 			made++

@@ -51,7 +51,10 @@ func newHome(t testing.TB, env ...string) *home {
 	if err := os.Chmod(filepath.Join(bin, "slipway"), 0o755); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
-	h.env = append([]string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + h.dir, "SLIPWAY_RETRIES=0", "GOCOVERDIR=" + h.dir}, env...)
+	h.env = append([]string{
+		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + h.dir, "SLIPWAY_RETRIES=0", "GOCOVERDIR=" + h.dir,
+		"GORACE=atexit_sleep_ms=0", // a program with the race detector sleeps a second before it ends
+	}, env...)
 	return h
 }
 

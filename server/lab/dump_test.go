@@ -209,7 +209,7 @@ func drydockState(t testing.TB, st *store.Store) string {
 
 func TestDumpImport_Twice(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		tables := drydockTables(4)
 		dump := writtenDrydock(sqldumptest.PostgreSQL, tables)
 		dry, err := importDrydock(t.Context(), t, s, dump, true)
@@ -241,7 +241,7 @@ func TestDumpImport_Twice(t *testing.T) {
 
 func TestDumpImport_Interrupted(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		dump := writtenDrydock(sqldumptest.PostgreSQL, drydockTables(8))
 		whole := servertest.New(t).Store
 		want := importedDrydock(t, whole, dump)

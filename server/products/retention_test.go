@@ -18,7 +18,7 @@ import (
 // What is old goes when a server starts, but nothing of what still goes on.
 func TestRetention(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		var ahead atomic.Int64
 		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		s := storetest.Open(t, cfg)

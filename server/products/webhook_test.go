@@ -73,7 +73,7 @@ func until(t *testing.T, what string, done func() bool) {
 
 func TestWebhook_SignedAndRetried(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		h := newHook(t, http.StatusFound, http.StatusInternalServerError)
 		l := &lab{servertest.On(t, s, withHook(h)), t}
 		w := l.call("POST", "/v1/webhooks", object{
@@ -164,7 +164,7 @@ func TestWebhook_Refused(t *testing.T) {
 func TestWebhook_SecretUnderAnIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	h := newHook(t)
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		s := storetest.Open(t, cfg)
 		l := &lab{servertest.On(t, s, withHook(h)), t}
 		key := servertest.With("Idempotency-Key", "k")

@@ -222,7 +222,7 @@ func TestDumpImport_Twice(t *testing.T) {
 // TestDumpImport_Interrupted stops an import at many places of its way.
 func TestDumpImport_Interrupted(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, st *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, st *store.Store) {
 		dump := written(sqldumptest.MySQL, dumpOf(t, 12, 10))
 		whole := servertest.New(t)
 		want := importedDump(t, whole, dump)

@@ -24,7 +24,7 @@ import (
 // eachAt runs the test on every database with a clock that the test turns.
 func eachAt(t *testing.T, test func(t *testing.T, s *servertest.Server, now *clock)) {
 	t.Helper()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		now := &clock{}
 		now.set(time.Date(2015, 1, 16, 10, 10, 10, 500_000_000, time.UTC))
 		cfg.Now = now.get

@@ -234,7 +234,7 @@ func TestDumpImport_Twice(t *testing.T) {
 func TestDumpImport_Interrupted(t *testing.T) {
 	t.Parallel()
 	dir := writeDump(t, 450)
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		whole := servertest.New(t)
 		want := imported(t, whole, dir)
 		wantState := dumpedState(t, whole)

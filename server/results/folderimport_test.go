@@ -132,7 +132,7 @@ var importedBuilds = []string{
 
 func TestFolderImport(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		dir := builds(t)
 		r := importedFolder(t, s, dir)
 		if got, want := strings.Join(importedRuns(t, s), "\n"), strings.Join(importedBuilds, "\n"); got != want {
@@ -178,7 +178,7 @@ func TestFolderImport_PerFile(t *testing.T) {
 
 func TestFolderImport_Interrupted(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		dir := builds(t)
 		want := importedFolder(t, servertest.New(t).Store, dir)
 		for left := 1; ; left += 5 {

@@ -296,7 +296,7 @@ func TestAnonymousUpload_Limits(t *testing.T) {
 func TestAnonymousUpload_Total(t *testing.T) {
 	t.Parallel()
 
-	storetest.Each(t, func(t *testing.T, db *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, db *store.Store) {
 		small := func(c *server.Config) { c.Uploads.AnonymousTotal = 3000 }
 		s := servertest.On(t, db, small)
 		post := func(s *servertest.Server, path, mark string, want int, options ...servertest.Option) {
@@ -323,7 +323,7 @@ func TestAnonymousUpload_Total(t *testing.T) {
 func TestAnonymousUpload_Retention(t *testing.T) {
 	t.Parallel()
 
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		var days atomic.Int64
 		cfg.Now = func() time.Time { return time.Now().AddDate(0, 0, int(days.Load())) }
 		db := storetest.Open(t, cfg)

@@ -186,7 +186,7 @@ func TestSubunitDump(t *testing.T) {
 
 func TestSubunitDump_Twice(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		tables := subunitTables(4, 5)
 		dump := writtenSubunit(sqldumptest.MySQL, tables)
 		dry := importedSubunit(t, s, dump, func(d *results.SubunitDump) { d.Import.DryRun = true })
@@ -212,7 +212,7 @@ func TestSubunitDump_Twice(t *testing.T) {
 
 func TestSubunitDump_Interrupted(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		dump := writtenSubunit(sqldumptest.PostgreSQL, subunitTables(8, 5))
 		whole := servertest.New(t).Store
 		want := importedSubunit(t, whole, dump)

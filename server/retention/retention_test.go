@@ -23,7 +23,7 @@ import (
 // each runs a test on every database, with a lab that has begun.
 func each(t *testing.T, test func(t *testing.T, l *lab), change ...func(*server.Config)) {
 	t.Helper()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		l := open(t, cfg, change...)
 		l.begin()
 		test(t, l)
@@ -231,7 +231,7 @@ func TestRules_AtOnce(t *testing.T) {
 // TestTenants_Runs: a tenant's run removes what is the tenant's, by its rules.
 func TestTenants_Runs(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		l := open(t, cfg)
 		others := map[string]*lab{}
 		for _, tenant := range []string{"bison", "zebra"} {
@@ -351,7 +351,7 @@ func TestKeeps_AtOnce(t *testing.T) {
 // schedule makes one.
 func TestRuns_Servers(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		l := open(t, cfg)
 		l.begin()
 		for range 20 {

@@ -91,10 +91,10 @@ func New(t testing.TB, change ...func(*server.Config)) *Server {
 	return On(t, storetest.New(t), change...)
 }
 
-// Each runs the test on every supported database.
+// Each runs the test on every supported database, reached without a pooler.
 func Each(t *testing.T, test func(t *testing.T, s *Server), change ...func(*server.Config)) {
 	t.Helper()
-	storetest.Each(t, func(t *testing.T, s *store.Store) { test(t, On(t, s, change...)) })
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) { test(t, On(t, s, change...)) })
 }
 
 // At starts a server that others expect at an address, such as those who found

@@ -28,7 +28,7 @@ const PostgresEnv = "SLIPWAY_TEST_POSTGRES"
 
 // PoolerEnv names the variable with the address of a pooler in transaction mode in
 // front of the test database, such as postgres://postgres@127.0.0.1:6432/, which leads
-// to every database there. The tests then run through it once more.
+// to every database there. The tests of stores then run through it once more.
 const PoolerEnv = "SLIPWAY_TEST_POOLER"
 
 // New returns a migrated SQLite store in a temporary directory. It is closed
@@ -57,10 +57,18 @@ func Open(t testing.TB, cfg store.Config) *store.Store {
 	return s
 }
 
-// Each runs test in parallel on every database there is, with a migrated store.
+// Each runs test in parallel on every database there is, with a migrated store. It is
+// for tests of what is asked of a database; those of a server are content with
+// EachDirect.
 func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	t.Helper()
 	EachConfig(t, func(t *testing.T, cfg store.Config) { test(t, Open(t, cfg)) })
+}
+
+// EachDirect is Each without the pooler.
+func EachDirect(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	t.Helper()
+	EachDirectConfig(t, func(t *testing.T, cfg store.Config) { test(t, Open(t, cfg)) })
 }
 
 // EachOf is Each for the tests of an area: area is the New of its package.
@@ -70,8 +78,21 @@ func EachOf[S any](t *testing.T, area func(*store.Store) S, test func(t *testing
 }
 
 // EachConfig runs test in parallel with the configuration of an empty database
-// of every kind there is.
+// of every kind there is, and of one behind a pooler.
 func EachConfig(t *testing.T, test func(t *testing.T, cfg store.Config)) {
+	t.Helper()
+	EachDirectConfig(t, test)
+	if os.Getenv(PoolerEnv) == "" {
+		return
+	}
+	t.Run("pooled", func(t *testing.T) {
+		t.Parallel()
+		test(t, Pooled(t))
+	})
+}
+
+// EachDirectConfig is EachConfig without the pooler.
+func EachDirectConfig(t *testing.T, test func(t *testing.T, cfg store.Config)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -80,13 +101,6 @@ func EachConfig(t *testing.T, test func(t *testing.T, cfg store.Config)) {
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		test(t, store.Config{DataDir: t.TempDir(), Database: Postgres(t), MaxConns: 8})
-	})
-	if os.Getenv(PoolerEnv) == "" {
-		return
-	}
-	t.Run("pooled", func(t *testing.T) {
-		t.Parallel()
-		test(t, Pooled(t))
 	})
 }
 

@@ -131,7 +131,7 @@ type comparison struct {
 // TestFill: what a demo promises is there.
 func TestFill(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		f := fill(t, cfg, demo.Options{Seed: 1})
 		f.sets()
 		f.work()

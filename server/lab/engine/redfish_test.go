@@ -73,7 +73,7 @@ func TestRedfish(t *testing.T) {
 		{name: "no address", power: "On", action: taskplan.InterrogateOOB, change: func(_ *boardtest.Board, j *Job) { j.Node.Addressing = nil }, fails: "no address on its oob.network"},
 		{name: "never there", power: "On", action: taskplan.InterrogateOOB, change: func(f *boardtest.Board, _ *Job) { f.Busy = 1000 }, fails: "cannot be reached"},
 	}
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
 		for _, tt := range tests {
 			f, d, j := newBoard(t, s, tt.power)
 			if tt.change != nil {
