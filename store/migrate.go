@@ -28,6 +28,10 @@ import (
 //go:embed migrations
 var migrationFiles embed.FS
 
+// Migrations are the files that Migrate runs, in migrations/sqlite and
+// migrations/postgres.
+func Migrations() fs.FS { return migrationFiles }
+
 // versionTable is where goose notes what has run.
 const versionTable = "schema_versions"
 

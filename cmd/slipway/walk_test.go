@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,10 +68,23 @@ func sane(t *testing.T, line string, d done) {
 	}
 }
 
-// TestEveryCommand_noServer: who cannot reach the server is told which, with 5.
-func TestEveryCommand_noServer(t *testing.T) {
+// TestEveryCommand calls them in ways that change nothing, beside each other.
+func TestEveryCommand(t *testing.T) {
 	t.Parallel()
 	h := prepared(t)
+	for name, test := range map[string]func(*testing.T, *home){
+		"noServer": testNoServer, "wrongToken": testWrongToken, "wrongID": testWrongID, "closedPipe": testClosedPipe, "fortyColumns": testFortyColumns,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, &home{t: t, dir: h.dir, env: slices.Clip(h.env)})
+		})
+	}
+}
+
+// testNoServer: who cannot reach the server is told which, with 5.
+func testNoServer(t *testing.T, h *home) {
+	t.Helper()
 	nowhere := servertest.FreeAddress(t)
 	local := map[string]bool{"context list": true, "context use": true}
 	for _, c := range everyCommand(t) {
@@ -92,11 +106,10 @@ func TestEveryCommand_noServer(t *testing.T) {
 	}
 }
 
-// TestEveryCommand_wrongToken: a credential that is none is refused with 3, in the
+// testWrongToken: a credential that is none is refused with 3, in the
 // server's own words, which are JSON for who asks for JSON.
-func TestEveryCommand_wrongToken(t *testing.T) {
-	t.Parallel()
-	h := prepared(t)
+func testWrongToken(t *testing.T, h *home) {
+	t.Helper()
 	free := map[string]bool{"context list": true, "context use": true, "healthcheck": true}
 	for _, c := range everyCommand(t) {
 		if !c.remote {
@@ -195,11 +208,10 @@ func (h *home) runInto(out *os.File, line string) done {
 	return d
 }
 
-// TestEveryCommand_closedPipe: who is piped into head ends quietly with it, and who
+// testClosedPipe: who is piped into head ends quietly with it, and who
 // cannot write what was asked for does not say that all is well.
-func TestEveryCommand_closedPipe(t *testing.T) {
-	t.Parallel()
-	h := prepared(t)
+func testClosedPipe(t *testing.T, h *home) {
+	t.Helper()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -262,10 +274,9 @@ func terminalOf(t *testing.T, columns uint16) (tty *os.File, printed func() stri
 	}
 }
 
-// TestEveryCommand_fortyColumns keeps to a narrow terminal, and shows all that a wide one shows.
-func TestEveryCommand_fortyColumns(t *testing.T) {
-	t.Parallel()
-	h := prepared(t)
+// testFortyColumns keeps to a narrow terminal, and shows all that a wide one shows.
+func testFortyColumns(t *testing.T, h *home) {
+	t.Helper()
 	h.env = append(h.env, "NO_COLOR=1")
 	for _, line := range printing(t) {
 		if strings.Contains(line, "completion") || strings.Contains(line, "slipway raw") || strings.Contains(line, "slipway attachment") || strings.Contains(line, "slipway output") {
@@ -284,10 +295,9 @@ func TestEveryCommand_fortyColumns(t *testing.T) {
 	}
 }
 
-// TestEveryCommand_wrongID: what does not exist is 4, and what is no name of anything 2.
-func TestEveryCommand_wrongID(t *testing.T) {
-	t.Parallel()
-	h := prepared(t)
+// testWrongID: what does not exist is 4, and what is no name of anything 2.
+func testWrongID(t *testing.T, h *home) {
+	t.Helper()
 	const nobody = "7d3a1f60-2b1c-4c55-9f0e-1d2c3b4a5968"
 	checked := map[string]bool{}
 	for _, test := range []struct {

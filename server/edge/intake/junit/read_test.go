@@ -237,7 +237,7 @@ func (l *lot) ReadAt(p []byte, off int64) (int, error) {
 // TestRead_memory reads a report of many tests, one of a long text and one of a
 // long line, and shows that memory does not grow with them.
 func TestRead_memory(t *testing.T) {
-	const size = 48 << 20
+	const size = 24 << 20
 	const one = `<testcase classname="lab.Arm" name="lifts" time="0.012"><failure message="too heavy">at Arm.java:42` + "\n" + `</failure><system-out>5 kg</system-out></testcase>`
 	for name, in := range map[string]*lot{
 		"tests":    newLot(one, size/int64(len(one))),
