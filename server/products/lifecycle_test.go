@@ -68,7 +68,7 @@ func TestLifecycle(t *testing.T) {
 	for _, c := range file.Cases {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
-			storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+			storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 				var ahead atomic.Int64
 				start := time.Now() // the clock stands still between the steps, which may take long
 				cfg.Now = func() time.Time { return start.Add(time.Duration(ahead.Load())) }

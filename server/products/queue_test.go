@@ -36,7 +36,7 @@ func readFault(t *testing.T, name string) object {
 // clocked runs a test on every database, with a clock that only the test moves on.
 func clocked(t *testing.T, test func(t *testing.T, l *lab, pass func(time.Duration)), change ...func(*server.Config)) {
 	t.Helper()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		var ahead atomic.Int64
 		start := time.Now()
 		cfg.Now = func() time.Time { return start.Add(time.Duration(ahead.Load())) }

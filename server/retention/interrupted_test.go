@@ -18,7 +18,7 @@ import (
 // next one continue: it removes and counts what the dry run said, each thing once.
 func TestExecute_Interrupted(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		ctx := context.Background()
 		s := storetest.Open(t, cfg)
 		results := resultstore.New(s)

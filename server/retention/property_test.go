@@ -93,15 +93,12 @@ func newestImage(things []*thing) *thing {
 // goes, and everything else that is too old does.
 func TestProperty(t *testing.T) {
 	t.Parallel()
-	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				each := cfg
 				each.DataDir = t.TempDir()
-				switch {
-				case cfg.DatabasePooler != "":
-					each = storetest.Pooled(t)
-				case cfg.Database != "":
+				if cfg.Database != "" {
 					each.Database = storetest.Postgres(t)
 				}
 				l := open(t, each)
