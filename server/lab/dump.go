@@ -43,7 +43,7 @@ var dumpTables = []scratch.Table{
 		Name: "tasks", Needed: []string{"task_id", "status", "action"}, Indexes: []string{"task_id", "parent_task_id"},
 		Columns: []string{
 			"task_id", "parent_task_id", "result_status", "result_message", "result_reason", "result_successes", "result_failures", "retry", "status",
-			"created", "created_by", "updated", "design_ref", "node_filter", "action", "terminated", "terminated_by", "terminate",
+			"created", "created_by", "updated", "design_ref", "node_filter", "action", "terminated", "terminated_by", "terminate", "result_links",
 		},
 	},
 	{

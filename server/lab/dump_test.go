@@ -153,7 +153,7 @@ func TestDumpImport(t *testing.T) {
 					t.Errorf("it was created %s, updated %s", sub.Created, sub.Updated)
 				}
 				list := sub.Result.Details.MessageList
-				if len(list) != 2 || list[0].Message != "Deploying\tn1" || list[0].Extra["a"] != 1.0 || !list[1].Error || sub.Result.Details.ErrorCount != 1 {
+				if len(list) != 3 || !strings.HasSuffix(list[2].Message, `{"detail_logs": ["http://x"]}`) || list[2].Error || list[0].Message != "Deploying\tn1" || list[0].Extra["a"] != 1.0 || !list[1].Error || sub.Result.Details.ErrorCount != 1 {
 					t.Errorf("its messages are %+v", list)
 				}
 				data := s.Do("GET", "/api/v1.0/nodes/n1/builddata?latest=true", "", servertest.Admin())

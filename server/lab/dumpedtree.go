@@ -67,18 +67,19 @@ type dumpedTask struct {
 	id, parent, result, message, reason, successes        sql.NullString
 	failures, retry, status, created, by, updated, design sql.NullString
 	filter, action, terminated, terminatedBy, terminate   sql.NullString
+	links                                                 sql.NullString
 	depth                                                 int
 }
 
 // readTasks reads the tasks, parents before children.
 func (t *dumpedTree) readTasks(ctx context.Context, r *imports.Report) error {
 	query := `SELECT tasks.seq, line, depth, task_id, parent_task_id, result_status, result_message, result_reason, result_successes, result_failures,
-		retry, status, created, created_by, updated, design_ref, node_filter, action, terminated, terminated_by, terminate
+		retry, status, created, created_by, updated, design_ref, node_filter, action, terminated, terminated_by, terminate, result_links
 		FROM tree JOIN tasks ON tasks.seq = tree.seq WHERE root = ? ORDER BY depth, created, tasks.seq`
 	return t.d.tables.Each(ctx, query, []any{t.top}, func(scan scratch.Scan) error {
 		row := &dumpedTask{where: imports.Finding{File: t.d.file.Name, Kind: "tasks"}}
 		err := scan(&row.seq, &row.where.Line, &row.depth, &row.id, &row.parent, &row.result, &row.message, &row.reason, &row.successes, &row.failures,
-			&row.retry, &row.status, &row.created, &row.by, &row.updated, &row.design, &row.filter, &row.action, &row.terminated, &row.terminatedBy, &row.terminate)
+			&row.retry, &row.status, &row.created, &row.by, &row.updated, &row.design, &row.filter, &row.action, &row.terminated, &row.terminatedBy, &row.terminate, &row.links)
 		if err != nil {
 			return err
 		}
@@ -129,6 +130,9 @@ func (t *dumpedTree) add(row *dumpedTask, r *imports.Report) error {
 		} else {
 			t.say(row, r, "its node_filter is no JSON")
 		}
+	}
+	if text := plain(row.links.String); text != "" && text != "null" && text != "{}" {
+		t.tell(row, r, false, "its result_links led to the Drydock that it came from: %.2000s", text)
 	}
 	return t.plan(row, task, r)
 }
@@ -195,12 +199,18 @@ func end(p *taskplan.Task) {
 
 // say tells of a task what is not as it was, in the report and in the task itself.
 func (t *dumpedTree) say(row *dumpedTask, r *imports.Report, format string, args ...any) {
+	t.tell(row, r, true, format, args...)
+}
+
+// tell notes something of a task in the report and among its messages; red counts it
+// among the errors of the task.
+func (t *dumpedTree) tell(row *dumpedTask, r *imports.Report, red bool, format string, args ...any) {
 	f := row.where
 	f.Says = fmt.Sprintf(format, args...)
 	r.Note(f)
 	at, _ := runs.Time(row.created.String) // else the beginning of time
 	t.doubts = append(t.doubts, labstore.Message{
-		Task: f.ID, Text: "Imported: " + f.Says, Error: true, ContextType: taskplan.NoContext, Context: taskplan.NoContext, CreatedAt: at,
+		Task: f.ID, Text: "Imported: " + f.Says, Error: red, ContextType: taskplan.NoContext, Context: taskplan.NoContext, CreatedAt: at,
 	})
 }
 
