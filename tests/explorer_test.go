@@ -65,11 +65,16 @@ func explore(t *testing.T, chromium, base string) {
 		chromedp.Navigate(base+"/docs"),
 		chromedp.WaitVisible(chromedp.CSS(`.opblock-tag`)), // all that is there is folded
 		chromedp.SendKeys(chromedp.CSS(searchField), "gethealth"),
-		chromedp.Click(chromedp.CSS(operation+` .opblock-summary-control`)),
-		chromedp.WaitVisible(chromedp.CSS(operation+` .responses-table .response`)), // Execute is there before the operation is known
-		chromedp.Click(chromedp.CSS(operation+` .execute`)),
-		chromedp.WaitVisible(chromedp.CSS(operation+` .live-responses-table .response`)),
 	)
+	if err == nil {
+		unfold(t, tab, operation)
+		err = chromedp.Do(
+			limited,
+			chromedp.WaitVisible(chromedp.CSS(operation+` .responses-table .response`)), // Execute is there before the operation is known
+			chromedp.Click(chromedp.CSS(operation+` .execute`)),
+			chromedp.WaitVisible(chromedp.CSS(operation+` .live-responses-table .response`)),
+		)
+	}
 	keepScreenshot(t, tab)
 	for _, complaint := range complaints() {
 		t.Errorf("the browser says: %s", complaint)
@@ -104,6 +109,25 @@ func searchFor(t *testing.T, tab context.Context, phrase string) {
 	}
 }
 
+// unfold opens an operation. The list is still being filtered, so that what was under
+// the mouse a moment ago may be elsewhere: it asks until the operation is open.
+func unfold(t *testing.T, tab context.Context, block string) {
+	t.Helper()
+	await.That(t, block+" is open", func() bool {
+		return ask(t, tab, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+			const block = document.querySelector(%q);
+			if (!block) return false;
+			if (block.classList.contains('is-open')) return true;
+			const now = Date.now(); // a second click too soon would close it
+			if (now - (block.unfolded ?? 0) > 2000) {
+				block.unfolded = now;
+				block.querySelector('.opblock-summary-control').click();
+			}
+			return false;
+		})()`, block)))
+	})
+}
+
 // TestExplorer_firstClick logs in and executes operations as they stand there: what
 // is optional is empty, so that nobody has to clear fields first.
 func TestExplorer_firstClick(t *testing.T) {
@@ -136,10 +160,8 @@ func TestExplorer_firstClick(t *testing.T) {
 		t.Helper()
 		searchFor(t, tab, operation)
 		block := fmt.Sprintf(`[id$=%q]`, "-"+operation)
-		steps := []chromedp.Action[chromedp.Void]{
-			chromedp.Click(chromedp.CSS(block + ` .opblock-summary-control`)),
-			chromedp.WaitVisible(chromedp.CSS(block + ` .responses-table .response`)),
-		}
+		unfold(t, tab, block)
+		steps := []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(block + ` .responses-table .response`))}
 		steps = append(steps, before...)
 		steps = append(steps, chromedp.Click(chromedp.CSS(block+` .execute`)), chromedp.WaitVisible(chromedp.CSS(block+` .live-responses-table .response`)))
 		if err := chromedp.Do(limited, steps...); err != nil {
@@ -182,7 +204,8 @@ func TestExplorer_looks(t *testing.T) {
 		t.Fatal(err)
 	}
 	searchFor(t, tab, "listRuns")
-	if err := chromedp.Do(tab, chromedp.Click(chromedp.CSS(`[id$="-listRuns"] .opblock-summary-control`)), chromedp.WaitVisible(chromedp.CSS(`.responses-table`))); err != nil {
+	unfold(t, tab, `[id$="-listRuns"]`)
+	if err := chromedp.Do(tab, chromedp.WaitVisible(chromedp.CSS(`.responses-table`))); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask(t, tab, chromedp.Evaluate[int](`document.documentElement.scrollWidth`)); got > 400 {
