@@ -2,8 +2,10 @@ package results_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"mime/multipart"
 	"os"
 	"path/filepath"
@@ -232,6 +234,57 @@ func checkRecords(t *testing.T, s *servertest.Server, got saved, listed testItem
 			if want := texts[i]; a.Record != want.record || a.K != i || text.Status != 200 || string(text.Body) != want.text {
 				t.Errorf("%s: attachment %+v holds %q, want %q of record %d", where, a, text.Body, want.text, want.record)
 			}
+		}
+	}
+}
+
+// TestFaults_Swallowed posts files in which a failed test stands where it is not read
+// as a result, or that say that there is more than they hold: none of them passes, and
+// the damage says why.
+func TestFaults_Swallowed(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	green := "test: a\nsuccess: a\n"
+	v2 := "\xb3\x29\x03\x0c\x03foo" // status success of test foo
+	v2 += string(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(v2))))
+	long := strings.Repeat("long.", 2000)
+	for name, c := range map[string]struct {
+		body, outcome, reason string
+	}{
+		"a stream that broke off inside a test, and its retry": {
+			green + "test: x\n" + "test: b\nfailure: b\ntest: x\nsuccess: x\n", "incomplete", "a failed test inside of test 'x'"},
+		"the same with details": {
+			green + "test: x\n" + "test: b\nerror: b [\nboom\n]\ntest: x\nsuccess: x\n", "incomplete", "a failed test inside"},
+		"an unexpected success": {
+			green + "test: x\n" + "test: b\nuxsuccess: b\ntest: x\nsuccess: x\n", "incomplete", "a failed test inside"},
+		"only passes inside a test": {green + "test: x\n" + "test: b\nsuccess: b\nsuccess: x\n", "pass", ""},
+		"packets and then lines":    {v2 + "\ntest: b\nfailure: b [\nboom\n]\n", "incomplete", "1 failed tests of subunit v1"},
+		"lines and then packets":    {"test: b\nerror: b\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"a long name":               {"test: " + long + "\nerror: " + long + " [\nx\n]\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"passed lines and packets":  {green + v2, "pass", ""},
+		"prose between packets":     {"error: b\nfailure: no such file\n" + v2, "pass", ""},
+		"a mark at the beginning":   {"\xef\xbb\xbftest: b\nfailure: b\n" + green, "fail", ""},
+		"a mark where files are joined": {
+			green + "\xef\xbb\xbftest: b\nfailure: b\n", "fail", ""},
+		"one page of our own list": {
+			`{"pagination":{"current_page":1,"total":300,"total_pages":3},"tests":[{"id":"a","status":"success"}],"next":"abc"}`, "incomplete", "a page of 1 tests of 300"},
+		"the last page": {
+			`{"pagination":{"current_page":3,"total":300,"total_pages":3},"tests":[{"id":"a","status":"success"}],"next":null}`, "incomplete", "a page of 1 tests of 300"},
+		"a page by cursor": {`{"tests":[{"id":"a","status":"success"}],"next":"abc"}`, "incomplete", "the next one is missing"},
+		"the whole list": {
+			`{"pagination":{"current_page":1,"total":1,"total_pages":1},"tests":[{"id":"a","status":"success"}],"next":null}`, "pass", ""},
+		"counts that contradict": {`{"counts":{"success":1,"fail":2},"tests":[{"id":"a","status":"success"}]}`, "incomplete", "'fail' says"},
+		"counts that agree":      {`{"counts":{"success":1,"fail":0,"inprogress":0},"tests":[{"id":"a","status":"success"}]}`, "pass", ""},
+		"a summary in other words": {
+			`{"summary":{"passed":1,"failed":2},"results":["a"]}`, "incomplete", "'failed' says"},
+		"codes of processes": {`{"results":[{"name":"a","exit_code":1}]}`, "error", "carry 'exit_code'"},
+	} {
+		got := mustSave(t, s.Do("POST", "/v1/post-result", c.body, servertest.With("Content-Type", "application/octet-stream")))
+		if got.Outcome != c.outcome || (c.reason == "") != (len(got.Damage) == 0) {
+			t.Errorf("%s: outcome %s, damage %v; want %s", name, got.Outcome, got.Damage, c.outcome)
+		}
+		if c.reason != "" && !strings.Contains(fmt.Sprint(got.Damage), c.reason) {
+			t.Errorf("%s: damage %v; want %q", name, got.Damage, c.reason)
 		}
 	}
 }

@@ -207,7 +207,7 @@ func (d *detector) isV1() (bool, error) {
 		if !ok || err != nil {
 			return false, err
 		}
-		directive := parseDirective(l.text)
+		directive := parseDirective(withoutMark(l.text))
 		switch {
 		case l.long:
 		case details != endsNot && string(l.text) == "]":

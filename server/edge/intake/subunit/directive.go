@@ -84,6 +84,10 @@ func parseDirective(line []byte) directive {
 	return d
 }
 
+// withoutMark leaves out the mark with which some editors and shells begin a file of
+// UTF-8. It hides the first line of the file, also when files are joined.
+func withoutMark(line []byte) []byte { return bytes.TrimPrefix(line, utf8Mark) }
+
 // meaningful reports whether the line is a directive at all. A label may be
 // empty if the colon shows that the line means it; the other words need an
 // argument.

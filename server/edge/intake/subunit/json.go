@@ -42,6 +42,10 @@ type jsonReader struct {
 	red     bool   // a test of the list did not pass
 	failed  string // a member that says that the run failed
 	failsAt int64
+	more    bool // a member names the next page
+	moreAt  int64
+	total   float64 // tests on all pages
+	totalAt int64
 
 	rec   Record
 	named bool // rec has its id
@@ -204,6 +208,7 @@ func (j *jsonReader) document() error {
 		j.damage(j.base, KindJSON, "none of the four known shapes: no list of tests under results, data or tests")
 	}
 	j.compareSummary()
+	j.comparePage()
 	if j.failed != "" && !j.red {
 		j.damage(j.failsAt, KindJSON, "the member "+quote(j.failed)+" says that the run failed, and no test in the list did")
 	}

@@ -249,7 +249,7 @@ func (j *jsonReader) readSummary(at int64) error {
 		switch name {
 		case wordPASS, wordFAIL, wordFAILSETUP, wordERROR, wordSKIP, wordTotal:
 		default:
-			return j.skip()
+			return j.judged(name, at)
 		}
 		if j.dec.PeekKind() != jsontext.KindNumber {
 			return j.wrong("the summary's " + name + " is no number")

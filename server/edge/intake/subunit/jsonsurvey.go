@@ -100,7 +100,8 @@ func eachMember(dec *jsontext.Decoder, member func(name string) error) error {
 func judges(name string) bool {
 	switch strings.ToLower(name) {
 	case "status", "outcome", "result", "state", "verdict", "conclusion",
-		"passed", "success", "failed", "failure", "failures", "error", "errors":
+		"passed", "pass", "ok", "success", "failed", "fail", "failure", "failures", "error", "errors", "skipped", "aborted",
+		"exit_code", "exitcode", "exit_status", "returncode", "return_code", "rc":
 		return true
 	}
 	return false
@@ -120,15 +121,56 @@ func verdictOf(name string) verdict {
 	switch strings.ToLower(name) {
 	case "success", "passed", "ok", "status", "outcome", "result", "state", "verdict", "conclusion":
 		return verdictGood
-	case "failed", "failures", "failure", "errors", "error", "aborted":
+	case "failed", "fail", "failures", "failure", "errors", "error", "aborted", "uxsuccess", "inprogress", "unknown":
 		return verdictCount
 	}
 	return verdictNone
 }
 
 // stranger passes over a member that RefStack does not know, and remembers when
-// it says that the run failed.
+// it says that the run failed, or that the list is not all of it.
 func (j *jsonReader) stranger(name string, at int64) error {
+	kind := j.dec.PeekKind()
+	switch {
+	case name == "counts" && kind == jsontext.KindBeginObject:
+		return j.object(j.judged)
+	case name == "pagination" && kind == jsontext.KindBeginObject:
+		return j.object(j.page)
+	case name == "next" && kind == jsontext.KindString:
+		j.more, j.moreAt = true, at
+	}
+	return j.judged(name, at)
+}
+
+// page reads a member of what stands beside one page of a list of ours.
+func (j *jsonReader) page(name string, at int64) error {
+	if name != "total" || j.dec.PeekKind() != jsontext.KindNumber {
+		return j.skip()
+	}
+	tok, err := j.token()
+	if err != nil {
+		return err
+	}
+	if total, err := tok.Float(); err == nil {
+		j.total, j.totalAt = total, at
+	}
+	return nil
+}
+
+// comparePage notes when the list is one page of several: the tests of the others
+// are not here.
+func (j *jsonReader) comparePage() {
+	switch {
+	case j.list != "tests[":
+	case j.total > float64(j.entries):
+		j.damagef(j.totalAt, KindJSON, "the list is a page of %d tests of %g; the others are missing", j.entries, j.total)
+	case j.more:
+		j.damage(j.moreAt, KindJSON, "the list is a page, and the next one is missing")
+	}
+}
+
+// judged passes over a member, and remembers when it says that the run failed.
+func (j *jsonReader) judged(name string, at int64) error {
 	v := verdictOf(name)
 	if v == verdictNone {
 		return j.skip()

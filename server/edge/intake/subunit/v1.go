@@ -19,6 +19,7 @@ type v1reader struct {
 
 	current *entry // the test in progress
 	label   []byte // its label as it was written
+	inner   innerTests
 
 	endless int64 // details that begin before this place do not end
 	bare    int   // error and failure lines without a test and without details
@@ -67,7 +68,7 @@ func (r *v1reader) line(l line) error {
 			return err
 		}
 	}
-	d := parseDirective(l.text)
+	d := parseDirective(withoutMark(l.text))
 	if l.long {
 		r.longLine(l, d)
 		return nil
@@ -89,6 +90,7 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 	switch {
 	case d.word == wordTest:
 		if r.current != nil {
+			r.inner.begin(d)
 			return false, nil
 		}
 		return true, r.start(l, d.argument)
@@ -105,10 +107,45 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 	case r.current == nil:
 		return false, nil // an outcome without a test is no result
 	default:
-		return r.outcome(d)
+		used, err := r.outcome(d)
+		if !used && r.inner.fails(d) {
+			r.damage(l.start, KindNoise, "a failed test inside of test "+quote(r.current.ID)+" is read as its output")
+		}
+		return used, err
 	}
 	return true, nil
 }
+
+// innerTests watches for whole tests inside the test in progress. They are output of
+// that test: a test may print another run. But a stream that broke off inside a
+// test, with the next one behind it, looks the same, and there the output is results.
+type innerTests struct {
+	label []byte // of the last one that began
+	open  bool   // it has not ended
+	begun int
+}
+
+// begin takes a test line inside the test in progress. Prose begins with the word
+// without its colon.
+func (t *innerTests) begin(d directive) {
+	if d.colon {
+		t.label, t.open = append(t.label[:0], d.argument...), true
+		t.begun++
+	}
+}
+
+// fails takes an outcome line that is not about the test in progress, and reports
+// whether it ends an inner test that did not pass.
+func (t *innerTests) fails(d directive) bool {
+	if !t.open || endingFor(d.argument, t.label) == endsNot {
+		return false
+	}
+	t.open = false
+	return d.word.status().Failed()
+}
+
+// reset begins the next test.
+func (t *innerTests) reset() { t.open, t.begun = false, 0 }
 
 // output counts a line that is no directive.
 func (r *v1reader) output(l line) {
@@ -224,6 +261,7 @@ func (r *v1reader) start(l line, label []byte) error {
 	e.ID, e.Start, e.Status = text, r.clock, InProgress
 	r.current = e
 	r.label = append(r.label[:0], label...)
+	r.inner.reset()
 	return r.hold(e, len(label), l.start)
 }
 
@@ -263,6 +301,9 @@ func (r *v1reader) finish(complete bool) error {
 // it has failed, whatever its outcome line had said.
 func (r *v1reader) lose(where string) error {
 	r.damage(r.lines.w.size, KindV1Truncated, "lost connection during "+where+" "+quote(r.current.ID))
+	if r.inner.begun > 0 {
+		r.warnf("%d lines inside of test %s, which did not end, begin a test and were read as its output", r.inner.begun, quote(r.current.ID))
+	}
 	return r.fail()
 }
 
