@@ -117,7 +117,7 @@ func resource(doc *openapi3.T, base, path string, item *openapi3.PathItem, ops m
 		}
 		vars[p.Name] = base + "param/" + p.Name
 	}
-	if !strings.Contains(path, "{") && len(required) == 0 {
+	if !strings.Contains(path, "{") && len(required) == 0 && !needsQuery(ops) {
 		r.Href = &path
 		return r
 	}
@@ -128,6 +128,17 @@ func resource(doc *openapi3.T, base, path string, item *openapi3.PathItem, ops m
 	}
 	r.HrefTemplate, r.HrefVars = &template, vars
 	return r
+}
+
+// needsQuery reports whether an operation must be given a query, although it
+// requires no single parameter (x-needs-query).
+func needsQuery(ops map[string]*openapi3.Operation) bool {
+	for _, op := range ops {
+		if names, _ := op.Extensions["x-needs-query"].([]any); len(names) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // parameters returns those of the path and of its operations, each name once,

@@ -180,6 +180,16 @@ func TestLinks(t *testing.T) {
 			headers: map[string]string{"X-Forwarded-Prefix": "/a/../b"}, want: "http://lab/v1/",
 		},
 		{name: "a host that is none", host: `lab"><script>`},
+		{name: "an address of IPv6", host: "[2001:db8::1]:8080", want: "http://[2001:db8::1]:8080/v1/"},
+		{name: "an address that does not end", host: "[::1"},
+		{name: "a name in brackets", host: "[lab]"},
+		{name: "a port that is no number", host: "lab:http"},
+		{name: "a port that is none", host: "lab:99999"},
+		{name: "two ports", host: "lab:80:80"},
+		{
+			name: "a proxy's host that is none is left out", trusted: loopback, host: "lab",
+			headers: map[string]string{"X-Forwarded-Host": "[::1"}, want: "http://lab/v1/",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -240,7 +250,7 @@ func TestHome(t *testing.T) {
 		case (r.Href == nil) == (r.HrefTemplate == nil):
 			t.Errorf("%s: exactly one of href and href-template must be there", rel)
 		case r.Href != nil && strings.Contains(strings.Join(r.Hints.Allow, ","), "GET"):
-			if a := s.Do("GET", *r.Href, "", servertest.Admin()); a.Status == 404 || a.Status == 405 {
+			if a := s.Do("GET", *r.Href, "", servertest.Admin()); a.Status >= 400 {
 				t.Errorf("%s: GET %s answers %d", rel, *r.Href, a.Status)
 			}
 		case r.HrefTemplate != nil:
@@ -253,6 +263,12 @@ func TestHome(t *testing.T) {
 	}
 	if r := home.Resources["https://slipway.invalid/rel/runner-script"]; r.Hints.Status != "deprecated" {
 		t.Errorf("get-script has status %q, want deprecated", r.Hints.Status)
+	}
+	for rel, want := range map[string]string{"miniconf": "/v1/get-miniconf{?test_id", "flaky-tests": "/v1/flaky-tests{?cloud_id,job,product_id"} {
+		r := home.Resources["https://slipway.invalid/rel/"+rel]
+		if r.HrefTemplate == nil || !strings.HasPrefix(*r.HrefTemplate, want) {
+			t.Errorf("%s: %v, want a template that begins with %s", rel, r.HrefTemplate, want)
+		}
 	}
 	run := home.Resources["https://slipway.invalid/rel/run"]
 	if run.HrefTemplate == nil || *run.HrefTemplate != "/v1/runs/{test_id}" {

@@ -258,12 +258,15 @@ func TestFaults_Swallowed(t *testing.T) {
 		"an unexpected success": {
 			green + "test: x\n" + "test: b\nuxsuccess: b\ntest: x\nsuccess: x\n", "incomplete", "a failed test inside"},
 		"only passes inside a test": {green + "test: x\n" + "test: b\nsuccess: b\nsuccess: x\n", "pass", ""},
-		"packets and then lines":    {v2 + "\ntest: b\nfailure: b [\nboom\n]\n", "incomplete", "1 failed tests of subunit v1"},
-		"lines and then packets":    {"test: b\nerror: b\n" + v2, "incomplete", "1 failed tests of subunit v1"},
-		"a long name":               {"test: " + long + "\nerror: " + long + " [\nx\n]\n" + v2, "incomplete", "1 failed tests of subunit v1"},
-		"passed lines and packets":  {green + v2, "pass", ""},
-		"prose between packets":     {"error: b\nfailure: no such file\n" + v2, "pass", ""},
-		"a mark at the beginning":   {"\xef\xbb\xbftest: b\nfailure: b\n" + green, "fail", ""},
+		"details that broke off": {
+			"test: a\nskip: a [\nwhy\n" + "test: b\nfailure: b [\nboom\n]\n" + "test: c\nsuccess: c\n", "incomplete", "a failed test inside of the details of test 'a'"},
+		"details with passes":      {"test: a\nskip: a [\ntest: b\nsuccess: b\n]\n" + green, "pass", ""},
+		"packets and then lines":   {v2 + "\ntest: b\nfailure: b [\nboom\n]\n", "incomplete", "1 failed tests of subunit v1"},
+		"lines and then packets":   {"test: b\nerror: b\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"a long name":              {"test: " + long + "\nerror: " + long + " [\nx\n]\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"passed lines and packets": {green + v2, "pass", ""},
+		"prose between packets":    {"error: b\nfailure: no such file\n" + v2, "pass", ""},
+		"a mark at the beginning":  {"\xef\xbb\xbftest: b\nfailure: b\n" + green, "fail", ""},
 		"a mark where files are joined": {
 			green + "\xef\xbb\xbftest: b\nfailure: b\n", "fail", ""},
 		"one page of our own list": {

@@ -280,19 +280,32 @@ func splitList(lines []string) []string {
 	return out
 }
 
+// validHost takes a name or an address, an IPv6 one in brackets, and a port behind
+// it. A port may be empty (RFC 3986); links are made of what stands here.
 func validHost(s string) bool {
 	if s == "" || len(s) > 255 {
 		return false
 	}
-	for _, c := range []byte(s) {
+	name, port := s, ""
+	if end := strings.LastIndexByte(s, ':'); end > strings.LastIndexByte(s, ']') {
+		name, port = s[:end], s[end+1:]
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(name, "["); ok {
+		a, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+		return err == nil && a.Is6() && a.Zone() == "" && strings.HasSuffix(inner, "]")
+	}
+	for _, c := range []byte(name) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		case c == '-', c == '.', c == ':', c == '[', c == ']', c == '_':
+		case c == '-', c == '.', c == '_':
 		default:
 			return false
 		}
 	}
-	return true
+	return name != ""
 }
 
 // validPrefix takes one leading slash, no trailing one, nothing that climbs.

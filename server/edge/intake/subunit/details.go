@@ -37,6 +37,8 @@ func (r *v1reader) simpleDetails(w word) error {
 	if err != nil {
 		return err
 	}
+	green := !r.current.Status.Failed()
+	r.inner.reset()
 	for {
 		l, ok, err := r.lines.next()
 		if err != nil {
@@ -48,6 +50,9 @@ func (r *v1reader) simpleDetails(w word) error {
 		if string(l.text) == "]" {
 			return r.finish(true)
 		}
+		if green && !l.long {
+			r.innerLine(l)
+		}
 		start := l.start
 		if bytes.HasPrefix(l.text, []byte(" ]")) {
 			start++
@@ -55,6 +60,19 @@ func (r *v1reader) simpleDetails(w word) error {
 		if err := r.piece(a, start, l.end-start); err != nil {
 			return err
 		}
+	}
+}
+
+// innerLine looks at a line of the details of a test that did not fail. Details that
+// broke off reach to the end of those of a later test, which must not be a failed one.
+func (r *v1reader) innerLine(l line) {
+	d := parseDirective(withoutMark(l.text))
+	switch {
+	case !d.meaningful():
+	case d.word == wordTest:
+		r.inner.begin(d)
+	case d.word.outcome() && r.inner.fails(d):
+		r.damage(l.start, KindV1Details, "a failed test inside of the details of test "+quote(r.current.ID)+" is read as a part of them")
 	}
 }
 
