@@ -247,6 +247,8 @@ func TestFaults_Swallowed(t *testing.T) {
 	green := "test: a\nsuccess: a\n"
 	v2 := "\xb3\x29\x03\x0c\x03foo" // status success of test foo
 	v2 += string(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(v2))))
+	failed := "\xb3\x29\x06\x0c\x03bar"
+	failed += string(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(failed))))
 	long := strings.Repeat("long.", 2000)
 	for name, c := range map[string]struct {
 		body, outcome, reason string
@@ -260,13 +262,20 @@ func TestFaults_Swallowed(t *testing.T) {
 		"only passes inside a test": {green + "test: x\n" + "test: b\nsuccess: b\nsuccess: x\n", "pass", ""},
 		"details that broke off": {
 			"test: a\nskip: a [\nwhy\n" + "test: b\nfailure: b [\nboom\n]\n" + "test: c\nsuccess: c\n", "incomplete", "a failed test inside of the details of test 'a'"},
-		"details with passes":      {"test: a\nskip: a [\ntest: b\nsuccess: b\n]\n" + green, "pass", ""},
-		"packets and then lines":   {v2 + "\ntest: b\nfailure: b [\nboom\n]\n", "incomplete", "1 failed tests of subunit v1"},
-		"lines and then packets":   {"test: b\nerror: b\n" + v2, "incomplete", "1 failed tests of subunit v1"},
-		"a long name":              {"test: " + long + "\nerror: " + long + " [\nx\n]\n" + v2, "incomplete", "1 failed tests of subunit v1"},
-		"passed lines and packets": {green + v2, "pass", ""},
-		"prose between packets":    {"error: b\nfailure: no such file\n" + v2, "pass", ""},
-		"a mark at the beginning":  {"\xef\xbb\xbftest: b\nfailure: b\n" + green, "fail", ""},
+		"details with passes": {"test: a\nskip: a [\ntest: b\nsuccess: b\n]\n" + green, "pass", ""},
+		"an error of a class inside a test": {
+			green + "test: x\n" + "error: setUpClass (b) [\nboom\n]\nsuccess: x\n", "incomplete", "a failed test inside of test 'x'"},
+		"a label that changed on the way": {
+			green + "test: c\nfailure: b [\nboom\n]\ntest: c\nsuccess: c\n", "incomplete", "a failed test inside of test 'c'"},
+		"an open bracket in the output": {
+			green + "test: x\nerror: cannot read [\nsuccess: x\n", "pass", ""},
+		"a packet without its signature": {v2 + "\xb2" + failed[1:] + v2, "incomplete", "without its signature"},
+		"packets and then lines":         {v2 + "\ntest: b\nfailure: b [\nboom\n]\n", "incomplete", "1 failed tests of subunit v1"},
+		"lines and then packets":         {"test: b\nerror: b\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"a long name":                    {"test: " + long + "\nerror: " + long + " [\nx\n]\n" + v2, "incomplete", "1 failed tests of subunit v1"},
+		"passed lines and packets":       {green + v2, "pass", ""},
+		"prose between packets":          {"error: b\nfailure: no such file\n" + v2, "pass", ""},
+		"a mark at the beginning":        {"\xef\xbb\xbftest: b\nfailure: b\n" + green, "fail", ""},
 		"a mark where files are joined": {
 			green + "\xef\xbb\xbftest: b\nfailure: b\n", "fail", ""},
 		"one page of our own list": {

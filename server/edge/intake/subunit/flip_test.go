@@ -308,6 +308,9 @@ func TestParse_inTime(t *testing.T) {
 		"errors":            "test: a\nsuccess: a\n" + strings.Repeat("error: x [\n", n/11),
 		"errors with parts": "test: a\nsuccess: a\n" + strings.Repeat("error: x [ multipart\n", n/21),
 		"errors closed":     "test: a\nsuccess: a\n" + strings.Repeat("error: x [\n]\n", n/13),
+		"errors in a test":  "test: a\n" + strings.Repeat("error: x [\n", n/11) + "]\nsuccess: a\n",
+		"tests in a test":   "test: a\n" + strings.Repeat("test: b\nfailure: b\n", n/19) + "success: a\n",
+		"no signatures":     "\xb3\x29\x01\x0c\x03foo\x08\x55\x5f\x1b" + strings.Repeat("\n- \x80\x7f", n/5),
 		"entries":           `{"results":[` + strings.Repeat(`{"name":"a"},`, n/13) + `"b"]}`,
 		"members":           `{` + strings.Repeat(`"errors":[[]],`, n/14) + `"results":["b"]}`,
 	} {

@@ -22,6 +22,7 @@ type v1reader struct {
 	inner   innerTests
 
 	endless int64 // details that begin before this place do not end
+	ended   int64 // details that begin before this place end, since others did
 	bare    int   // error and failure lines without a test and without details
 	bareAt  int64 // where the first of them stands
 
@@ -108,12 +109,29 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 		return false, nil // an outcome without a test is no result
 	default:
 		used, err := r.outcome(d)
-		if !used && r.inner.fails(d) {
-			r.damage(l.start, KindNoise, "a failed test inside of test "+quote(r.current.ID)+" is read as its output")
+		if used || err != nil {
+			return used, err
 		}
-		return used, err
+		r.output(l)
+		return true, r.innerOutcome(l.start, d)
 	}
 	return true, nil
+}
+
+// innerOutcome looks at an outcome line that is not about the test in progress, and so
+// its output: a failed test inside of it, or an error with details of its own.
+func (r *v1reader) innerOutcome(start int64, d directive) error {
+	failed := r.inner.fails(d)
+	if _, end := labelOf(d.argument); !failed && d.word == wordFailure && d.colon && end != endsNot {
+		var err error
+		if failed, err = r.closes(); err != nil {
+			return err
+		}
+	}
+	if failed {
+		r.damage(start, KindNoise, "a failed test inside of test "+quote(r.current.ID)+" is read as its output")
+	}
+	return nil
 }
 
 // innerTests watches for whole tests inside the test in progress. They are output of
@@ -209,8 +227,8 @@ func (r *v1reader) alone(l line, d directive) (bool, error) {
 // swallow what follows it. What was found to be open is not looked at again, and
 // what is closed is read next, so that each byte is looked at twice at most.
 func (r *v1reader) closes() (bool, error) {
-	if r.lines.pos < r.endless {
-		return false, nil
+	if r.lines.pos < max(r.endless, r.ended) {
+		return r.lines.pos < r.ended, nil
 	}
 	ahead := lineReader{w: r.lines.w, pos: r.lines.pos}
 	var label []byte
@@ -226,6 +244,7 @@ func (r *v1reader) closes() (bool, error) {
 		}
 		switch {
 		case ok && string(l.text) == "]":
+			r.ended = ahead.pos
 			return true, nil
 		case !ok || started && d.word.outcome() && endingFor(d.argument, label) != endsNot:
 			r.endless = ahead.pos

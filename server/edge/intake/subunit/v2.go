@@ -2,6 +2,7 @@ package subunit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
 )
@@ -12,6 +13,7 @@ import (
 const (
 	workFactor = 16
 	workFloor  = 64 << 10
+	lostFactor = 4
 	quickBytes = 1 << 10 // a packet that is worth a check even when the budget is gone
 )
 
@@ -34,13 +36,14 @@ type v2reader struct {
 
 	looseWork, syncedWork int64 // budgets left
 	looseOff, syncedOff   bool  // damage noted
+	lostWork              int64 // budget left to look for packets without their signature
 
 	ev event
 }
 
 func newV2reader(s *sink, w *window) *v2reader {
 	work := workFactor*w.size + workFloor
-	return &v2reader{sink: s, w: w, events: newEventTable(s), synced: true, looseWork: work, syncedWork: work}
+	return &v2reader{sink: s, w: w, events: newEventTable(s), synced: true, looseWork: work, syncedWork: work, lostWork: lostFactor*w.size + workFloor}
 }
 
 // read reads the whole stream.
@@ -54,7 +57,7 @@ func (r *v2reader) read() error {
 		if b[0] == signature {
 			err = r.packet(b)
 		} else {
-			r.skipText(b)
+			err = r.skipText(b)
 		}
 		if err != nil {
 			if errors.Is(err, errStop) {
@@ -68,11 +71,38 @@ func (r *v2reader) read() error {
 }
 
 // skipText passes over b up to the next signature byte.
-func (r *v2reader) skipText(b []byte) {
+func (r *v2reader) skipText(b []byte) error {
+	if r.synced {
+		var err error
+		if b, err = r.lostSignature(b); err != nil {
+			return err
+		}
+	}
 	if i := bytes.IndexByte(b, signature); i >= 0 {
 		b = b[:i]
 	}
 	r.text(b)
+	return nil
+}
+
+// lostSignature looks whether the text b is a packet but for its first byte: then it
+// was a result, and all that is left of it are bytes that look like output. It returns
+// b, which the window may have moved.
+func (r *v2reader) lostSignature(b []byte) ([]byte, error) {
+	h, fault := readHeader(b)
+	if fault != headerFine || int64(h.length) > r.w.size-r.pos || r.lostWork < 0 {
+		return b, nil
+	}
+	r.lostWork -= int64(h.length)
+	b, err := r.w.view(r.pos, h.length)
+	if err != nil {
+		return b, err
+	}
+	sum := crc32.Update(crc32.ChecksumIEEE([]byte{signature}), crc32.IEEETable, b[1:h.length-crcBytes])
+	if sum == binary.BigEndian.Uint32(b[h.length-crcBytes:]) {
+		r.damage(r.pos, KindHeader, "a packet of "+itoa(h.length)+" bytes without its signature")
+	}
+	return b, nil
 }
 
 // text counts b as bytes between packets.
