@@ -106,6 +106,9 @@ func (r *v1reader) obey(l line, d directive) (bool, error) {
 	case r.current == nil && d.word == wordFailure:
 		return r.alone(l, d)
 	case r.current == nil:
+		if d.word == wordUXSuccess {
+			r.noteBare(l)
+		}
 		return false, nil // an outcome without a test is no result
 	default:
 		used, err := r.outcome(d)
@@ -192,10 +195,7 @@ func (r *v1reader) longLine(l line, d directive) {
 func (r *v1reader) alone(l line, d directive) (bool, error) {
 	label, end := labelOf(d.argument)
 	if end == endsNot {
-		if r.bare == 0 {
-			r.bareAt = l.start
-		}
-		r.bare++
+		r.noteBare(l)
 		return false, nil
 	}
 	label = bytes.Clone(label)
@@ -255,11 +255,19 @@ func (r *v1reader) closes() (bool, error) {
 	}
 }
 
+// noteBare counts a line that tells of a failure and is no result.
+func (r *v1reader) noteBare(l line) {
+	if r.bare == 0 {
+		r.bareAt = l.start
+	}
+	r.bare++
+}
+
 // warnBare says at the end that there were errors which may have been meant as
 // results.
 func (r *v1reader) warnBare() {
 	if r.bare > 0 {
-		r.warnf("%d lines begin with error or failure, outside of a test and without details, and are no results; the first stands at byte %d", r.bare, r.bareAt)
+		r.warnf("%d lines begin with error, failure or uxsuccess, outside of a test and without details, and are no results; the first stands at byte %d", r.bare, r.bareAt)
 	}
 }
 

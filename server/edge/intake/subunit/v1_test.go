@@ -232,8 +232,8 @@ func TestParse_v1Limits(t *testing.T) {
 // told of.
 func TestParse_v1Bare(t *testing.T) {
 	t.Parallel()
-	got := parseAll(t, []byte("error: one\ntest: a\nerror: b\nsuccess: a\nfailure two\n"), Limits{}, windowStart)
-	if w := got.report.Warnings; len(w) != 1 || !strings.HasPrefix(w[0], "2 lines begin with error or failure") || !strings.HasSuffix(w[0], "at byte 0") {
+	got := parseAll(t, []byte("error: one\ntest: a\nerror: b\nsuccess: a\nfailure two\nuxsuccess: c\n"), Limits{}, windowStart)
+	if w := got.report.Warnings; len(w) != 1 || !strings.HasPrefix(w[0], "3 lines begin with error, failure or uxsuccess") || !strings.HasSuffix(w[0], "at byte 0") {
 		t.Errorf("warnings %q", w)
 	}
 }
