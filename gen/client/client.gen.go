@@ -1456,6 +1456,9 @@ type CloudPatch struct {
 	// Cpid The id by which RefStack's client names the cloud; null: none.
 	Cpid nullable.Nullable[string] `json:"cpid,omitempty"`
 
+	// CreatedAt What was read may be sent back; it changes nothing.
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
 	// Endpoint The address of the cloud's identity service, as users reach it.
 	Endpoint *string `json:"endpoint,omitempty"`
 
@@ -1464,6 +1467,9 @@ type CloudPatch struct {
 
 	// ExtraConfig Further options of the miniconf, by section and key. Secret ones are stars unless the caller may see them.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
+
+	// ID What was read may be sent back: that of the path.
+	ID *int64 `json:"id,omitempty"`
 
 	// Label The name of the cloud for people, at most 60 characters. Unique in a tenant.
 	Label *string `json:"label,omitempty"`
@@ -1476,6 +1482,9 @@ type CloudPatch struct {
 
 	// TestUser The name of the user that the tests log in as.
 	TestUser *string `json:"test_user,omitempty"`
+
+	// UpdatedAt Like `created_at`.
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
 
 	// Version The release of OpenStack that the cloud runs, such as juno.
 	Version nullable.Nullable[string] `json:"version,omitempty"`
@@ -4440,6 +4449,9 @@ type NewCloud struct {
 	// Cpid The cloud provider id.
 	Cpid nullable.Nullable[string] `json:"cpid,omitempty"`
 
+	// CreatedAt What was read may be sent back; it changes nothing. A new cloud has none.
+	CreatedAt *time.Time `json:"created_at,omitempty"`
+
 	// Endpoint Keystone, not admin.
 	Endpoint string `json:"endpoint"`
 
@@ -4450,6 +4462,9 @@ type NewCloud struct {
 	// (`admin_password`), and those that `secret_options` lists, are secret: they are encrypted at rest, callers below operator see stars in
 	// their place, and runners get them with a credential only. Stars sent back leave the stored value as it is.
 	ExtraConfig nullable.Nullable[map[string]map[string]string] `json:"extra_config,omitempty"`
+
+	// ID What was read may be sent back: that of the path. A new cloud has none.
+	ID *int64 `json:"id,omitempty"`
 
 	// Label A name to show.
 	Label string `json:"label"`
@@ -4462,6 +4477,9 @@ type NewCloud struct {
 
 	// TestUser The user that tests run as.
 	TestUser string `json:"test_user"`
+
+	// UpdatedAt Like `created_at`.
+	UpdatedAt *time.Time `json:"updated_at,omitempty"`
 
 	// Version The release of OpenStack, such as `havana`.
 	Version nullable.Nullable[string] `json:"version,omitempty"`

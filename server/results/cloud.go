@@ -42,6 +42,15 @@ func (h *Handler) ListClouds(ctx context.Context, req resultsapi.ListCloudsReque
 // CreateCloud registers a cloud of the caller's tenant.
 func (h *Handler) CreateCloud(ctx context.Context, req resultsapi.CreateCloudRequestObject) (resultsapi.Response, error) {
 	cloud := resultstore.Cloud{Tenant: auth.From(ctx).Tenant}
+	const given = "is the server's to give; a new cloud is registered without it"
+	switch {
+	case req.Body.ID != nil:
+		return nil, fault.InvalidBody("/id", given)
+	case req.Body.CreatedAt != nil:
+		return nil, fault.InvalidBody("/created_at", given)
+	case req.Body.UpdatedAt != nil:
+		return nil, fault.InvalidBody("/updated_at", given)
+	}
 	if err := h.replaceCloud(&cloud, req.Body); err != nil {
 		return nil, err
 	}
@@ -68,14 +77,29 @@ func (h *Handler) GetCloud(ctx context.Context, req resultsapi.GetCloudRequestOb
 
 // ReplaceCloud changes every field.
 func (h *Handler) ReplaceCloud(ctx context.Context, req resultsapi.ReplaceCloudRequestObject) (resultsapi.Response, error) {
+	if err := sameCloud(req.CloudID, req.Body.ID); err != nil {
+		return nil, err
+	}
 	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return h.replaceCloud(c, req.Body) })
 	return call.OK(body), err
 }
 
 // UpdateCloud changes the fields that the body names.
 func (h *Handler) UpdateCloud(ctx context.Context, req resultsapi.UpdateCloudRequestObject) (resultsapi.Response, error) {
+	if err := sameCloud(req.CloudID, req.Body.ID); err != nil {
+		return nil, err
+	}
 	body, err := h.changeCloud(ctx, req.CloudID, func(c *resultstore.Cloud) error { return h.patchCloud(c, req.Body) })
 	return call.OK(body), err
+}
+
+// sameCloud refuses the id of another cloud in the body: whoever reads a cloud,
+// changes it and sends it back sends its id, too.
+func sameCloud(id int64, sent *int64) error {
+	if sent != nil && *sent != id {
+		return fault.InvalidBody("/id", "must be %d, that of the path", id)
+	}
+	return nil
 }
 
 func (h *Handler) changeCloud(ctx context.Context, id int64, change func(*resultstore.Cloud) error) (resultsapi.Cloud, error) {
@@ -181,6 +205,9 @@ func checkCloud(c *resultstore.Cloud) error {
 		if strings.ContainsRune(f.text, 0) {
 			return fault.InvalidBody("/"+f.name, "must not hold U+0000")
 		}
+	}
+	if strings.TrimSpace(c.Label) == "" {
+		return fault.InvalidBody("/label", "must not be blank")
 	}
 	for _, f := range []struct{ name, text string }{
 		{"endpoint", c.Endpoint}, {"endpoint_v3", c.EndpointV3}, {"admin_endpoint", c.AdminEndpoint},

@@ -38,6 +38,12 @@ func TestClouds(t *testing.T) {
 		if a.Status != 200 || strings.Contains(string(a.Body), "havana") || !strings.Contains(string(a.Body), `"label":"other"`) {
 			t.Errorf("put: %d %s", a.Status, a.Body)
 		}
+		// What was read can be sent back with a change.
+		read := string(s.Do("GET", "/v1/clouds/1", "", admin).Body)
+		a = s.Do("PUT", "/v1/clouds/1", strings.Replace(read, `"version":null`, `"version":"icehouse"`, 1), admin, asJSON)
+		if a.Status != 200 || !strings.Contains(string(a.Body), `"version":"icehouse"`) || !strings.Contains(string(a.Body), `"id":1,`) {
+			t.Errorf("put what was read: %d %s", a.Status, a.Body)
+		}
 		for path, want := range map[string]int{"/v1/clouds?label=other": 1, "/v1/clouds?label=none": 0, "/v1/clouds?page=2": 1, "/v1/clouds?cpid=x": 0} {
 			var list struct{ Pagination struct{ Total int } }
 			if err := json.Unmarshal(s.Do("GET", path, "", admin).Body, &list); err != nil || list.Pagination.Total != want {
@@ -51,6 +57,10 @@ func TestClouds(t *testing.T) {
 			{"GET", "/v1/clouds/2", "", 404},
 			{"PATCH", "/v1/clouds/2", `{"version":"x"}`, 404},
 			{"PATCH", "/v1/clouds/1", `{}`, 400},
+			{"PATCH", "/v1/clouds/1", `{"id":2,"version":"x"}`, 400},
+			{"PUT", "/v1/clouds/1", strings.Replace(read, `"id":1,`, `"id":2,`, 1), 400},
+			{"POST", "/v1/clouds", read, 400},
+			{"PATCH", "/v1/clouds/1", `{"label":"  "}`, 400},
 			{"PATCH", "/v1/clouds/1", `{"endpoint":"ftp://x/"}`, 400},
 			{"PATCH", "/v1/clouds/1", `{"extra_config":{"a":{"b":1}}}`, 400},
 			{"PATCH", "/v1/clouds/1", `{"extra_config":{"a]":{"b":"1"}}}`, 400},
