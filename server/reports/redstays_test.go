@@ -1,0 +1,74 @@
+package reports_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+// TestCase_Updated: a null in a PUT is no result, and a path follows its case's name.
+func TestCase_Updated(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		newLab(t, s, "lab-a")
+		post(t, s, 201, "/test/group", `{"name":"usb","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"hub","status":"FAIL"}]}`)
+		id := oidOf(get(t, s, "/test/case").Result[0])
+		for _, step := range []struct{ body, want string }{
+			{`{"status":null}`, "hub FAIL usb.hub"},
+			{`{"status":""}`, "hub FAIL usb.hub"},
+			{`{"status":null,"time":2}`, "hub FAIL usb.hub"},
+			{`{"name":"port","status":null}`, "port FAIL usb.port"},
+			{`{"status":"pass"}`, "port PASS usb.port"},
+			{`{"name":"plug","test_case_path":"a.b"}`, "plug PASS a.b"},
+			{`{"name":"pull"}`, "pull PASS a.b"},
+		} {
+			if a := s.Do("PUT", "/test/case/"+id, step.body, servertest.JSON(), servertest.Admin()); a.Status != 200 {
+				t.Fatalf("PUT %s: %d %s", step.body, a.Status, a.Body)
+			}
+			c := get(t, s, "/test/case/"+id).Result[0]
+			if got := fmt.Sprint(c["name"], " ", c["status"], " ", c["test_case_path"]); got != step.want {
+				t.Errorf("after PUT %s: %s, want %s", step.body, got, step.want)
+			}
+		}
+	})
+}
+
+// TestCallback_Zeros: a serial console that sends zero bytes loses no job.
+func TestCallback_Zeros(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		lab := newLab(t, s, "lab-a")
+		body := lavaJob(t, func(job map[string]any) {
+			job["log"] = job["log"].(string) + "- {\"dt\": \"2026-11-30T10:00:00\", \"lvl\": \"tar\x00get\", \"msg\": \"ze\x00ro\"}\n"
+			job["failure_comment"] = "no\x00thing"
+			job["results"].(map[string]any)["7_zero"] = "- {name: \"a\x00b\", result: fail}\n"
+		})
+		if !strings.Contains(body, `\u0000`) {
+			t.Fatal("there are no zero bytes in the callback")
+		}
+		post(t, s, 202, callbackPath, body, raw(lab))
+		if p := get(t, s, "/test/case?status=FAIL&name=a%EF%BF%BDb"); p.Count != 1 {
+			t.Errorf("%d failed cases of the suite with zero bytes, want 1", p.Count)
+		}
+		log := get(t, s, "/test/group?name=usb").Result[0]["log"].(string)
+		if a := s.Do("GET", "/v1/files/"+log, "", servertest.Admin()); !strings.Contains(string(a.Body), "ze\uFFFDro") {
+			t.Errorf("the log: %d, it lacks the line with a zero byte", a.Status)
+		}
+	})
+}
+
+// TestCallback_Documents: what stands in a second YAML document is not left out as if
+// it were not there.
+func TestCallback_Documents(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	lab := newLab(t, s, "lab-a")
+	post(t, s, 202, callbackPath, lavaJob(t, func(job map[string]any) {
+		job["results"].(map[string]any)["7_twice"] = "- {name: a, result: pass}\n---\n- {name: b, result: fail}\n"
+	}), raw(lab))
+	if p := get(t, s, "/test/case?name=twice&status=ERROR"); p.Count != 1 {
+		t.Errorf("%d cases for the suite that is two documents, want 1", p.Count)
+	}
+}
