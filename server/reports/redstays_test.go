@@ -72,3 +72,40 @@ func TestCallback_Documents(t *testing.T) {
 		t.Errorf("%d cases for the suite that is two documents, want 1", p.Count)
 	}
 }
+
+// TestBatch_Forms: an id may be an object in a batch as in any body, and a number text.
+func TestBatch_Forms(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	post(t, s, 202, "/job", `{"job":"next","kernel":"k"}`)
+	id := oidOf(get(t, s, "/job").Result[0])
+	a := post(t, s, 200, "/batch", `{"batch":[{"operation_id":7,"resource":"job","document":{"$oid":"`+id+`"},"query":"field=job"}]}`)
+	if want := `{"code":200,"result":[{"operation_id":"7","result":[{"_id":{"$oid":"` + id + `"},"job":"next"}]}]}`; string(a.Body) != want {
+		t.Errorf("batch: %s, want %s", a.Body, want)
+	}
+	for _, entry := range []string{`{"operation_id":true}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
+		post(t, s, 400, "/batch", `{"batch":[`+entry+`]}`)
+	}
+}
+
+// TestLab_SharedToken: the token of a lab that is deleted goes on for another lab that
+// reports with it.
+func TestLab_SharedToken(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		token := newLab(t, s, "lab-a")
+		post(t, s, 201, "/lab", fmt.Sprintf(`{"name":"lab-b","token":%q,"contact":{"name":"a","surname":"b","email":"c@example.org"}}`, token))
+		report := `{"lab_name":%q,"job":"j","kernel":"k","defconfig":"d","board":"b"}`
+		for _, step := range []struct {
+			lab  string
+			want int
+		}{{"lab-a", 202}, {"lab-b", 403}} {
+			id := oidOf(get(t, s, "/lab?name="+step.lab).Result[0])
+			if a := s.Do("DELETE", "/lab/"+id, "", servertest.Admin()); a.Status != 200 {
+				t.Fatalf("DELETE of %s: %d %s", step.lab, a.Status, a.Body)
+			}
+			post(t, s, 403, "/boot", fmt.Sprintf(report, step.lab), raw(token))
+			post(t, s, step.want, "/boot", fmt.Sprintf(report, "lab-b"), raw(token))
+		}
+	})
+}
