@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
@@ -85,6 +86,18 @@ func TestBatch_Forms(t *testing.T) {
 	}
 	for _, entry := range []string{`{"operation_id":true}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
 		post(t, s, 400, "/batch", `{"batch":[`+entry+`]}`)
+	}
+}
+
+// TestGroups_TooMany: who sends too much is told how much is allowed, and where.
+func TestGroups_TooMany(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(c *server.Config) { c.Reports.MaxCases = 3 })
+	body := `{"name":"usb","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"a"},{"name":"b"},{"name":"c"}],"sub_groups":[%s]}`
+	post(t, s, 201, "/test/group", fmt.Sprintf(body, ""))
+	a := post(t, s, 400, "/test/group", fmt.Sprintf(body, `{"name":"d"}`))
+	if !strings.Contains(string(a.Body), `"pointer":"/sub_groups"`) || !strings.Contains(string(a.Body), "at most 3 are allowed") {
+		t.Errorf("answer: %s", a.Body)
 	}
 }
 
