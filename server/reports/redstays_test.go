@@ -122,3 +122,29 @@ func TestLab_SharedToken(t *testing.T) {
 		}
 	})
 }
+
+// TestAggregate_First: the first document of a group is the newest when the groups are
+// sorted descending, and the oldest when ascending: what it says is of one document.
+func TestAggregate_First(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		newLab(t, s, "lab-a")
+		for _, board := range []string{"old", "mid", "new"} {
+			post(t, s, 202, "/boot", `{"lab_name":"lab-a","job":"j","kernel":"k","defconfig":"d","board":"`+board+`"}`)
+		}
+		for query, want := range map[string]string{
+			"": "new", "&sort=created_on": "new", "&sort=created_on&sort_order=-1": "new", "&sort=created_on&sort_order=1": "old", "&sort=job&sort_order=1": "old", "&sort_order=1": "new",
+		} {
+			whole := get(t, s, "/boot?aggregate=job"+query).Result
+			field := get(t, s, "/boot?aggregate=job&field=board"+query).Result
+			if len(whole) != 1 || len(field) != 1 || field[0]["board"] != want || whole[0]["result"].(map[string]any)["board"] != want {
+				t.Errorf("aggregate=job%s: %v and %v, want %s", query, whole, field, want)
+				continue
+			}
+			id := oidOf(whole[0]["result"].(map[string]any))
+			if d := get(t, s, "/boot/"+id).Result[0]; fmt.Sprint(d["created_on"]) != fmt.Sprint(whole[0]["result"].(map[string]any)["created_on"]) {
+				t.Errorf("aggregate=job%s mixes documents: %v", query, whole[0])
+			}
+		}
+	})
+}
