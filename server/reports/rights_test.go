@@ -138,6 +138,7 @@ func TestToken_Life(t *testing.T) {
 		}{
 			{"PUT", "/token/" + id, `{"username":"new"}`, 200, 200},
 			{"PUT", "/token/" + id, `{"expired":true}`, 200, 403},
+			{"PUT", "/token/" + id, `{"expired":null,"username":"newer"}`, 200, 403},
 			{"PUT", "/token/" + id, `{"expired":false}`, 200, 200},
 			{"PUT", "/token/" + id, `{"expires_on":"2015-01-01"}`, 200, 403},
 			{"PUT", "/token/" + id, `{"expires_on":null}`, 200, 200},

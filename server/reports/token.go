@@ -368,8 +368,8 @@ func (h *Handler) applyRights(t *store.Token, c document.TokenChange, whole bool
 	if whole || had != c.Properties {
 		t.Flags, t.Roles = flagsOf(c.Properties), rolesOf(c.Properties)
 	}
-	if whole || c.Given("expired") {
-		off, _ = c.Get("expired").(bool)
+	if said, ok := c.Get("expired").(bool); ok {
+		off = said // null says nothing: it switches no token on again
 	}
 	t.Flags = slices.DeleteFunc(t.Flags, func(f string) bool { return f == switchedOff })
 	t.RevokedAt = nil
@@ -392,6 +392,9 @@ func (h *Handler) UpdateToken(ctx context.Context, req reportsapi.UpdateTokenReq
 	}
 	var warnings []string
 	err = h.store.UpdateToken(ctx, t.ID, func(t *store.Token) error {
+		if isRevoked(t) {
+			return store.ErrNotFound // it was deleted meanwhile, and stays so
+		}
 		var addresses []netip.Prefix
 		for _, text := range t.AllowFrom {
 			if network, err := netip.ParsePrefix(text); err == nil {
