@@ -8815,7 +8815,7 @@ type ListBootsParams struct {
 	// TimeRange Created in so many minutes before now, 10 to 1440.
 	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 
-	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group; of the oldest when the groups are sorted ascending.
 	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
 
 	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
@@ -8999,7 +8999,7 @@ type ListBuildsParams struct {
 	// TimeRange Created in so many minutes before now, 10 to 1440.
 	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 
-	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group; of the oldest when the groups are sorted ascending.
 	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
 
 	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
@@ -9475,7 +9475,7 @@ type ListJobsParams struct {
 	// TimeRange Created in so many minutes before now, 10 to 1440.
 	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 
-	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group; of the oldest when the groups are sorted ascending.
 	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
 
 	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
@@ -10473,7 +10473,7 @@ type ListTestCasesParams struct {
 	// TimeRange Created in so many minutes before now, 10 to 1440.
 	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 
-	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group; of the oldest when the groups are sorted ascending.
 	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
 
 	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.
@@ -10649,7 +10649,7 @@ type ListTestGroupsParams struct {
 	// TimeRange Created in so many minutes before now, 10 to 1440.
 	TimeRange *ReportsTimeRange `form:"time_range,omitempty" json:"time_range,omitempty"`
 
-	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group.
+	// Aggregate Group by these fields: one entry for each combination of their values, `_id` holds it. The other fields are those of the newest document of the group; of the oldest when the groups are sorted ascending.
 	Aggregate ReportsAggregate `form:"aggregate,omitempty" json:"aggregate,omitempty"`
 
 	// UnderscoreID Only where `_id` is this: an id; one that is malformed matches nothing. Repeated: any of them. `null`: it has no value.

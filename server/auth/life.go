@@ -53,9 +53,18 @@ func ParseNetworks(texts []string) ([]string, error) {
 			a = a.Unmap()
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
-		out = append(out, p.Masked().String())
+		out = append(out, unmapped(p).Masked().String())
 	}
 	return out, nil
+}
+
+// unmapped is the network of IPv4 that ::ffff:a.b.c.d/n means, or any other as it is:
+// clients are compared by their plain addresses.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p
 }
 
 // KindFor is the kind of a token with these roles when nobody says another.

@@ -93,7 +93,7 @@ var acceptVersion = regexp.MustCompile(`^application/v([0-9]+)$`)
 // weight 0 asks for nothing.
 func checkAcceptVersion(lines []string) error {
 	refused := false
-	for _, item := range strings.Split(strings.Join(lines, ","), ",") {
+	for _, item := range mediaRanges(strings.Join(lines, ",")) {
 		media, params, err := mime.ParseMediaType(item)
 		if err != nil {
 			if strings.TrimSpace(item) != "" {
@@ -114,6 +114,21 @@ func checkAcceptVersion(lines []string) error {
 	}
 	return fault.New(http.StatusNotAcceptable, "version-not-acceptable",
 		"the Accept header asks for a version of the API that does not exist; there is application/v1")
+}
+
+// mediaRanges takes a list apart at its commas, but those inside quotes.
+func mediaRanges(list string) (ranges []string) {
+	start, quoted := 0, false
+	for i := range len(list) {
+		switch c := list[i]; {
+		case c == '"' && (i == 0 || list[i-1] != '\\'):
+			quoted = !quoted
+		case c == ',' && !quoted:
+			ranges = append(ranges, list[start:i])
+			start = i + 1
+		}
+	}
+	return append(ranges, list[start:])
 }
 
 var microversion = regexp.MustCompile(`^([1-9][0-9]*)\.([1-9][0-9]*|0)$`)

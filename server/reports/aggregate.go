@@ -21,8 +21,8 @@ func (r *resource) checkAggregate(q query.Query) error {
 }
 
 // appendGroups writes one entry for each group: in _id the values that are
-// grouped by, then the fields of the newest document. A field that is sorted by
-// holds the group's greatest value, or its least.
+// grouped by, then the fields of the newest document, or of the oldest when the question
+// sorts ascending. A field that is sorted by holds the group's greatest value, or its least.
 func (r *resource) appendGroups(ctx context.Context, b *body, s *reportstore.Store, q query.Query) error {
 	by := make([]string, 0, len(q.Aggregate))
 	for _, name := range q.Aggregate {
@@ -34,7 +34,7 @@ func (r *resource) appendGroups(ctx context.Context, b *body, s *reportstore.Sto
 	question := r.question(q)
 	first := true
 	return s.GroupReports(ctx, r.table, question, by, func(g reportstore.Group) error {
-		d, err := r.document(g.Newest)
+		d, err := r.document(g.First)
 		if err != nil {
 			return err
 		}

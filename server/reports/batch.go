@@ -96,7 +96,7 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 		case !ok:
 			return fmt.Errorf("has the key %.80q, which is unknown; known are method, operation_id, resource, document, query and distinct", name)
 		case value == nil: // null is as good as absent
-		case json.Unmarshal(*value, into) != nil:
+		case !readText(*value, into, into == &e.Document):
 			return fmt.Errorf("has a %s that is not a text", name)
 		}
 	}
@@ -105,6 +105,25 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 	}
 	e.Query = strings.TrimPrefix(e.Query, "?")
 	return nil
+}
+
+// readText reads a text, or a number as text, as other bodies may hold one; an id may
+// be an object, too, as answers have it.
+func readText(value json.RawMessage, into *string, id bool) bool {
+	var number json.Number
+	var object struct {
+		OID string `json:"$oid"`
+	}
+	switch {
+	case json.Unmarshal(value, into) == nil:
+	case json.Unmarshal(value, &number) == nil:
+		*into = number.String()
+	case id && json.Unmarshal(value, &object) == nil && object.OID != "":
+		*into = object.OID
+	default:
+		return false
+	}
+	return true
 }
 
 // permission is what the GET needs that an entry stands for. What is no resource is

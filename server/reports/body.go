@@ -18,11 +18,15 @@ func (h *Handler) limits() document.Limits { return document.Limits{Cases: h.con
 // jsonBody reads the body of a POST or PUT in the order in which the original
 // refuses: media type, JSON, object.
 func (h *Handler) jsonBody(ctx context.Context) (document.Body, error) {
+	return h.jsonBodyWithin(ctx, h.limits())
+}
+
+func (h *Handler) jsonBodyWithin(ctx context.Context, limits document.Limits) (document.Body, error) {
 	text, err := bodyText(ctx)
 	if err != nil {
 		return document.Body{}, err
 	}
-	parsed, err := document.ParseBody(text, h.limits())
+	parsed, err := document.ParseBody(text, limits)
 	return parsed, refusedBody(ctx, err)
 }
 

@@ -56,7 +56,9 @@ func (h *Handler) ReceiveLavaBoot(ctx context.Context, req reportsapi.ReceiveLav
 // receiveLava checks in the order of the other writes; what belongs to the lab
 // comes last. The report and the files of the job become visible together.
 func (h *Handler) receiveLava(ctx context.Context, lab string, sort callbackSort) (*answer, error) {
-	parsed, err := h.jsonBody(ctx)
+	limits := h.limits()
+	limits.Zeros = true // serial consoles send them; package lava takes them out
+	parsed, err := h.jsonBodyWithin(ctx, limits)
 	if err != nil {
 		return nil, err
 	}

@@ -107,6 +107,9 @@ func (h *Handler) update(ctx context.Context, r *resource, id string, may func(*
 		if !d.Apply(changes) {
 			return nil, nil
 		}
+		if r == cases {
+			document.RenameCase(d, was)
+		}
 		if parentOf(d) != parentOf(was) {
 			if err := moveGroup(ctx, tx, d); err != nil {
 				return nil, err

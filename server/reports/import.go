@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/auth"
@@ -119,18 +121,42 @@ func readOldToken(raw json.RawMessage) (*OldToken, error) {
 	for i, n := range d.Properties {
 		p[i] = int(n)
 	}
-	networks, err := auth.ParseNetworks(d.Addresses)
+	networks, err := auth.ParseNetworks(plainAddresses(d.Addresses))
 	switch {
 	case !auth.IsImportable(d.Token):
 		return nil, errors.New("its text must be a UUID of version 4")
 	case err != nil:
 		return nil, fmt.Errorf("its ip_address: %w", err)
-	case p.Has(document.AddressRestricted) != (len(networks) > 0):
+	case p.Has(document.AddressRestricted) && len(networks) == 0:
 		return nil, errors.New("its ip_address and its properties contradict each other")
-	case d.Expired:
+	}
+	if !p.Has(document.AddressRestricted) {
+		networks = nil // of a restriction that was lifted; the original keeps the list
+	}
+	if d.Expired {
 		return nil, nil
 	}
 	return &OldToken{Text: d.Token, Token: d.row(p, networks)}, nil
+}
+
+// plainAddresses undoes what the original does to addresses of IPv4 before it stores
+// them (convert_ip_address in app/models/token.py): 192.0.2.0/24 is ::192.0.2.0/120
+// there, which no client would come from.
+func plainAddresses(texts []string) []string {
+	plain := make([]string, 0, len(texts))
+	for _, text := range texts {
+		address, _, network := strings.Cut(text, "/")
+		a, err := netip.ParseAddr(address)
+		bits := 128
+		if p, wrong := netip.ParsePrefix(text); network && wrong == nil {
+			bits = p.Bits()
+		}
+		if b := a.As16(); err == nil && a.Is6() && bits >= 96 && [12]byte(b[:12]) == [12]byte{} && [2]byte(b[12:14]) != [2]byte{} {
+			text = netip.PrefixFrom(netip.AddrFrom4([4]byte(b[12:])), bits-96).String()
+		}
+		plain = append(plain, text)
+	}
+	return plain
 }
 
 func (d *oldDocument) row(p document.Properties, networks []string) *store.Token {

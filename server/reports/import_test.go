@@ -59,6 +59,27 @@ func TestReadTokens(t *testing.T) {
 	}
 }
 
+// TestReadTokens_Addresses: the original stores addresses of IPv4 as such of IPv6
+// (convert_ip_address in app/models/token.py), and keeps them when a restriction is lifted.
+func TestReadTokens_Addresses(t *testing.T) {
+	t.Parallel()
+
+	stored := `["::192.0.2.7","::198.51.100.0/120","::ffff:203.0.113.9","2001:db8::/32","::1"]`
+	for name, tt := range map[string]struct {
+		properties string
+		want       []string
+	}{
+		"restricted": {"[0,0,0,1,1,1,0,1,", []string{"192.0.2.7/32", "198.51.100.0/24", "203.0.113.9/32", "2001:db8::/32", "::1/128"}},
+		"lifted":     {"[0,0,0,1,1,0,0,1,", nil},
+	} {
+		file := `{"token":"0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e","email":"a","ip_address":` + stored + `,"properties":` + tt.properties + `0,0,0,0,0,0,0,0]}`
+		all, err := ReadTokens(strings.NewReader(file))
+		if err != nil || len(all) != 1 || !slices.Equal(all[0].Token.AllowFrom, tt.want) {
+			t.Errorf("%s: %+v, error %v, want addresses %v", name, all, err, tt.want)
+		}
+	}
+}
+
 func TestReadTokens_Refused(t *testing.T) {
 	t.Parallel()
 

@@ -115,7 +115,8 @@ func bindToken(ctx context.Context, tx *reportstore.Store, id, lab string) error
 }
 
 // releaseToken ends what a token could do for a lab. One that was made for the
-// lab is revoked; any other has other uses, and only loses the lab.
+// lab is revoked, unless another lab reports with it by now; any other has other
+// uses, and only loses the lab.
 func releaseToken(ctx context.Context, tx *reportstore.Store, oid, lab string) error {
 	t, err := tokenByOID(ctx, tx, oid)
 	if errors.Is(err, store.ErrNotFound) {
@@ -126,7 +127,7 @@ func releaseToken(ctx context.Context, tx *reportstore.Store, oid, lab string) e
 	}
 	return tx.UpdateToken(ctx, t.ID, func(t *store.Token) error {
 		t.Labs = slices.DeleteFunc(t.Labs, func(name string) bool { return name == lab })
-		if t.Owner == madeForLab+lab && t.RevokedAt == nil {
+		if t.Owner == madeForLab+lab && len(t.Labs) == 0 && t.RevokedAt == nil {
 			now := tx.Now()
 			t.RevokedAt = &now
 		}

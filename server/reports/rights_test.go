@@ -121,6 +121,12 @@ func TestToken_Life(t *testing.T) {
 			t.Errorf("ip_address: %v", p.Result)
 		}
 		text := newToken(t, s, `{"email":"x@example.org","get":1,"expires_on":null,"nonsense":1}`)
+		if p := get(t, s, "/token?email=x@example.org&token=nothing&token="+text); p.Count != 1 || p.Result[0]["email"] != "x@example.org" || p.Result[0]["token"] == text {
+			t.Errorf("its text as a filter: %v", p.Result)
+		}
+		if p := get(t, s, "/token?token=nothing"); p.Count != 0 {
+			t.Errorf("the text of no token: %v", p.Result)
+		}
 		p := get(t, s, "/token/"+text)
 		if p.Result[0]["token"] != text {
 			t.Errorf("GET of the text: %v", p.Result)
@@ -132,6 +138,7 @@ func TestToken_Life(t *testing.T) {
 		}{
 			{"PUT", "/token/" + id, `{"username":"new"}`, 200, 200},
 			{"PUT", "/token/" + id, `{"expired":true}`, 200, 403},
+			{"PUT", "/token/" + id, `{"expired":null,"username":"newer"}`, 200, 403},
 			{"PUT", "/token/" + id, `{"expired":false}`, 200, 200},
 			{"PUT", "/token/" + id, `{"expires_on":"2015-01-01"}`, 200, 403},
 			{"PUT", "/token/" + id, `{"expires_on":null}`, 200, 200},
@@ -140,6 +147,14 @@ func TestToken_Life(t *testing.T) {
 			{"PUT", "/token/" + id, `{"ip_restricted":1,"ip_address":["10.0.0.0/8"]}`, 200, 403},
 			{"PUT", "/token/" + id, `{"ip_restricted":1,"ip_address":["127.0.0.0/8","::1"]}`, 200, 200},
 			{"PUT", "/token/" + id, `{"ip_restricted":0,"ip_address":[]}`, 200, 200},
+			{"PUT", "/token/" + id, `{"ip_restricted":1,"ip_address":["::ffff:10.0.0.0/104"]}`, 200, 403},
+			{"PUT", "/token/" + id, `{"ip_restricted":1,"ip_address":["::ffff:127.0.0.0/104","::1"]}`, 200, 200},
+			{"PUT", "/token/" + id, `{"ip_restricted":1,"ip_address":["10.0.0.1"]}`, 200, 403},
+			{"PUT", "/token/" + id, `{"ip_restricted":false}`, 200, 200},
+			{"PUT", "/token/" + id, `{"admin":true}`, 200, 200},
+			{"PUT", "/token/" + id, `{"admin":false}`, 200, 403},
+			{"PUT", "/token/" + id, `{"superuser":true}`, 200, 200},
+			{"PUT", "/token/" + id, `{"superuser":false,"get":true,"admin":false}`, 200, 200},
 			{"POST", "/token/" + id, `{"email":"a"}`, 400, 200},
 			{"PUT", "/token/zzz", `{"get":0}`, 400, 200},
 			{"PUT", "/token/" + id, `{"get":0}`, 200, 403},

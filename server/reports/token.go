@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -114,7 +115,7 @@ func tokenDocument(t *store.Token, text string) *document.Document {
 		d.Set("expires_on", t.ExpiresAt.UnixMilli())
 	}
 	if len(t.AllowFrom) > 0 {
-		list, _ := appendJSON(nil, []string(t.AllowFrom)) // cannot fail: a list of texts
+		list, _ := appendJSON(nil, addressesOf(t)) // cannot fail: a list of texts
 		d.Set("ip_address", document.Raw(list))
 	}
 	p := propertiesOf(t)
@@ -122,14 +123,44 @@ func tokenDocument(t *store.Token, text string) *document.Document {
 	return d
 }
 
+// addressesOf are the addresses and networks that a token is restricted to, as they
+// were sent: a network of one is an address.
+func addressesOf(t *store.Token) []string {
+	list := make([]string, 0, len(t.AllowFrom))
+	for _, text := range t.AllowFrom {
+		if p, err := netip.ParsePrefix(text); err == nil && p.IsSingleIP() {
+			text = p.Addr().String()
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
 // tokenValue is what the query language sees of a token: of a list, each entry.
 func tokenValue(d *document.Document, t *store.Token) query.Getter {
 	return func(field string) any {
 		if field == "ip_address" && len(t.AllowFrom) > 0 {
-			return []string(t.AllowFrom)
+			return addressesOf(t)
 		}
 		return d.Value(field)
 	}
+}
+
+// askedTokens are the texts that a condition asks for, and their hashes: a text is
+// not stored, only its mask is. They are nil for any other condition.
+func (h *Handler) askedTokens(c query.Condition) map[string]bool {
+	if c.Field != "token" || c.Op != query.In {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, v := range c.Values {
+		text, _ := v.(string)
+		asked[text] = true
+		for _, hash := range h.config.Tokens.Hashes(text) {
+			asked[string(hash)] = true
+		}
+	}
+	return asked
 }
 
 const tokenPage = 1000
@@ -223,9 +254,16 @@ func (h *Handler) ListTokens(ctx context.Context, _ reportsapi.ListTokensRequest
 		value query.Getter
 	}
 	var found []match
+	asked := map[string]bool{}
+	where := slices.DeleteFunc(q.Where, func(c query.Condition) bool {
+		texts := h.askedTokens(c)
+		maps.Copy(asked, texts)
+		return texts != nil
+	})
+	byText := len(where) < len(q.Where)
 	for _, t := range all {
 		d := tokenDocument(t, "")
-		if m := (match{d, tokenValue(d, t)}); query.Match(q.Where, m.value) {
+		if m := (match{d, tokenValue(d, t)}); query.Match(where, m.value) && (!byText || asked[string(t.Hash)] || asked[d.Text("token")]) {
 			found = append(found, m)
 		}
 	}
@@ -330,8 +368,8 @@ func (h *Handler) applyRights(t *store.Token, c document.TokenChange, whole bool
 	if whole || had != c.Properties {
 		t.Flags, t.Roles = flagsOf(c.Properties), rolesOf(c.Properties)
 	}
-	if whole || c.Given("expired") {
-		off, _ = c.Get("expired").(bool)
+	if said, ok := c.Get("expired").(bool); ok {
+		off = said // null says nothing: it switches no token on again
 	}
 	t.Flags = slices.DeleteFunc(t.Flags, func(f string) bool { return f == switchedOff })
 	t.RevokedAt = nil
@@ -354,6 +392,9 @@ func (h *Handler) UpdateToken(ctx context.Context, req reportsapi.UpdateTokenReq
 	}
 	var warnings []string
 	err = h.store.UpdateToken(ctx, t.ID, func(t *store.Token) error {
+		if isRevoked(t) {
+			return store.ErrNotFound // it was deleted meanwhile, and stays so
+		}
 		var addresses []netip.Prefix
 		for _, text := range t.AllowFrom {
 			if network, err := netip.ParsePrefix(text); err == nil {

@@ -182,7 +182,8 @@ func (s *Store) distinctStatement(c *Collection, field string, conditions []Cond
 
 // Group is the reports that have the same values in some columns.
 type Group struct {
-	Newest *Report
+	// First is the newest of them, or the oldest when the query sorts ascending.
+	First *Report
 	// Sorted holds, for each field of the query's Sort, the greatest value in
 	// the group when it sorts descending, else the least; nil for no column.
 	Sorted []any
@@ -204,11 +205,11 @@ func (s *Store) GroupReports(ctx context.Context, c *Collection, q Query, by []s
 		scanner.dest = append(scanner.dest, &values[i])
 	}
 	for rows.Next() {
-		newest, err := scanner.scan(rows)
+		first, err := scanner.scan(rows)
 		if err != nil {
 			return err
 		}
-		g := Group{Newest: newest, Sorted: make([]any, len(q.Sort))}
+		g := Group{First: first, Sorted: make([]any, len(q.Sort))}
 		for i, place := range sorted {
 			g.Sorted[place] = fromColumn(c.Columns[c.places[q.Sort[place]]].Kind, values[i])
 		}
@@ -250,9 +251,13 @@ func (s *Store) groupStatement(c *Collection, q Query, by []string) (string, []a
 		selected.WriteString(", " + name)
 	}
 	last := s.direction(q.Descending && len(q.Sort) > 0)
+	first := `"created_on" DESC, seq DESC`
+	if len(q.Sort) > 0 && !q.Descending {
+		first = `"created_on", seq`
+	}
 	where, args := s.where(c, q.Where)
 	statement := "SELECT " + c.selected() + selected.String() +
-		" FROM (SELECT *, ROW_NUMBER()" + over + ` ORDER BY "created_on" DESC, seq DESC) AS place` + extreme.String() +
+		" FROM (SELECT *, ROW_NUMBER()" + over + " ORDER BY " + first + ") AS place" + extreme.String() +
 		" FROM " + c.table + where + ") AS ranked WHERE place = 1 ORDER BY " + order.String() + `"created_on"` + last + ", seq" + last
 	if q.Limit > 0 {
 		statement += " LIMIT " + strconv.FormatInt(q.Limit, 10)

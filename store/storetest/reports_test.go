@@ -55,7 +55,7 @@ func found(t *testing.T, s *reports.Store, scope store.Scope, c *reports.Collect
 	values, valuesErr := s.For(scope).DistinctReports(t.Context(), c, "name", where)
 	var groups []string
 	groupErr := s.For(scope).GroupReports(t.Context(), c, reports.Query{Where: where, Sort: []string{"name"}}, []string{"name"}, func(g reports.Group) error {
-		groups = append(groups, g.Newest.Get(c, "name").(string))
+		groups = append(groups, g.First.Get(c, "name").(string))
 		return nil
 	})
 	if err := errors.Join(err, pageErr, countErr, valuesErr, groupErr); err != nil {

@@ -12,8 +12,9 @@ import (
 
 // Limits bounds what a body may hold.
 type Limits struct {
-	Depth int // nesting of objects and lists; 0 means 64
-	Cases int // test cases and groups in one test group; 0 means 10000
+	Depth int  // nesting of objects and lists; 0 means 64
+	Cases int  // test cases and groups in one test group; 0 means 10000
+	Zeros bool // texts may hold U+0000: the caller takes it out
 }
 
 func (l Limits) depth() int {
@@ -39,12 +40,12 @@ type Body struct {
 // ParseBody reads the text of a body. The error is ErrNoBody, ErrNotJSON (also
 // for NaN and Infinity, for a name that stands twice and for text that is not
 // UTF-8), ErrNotObject, or an *InvalidError when the text is nested too deeply
-// or holds a U+0000, which no database takes.
+// or holds a U+0000, which no database takes, where limits do not allow it.
 func ParseBody(text []byte, limits Limits) (Body, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return Body{}, ErrNoBody
 	}
-	if err := checkText(text, limits.depth()); err != nil {
+	if err := checkText(text, limits); err != nil {
 		return Body{}, err
 	}
 	return members(text)
@@ -80,9 +81,9 @@ func (b *Body) readMember(dec *jsontext.Decoder) error {
 }
 
 // checkText reads all of the text once.
-func checkText(text []byte, depth int) error {
+func checkText(text []byte, limits Limits) error {
 	dec := newDecoder(text)
-	mayHoldNUL := bytes.Contains(text, []byte(`\u0000`))
+	depth, mayHoldNUL := limits.depth(), !limits.Zeros && bytes.Contains(text, []byte(`\u0000`))
 	for values := 0; ; {
 		tok, err := dec.ReadToken()
 		if dec.StackDepth() == 0 {

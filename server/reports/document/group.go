@@ -95,7 +95,7 @@ type GroupTree struct {
 // and kernel, as those of 2019 do (1.2). A group inside another takes the
 // fields of its identity from it (Inherit) and need not repeat them.
 func IntakeGroup(body Body, limits Limits) (GroupTree, []string, error) {
-	in := groupIntake{left: limits.cases()}
+	in := groupIntake{most: limits.cases(), left: limits.cases()}
 	tree, err := in.group(body, nil)
 	if err != nil {
 		return GroupTree{}, nil, err
@@ -113,6 +113,7 @@ func IntakeGroup(body Body, limits Limits) (GroupTree, []string, error) {
 
 // groupIntake is the state of one IntakeGroup.
 type groupIntake struct {
+	most    int // groups and cases that one group may hold
 	left    int // groups and cases that may still come
 	unknown []string
 }
@@ -202,7 +203,7 @@ func (in *groupIntake) each(body Body, key string, read func(Body) error) error 
 	}
 	for i, element := range list {
 		if in.left--; in.left < 0 {
-			return &InvalidError{Reason: "the test group holds too many test cases and groups"}
+			return valuesError([]FieldError{{Pointer: "/" + key, Message: fmt.Sprintf("holds too many test cases and groups, at most %d are allowed in one test group", in.most)}})
 		}
 		inner, err := members(element)
 		if err != nil {

@@ -123,7 +123,7 @@ func (f *Field) find(body Body) (key string, raw jsontext.Value, given bool) {
 		if given = given || ok; !ok {
 			continue
 		}
-		if raw == nil || raw.Kind() == 'n' {
+		if raw == nil || raw.Kind() == 'n' || string(raw) == `""` {
 			key, raw = k, v
 		}
 	}

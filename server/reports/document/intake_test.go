@@ -68,6 +68,8 @@ func TestBoot_fields(t *testing.T) {
 		{"load address", `"loadaddr":"0x80200000"`, "load_addr", "0x80200000"},
 		{"machine", `"mach":"at91"`, "mach", "at91"},
 		{"machine and alias", `"mach":"at91","mach_alias":"alt"`, "mach", "alt"},
+		{"machine and alias empty", `"mach_alias":"","mach":"at91"`, "mach", "at91"},
+		{"retries twice, one empty", `"boot_retries":"","retries":3`, "retries", int64(3)},
 		{"machine and alias null", `"mach_alias":null,"mach":"at91"`, "mach", "at91"},
 		{"a number where text belongs", `"boot_job_id":123456`, "boot_job_id", "123456"},
 		{"a boolean where text belongs", `"qemu":true`, "qemu", "true"},

@@ -55,6 +55,15 @@ var Case = Schema{
 var fromGroup = []string{"job", "kernel", "git_branch", "git_commit", "arch", "defconfig_full",
 	"build_environment", "lab_name", "device_type", "mach", "plan", "root_id"}
 
+// RenameCase lets the path of a case that has got another name end in that name,
+// unless the path was changed too.
+func RenameCase(c, was *Document) {
+	above, ends := strings.CutSuffix(was.Text("test_case_path"), "."+was.Text("name"))
+	if ends && c.Text("name") != was.Text("name") && c.Text("test_case_path") == was.Text("test_case_path") {
+		c.Set("test_case_path", above+"."+c.Text("name"))
+	}
+}
+
 // CompleteCase ties a test case to its group, which must have its id. above names
 // the groups around that one, the outermost first.
 func CompleteCase(c, group *Document, above ...string) {

@@ -55,7 +55,8 @@ const (
 
 // flags gives each right the name under which a body grants it, in the order in
 // which they are applied: the first are single ones, the last two bring others
-// with them.
+// with them. Where a body takes the last two away, that comes before all others,
+// so that what it grants beside them stays.
 var flags = []struct {
 	name  string
 	right Right
@@ -73,25 +74,30 @@ type Properties [16]int
 func (p *Properties) Has(r Right) bool { return p[r] == 1 }
 
 // Set grants or takes away a right. To grant Admin or Superuser grants those
-// that they imply; Superuser takes Admin away.
+// that they imply, and to take them away takes those with them, as in
+// app/models/token.py: who is no administrator any more is not left a superuser.
+// Superuser, granted or not, takes Admin away.
 func (p *Properties) Set(r Right, granted bool) {
+	had := p.Has(r)
 	p[r] = 0
-	if !granted {
-		return
-	}
-	p[r] = 1
-	switch r {
-	case Admin:
-		p.grant(Superuser, Get, Post, Delete, CreateTokens, Upload)
-	case Superuser:
-		p.grant(Get, Post, Delete, Upload)
+	switch {
+	case r == Admin && (granted || had):
+		p.put(granted, Admin, Superuser, Get, Post, Delete, CreateTokens, Upload)
+	case r == Superuser && (granted || had):
+		p.put(granted, Superuser, Get, Post, Delete, Upload)
 		p[Admin], p[CreateTokens] = 0, 0
+	case granted:
+		p[r] = 1
 	}
 }
 
-func (p *Properties) grant(rights ...Right) {
+func (p *Properties) put(granted bool, rights ...Right) {
+	value := 0
+	if granted {
+		value = 1
+	}
 	for _, r := range rights {
-		p[r] = 1
+		p[r] = value
 	}
 }
 
@@ -99,7 +105,7 @@ func (p *Properties) grant(rights ...Right) {
 // read.
 func LabProperties() Properties {
 	var p Properties
-	p.grant(Post, Delete, BootLab)
+	p.put(true, Post, Delete, BootLab)
 	return p
 }
 
@@ -137,11 +143,7 @@ func IntakeToken(body Body, whole bool, had Properties, addresses []netip.Prefix
 		return TokenChange{}, nil, err
 	}
 	c := TokenChange{Document: d, Properties: had, Addresses: addresses}
-	for _, f := range flags {
-		if on, ok := d.Get(f.name).(bool); ok {
-			c.Properties.Set(f.right, on)
-		}
-	}
+	c.change(d)
 	if d.Given("ip_address") {
 		list, _ := d.Get("ip_address").(Raw)
 		if c.Addresses, err = parseAddresses(list); err != nil {
@@ -152,6 +154,24 @@ func IntakeToken(body Body, whole bool, had Properties, addresses []netip.Prefix
 		Token.complete(d)
 	}
 	return c, warnings, c.checkRestriction()
+}
+
+// change applies the flags that a body has.
+func (c *TokenChange) change(d *Document) {
+	wide := func(r Right) bool { return r == Admin || r == Superuser }
+	for _, f := range flags {
+		if on, ok := d.Get(f.name).(bool); ok && !on && wide(f.right) {
+			c.Properties.Set(f.right, false)
+		}
+	}
+	for _, f := range flags {
+		if on, ok := d.Get(f.name).(bool); ok && (on || !wide(f.right)) {
+			c.Properties.Set(f.right, on)
+		}
+	}
+	if restricted, ok := d.Get("ip_restricted").(bool); ok && !restricted && !d.Given("ip_address") {
+		c.Addresses = nil // what it was restricted to goes with the restriction
+	}
 }
 
 // checkFlags refuses the texts that other fields accept for booleans: a right
@@ -216,6 +236,9 @@ func parseAddresses(list Raw) ([]netip.Prefix, error) {
 func parseNetwork(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
 		prefix, err := netip.ParsePrefix(text)
+		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 { // clients are compared by their plain addresses
+			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+		}
 		return prefix.Masked(), err
 	}
 	addr, err := netip.ParseAddr(text)

@@ -22,7 +22,10 @@ func TestProperties_Set(t *testing.T) {
 		{"admin", []step{{Admin, true}}, "[1,1,1,1,1,0,1,0,1,0,0,0,0,0,0,0]"},
 		{"superuser", []step{{Superuser, true}}, "[0,1,1,1,1,0,0,0,1,0,0,0,0,0,0,0]"},
 		{"superuser takes admin away", []step{{Admin, true}, {Superuser, true}}, "[0,1,1,1,1,0,0,0,1,0,0,0,0,0,0,0]"},
-		{"admin no more", []step{{Admin, true}, {Admin, false}}, "[0,1,1,1,1,0,1,0,1,0,0,0,0,0,0,0]"},
+		{"admin no more", []step{{Admin, true}, {Admin, false}}, "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]"},
+		{"an administrator is no superuser any more", []step{{BootLab, true}, {Admin, true}, {Superuser, false}}, "[0,0,0,0,0,0,0,1,0,0,0,0,0,0,0,0]"},
+		{"superuser no more", []step{{Superuser, true}, {Superuser, false}}, "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]"},
+		{"no superuser before either", []step{{Get, true}, {Superuser, false}, {Admin, false}}, "[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0]"},
 		{"single ones", []step{{Get, true}, {BootLab, true}, {TestLab, true}, {Get, false}}, "[0,0,0,0,0,0,0,1,0,1,0,0,0,0,0,0]"},
 	}
 	for _, tt := range tests {
@@ -74,7 +77,11 @@ func TestIntakeToken(t *testing.T) {
 		{"too many addresses", true, Properties{}, nil, `{"email":"a","ip_restricted":1,"ip_address":[` + strings.Repeat(`"::1",`, 256) + `"::1"]}`, "/ip_address"},
 		{"a change keeps the rest", false, restricted, here, `{"get":1}`, "[0,0,1,0,0,1,0,0,0,0,0,0,0,0,0,0] [192.0.2.0/24]"},
 		{"a change lifts the restriction", false, restricted, here, `{"ip_restricted":false,"ip_address":null}`, "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0] []"},
-		{"a change lifts half of it", false, restricted, here, `{"ip_restricted":false}`, "/ip_restricted"},
+		{"a change names the flag only", false, restricted, here, `{"ip_restricted":false}`, "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0] []"},
+		{"a change lifts half of it", false, restricted, here, `{"ip_restricted":false,"ip_address":["192.0.2.1"]}`, "/ip_restricted"},
+		{"no administrator, but a reader", false, Properties{Admin: 1, Superuser: 1, Get: 1, Post: 1, Delete: 1, CreateTokens: 1, Upload: 1}, nil, `{"admin":false,"superuser":false,"get":true}`,
+			"[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0] []"},
+		{"a reader who says what it is not", true, Properties{}, nil, `{"email":"a","get":1,"post":0,"admin":0,"superuser":0}`, "[0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0] []"},
 		{"a change of nothing", false, restricted, here, `{}`, ""},
 	}
 	for _, tt := range tests {

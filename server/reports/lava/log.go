@@ -72,7 +72,7 @@ func parseLine(entry string) (Line, bool) {
 			plain.Msg = flow(msg)
 		}
 	}
-	return Line{At: parseTime(plain.Dt), Level: plain.Lvl, Text: clean(plain.Msg)}, true
+	return Line{At: parseTime(plain.Dt), Level: clean(plain.Lvl), Text: clean(plain.Msg)}, true
 }
 
 // flow writes a message that is an object on one line: what the steps of LAVA

@@ -196,6 +196,7 @@ func readSteps(raw json.RawMessage, most int, leftOut *tally) (steps []step, err
 	if json.Unmarshal(raw, &text) != nil {
 		text = string(raw) // a list of its own; JSON is YAML
 	}
+	text = clean(text)
 	err = eachEntry(text, keep)
 	steps = countOff(steps, most, leftOut)
 	slices.Reverse(steps)

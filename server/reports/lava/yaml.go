@@ -3,6 +3,7 @@ package lava
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,14 +19,19 @@ const maxYAML = 6 << 20
 
 var errYAML = errors.New("not YAML, or too long")
 
-// parseYAML returns the root of a text, nil for an empty one.
+// parseYAML returns the root of a text, nil for an empty one. A text of several
+// documents is none.
 func parseYAML(text string) (*yaml.Node, error) {
 	if len(text) > maxYAML {
 		return nil, errYAML
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+	var doc, another yaml.Node
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errYAML
+	}
+	if err := dec.Decode(&another); !errors.Is(err, io.EOF) {
+		return nil, errYAML // results in it would be lost
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil

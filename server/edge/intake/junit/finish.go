@@ -18,6 +18,9 @@ func (p *pass) finish(complete bool) error {
 	t := &p.test
 	t.depth = 0
 	status := t.outcome()
+	if status == report.Unknown {
+		p.sink.Warn("a status attribute does not say how its test ended")
+	}
 	if !complete && (status != report.Fail && t.failures == 0) {
 		status = report.Unknown
 	} else if !complete {
@@ -50,8 +53,12 @@ func (t *test) outcome() report.Status {
 		return report.Skip
 	case said(failWord):
 		return report.Fail
+	case said(xfailWord):
+		return report.XFail
 	case said(skipWord):
 		return report.Skip
+	case said(doubtWord):
+		return report.Unknown
 	}
 	return report.Success
 }

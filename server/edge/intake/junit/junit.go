@@ -107,10 +107,23 @@ func suiteName(name string) string {
 	return name
 }
 
+// failWords are what a status attribute has in it that says that a test failed: igt has
+// dmesg-fail and incomplete, others "timed out" and crashed.
+var failWords = regexp.MustCompile(`fail|error|\berr\b|broken|crash|time[-_ ]?d?[-_ ]?out|abort|incomplete|interrupt|\b(hung|hang|killed|panic|notok|not ok)\b`)
+
 // failWord reports whether a status attribute says that a test failed.
 func failWord(text string) bool {
+	switch text {
+	case "", "run", "completed", "passed", "pass", "success", "ok": // as nearly always
+		return false
+	}
+	return failWords.MatchString(strings.ToLower(text)) && !xfailWord(text)
+}
+
+// xfailWord is failWord for a test that failed as it was expected to.
+func xfailWord(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "fail", "failed", "failure", "error", "errored", "broken", "crash", "crashed", "timeout", "timedout", "timed_out", "aborted":
+	case "xfail", "xfailed", "expected-fail", "expected_failure", "expected failure", "expectedfailure":
 		return true
 	}
 	return false
@@ -119,7 +132,16 @@ func failWord(text string) bool {
 // skipWord is failWord for a test that was not executed.
 func skipWord(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "notrun", "not_run", "disabled", "skip", "skipped", "ignored", "suppressed":
+	case "notrun", "not_run", "not run", "not-run", "notexecuted", "not executed", "disabled", "skip", "skipped", "ignored", "suppressed", "pending", "untested", "blocked":
+		return true
+	}
+	return false
+}
+
+// doubtWord is failWord for a test of which its runner does not know how it ended.
+func doubtWord(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "unknown", "undefined", "inconclusive", "indeterminate", "unresolved":
 		return true
 	}
 	return false

@@ -18,7 +18,7 @@ func detect(prefix []byte, kernel bool) report.Confidence {
 	for text := range bytes.Lines(prefix) {
 		text = bytes.TrimRight(text, "\r\n")
 		if kernel {
-			if text = bytes.TrimLeft(withoutPrefix(text), " "); bytes.HasPrefix(text, []byte("KTAP version ")) || bytes.HasPrefix(text, []byte("# selftests: ")) {
+			if beginsKernel(text) {
 				return report.Certain
 			}
 			continue

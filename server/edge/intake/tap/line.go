@@ -2,7 +2,6 @@ package tap
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -34,18 +33,6 @@ type parsed struct {
 // nested is how far a point behind "# " is taken to be indented; kselftest marks
 // what a test program prints itself so.
 const nested = 4
-
-// printkPrefix is what the kernel's log puts before each line: a level, a time,
-// and with CONFIG_PRINTK_CALLER who wrote it.
-var printkPrefix = regexp.MustCompile(`^(?:<\d{1,3}>)?\[ *\d{1,10}\.\d{1,9}\](?:\[[ A-Za-z0-9]{1,16}\])? ?`)
-
-// withoutPrefix takes off what the kernel's log puts before a line.
-func withoutPrefix(text []byte) []byte {
-	if len(text) == 0 || text[0] != '[' && text[0] != '<' {
-		return text
-	}
-	return text[len(printkPrefix.Find(text)):]
-}
 
 // parse says what a line is. kernel is for KTAP.
 func parse(text []byte, kernel bool) parsed {

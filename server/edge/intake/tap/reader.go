@@ -33,7 +33,7 @@ func NewKernel() report.Reader {
 	return &dialect{kernel: true, separator: ".", info: report.Info{
 		Format:     report.FormatKTAP,
 		Title:      "KTAP of KUnit and kselftest",
-		Recognised: "A line begins with \"KTAP version\" or \"# selftests:\", also behind the time of the kernel's log.",
+		Recognised: "A line anywhere in the file begins with \"KTAP version\" or \"# selftests:\", also behind what the kernel's log puts before it; there \"TAP version\" too.",
 		Naming:     "As in TAP, levels joined by \".\"; what stands behind \" # \" is no name.",
 		Example:    "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: netdev\n    1..1\n    ok 1 netdev_probe\nok 1 netdev\n",
 	}}

@@ -36,6 +36,13 @@ func TestDetect(t *testing.T) {
 		"nothing":             {"", false, false},
 		"kernel log":          {"[    0.000000] Linux version 6.1\n[    1.234567] KTAP version 1\n", false, true},
 		"kernel log, caller":  {"<6>[    1.234567][    T1] KTAP version 1\n", false, true},
+		"KUnit before 6.1":    {"[    0.500000] TAP version 14\n[    0.500000] 1..1\n", false, true},
+		"dmesg -T":            {"[Mon Nov 30 10:00:00 2026] usb 1-1: new device\n[Mon Nov  2 10:00:00 2026] KTAP version 1\n", false, true},
+		"dmesg -x":            {"kern  :info  : [    1.234567] KTAP version 1\n", false, true},
+		"dmesg, ISO times":    {"2026-11-30T10:00:00,123456+00:00 KTAP version 1\n", false, true},
+		"journal":             {"Nov 30 10:00:00 board kernel: KTAP version 1\n", false, true},
+		"journal, ISO times":  {"2026-11-30T10:00:00+0000 board kernel: [    1.234567] KTAP version 1\n", false, true},
+		"prose about KTAP":    {"Our KTAP version 1\n", false, false},
 		"kselftest":           {"TAP version 13\n1..1\n# selftests: net: tls\n", true, true},
 		"long, plan unseen":   {strings.Repeat("ok 1 a\n", 20000), true, false},
 		"long log without it": {"ok\n" + strings.Repeat("some line\n", 20000), false, false},
@@ -47,6 +54,35 @@ func TestDetect(t *testing.T) {
 		}
 		if test.ktap && isKTAP <= isTAP {
 			t.Errorf("%s: TAP (%d) is as sure as KTAP (%d)", name, isTAP, isKTAP)
+		}
+	}
+}
+
+// TestProbe: KTAP may begin late, behind what a kernel says or what make does.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+
+	log := strings.Repeat("[    0.100000] usb 1-1: new high-speed USB device number 2\n", 2000)
+	for name, test := range map[string]struct {
+		text string
+		want bool
+	}{
+		"a kernel's log":   {log + "[    9.000000] KTAP version 1\n", true},
+		"before 6.1":       {log + "[    9.000000] TAP version 14\n", true},
+		"make":             {strings.Repeat("gcc -O2 -c tls.c\n", 5000) + "TAP version 13\n1..1\n# selftests: net: tls\n", true},
+		"a log without it": {log, false},
+		"JSON":             {`[` + strings.Repeat("1,\n", 30000) + "\n# selftests: net: tls\n1]", false},
+		"XML":              {"<testsuite>" + strings.Repeat("<testcase name='a'/>\n", 4000) + "\nKTAP version 1\n", false},
+		"TAP":              {"TAP version 13\n" + strings.Repeat("ok\n", 30000) + "\n# selftests: net: tls\n", false},
+		"binary":           {"\x00" + log + "KTAP version 1\n", false},
+	} {
+		in := report.Input{ReaderAt: strings.NewReader(test.text), Size: int64(len(test.text))}
+		got, err := tap.NewKernel().(report.Prober).Probe(in)
+		if err != nil || (got > report.No) != test.want {
+			t.Errorf("%s: %d, error %v, want %t", name, got, err, test.want)
+		}
+		if got, err := tap.New().(report.Prober).Probe(in); got != report.No || err != nil {
+			t.Errorf("%s: TAP itself says %d, error %v", name, got, err)
 		}
 	}
 }
@@ -129,6 +165,11 @@ func TestKTAP(t *testing.T) {
 		"words":       {"KTAP version 1\n1..5\nok 1 a # SKIP x\nnot ok 2 b # TIMEOUT 45 seconds\nok 3 c # ERROR y\nok 4 d # XFAIL\nok 5 e # exit=0\n", "a=skip; b=fail; c=fail; d=xfail; e=success", "", "fail"},
 		"a number":    {"KTAP version 1\n1..1\nok 1 case #1 # time=1s\n", "case #1=success", "", "pass"},
 		"log":         {"[    0.1] x\n[    1.100000] KTAP version 1\n[    1.200000] 1..1\n[    1.300000] usb 1-1: new\n[    1.400000] ok 1 a\n", "a=success", "", "pass"},
+		"dmesg -T":    {"[Mon Nov 30 10:00:00 2026] x\n[Mon Nov 30 10:00:01 2026] KTAP version 1\n[Mon Nov 30 10:00:01 2026] 1..1\n[Mon Nov 30 10:00:01 2026]     # Subtest: s\n[Mon Nov 30 10:00:01 2026]     1..1\n[Mon Nov 30 10:00:01 2026]     not ok 1 a\n[Mon Nov 30 10:00:01 2026] not ok 1 s\n", "s.a=fail", "", "fail"},
+		"dmesg -x":    {"kern  :info  : [    1.1] KTAP version 1\nkern  :info  : [    1.1] 1..1\nuser  :notice: [    1.2] hello\nkern  :warn  : [    1.3] not ok 1 a\n", "a=fail", "", "fail"},
+		"journal":     {"Nov 30 10:00:00 board kernel: KTAP version 1\nNov 30 10:00:00 board kernel: 1..2\nNov 30 10:00:00 board kernel: ok 1 a\nNov  1 10:00:00 board kernel: not ok 2 b\n", "a=success; b=fail", "", "fail"},
+		"ISO times":   {"2026-11-30T10:00:00,123456+00:00 KTAP version 1\n2026-11-30T10:00:00,123456+00:00 1..1\n2026-11-30T10:00:00,123457+00:00 not ok 1 a\n", "a=fail", "", "fail"},
+		"before 6.1":  {"[    0.5] TAP version 14\n[    0.5] 1..1\n[    0.5]     # Subtest: sysctl\n[    0.5]     1..2\n[    0.6]     # a: EXPECTATION FAILED at x.c:4\n[    0.6]     not ok 1 - a\n[    0.6]     ok 2 - b\n[    0.7] not ok 1 - sysctl\n", "sysctl.a=fail; sysctl.b=success", "", "fail"},
 		"never ended": {"KTAP version 1\n1..2\n    KTAP version 1\n    # Subtest: netdev\n    1..2\n    ok 1 probe\n", "netdev.probe=success", "plan unclosed plan", "incomplete"},
 		"no cases":    {"KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: netdev\n    1..0\nnot ok 1 netdev\n", "netdev=fail", "", "fail"},
 		"two reports": {"KTAP version 1\n1..1\nok 1 a\nKTAP version 1\n1..1\nnot ok 1 b\n", "a=success; b=fail", "", "fail"},

@@ -1,0 +1,150 @@
+package reports_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+// TestCase_Updated: a null in a PUT is no result, and a path follows its case's name.
+func TestCase_Updated(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		newLab(t, s, "lab-a")
+		post(t, s, 201, "/test/group", `{"name":"usb","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"hub","status":"FAIL"}]}`)
+		id := oidOf(get(t, s, "/test/case").Result[0])
+		for _, step := range []struct{ body, want string }{
+			{`{"status":null}`, "hub FAIL usb.hub"},
+			{`{"status":""}`, "hub FAIL usb.hub"},
+			{`{"status":null,"time":2}`, "hub FAIL usb.hub"},
+			{`{"name":"port","status":null}`, "port FAIL usb.port"},
+			{`{"status":"pass"}`, "port PASS usb.port"},
+			{`{"name":"plug","test_case_path":"a.b"}`, "plug PASS a.b"},
+			{`{"name":"pull"}`, "pull PASS a.b"},
+		} {
+			if a := s.Do("PUT", "/test/case/"+id, step.body, servertest.JSON(), servertest.Admin()); a.Status != 200 {
+				t.Fatalf("PUT %s: %d %s", step.body, a.Status, a.Body)
+			}
+			c := get(t, s, "/test/case/"+id).Result[0]
+			if got := fmt.Sprint(c["name"], " ", c["status"], " ", c["test_case_path"]); got != step.want {
+				t.Errorf("after PUT %s: %s, want %s", step.body, got, step.want)
+			}
+		}
+	})
+}
+
+// TestCallback_Zeros: a serial console that sends zero bytes loses no job.
+func TestCallback_Zeros(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		lab := newLab(t, s, "lab-a")
+		body := lavaJob(t, func(job map[string]any) {
+			job["log"] = job["log"].(string) + "- {\"dt\": \"2026-11-30T10:00:00\", \"lvl\": \"tar\x00get\", \"msg\": \"ze\x00ro\"}\n"
+			job["failure_comment"] = "no\x00thing"
+			job["results"].(map[string]any)["7_zero"] = "- {name: \"a\x00b\", result: fail}\n"
+		})
+		if !strings.Contains(body, `\u0000`) {
+			t.Fatal("there are no zero bytes in the callback")
+		}
+		post(t, s, 202, callbackPath, body, raw(lab))
+		if p := get(t, s, "/test/case?status=FAIL&name=a%EF%BF%BDb"); p.Count != 1 {
+			t.Errorf("%d failed cases of the suite with zero bytes, want 1", p.Count)
+		}
+		log := get(t, s, "/test/group?name=usb").Result[0]["log"].(string)
+		if a := s.Do("GET", "/v1/files/"+log, "", servertest.Admin()); !strings.Contains(string(a.Body), "ze\uFFFDro") {
+			t.Errorf("the log: %d, it lacks the line with a zero byte", a.Status)
+		}
+	})
+}
+
+// TestCallback_Documents: what stands in a second YAML document is not left out as if
+// it were not there.
+func TestCallback_Documents(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	lab := newLab(t, s, "lab-a")
+	post(t, s, 202, callbackPath, lavaJob(t, func(job map[string]any) {
+		job["results"].(map[string]any)["7_twice"] = "- {name: a, result: pass}\n---\n- {name: b, result: fail}\n"
+	}), raw(lab))
+	if p := get(t, s, "/test/case?name=twice&status=ERROR"); p.Count != 1 {
+		t.Errorf("%d cases for the suite that is two documents, want 1", p.Count)
+	}
+}
+
+// TestBatch_Forms: an id may be an object in a batch as in any body, and a number text.
+func TestBatch_Forms(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	post(t, s, 202, "/job", `{"job":"next","kernel":"k"}`)
+	id := oidOf(get(t, s, "/job").Result[0])
+	a := post(t, s, 200, "/batch", `{"batch":[{"operation_id":7,"resource":"job","document":{"$oid":"`+id+`"},"query":"field=job"}]}`)
+	if want := `{"code":200,"result":[{"operation_id":"7","result":[{"_id":{"$oid":"` + id + `"},"job":"next"}]}]}`; string(a.Body) != want {
+		t.Errorf("batch: %s, want %s", a.Body, want)
+	}
+	for _, entry := range []string{`{"operation_id":true}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
+		post(t, s, 400, "/batch", `{"batch":[`+entry+`]}`)
+	}
+}
+
+// TestGroups_TooMany: who sends too much is told how much is allowed, and where.
+func TestGroups_TooMany(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t, func(c *server.Config) { c.Reports.MaxCases = 3 })
+	body := `{"name":"usb","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"a"},{"name":"b"},{"name":"c"}],"sub_groups":[%s]}`
+	post(t, s, 201, "/test/group", fmt.Sprintf(body, ""))
+	a := post(t, s, 400, "/test/group", fmt.Sprintf(body, `{"name":"d"}`))
+	if !strings.Contains(string(a.Body), `"pointer":"/sub_groups"`) || !strings.Contains(string(a.Body), "at most 3 are allowed") {
+		t.Errorf("answer: %s", a.Body)
+	}
+}
+
+// TestLab_SharedToken: the token of a lab that is deleted goes on for another lab that
+// reports with it.
+func TestLab_SharedToken(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		token := newLab(t, s, "lab-a")
+		post(t, s, 201, "/lab", fmt.Sprintf(`{"name":"lab-b","token":%q,"contact":{"name":"a","surname":"b","email":"c@example.org"}}`, token))
+		report := `{"lab_name":%q,"job":"j","kernel":"k","defconfig":"d","board":"b"}`
+		for _, step := range []struct {
+			lab  string
+			want int
+		}{{"lab-a", 202}, {"lab-b", 403}} {
+			id := oidOf(get(t, s, "/lab?name="+step.lab).Result[0])
+			if a := s.Do("DELETE", "/lab/"+id, "", servertest.Admin()); a.Status != 200 {
+				t.Fatalf("DELETE of %s: %d %s", step.lab, a.Status, a.Body)
+			}
+			post(t, s, 403, "/boot", fmt.Sprintf(report, step.lab), raw(token))
+			post(t, s, step.want, "/boot", fmt.Sprintf(report, "lab-b"), raw(token))
+		}
+	})
+}
+
+// TestAggregate_First: the first document of a group is the newest when the groups are
+// sorted descending, and the oldest when ascending: what it says is of one document.
+func TestAggregate_First(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		newLab(t, s, "lab-a")
+		for _, board := range []string{"old", "mid", "new"} {
+			post(t, s, 202, "/boot", `{"lab_name":"lab-a","job":"j","kernel":"k","defconfig":"d","board":"`+board+`"}`)
+		}
+		for query, want := range map[string]string{
+			"": "new", "&sort=created_on": "new", "&sort=created_on&sort_order=-1": "new", "&sort=created_on&sort_order=1": "old", "&sort=job&sort_order=1": "old", "&sort_order=1": "new",
+		} {
+			whole := get(t, s, "/boot?aggregate=job"+query).Result
+			field := get(t, s, "/boot?aggregate=job&field=board"+query).Result
+			if len(whole) != 1 || len(field) != 1 || field[0]["board"] != want || whole[0]["result"].(map[string]any)["board"] != want {
+				t.Errorf("aggregate=job%s: %v and %v, want %s", query, whole, field, want)
+				continue
+			}
+			id := oidOf(whole[0]["result"].(map[string]any))
+			if d := get(t, s, "/boot/"+id).Result[0]; fmt.Sprint(d["created_on"]) != fmt.Sprint(whole[0]["result"].(map[string]any)["created_on"]) {
+				t.Errorf("aggregate=job%s mixes documents: %v", query, whole[0])
+			}
+		}
+	})
+}
