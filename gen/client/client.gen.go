@@ -13965,7 +13965,7 @@ type ClientInterface interface {
 	// PublishResultWithBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13979,7 +13979,7 @@ type ClientInterface interface {
 	// PublishResult Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13993,7 +13993,7 @@ type ClientInterface interface {
 	// PublishResultWithFormdataBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18766,7 +18766,7 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // PublishResultWithBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18790,7 +18790,7 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // PublishResult Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18814,7 +18814,7 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // PublishResultWithFormdataBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41005,7 +41005,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41019,7 +41019,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41033,7 +41033,7 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52167,7 +52167,7 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // PublishResultWithBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52187,7 +52187,7 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // PublishResultWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52207,7 +52207,7 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// The same bytes from the same caller within ten minutes are the same upload: a client that does not know whether it was stored may send it again.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without

@@ -46,6 +46,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if err != nil {
 		return nil, err
 	}
+	request := ctx
 	ctx, done, err := h.intake.Admit(ctx, raw, stranger && !proven)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (h *Handler) CreateSubunit(ctx context.Context, _ refstackapi.CreateSubunit
 	if err != nil {
 		return nil, err
 	}
-	return call.Created("/v1/subunit/"+p.StreamID, refstackapi.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID}), nil
+	return h.tell(request, p.ID, call.Created("/v1/subunit/"+p.StreamID, refstackapi.SubunitCreated{SubunitUUID: streamID, ResultID: p.ID})), nil
 }
 
 // takeSubunit stores a stream, reads it and publishes it with its passes.
@@ -202,7 +203,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result,
 	passes.RunID = stream.RunID
 	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
 	err = h.takeList(ctx, passes, file, list, func() error {
-		published, err = h.store.Publish(ctx, p, passes, stream)
+		published, err = h.store.Publish(ctx, p, passes, stream, h.known.has)
 		if errors.Is(err, store.ErrConflict) {
 			err = otherStream(err)
 		}

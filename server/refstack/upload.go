@@ -38,6 +38,7 @@ func (h *Handler) PublishResult(ctx context.Context, _ refstackapi.PublishResult
 	if err != nil {
 		return nil, err
 	}
+	request := ctx
 	ctx, done, err := h.intake.Admit(ctx, raw, stranger)
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func (h *Handler) PublishResult(ctx context.Context, _ refstackapi.PublishResult
 	}
 	location := "/v1/results/" + p.ID.String()
 	body := refstackapi.ResultPublished{TestID: p.ID, TestRunID: p.ID, URL: h.resultURL(ctx, p.ID)}
-	return call.Created(location, body), nil
+	return h.tell(request, p.ID, call.Created(location, body)), nil
 }
 
 // takeUpload stores a list, checks it and publishes it.
@@ -122,7 +123,7 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 	var p *refstackstore.Published
 	passes := newResult(ctx, owner.tenant, file)
 	err := h.takeList(ctx, passes, file, list, func() (err error) {
-		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil)
+		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil, h.known.has)
 		return err
 	})
 	return p, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,14 +52,14 @@ func (Published) TableName() string { return "published_results" }
 //
 // When the run has a result of the same bytes, what was published of that one
 // is returned; for passes without a run, what the same uploader published of the same
-// bytes within RetryTime. Errors are those of PublishResult and LinkStream; ErrPublic also
+// bytes within RetryTime, unless answered, which may be nil, says that the uploader knows of it. Errors are those of PublishResult and LinkStream; ErrPublic also
 // when it is the list of passes that the run has.
-func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
+func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result, answered func(id uuid.UUID) bool) (*Published, error) {
 	var published *Published
 	retried := false
 	err := s.InTx(ctx, func(tx *Store) (err error) {
 		if passes.RunID == 0 {
-			if published, err = tx.publishedJustNow(ctx, p, passes, stream); !errors.Is(err, store.ErrNotFound) {
+			if published, err = tx.publishedJustNow(ctx, p, passes, stream, answered); !errors.Is(err, store.ErrNotFound) {
 				retried = err == nil
 				return err
 			}
@@ -88,14 +89,17 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *resul
 	return published, err
 }
 
-// RetryTime is how long an upload of the same bytes by the same uploader is the same
-// upload: RefStack's client names no request, and sends it again when it does not know
-// whether it was stored.
+// RetryTime is how long an upload whose answer may not have arrived is the same as
+// another of the same bytes by the same uploader: RefStack's client names no request,
+// and who uses it sends the file again.
 const RetryTime = 10 * time.Minute
 
+// mostAlike is among how many uploads of the same bytes one without an answer is found.
+const mostAlike = 100
+
 // publishedJustNow returns what was published of the same bytes, stream, cloud and
-// uploader within RetryTime, and ends what came now; or ErrNotFound.
-func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
+// uploader within RetryTime and is not answered, and ends what came now; or ErrNotFound.
+func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stream *results.Result, answered func(id uuid.UUID) bool) (*Published, error) {
 	if err := s.Lock(ctx, "publish/"+passes.SHA256); err != nil {
 		return nil, err
 	}
@@ -107,10 +111,11 @@ func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stre
 	err := q.Joins("JOIN results r ON r.key = published_results.result_key").
 		Where("r.sha256 = ? AND r.state = 1 AND r.uploader = ? AND r.tenant = ? AND r.anonymous = ?", passes.SHA256, passes.Uploader, passes.Tenant, passes.Anonymous).
 		Where("published_results.owner = ? AND published_results.cpid = ? AND published_results.created_at > ?", p.Owner, p.CPID, store.Micros(s.Now().Add(-RetryTime))).
-		Order("published_results.result_key").Limit(1).Find(&found).Error
+		Order("published_results.result_key DESC").Limit(mostAlike).Find(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("publish result %s: %w", passes.ID, store.Translate(err))
 	}
+	found = slices.DeleteFunc(found, func(p Published) bool { return answered != nil && answered(p.ID) })
 	if len(found) == 0 {
 		return nil, store.ErrNotFound
 	}
