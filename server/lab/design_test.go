@@ -147,6 +147,23 @@ func TestValidateDesign(t *testing.T) {
 	}
 }
 
+// A link that does not say has an MTU of 1500 (objects/network.py).
+func TestValidateDesign_link_without_mtu(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	ref := storeDesign(t, s, strings.Replace(site(t), "  mtu: 9000\n  linkspeed: auto\n", "  linkspeed: auto\n", 1))
+	status, got := validate(t, s, ref)
+	if text := mustJSON(t, got); status != 400 || got["status"] != "Failure" || !strings.Contains(text, `"errorCount":1,`) ||
+		!strings.Contains(text, `"message":"MTU Rationality: The MTU of Network lab-data must not exceed 1500, that of its link"`) {
+		t.Errorf("%d %s", status, text)
+	}
+	ref = storeDesign(t, s, strings.ReplaceAll(site(t), "  mtu: 9000\n", ""))
+	if status, got := validate(t, s, ref); status != 200 {
+		t.Errorf("without any: %d %v", status, got)
+	}
+}
+
 func TestFilterNodes(t *testing.T) {
 	t.Parallel()
 
