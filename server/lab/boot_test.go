@@ -245,6 +245,7 @@ func TestSignal(t *testing.T) {
 			{"no JSON", "/api/v1.0/bootactions/" + action, good, `{`, 400},
 			{"an unknown member", "/api/v1.0/bootactions/" + action, good, `{"foo":1}`, 400},
 			{"a wrong status", "/api/v1.0/bootactions/" + action, good, `{"status":"done"}`, 400},
+			{"a status twice", "/api/v1.0/bootactions/" + action, good, `{"status":"failure","status":"success"}`, 400},
 			{"details that are none", "/api/v1.0/bootactions/" + action, good, `{"details":[1]}`, 400},
 			{"a detail without a text", "/api/v1.0/bootactions/" + action, good, `{"details":[{"error":false}]}`, 400},
 			{"a detail whose error is a text", "/api/v1.0/bootactions/" + action, good, `{"details":[{"message":"x","error":"no"}]}`, 400},
