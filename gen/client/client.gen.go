@@ -13201,7 +13201,8 @@ type ClientInterface interface {
 
 	// ReportMachineWorkWithBody Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -13210,7 +13211,8 @@ type ClientInterface interface {
 
 	// ReportMachineWork Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -17239,7 +17241,8 @@ func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, pa
 
 // ReportMachineWorkWithBody Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type.
 //
@@ -17258,7 +17261,8 @@ func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMac
 
 // ReportMachineWork Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -40179,7 +40183,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithBodyWithResponse Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -40188,7 +40193,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithResponse Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -50884,7 +50890,8 @@ func (c *ClientWithResponses) PollMachineWorkWithResponse(ctx context.Context, m
 
 // ReportMachineWorkWithBodyWithResponse Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -50899,7 +50906,8 @@ func (c *ClientWithResponses) ReportMachineWorkWithBodyWithResponse(ctx context.
 
 // ReportMachineWorkWithResponse Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
