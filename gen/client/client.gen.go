@@ -13201,7 +13201,8 @@ type ClientInterface interface {
 
 	// ReportMachineWorkWithBody Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -13210,7 +13211,8 @@ type ClientInterface interface {
 
 	// ReportMachineWork Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -13676,6 +13678,7 @@ type ClientInterface interface {
 	//
 	// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+	// The output of earlier attempts stands before that of this one: an empty piece at 0 answers where this one begins.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -14506,6 +14509,8 @@ type ClientInterface interface {
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
 	//
+	// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
@@ -14519,6 +14524,8 @@ type ClientInterface interface {
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -17234,7 +17241,8 @@ func (c *Client) PollMachineWork(ctx context.Context, machineID LabMachineID, pa
 
 // ReportMachineWorkWithBody Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type.
 //
@@ -17253,7 +17261,8 @@ func (c *Client) ReportMachineWorkWithBody(ctx context.Context, machineID LabMac
 
 // ReportMachineWork Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -18157,6 +18166,7 @@ func (c *Client) GetOutput(ctx context.Context, productID ProductID, testOpportu
 //
 // The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+// The output of earlier attempts stands before that of this one: an empty piece at 0 answers where this one begins.
 //
 // Takes any type of body and a specified content type.
 //
@@ -19907,6 +19917,8 @@ func (c *Client) ListTasks(ctx context.Context, params *ListTasksParams, reqEdit
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
 //
+// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
@@ -19930,6 +19942,8 @@ func (c *Client) CreateTaskWithBody(ctx context.Context, params *CreateTaskParam
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -40169,7 +40183,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithBodyWithResponse Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -40178,7 +40193,8 @@ type ClientWithResponsesInterface interface {
 
 	// ReportMachineWorkWithResponse Report on a piece of work
 	//
-	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+	// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+	// again is the same answer. Messages go to the task of the node.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -40682,6 +40698,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 	// appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+	// The output of earlier attempts stands before that of this one: an empty piece at 0 answers where this one begins.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -41620,6 +41637,8 @@ type ClientWithResponsesInterface interface {
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
 	//
+	// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/tasks (the `CreateTask` operationId).
@@ -41633,6 +41652,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 	// the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+	//
+	// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -50869,7 +50890,8 @@ func (c *ClientWithResponses) PollMachineWorkWithResponse(ctx context.Context, m
 
 // ReportMachineWorkWithBodyWithResponse Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -50884,7 +50906,8 @@ func (c *ClientWithResponses) ReportMachineWorkWithBodyWithResponse(ctx context.
 
 // ReportMachineWorkWithResponse Report on a piece of work
 //
-// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended. Messages go to the task of the node.
+// Slipway: a machine reports the progress of its work, as often as it likes, and once how it ended; the same end
+// again is the same answer. Messages go to the task of the node.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -51652,6 +51675,7 @@ func (c *ClientWithResponses) GetOutputWithResponse(ctx context.Context, product
 //
 // The agent that holds the opportunity sends what its kit printed (SPI). `offset` says where it belongs: at the end of what the server has it is
 // appended, what the server has already is left out, so that a piece may be sent again, and a gap or other bytes in the same place are 409 `conflict`.
+// The output of earlier attempts stands before that of this one: an empty piece at 0 answers where this one begins.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -53142,6 +53166,8 @@ func (c *ClientWithResponses) ListTasksWithResponse(ctx context.Context, params 
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
 //
+// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/tasks (the `CreateTask` operationId).
@@ -53161,6 +53187,8 @@ func (c *ClientWithResponses) CreateTaskWithBodyWithResponse(ctx context.Context
 //
 // Actions on nodes may be written in the plural (as Drydock's code has them) or in the singular (as its documentation has them);
 // the answer repeats what was sent. Besides `create_task` the call takes the permission named after the action.
+//
+// `prepare_nodes` and `deploy_nodes` want a design that passes `validatedesign`; one that does not is 400, which names the first rule that it fails.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

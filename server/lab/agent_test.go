@@ -89,7 +89,9 @@ func TestAgent_walk(t *testing.T) {
 		}
 		m.report(t, s, w, `{"status":"running","message":"half way"}`, 200)
 		m.report(t, s, w, `{"status":"success","message":"hardware looked at"}`, 200)
+		m.report(t, s, w, `{"status":"success","message":"hardware looked at"}`, 200) // the answer was lost
 		m.report(t, s, w, `{"status":"success"}`, 409)
+		m.report(t, s, w, `{"status":"failure","message":"hardware looked at"}`, 409)
 		if got := finished(t, s, prepare); got.Result.Status != "success" {
 			t.Fatalf("prepare: %s", mustJSON(t, got.Result))
 		}

@@ -12,17 +12,18 @@ import (
 	"github.com/slipway-lab/slipway/server/servertest"
 )
 
-// largeSite is the sample design with more nodes.
+// largeSite is the sample design with more nodes, up to 1500, in wider networks.
 func largeSite(tb testing.TB, nodes int) string {
 	tb.Helper()
 	text := strings.TrimSuffix(strings.TrimSpace(site(tb)), "...")
+	text = strings.NewReplacer("10.40.0.0/24", "10.40.0.0/21", "10.40.8.0/22", "10.40.8.0/21").Replace(text)
 	var b strings.Builder
 	b.WriteString(text)
 	for i := range nodes - 8 {
 		fmt.Fprintf(&b, "\n---\nschema: drydock/BaremetalNode/v1\nmetadata: {schema: metadata/Document/v1, name: oak-n%04d}\n"+
 			"data:\n  host_profile: worker-host\n  addressing:\n    - {network: lab-oob, address: 10.40.%d.%d}\n    - {network: lab-data, address: 10.40.%d.%d}\n"+
 			"  metadata: {tags: [gpu], rack: rack-a, boot_mac: '52:54:01:00:%02x:%02x'}\n",
-			i, 1+i/250, 1+i%250, 9+i/250%2, 1+i%250, i/256, i%256)
+			i, 1+i/250, 1+i%250, 9+i/250, 1+i%250, i/256, i%256)
 	}
 	return b.String()
 }

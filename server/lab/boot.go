@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	labapi "github.com/slipway-lab/slipway/gen/lab"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
@@ -157,6 +159,10 @@ func readSignal(body io.Reader, id, task string) (status string, messages []labs
 	}
 	if err := json.Unmarshal(text, &doc); err != nil || doc == nil {
 		return "", nil, fault.InvalidBody("", "must be a JSON object with status and details").Because(err)
+	}
+	// A failure must not be lost behind a success of the same name.
+	if _, err := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowInvalidUTF8(true)).ReadValue(); errors.Is(err, jsontext.ErrDuplicateName) {
+		return "", nil, fault.InvalidBody("", "gives a name twice in one object").Because(err)
 	}
 	for name, value := range doc {
 		switch name {

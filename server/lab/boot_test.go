@@ -114,6 +114,47 @@ func TestBootData(t *testing.T) {
 	})
 }
 
+// What a template collects in a loop is there behind it, texts consist of
+// characters, and what Python would refuse is refused.
+func TestBootData_as_Python(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	s.Work()
+	with := func(template string) (int, string) {
+		text := strings.Replace(site(t), "# color={{ node.labels.color", template+" # color={{ node.labels.color", 1)
+		_, manifest := deploying(t, s, storeDesign(t, s, text), "cedar-n02")
+		a := s.Do("GET", "/api/v1.0/bootactions/nodes/cedar-n02/files", "", key(manifest["key"].(string)))
+		id := manifest["task_id"].(string)
+		s.Do("DELETE", "/api/v1.0/tasks/"+topOf(t, s, id), "", servertest.Admin())
+		finished(t, s, topOf(t, s, id))
+		if a.Status != 200 {
+			return a.Status, string(a.Body)
+		}
+		_, files := unpacked(t, a.Body)
+		return a.Status, files["/usr/local/bin/announce.sh"]
+	}
+	status, script := with("{% set l = [] %}{% for t in node.tags | sort %}{% set _ = l.append(t) %}{% endfor %}l={{ l | join('+') }} c={{ 'é1'[0] }} r={{ [2, 3, 1] | reverse | join }} m={{ -10 % 3 }}")
+	if status != 200 || !strings.Contains(script, "\nl=control+gpu+lab c=é r=132 m=2 # color=") {
+		t.Errorf("%d %s", status, script)
+	}
+	if status, problem := with("{{ node.labels.color + 1 }}"); status == 200 || status >= 500 && status != 503 || !strings.Contains(problem, "operands that do not fit") {
+		t.Errorf("a text and a number: %d %s", status, problem)
+	}
+}
+
+// topOf is the top task above a task.
+func topOf(t *testing.T, s *servertest.Server, id string) string {
+	t.Helper()
+	for {
+		parent := getTask(t, s, id, "").ParentTaskID
+		if parent == nil {
+			return id
+		}
+		id = *parent
+	}
+}
+
 func TestBootData_limit(t *testing.T) {
 	t.Parallel()
 
@@ -204,6 +245,7 @@ func TestSignal(t *testing.T) {
 			{"no JSON", "/api/v1.0/bootactions/" + action, good, `{`, 400},
 			{"an unknown member", "/api/v1.0/bootactions/" + action, good, `{"foo":1}`, 400},
 			{"a wrong status", "/api/v1.0/bootactions/" + action, good, `{"status":"done"}`, 400},
+			{"a status twice", "/api/v1.0/bootactions/" + action, good, `{"status":"failure","status":"success"}`, 400},
 			{"details that are none", "/api/v1.0/bootactions/" + action, good, `{"details":[1]}`, 400},
 			{"a detail without a text", "/api/v1.0/bootactions/" + action, good, `{"details":[{"error":false}]}`, 400},
 			{"a detail whose error is a text", "/api/v1.0/bootactions/" + action, good, `{"details":[{"message":"x","error":"no"}]}`, 400},

@@ -147,6 +147,44 @@ func TestValidateDesign(t *testing.T) {
 	}
 }
 
+// Nothing is installed from a design that fails validation: Drydock's orchestrator does
+// not begin (get_target_nodes). What it does not install, it may still do.
+func TestCreateTask_design_fails_validation(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	s.Work()
+	ref := storeDesign(t, s, strings.Replace(site(t), "10.40.8.104}", "10.40.8.103}", 1))
+	for _, action := range []string{"prepare_nodes", "prepare_node", "deploy_nodes", "deploy_node"} {
+		a := s.Do("POST", "/api/v1.0/tasks", `{"action":"`+action+`","design_ref":"`+ref+`"}`, servertest.Admin(), servertest.JSON())
+		if a.Status != 400 || !strings.Contains(string(a.Body), "fails validation with 1 errors, the first of which is DD2005 Duplicated IP Check: ") {
+			t.Errorf("%s: %d %s", action, a.Status, a.Body)
+		}
+	}
+	for _, action := range []string{"verify_nodes", "destroy_nodes", "relabel_nodes"} {
+		if got := finished(t, s, createTask(t, s, action, ref, "cedar-n01").TaskID); got.Result.Status != "success" {
+			t.Errorf("%s: %+v", action, got.Result)
+		}
+	}
+}
+
+// A link that does not say has an MTU of 1500 (objects/network.py).
+func TestValidateDesign_link_without_mtu(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	ref := storeDesign(t, s, strings.Replace(site(t), "  mtu: 9000\n  linkspeed: auto\n", "  linkspeed: auto\n", 1))
+	status, got := validate(t, s, ref)
+	if text := mustJSON(t, got); status != 400 || got["status"] != "Failure" || !strings.Contains(text, `"errorCount":1,`) ||
+		!strings.Contains(text, `"message":"MTU Rationality: The MTU of Network lab-data must not exceed 1500, that of its link"`) {
+		t.Errorf("%d %s", status, text)
+	}
+	ref = storeDesign(t, s, strings.ReplaceAll(site(t), "  mtu: 9000\n", ""))
+	if status, got := validate(t, s, ref); status != 200 {
+		t.Errorf("without any: %d %v", status, got)
+	}
+}
+
 func TestFilterNodes(t *testing.T) {
 	t.Parallel()
 

@@ -350,6 +350,11 @@ func (h *Handler) takeReport(ctx context.Context, w *labstore.Work, report *laba
 		Error: report.Error != nil && *report.Error, Retry: report.Retry != nil && *report.Retry,
 	})
 	if errors.Is(err, store.ErrConflict) {
+		if now, readErr := h.store.Work(ctx, w.Task); readErr == nil && now.Status != "running" && now.Status == string(report.Status) &&
+			now.Message == text && now.Retry == (report.Retry != nil && *report.Retry) {
+			*w = *now // the same end again: the machine did not hear the answer
+			return nil
+		}
 		return fault.Conflict("the work is over: it was reported, cancelled, or its time has passed")
 	}
 	return noRoom(err)

@@ -133,6 +133,11 @@ func checkAgentTexts(id string, in *productsapi.AgentRegistration) error {
 	if err := checkTexts("", []string{id}); err != nil {
 		return fault.InvalidField("path", "agent_id", "must not hold the character U+0000")
 	}
+	for name, text := range in.Labels {
+		if err := checkTexts("/labels", []string{name, text}); err != nil {
+			return err
+		}
+	}
 	for pointer, list := range map[string][]string{
 		"/agent_group": {valueOr(fromNullable(in.AgentGroup), "")}, "/platform": {valueOr(fromNullable(in.Platform), "")},
 		"/agent_revno": {valueOr(fromNullable(in.AgentRevno), "")}, "/releases": in.Releases,

@@ -65,6 +65,21 @@ func TestHostileText(t *testing.T) {
 			}
 		}
 		l.call("POST", "/v1/webhooks", `{"url": "https://a.example.org/\u0000"}`, http.StatusBadRequest)
+
+		l.agent("a1", object{})
+		lease := field(l.pick("a1", object{})["lease"].(object), "token")
+		for where, body := range map[string]string{
+			"POST " + path + "/tests/opportunities/" + o + "/release": `{"lease_token":"` + lease + `","reason":"a\u0000"}`,
+			"POST /v1/agents/a1/pick":                                 `{"instance":"a\u0000"}`,
+			"POST /v1/agents/a1/heartbeat":                            `{"leases":[],"instance":"a\u0000"}`,
+			"PUT /v1/agents/a1":                                       `{"labels":{"a":"\u0000"}}`,
+			"PUT /v1/agents/a2":                                       `{"labels":{"\u0000":"a"}}`,
+		} {
+			method, where, _ := strings.Cut(where, " ")
+			if a := l.try(method, where, body); a.Status != http.StatusBadRequest || !strings.Contains(string(a.Body), "U+0000") {
+				t.Errorf("%s %s: %d %s, want 400 for U+0000", method, where, a.Status, a.Body)
+			}
+		}
 	})
 }
 

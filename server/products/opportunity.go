@@ -127,6 +127,9 @@ func (h *Handler) opportunityAnswer(ctx context.Context, s *productstore.Store, 
 
 // ReleaseOpportunity gives an opportunity back.
 func (h *Handler) ReleaseOpportunity(ctx context.Context, req productsapi.ReleaseOpportunityRequestObject) (productsapi.Response, error) {
+	if err := checkTexts("/reason", []string{valueOr(req.Body.Reason, "")}); err != nil {
+		return nil, err
+	}
 	holder := ""
 	a, err := h.step(ctx, req.ProductID, req.TestOpportunityID,
 		func(now time.Time, l lifecycle.Opportunity) (lifecycle.Change, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -130,6 +131,7 @@ type output struct {
 	o      *productstore.Opportunity
 	offset int64
 	live   bool
+	rest   []byte // of a stream: the beginning of a character whose end has not come
 }
 
 // WriteResponse writes what there is, or streams it.
@@ -165,32 +167,57 @@ func (out *output) stream(s *sse) error {
 		if err != nil {
 			return nil
 		}
+		out.rest = nil // it is read again
 		if err := out.h.store.ReadOutput(out.ctx, o.ID, out.offset, func(part []byte) error { return out.send(s, part) }); err != nil {
 			return nil
 		}
-		if err := s.flush(); err != nil || lifecycle.State(o.State).Final() || !out.h.await(out.ctx, wake, time.Hour) {
+		final := lifecycle.State(o.State).Final()
+		if final && len(out.rest) > 0 && out.write(s, out.rest) != nil {
+			return nil
+		}
+		if err := s.flush(); err != nil || final || !out.h.await(out.ctx, wake, time.Hour) {
 			return nil
 		}
 	}
 	return nil
 }
 
-// send cuts where no character is cut.
+// send cuts where no character is cut, and keeps the beginning of one whose end has
+// not come: pieces end anywhere.
 func (out *output) send(s *sse, part []byte) error {
+	part = append(out.rest, part...)
 	for len(part) > 0 {
-		n := min(len(part), 16<<10)
-		for back := 0; back < utf8.UTFMax && n < len(part) && n > 1 && !utf8.RuneStart(part[n]); back++ {
-			n--
+		n := wholeCharacters(part[:min(len(part), 16<<10)])
+		if n == 0 {
+			break
 		}
-		text, err := json.Marshal(map[string]string{"text": string(part[:n])})
-		if err != nil {
-			return err
-		}
-		out.offset += int64(n)
-		if err := s.event(strconv.FormatInt(out.offset, 10), "output", text); err != nil {
+		if err := out.write(s, part[:n]); err != nil {
 			return err
 		}
 		part = part[n:]
 	}
+	out.rest = slices.Clone(part)
 	return nil
+}
+
+// wholeCharacters is the length without the beginning of a character at the end.
+func wholeCharacters(text []byte) int {
+	for n := len(text) - 1; n >= 0 && n > len(text)-utf8.UTFMax; n-- {
+		if utf8.RuneStart(text[n]) {
+			if utf8.FullRune(text[n:]) {
+				break
+			}
+			return n
+		}
+	}
+	return len(text)
+}
+
+func (out *output) write(s *sse, part []byte) error {
+	text, err := json.Marshal(map[string]string{"text": string(part)})
+	if err != nil {
+		return err
+	}
+	out.offset += int64(len(part))
+	return s.event(strconv.FormatInt(out.offset, 10), "output", text)
 }

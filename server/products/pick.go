@@ -37,6 +37,9 @@ func (h *Handler) PickOpportunity(ctx context.Context, req productsapi.PickOppor
 	if req.Body != nil {
 		in = *req.Body
 	}
+	if err := checkTexts("/instance", []string{valueOr(in.Instance, "")}); err != nil {
+		return nil, err
+	}
 	wake, stop := h.store.Subscribe(workTopic(tenantOf(ctx)))
 	defer stop()
 	until := time.Now().Add(time.Duration(valueOr(in.WaitSeconds, 0)) * time.Second)
@@ -239,6 +242,9 @@ func newLeaseToken() string {
 
 // SendHeartbeat extends leases.
 func (h *Handler) SendHeartbeat(ctx context.Context, req productsapi.SendHeartbeatRequestObject) (productsapi.Response, error) {
+	if err := checkTexts("/instance", []string{valueOr(req.Body.Instance, "")}); err != nil {
+		return nil, err
+	}
 	var out []productsapi.LeaseStatus
 	err := h.store.InTx(ctx, func(tx *productstore.Store) error {
 		agent, err := tx.LockAgent(tenantOf(ctx), req.AgentID)

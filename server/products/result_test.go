@@ -197,6 +197,42 @@ func TestOutput(t *testing.T) {
 	})
 }
 
+// A character whose halves come in two pieces is one character of the stream, and
+// half of one at the very end is not withheld.
+func TestOutput_StreamOfCharacters(t *testing.T) {
+	t.Parallel()
+	eachLab(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke")
+		l.image(path, "I1")
+		l.agent("a1", object{})
+		o := l.call("POST", "/v1/agents/a1/pick", nil, http.StatusOK)
+		out := path + "/tests/opportunities/" + field(o, "test_opportunity_id") + "/output"
+		add := func(offset, text string) {
+			a := l.Do("POST", out+"?offset="+offset, text, servertest.Admin(), servertest.With("Lease-Token", field(o["lease"].(object), "token")))
+			if a.Status != http.StatusOK {
+				t.Fatalf("append at %s: %d %s", offset, a.Status, a.Body)
+			}
+		}
+		add("0", "a\xc3")
+		live := l.listen(out)
+		heard := func(id, text string) {
+			t.Helper()
+			gotID, _, data, _ := live.next()
+			if got := field(decode(t, []byte(data)), "text"); gotID != id || got != text {
+				t.Errorf("event %s %q, want %s %q", gotID, got, id, text)
+			}
+		}
+		heard("1", "a")
+		add("2", "\xa9b\xe6\x97")
+		heard("4", "éb")
+		l.call("POST", path+"/tests/results", object{"test_opportunity_id": o["test_opportunity_id"], "test_status": "PASSED", "agent_id": "a1"}, http.StatusCreated)
+		heard("6", "\ufffd\ufffd")
+		if _, _, data, ok := live.next(); ok {
+			t.Errorf("after the end: %s", data)
+		}
+	})
+}
+
 // A result that is posted many times at once is one result, whatever the answer
 // that each of them gets.
 func TestResult_PostedAtOnce(t *testing.T) {

@@ -1,6 +1,7 @@
 package design
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -124,13 +125,15 @@ func (r *run) nodeAddress(n *Node, a Address, prefixes map[string]netip.Prefix) 
 const (
 	minMTU = 1280
 	maxMTU = 65536
+
+	linkMTU = 1500 // of a link that does not say (objects/network.py)
 )
 
 func mtuRationality(r *run) {
 	carrier := make(map[string]int, len(r.site.Links))
 	for _, l := range r.site.Links {
 		r.mtu(l.MTU, "NetworkLink "+l.Name, l.Ref)
-		carrier[l.DefaultNetwork] = l.MTU
+		carrier[l.DefaultNetwork] = cmp.Or(l.MTU, linkMTU)
 	}
 	for _, n := range r.site.Networks {
 		r.mtu(n.MTU, "Network "+n.Name, n.Ref)

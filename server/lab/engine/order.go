@@ -28,7 +28,7 @@ type Order struct {
 // Create queues a task with a copy of its design. The error is a
 // *library.RefError when the reference cannot be used, and a
 // *library.UnusableError when the design has no effective model, without which
-// only its validation can do.
+// only its validation can do, or fails validation and is to be installed.
 func (e *Engine) Create(ctx context.Context, o Order) (*labstore.Task, error) {
 	row, err := e.newTask(ctx, o)
 	if err != nil {
@@ -37,11 +37,19 @@ func (e *Engine) Create(ctx context.Context, o Order) (*labstore.Task, error) {
 	return row, e.store.CreateTask(ctx, row)
 }
 
+// installs are the actions that make machines what the design says. They want one
+// that passes validation, as get_target_nodes of Drydock's orchestrator.py does;
+// releasing nodes must stay possible when the rules have changed.
+var installs = map[taskplan.Action]bool{taskplan.PrepareNodes: true, taskplan.DeployNodes: true}
+
 // newTask makes the row of a queued task and keeps its design.
 func (e *Engine) newTask(ctx context.Context, o Order) (*labstore.Task, error) {
 	c, text, err := e.library.Design(ctx, o.DesignRef)
 	if err == nil && o.Action != taskplan.ValidateDesign {
 		err = c.Usable()
+	}
+	if err == nil && installs[o.Action] {
+		err = c.Passed()
 	}
 	if err != nil {
 		return nil, err

@@ -3,7 +3,9 @@ package library
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/slipway-lab/slipway/server/lab/design"
@@ -31,6 +33,23 @@ func (c *Checked) Usable() error {
 		return &UnusableError{c.FirstError()}
 	}
 	return nil
+}
+
+// Passed demands that the design passes validation; the error is an *UnusableError
+// with the first rule that it fails.
+func (c *Checked) Passed() error {
+	r := c.Report()
+	if r.OK() {
+		return nil
+	}
+	first := r.Message
+	for _, m := range r.Messages {
+		if m.Error {
+			first = strings.TrimSpace(m.Name + " " + m.Text)
+			break
+		}
+	}
+	return &UnusableError{fmt.Sprintf("it fails validation with %d errors, the first of which is %s", r.ErrorCount(), first)}
 }
 
 func digestOf(text []byte) string {

@@ -21,9 +21,10 @@
 // The engine differs from Python in more places. Where it would give something
 // else without a word, it is mended here (filters, methods, conditional
 // expressions inside others, the order of mappings) or the template is refused with
-// a sentence (chained comparisons, **, text % values). What stays: none prints
-// nothing, tuples print as lists, an undefined name in a sum counts as nothing,
-// and division rounds towards zero.
+// a sentence (chained comparisons, **, text % values). Lists are shared as in Python
+// (python.go), and operators take what Python's take. What stays: none prints
+// nothing and is no different from what is undefined, tuples that a template writes
+// print as lists, and there are no numbers beyond 64 bits.
 //
 // A boot action's bytes depend on nothing but the arguments of the call:
 // archives of equal content are equal byte for byte.

@@ -19,14 +19,23 @@ import (
 // ownFilters replace filters of gonja's that give something else than Jinja2's:
 // dictsort and items do not see the mappings that keep an order, and items
 // walks Go's maps at random; int does not know booleans; tojson writes no blanks;
-// round rounds halves up; center and pprint are not Python's.
+// round rounds halves up; reverse sorts; default wants an argument; center, format
+// and pprint are not Python's.
 var ownFilters = map[string]exec.FilterFunction{
-	"center":    center,
-	"dictsort":  dictsort,
-	"int":       integer,
-	"items":     items,
-	"pprint":    pprint,
-	"round":     round,
+	"center":   center,
+	"d":        fallback,
+	"default":  fallback,
+	"dictsort": dictsort,
+	"format":   format,
+	"int":      integer,
+	"items":    items,
+	"pprint":   pprint,
+	"reverse":  reverse,
+	"round":    round,
+	"sum":      sum,
+	"string": func(_ *exec.Evaluator, in *exec.Value, _ *exec.VarArgs) *exec.Value {
+		return exec.AsValue(printed(in).String())
+	},
 	"tojson":    tojson,
 	"urlencode": urlencode,
 }
@@ -51,6 +60,28 @@ func dict(_ *exec.Evaluator, params *exec.VarArgs) (any, error) {
 		entries = append(entries, entry{name, params.KwArgs[name]})
 	}
 	return mapping(entries...), nil
+}
+
+// sum also joins lists, which Jinja2's does when it begins with one.
+func sum(e *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Value {
+	start := argument(params, 1, "start")
+	if !start.IsList() {
+		return original("sum", e, in, params)
+	}
+	list := exec.ValuesList{}
+	for i := range start.Len() {
+		list = append(list, start.Index(i))
+	}
+	for i := range in.Len() {
+		inner := in.Index(i)
+		if !inner.IsList() || !argument(params, 0, "attribute").IsNil() {
+			return errorf("sum joins lists, without an attribute")
+		}
+		for j := range inner.Len() {
+			list = append(list, inner.Index(j))
+		}
+	}
+	return exec.AsValue(list)
 }
 
 // pairsOf returns the entries of a mapping: in their order, or for a Go map by key.
@@ -88,7 +119,7 @@ func items(_ *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Value 
 	}
 	list := []any{}
 	for _, p := range pairsOf(in) {
-		list = append(list, []any{p.Key.Interface(), p.Value.Interface()})
+		list = append(list, tupleOf(p.Key, p.Value))
 	}
 	return exec.AsValue(list)
 }
@@ -101,6 +132,36 @@ func integer(e *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Valu
 		return exec.AsValue(0)
 	}
 	return original("int", e, in, params)
+}
+
+// fallback is default: an undefined value, or with a second argument any that is
+// false, becomes the first one.
+func fallback(e *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Value {
+	if len(arguments(params)) > 0 {
+		return original("default", e, in, params)
+	}
+	if in.IsNil() {
+		return exec.AsValue("")
+	}
+	return in
+}
+
+func reverse(_ *exec.Evaluator, in *exec.Value, params *exec.VarArgs) *exec.Value {
+	switch {
+	case len(arguments(params)) > 0:
+		return errorf("reverse takes no arguments")
+	case in.IsString():
+		runes := []rune(in.String())
+		slices.Reverse(runes)
+		return exec.AsValue(string(runes))
+	case !in.IsList():
+		return errorf("reverse takes a text or a list")
+	}
+	list := make([]any, 0, in.Len())
+	for i := in.Len() - 1; i >= 0; i-- {
+		list = append(list, in.Index(i).Interface())
+	}
+	return exec.AsValue(list)
 }
 
 // round rounds to the even neighbour, as Python does.
@@ -162,6 +223,13 @@ func repr(out *strings.Builder, v *exec.Value, depth int) {
 		out.WriteString("None")
 	case v.IsString():
 		out.WriteString(pythonString(v.String()))
+	case isPair(v):
+		p := v.Interface().(*exec.Pair)
+		out.WriteByte('(')
+		repr(out, p.Key, depth+1)
+		out.WriteString(", ")
+		repr(out, p.Value, depth+1)
+		out.WriteByte(')')
 	case v.IsDict():
 		out.WriteByte('{')
 		for i, p := range pairsOf(v) {
@@ -174,17 +242,44 @@ func repr(out *strings.Builder, v *exec.Value, depth int) {
 		}
 		out.WriteByte('}')
 	case v.IsList():
-		out.WriteByte('[')
+		open, end := "[", "]"
+		if v.Val.Type() == tuple {
+			open, end = "(", ")"
+		}
+		out.WriteString(open)
 		for i := range v.Len() {
 			if i > 0 {
 				out.WriteString(", ")
 			}
 			repr(out, v.Index(i), depth+1)
 		}
-		out.WriteByte(']')
+		out.WriteString(end)
 	default:
 		out.WriteString(v.String())
 	}
+}
+
+// tuple is the type of what dictsort lists.
+var tuple = func() reflect.Type {
+	sorted := original("dictsort", nil, exec.AsValue(map[string]any{"": 0}), exec.NewVarArgs())
+	return sorted.Index(0).Val.Type()
+}()
+
+func tupleOf(values ...*exec.Value) any {
+	out := reflect.MakeSlice(tuple, 0, len(values))
+	for _, v := range values {
+		inner := reflect.New(tuple.Elem()).Elem()
+		if v := v.Interface(); v != nil {
+			inner.Set(reflect.ValueOf(v))
+		}
+		out = reflect.Append(out, inner)
+	}
+	return out.Interface()
+}
+
+func isPair(v *exec.Value) bool {
+	p, ok := v.Interface().(*exec.Pair)
+	return ok && p != nil
 }
 
 func pythonString(text string) string {

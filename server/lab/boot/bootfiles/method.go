@@ -10,14 +10,22 @@ import (
 
 // ownMethods replace methods of texts that gonja has wrong: its split counts
 // pieces where Python counts cuts, its justifying ones want a fill character. Those
-// of mappings sort, where Python keeps the order.
+// of mappings sort, where Python keeps the order. Those that change a list or mapping
+// change a copy of it.
 var ownMethods = map[string]any{
 	"split":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return split(self, p, false) }),
 	"rsplit": textMethod(func(self string, p *exec.VarArgs) (any, error) { return split(self, p, true) }),
 	"ljust":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return pad(self, p, 0, 1) }),
 	"rjust":  textMethod(func(self string, p *exec.VarArgs) (any, error) { return pad(self, p, 1, 0) }),
 
-	"items":  mappingMethod(func(p *exec.Pair) any { return []any{p.Key.Interface(), p.Value.Interface()} }),
+	"append":  listMethod(appendTo),
+	"extend":  listMethod(extend),
+	"reverse": listMethod(reverseList),
+
+	"update":     changeMapping(update),
+	"setdefault": changeMapping(setDefault),
+
+	"items":  mappingMethod(func(p *exec.Pair) any { return tupleOf(p.Key, p.Value) }),
 	"keys":   mappingMethod(func(p *exec.Pair) any { return p.Key.Interface() }),
 	"values": mappingMethod(func(p *exec.Pair) any { return p.Value.Interface() }),
 }

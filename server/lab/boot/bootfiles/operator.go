@@ -73,13 +73,25 @@ func (g *guard) body(w *nodes.Wrapper, steps bool) {
 func (g *guard) outputs(list []nodes.Node) {
 	for _, n := range list {
 		if out, ok := n.(*nodes.Output); ok {
-			out.Expression = g.weighed(g.expression(out.Expression), false)
-			out.Condition = g.expression(out.Condition)
+			out.Expression = g.asWritten(out.Expression)
+			out.Condition = g.condition(out.Condition)
 			if out.Alternative != nil {
-				out.Alternative = g.weighed(g.expression(out.Alternative), false)
+				out.Alternative = g.asWritten(out.Alternative)
 			}
 		}
 	}
+}
+
+// asWritten is an expression whose value is written out.
+func (g *guard) asWritten(n nodes.Expression) nodes.Expression {
+	value := g.weighed(g.expression(n), false)
+	return g.hook(n, func(e *exec.Evaluator) *exec.Value {
+		v := e.Eval(value)
+		if v.IsError() {
+			return v
+		}
+		return printed(v)
+	})
 }
 
 // expression rewrites an expression.
@@ -87,7 +99,8 @@ func (g *guard) expression(n nodes.Expression) nodes.Expression {
 	switch n := n.(type) {
 	case *nodes.List:
 		g.each(n.Val)
-		return g.weighed(n, true)
+		list := g.weighed(n, true)
+		return g.hook(n, func(e *exec.Evaluator) *exec.Value { return shared(e.Eval(list)) })
 	case *nodes.Tuple:
 		g.each(n.Val)
 		return g.weighed(n, true)
@@ -101,10 +114,7 @@ func (g *guard) expression(n nodes.Expression) nodes.Expression {
 	case *nodes.Call:
 		return g.callExpression(n)
 	case *nodes.GetItem:
-		n.Node = g.expression(n.Node)
-		if n.Arg != nil {
-			n.Arg = g.expression(n.Arg)
-		}
+		return g.entry(n)
 	case *nodes.GetAttribute:
 		n.Node = g.expression(n.Node)
 	case *nodes.GetSlice:
@@ -112,7 +122,7 @@ func (g *guard) expression(n nodes.Expression) nodes.Expression {
 		n.Start, n.End, n.Step = g.bound(n.Start), g.bound(n.End), g.bound(n.Step)
 		return g.weighed(n, true)
 	case *nodes.Negation:
-		n.Term = g.expression(n.Term)
+		n.Term = g.condition(n.Term)
 	case *nodes.UnaryExpression:
 		n.Term = g.expression(n.Term)
 	case *nodes.BinaryExpression:
@@ -120,6 +130,7 @@ func (g *guard) expression(n nodes.Expression) nodes.Expression {
 		if t := n.Operator.Token.Type; t != tokens.And && t != tokens.Or {
 			return g.operation(n)
 		}
+		n.Left = g.emptyAsFalse(n.Left)
 	case *nodes.FilteredExpression:
 		n.Expression = g.expression(n.Expression)
 		for _, f := range n.Filters {
@@ -215,9 +226,15 @@ func (g *guard) operation(n *nodes.BinaryExpression) nodes.Expression {
 		if err := g.beforeOperator(n.Operator.Token.Type, left, right); err != nil {
 			return exec.AsValue(err)
 		}
-		environment := *e.Environment
-		environment.Context = exec.NewContext(map[string]any{"left": left, "right": right})
-		out := (&exec.Evaluator{Config: e.Config, Environment: &environment, Loader: e.Loader}).Eval(apply)
+		if v, known, err := arithmetic(n.Operator.Token.Type, left, right); err != nil {
+			return exec.AsValue(g.stop(err))
+		} else if known {
+			return v
+		}
+		if n.Operator.Token.Type == tokens.Tilde {
+			left, right = printed(left), printed(right)
+		}
+		out := with(e, left, right).Eval(apply)
 		if out.IsString() || out.IsList() {
 			if err := g.charge(out); err != nil {
 				return exec.AsValue(err)

@@ -25,7 +25,9 @@ func (g *guard) ifStatement(p, args *parser.Parser) (nodes.ControlStructure, err
 	if !ok {
 		return nil, errForeign
 	}
-	g.each(s.Conditions)
+	for i, n := range s.Conditions {
+		s.Conditions[i] = g.condition(n)
+	}
 	for _, w := range s.Wrappers {
 		g.body(w, false)
 	}
@@ -140,12 +142,18 @@ func (g *guard) setStatement(p, args *parser.Parser) (nodes.ControlStructure, er
 	if name == nil {
 		return nil, args.Error("set takes a name", args.Current())
 	}
-	switch target.(type) {
-	case *nodes.Name, *nodes.GetItem, *nodes.GetAttribute:
+	switch n := target.(type) {
+	case *nodes.Name:
+	case *nodes.GetItem:
+		n.Node = g.expression(n.Node)
+		if n.Arg != nil {
+			n.Arg = g.expression(n.Arg)
+		}
+	case *nodes.GetAttribute:
+		n.Node = g.expression(n.Node)
 	default:
 		return nil, args.Error("set takes a name, or an attribute or entry of one", args.Current())
 	}
-	target = g.expression(target)
 	value, err := g.setValue(p, args)
 	if err != nil {
 		return nil, err
@@ -158,7 +166,7 @@ func (g *guard) setStatement(p, args *parser.Parser) (nodes.ControlStructure, er
 		if v.IsError() {
 			return v
 		}
-		if err := assign(r, target, v); err != nil {
+		if err := assign(r, target, shared(v)); err != nil {
 			return err
 		}
 		kept, _ := r.Environment.Context.Get(name.Val)

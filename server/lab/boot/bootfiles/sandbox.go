@@ -121,9 +121,15 @@ func (g *guard) filter(name string, f exec.FilterFunction) exec.FilterFunction {
 		if err := g.before(name, in, params); err != nil {
 			return exec.AsValue(err)
 		}
-		out := f(e, in, params)
+		if in.IsString() && entrywise[name] && name != "reverse" {
+			in = characters(in)
+		}
+		out := f(e, copied(in), allCopied(params))
 		if out == nil || out.IsError() {
 			return out
+		}
+		if failed := failedEntry(out); failed != nil {
+			return failed
 		}
 		if g.weigh(out, g.lim.Output) > g.lim.Output {
 			return exec.AsValue(g.stop(errValue))
@@ -149,7 +155,7 @@ var (
 		"swapcase", "title", "upper", "zfill",
 	}
 	dictMethods = []string{"copy", "get", "items", "keys", "setdefault", "update", "values"}
-	listMethods = []string{"append", "copy", "reverse"}
+	listMethods = []string{"append", "copy", "extend", "reverse"}
 )
 
 // watched wraps methods as filter does. Methods that change a list or map are
@@ -159,7 +165,8 @@ func watched[T any](g *guard, from *exec.MethodSet[T], names []string) *exec.Met
 	set := make(map[string]exec.Method[T], len(names))
 	for _, name := range names {
 		method, ok := from.Get(name)
-		if own, better := ownMethods[name].(exec.Method[T]); better {
+		own, better := ownMethods[name].(exec.Method[T])
+		if better {
 			method, ok = own, true
 		}
 		if !ok {
@@ -169,8 +176,14 @@ func watched[T any](g *guard, from *exec.MethodSet[T], names []string) *exec.Met
 			if err := g.before(name, value, params); err != nil {
 				return nil, err
 			}
+			if !better {
+				params = allCopied(params)
+			}
 			result, err := method(self, value, params)
-			if err != nil {
+			switch {
+			case err != nil && better: // a sentence, which the engine would lose
+				return nil, g.stop(err)
+			case err != nil:
 				return nil, err
 			}
 			if value.IsList() || value.IsDict() {

@@ -93,7 +93,7 @@ func (g *guard) forStatement(p, args *parser.Parser) (nodes.ControlStructure, er
 	loop.ObjectEvaluator = g.entries(loop.ObjectEvaluator)
 	if loop.IfCondition != nil { // evaluated for each entry, outside the body
 		loop.IfCondition = &nodes.FilteredExpression{
-			Expression: g.expression(loop.IfCondition), Filters: []*nodes.FilterCall{{Name: watchFilter}},
+			Expression: g.condition(loop.IfCondition), Filters: []*nodes.FilterCall{{Name: watchFilter}},
 		}
 	}
 	return &statement{parsed, func(r *exec.Renderer, tag *nodes.ControlStructureBlock) error {
@@ -122,6 +122,9 @@ func (g *guard) entries(n nodes.Expression) nodes.Expression {
 		g.looped += cost
 		if err := g.spend(cost); err != nil {
 			return exec.AsValue(err)
+		}
+		if v.IsString() {
+			return characters(v)
 		}
 		return v
 	})
@@ -219,7 +222,7 @@ func (g *guard) withStatement(p, args *parser.Parser) (nodes.ControlStructure, e
 			if err := g.keep(value); err != nil {
 				return err
 			}
-			sub.Environment.Context.Set(names[i], value)
+			sub.Environment.Context.Set(names[i], shared(value))
 		}
 		return sub.ExecuteWrapper(body)
 	}}, nil

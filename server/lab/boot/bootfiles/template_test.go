@@ -128,7 +128,17 @@ func TestExpand_stops_hostile_templates(t *testing.T) {
 		{"comparisons in a chain", "{{ 1 < node.tags|length < 3 }}", "line 1: comparisons cannot be chained here; join them with and"},
 		{"a power", "{{ 2 ** 10 }}", "line 1: ** is not available; multiply"},
 		{"the old way to format", "{{ '%s' % node.hostname }}", "line 1: write a text % values as text | format(values)"},
-		{"a remainder by zero", "{{ 1 % 0 }}", "it fails with an impossible operation"},
+		{"a remainder by zero", "{{ 1 % 0 }}", "a division by zero"},
+		{"a division by zero", "{{ 1 / 0 }}", "a division by zero"},
+		{"a text and a number", "{{ node.labels.count + 1 }}", "an operator has operands that do not fit; numbers are made of texts with |int, and texts of numbers with |string or ~"},
+		{"a number and nothing", "{{ 1 + nope }}", "an operator has operands that do not fit; numbers are made of texts with |int, and texts of numbers with |string or ~"},
+		{"numbers that overflow", "{{ 9223372036854775807 + 1 }}", "a number is too large"},
+		{"a list that has no name", "{% set _ = node.tags.append('x') %}", "a list must be named with set before it is changed"},
+		{"a format that lacks a value", "{{ '%s %s' | format('a') }}", "line 1: an expression or statement fails; is something undefined?"},
+		{"an unknown filter in map", "{{ node.tags | map('nope') | list }}", "line 1: an expression or statement fails; is something undefined?"},
+		{"a list in itself", "{% set l = [] %}{% set _ = l.append([l]) %}{{ l }}", "a list or mapping cannot hold itself"},
+		{"a mapping in itself", "{% set d = {} %}{% set _ = d.update(x={'y': [d]}) %}{{ d }}", "a list or mapping cannot hold itself"},
+		{"a list and a mapping in each other", "{% set d = {} %}{% set l = [d] %}{% set _ = d.update(l=l) %}{{ d }}", "a list or mapping cannot hold itself"},
 	}
 	vars := readJinjaCases(t).Context
 	lim := DefaultLimits
