@@ -13331,7 +13331,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -13359,7 +13359,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -13387,7 +13387,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17492,7 +17492,7 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17530,7 +17530,7 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17568,7 +17568,7 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40315,7 +40315,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40343,7 +40343,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40371,7 +40371,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51093,7 +51093,7 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51127,7 +51127,7 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51161,7 +51161,7 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.

@@ -138,6 +138,11 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 	if err != nil {
 		return err
 	}
+	if e.several() {
+		if m.nested = nestedReport(e.readers, in); m.nested != "" || isTar(prefix) {
+			return nil
+		}
+	}
 	m.reportLike = beginsLikeReport(prefix)
 	if e.several() && isPage(prefix) {
 		return nil

@@ -55,7 +55,7 @@ func (Messages) Read(ctx context.Context, in report.Input, s *report.Sink) error
 		File: f, features: map[string]string{}, pickles: map[string]pickle{}, cases: map[string]string{},
 		open: map[string]*attempt{}, repeats: map[string]int{},
 	}
-	if err := f.Lines(func() error { return f.Object(r.message) }); err != nil {
+	if err := f.Lines(func() error { return f.Object(r.message) }, nil); err != nil {
 		return err
 	}
 	return f.Stopped(r.finish())

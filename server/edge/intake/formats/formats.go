@@ -81,6 +81,13 @@ func Detect(readers []report.Reader, prefix []byte) report.Reader {
 	return best
 }
 
+// Likely reports whether a format is likely to be that of a file with these first
+// bytes. Any XML and any JSON is not enough.
+func Likely(readers []report.Reader, prefix []byte) bool {
+	_, sure := byPrefix(readers, prefix)
+	return sure >= report.Likely
+}
+
 func byPrefix(readers []report.Reader, prefix []byte) (best report.Reader, sure report.Confidence) {
 	for _, r := range readers {
 		if c := r.Detect(prefix); c > sure {

@@ -17,6 +17,7 @@ type pass struct {
 	counts int64 // errors and failures that the outermost element says
 	red    bool  // a test in the document at hand has not passed
 	mocha  bool  // mocha-junit-reporter has written it
+	listed bool  // googletest has written it for --gtest_list_tests, which runs nothing
 
 	suites []suite // that are open
 	test   test
@@ -102,6 +103,7 @@ func (p *pass) Start(e *xmlfile.Element) error {
 func (p *pass) startRoot(e *xmlfile.Element) {
 	p.rootAt, p.counts, p.red = e.Place, 0, false
 	p.mocha = e.Name == "testsuites" && e.Attr("name") == "Mocha Tests"
+	p.listed = e.Name == "testsuites" && e.Attr("name") == "AllTests" && !e.Has("failures") && !e.Has("errors") && !e.Has("time")
 	if !isSuite(e.Name) {
 		return
 	}

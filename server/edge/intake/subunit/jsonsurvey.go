@@ -63,10 +63,31 @@ func (s *survey) entries(dec *jsontext.Decoder) error {
 			continue
 		}
 		err := eachMember(dec, func(name string) error {
-			if s.verdict == "" && judges(name) {
-				s.verdict, s.at = name, dec.InputOffset()
+			if s.verdict != "" {
+				return dec.SkipValue()
 			}
-			return dec.SkipValue()
+			at, judged := dec.InputOffset(), judges(name)
+			switch kind := dec.PeekKind(); {
+			case judged || name == "name" || name == "uuid" || name == "uid":
+				if err := dec.SkipValue(); err != nil {
+					return err
+				}
+			case kind == jsontext.KindString:
+				tok, err := dec.ReadToken()
+				if err != nil {
+					return err
+				}
+				judged = verdictWord(tok.String())
+			default:
+				judged = kind == jsontext.KindTrue || kind == jsontext.KindFalse
+				if err := dec.SkipValue(); err != nil {
+					return err
+				}
+			}
+			if judged {
+				s.verdict, s.at = name, at
+			}
+			return nil
 		})
 		if err != nil {
 			return err
@@ -100,8 +121,22 @@ func eachMember(dec *jsontext.Decoder, member func(name string) error) error {
 func judges(name string) bool {
 	switch strings.ToLower(name) {
 	case "status", "outcome", "result", "state", "verdict", "conclusion",
-		"passed", "pass", "ok", "success", "failed", "fail", "failure", "failures", "error", "errors", "skipped", "aborted",
-		"exit_code", "exitcode", "exit_status", "returncode", "return_code", "rc":
+		"pass", "passed", "ok", "success", "fail", "failed", "failure", "failures", "error", "errors", "exception", "traceback",
+		"test_status", "test_result", "skipped", "aborted", "exit_code", "exitcode", "exit_status", "return_code", "returncode", "rc":
+		return true
+	}
+	return false
+}
+
+// verdictWord reports whether the value of a member judges a test, whatever the
+// member is called, such as "type":"failure".
+func verdictWord(text string) bool {
+	if failWord(text) {
+		return true
+	}
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "pass", "passed", "ok", "success", "successful", "skip", "skipped", "ignored", "pending", "todo", "disabled", "blocked", "notrun", "not run",
+		"xfail", "xpass", "uxsuccess", "inprogress", "inconclusive", "unstable":
 		return true
 	}
 	return false
