@@ -21,15 +21,16 @@ import (
 
 const (
 	nestedFiles = 1000     // of a packed file that are looked at
-	nestedBytes = 32 << 20 // that may come out of it meanwhile
+	nestedAll   = 10_000   // of all packed files of a post
+	nestedBytes = 32 << 20 // that may come out of one meanwhile
 )
 
 var bzip2Magic = []byte("BZh")
 
-// nestedReport returns what a packed file calls the first report in it, and the
+// report returns what a packed file calls the first report in it, and the
 // file's own name when it has no names. It is empty when there is no report.
-func nestedReport(readers []report.Reader, in report.Input) string {
-	n := nested{readers: readers, left: nestedBytes}
+func (n *nested) report(in report.Input) string {
+	n.left = nestedBytes
 	head := make([]byte, min(in.Size, headBytes))
 	if _, err := in.ReadAt(head, 0); err != nil && err != io.EOF {
 		return ""
@@ -51,7 +52,7 @@ func nestedReport(readers []report.Reader, in report.Input) string {
 	switch {
 	case isTar(prefix):
 		return n.tar(io.MultiReader(bytes.NewReader(prefix), r))
-	case formats.Likely(n.readers, prefix):
+	case n.isReport(prefix):
 		return in.Name
 	}
 	return ""
@@ -74,9 +75,18 @@ func unpacked(head []byte, raw io.Reader) io.Reader {
 	return nil
 }
 
+// nested looks for reports in the packed files of a post.
 type nested struct {
 	readers []report.Reader
-	left    int64
+	left    int64 // bytes
+	files   int   // that were looked at
+}
+
+// isReport judges the beginning of a file. Once too many were looked at, what is
+// packed is passed over, as it is where it cannot be unpacked at all.
+func (n *nested) isReport(prefix []byte) bool {
+	n.files++
+	return n.files <= nestedAll && formats.Likely(n.readers, prefix)
 }
 
 // prefix reads the beginning of a file. What is broken ends it.
@@ -95,7 +105,7 @@ func (n *nested) zip(in report.Input) string {
 	}
 	raw.left = -1
 	for _, f := range z.File[:min(len(z.File), nestedFiles)] {
-		if !f.Mode().IsRegular() || n.left <= 0 {
+		if !f.Mode().IsRegular() || n.left <= 0 || n.files >= nestedAll {
 			continue
 		}
 		r, err := f.Open()
@@ -104,7 +114,7 @@ func (n *nested) zip(in report.Input) string {
 		}
 		prefix := n.prefix(r)
 		r.Close()
-		if formats.Likely(n.readers, prefix) {
+		if n.isReport(prefix) {
 			return f.Name
 		}
 	}
@@ -118,7 +128,7 @@ func (n *nested) tar(r io.Reader) string {
 		if h == nil || err != nil && h.Name == "" {
 			return ""
 		}
-		if h.Typeflag == tar.TypeReg && formats.Likely(n.readers, n.prefix(t)) {
+		if h.Typeflag == tar.TypeReg && n.isReport(n.prefix(t)) {
 			return h.Name
 		}
 	}

@@ -66,6 +66,7 @@ type stream struct {
 	failed  []said // packages of which such a line says that they failed
 	fails   bool   // a line says so of the whole run
 	failsAt int64
+	unsaid  int64           // such lines that were too many
 	reds    map[string]bool // packages that failed, and a test says so
 }
 

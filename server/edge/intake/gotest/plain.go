@@ -23,9 +23,6 @@ var (
 	buildLine = regexp.MustCompile(`^# ([^ \t]+)(?: \[[^\]]*\])?$`)
 )
 
-// maxSaid is how many packages are remembered of which only plain lines speak.
-const maxSaid = 10_000
-
 // plain takes a line that is no event.
 func (s *stream) plain(line []byte, at int64) {
 	if string(line) == "FAIL" {
@@ -34,10 +31,12 @@ func (s *stream) plain(line []byte, at int64) {
 	}
 	if m := failLine.FindSubmatch(line); m != nil {
 		s.fails, s.failsAt = true, at
-		if len(s.failed) < maxSaid {
-			s.failed = append(s.failed, said{string(m[1]), slices.Clone(line[:min(len(line), 4096)])})
-			s.held += int64(len(line) + openMemory)
+		if s.held > s.Limits.OpenBytes {
+			s.unsaid++
+			return
 		}
+		s.failed = append(s.failed, said{string(m[1]), slices.Clone(line[:min(len(line), 4096)])})
+		s.held += int64(len(line) + openMemory)
 		return
 	}
 	if m := buildLine.FindSubmatch(line); m != nil {
@@ -81,6 +80,9 @@ func (s *stream) finishPlain() error {
 		if err != nil {
 			return err
 		}
+	}
+	if s.unsaid > 0 {
+		s.Damage(s.failsAt, report.KindTruncated, "%d lines that say that a package failed are not read", s.unsaid)
 	}
 	if s.fails && s.Red == 0 {
 		s.Damage(s.failsAt, report.KindVerdict, "a line of the file says that the run failed, and no test in it did")
