@@ -127,10 +127,10 @@ func (r *messages) message(name string) error {
 	case "parseError":
 		return r.parseError()
 	case "testRunFinished":
-		r.ended = true
+		r.ended, r.failed = true, true // the writers of before version 13 leave out what is false
 		return r.Object(func(name string) error {
 			if name == "success" {
-				r.failed = r.Is(jsontext.KindFalse)
+				r.failed = !r.Is(jsontext.KindTrue)
 			}
 			return nil
 		})
