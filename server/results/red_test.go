@@ -19,6 +19,15 @@ func wide(text string) string {
 	return string(out)
 }
 
+// manyFails is what go prints of packages that could not be built.
+func manyFails(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "FAIL\tq%d [build failed]\n", i)
+	}
+	return b.String()
+}
+
 // What a file says of a failure beside its tests is never lost, whatever is green
 // in it.
 func TestPostResult_RedBesideTheTests(t *testing.T) {
@@ -38,6 +47,7 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"go before 1.24 that could not build": {[]named{{"", goGreen + "FAIL\tq [build failed]\n"}}, "fail", 1},
 		"go, set up":                          {[]named{{"", goGreen + "FAIL\tq [setup failed]\nFAIL\n"}}, "fail", 1},
 		"go, all of it":                       {[]named{{"", goGreen + "FAIL\n"}}, "incomplete", 0},
+		"go, many packages":                   {[]named{{"", goGreen + manyFails(3000)}}, "fail", 3000},
 		"go, said twice":                      {[]named{{"", "# p\n" + strings.ReplaceAll(goGreen, "pass", "fail") + "FAIL\tp [build failed]\n"}}, "fail", 1},
 		"cargo":                               {[]named{{"", rustGreen + "error: test failed, to rerun pass `--lib`\n"}}, "incomplete", 0},
 		"ctest's build":                       {[]named{{"Build.xml", `<Site><Build><Error><Text>no</Text></Error></Build></Site>`}, {"Test.xml", ctest}}, "fail", 1},
@@ -54,6 +64,8 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"tap, not strict":                     {[]named{{"", "TAP version 14\npragma +strict\npragma -strict\n1..1\nok 1 - a\nnot okay\n"}}, "pass", 0},
 		"kirk, two words":                     {[]named{{"", `{"results":[{"test_fqn":"a","status":"pass","test":{"result":"fail"}}],"stats":{}}`}}, "fail", 1},
 		"bazel, interrupted":                  {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="run" result="interrupted"/></testsuite>`}}, "fail", 1},
+		"behave, not run":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="untested"/></testsuite>`}}, "skip", 0},
+		"behave, no step":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="undefined"/></testsuite>`}}, "fail", 0},
 		"a list with verdicts":                {[]named{{"", `{"results":[{"name":"a","type":"failure"},{"name":"b","type":"success"}]}`}}, "error", 0},
 		"a list with booleans":                {[]named{{"", `{"results":[{"name":"a","green":false}]}`}}, "error", 0},
 		"a list with verdicts inside":         {[]named{{"", `{"results":[{"name":"g","cases":[{"name":"a","result":"fail"}]}]}`}}, "error", 0},

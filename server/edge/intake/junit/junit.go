@@ -132,7 +132,7 @@ func xfailWord(text string) bool {
 // skipWord is failWord for a test that was not executed.
 func skipWord(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "notrun", "not_run", "not run", "not-run", "notexecuted", "not executed", "disabled", "skip", "skipped", "ignored", "suppressed", "pending", "untested", "blocked",
+	case "notrun", "not_run", "not run", "not-run", "notexecuted", "not_executed", "not executed", "disabled", "skip", "skipped", "ignored", "suppressed", "pending", "untested", "blocked",
 		"filtered", "todo", "excluded":
 		return true
 	}
