@@ -64,6 +64,8 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"tap, not strict":                     {[]named{{"", "TAP version 14\npragma +strict\npragma -strict\n1..1\nok 1 - a\nnot okay\n"}}, "pass", 0},
 		"kirk, two words":                     {[]named{{"", `{"results":[{"test_fqn":"a","status":"pass","test":{"result":"fail"}}],"stats":{}}`}}, "fail", 1},
 		"bazel, interrupted":                  {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="run" result="interrupted"/></testsuite>`}}, "fail", 1},
+		"phpunit 9 warns":                     {[]named{{"", `<testsuite name="W"><testcase name="t" classname="W"><warning type="PHPUnit\Framework\Warning">No tests found</warning></testcase></testsuite>`}}, "fail", 1},
+		"libcheck's own XML":                  {[]named{{"a.tap", greenTAP}, {"b.xml", `<testsuites xmlns="http://check.sourceforge.net/ns"><datetime>x</datetime><suite><title>S</title><test result="failure"><id>a</id></test></suite></testsuites>`}}, "incomplete", 0},
 		"behave, not run":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="untested"/></testsuite>`}}, "skip", 0},
 		"behave, no step":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="undefined"/></testsuite>`}}, "fail", 0},
 		"a list with verdicts":                {[]named{{"", `{"results":[{"name":"a","type":"failure"},{"name":"b","type":"success"}]}`}}, "error", 0},
