@@ -94,6 +94,35 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 	}
 }
 
+// A report is found behind however much of what a kernel or a build has printed
+// before it.
+func TestPostResult_BehindALog(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	kernel := strings.Repeat("[    1.000000] some driver says hello\n", 4000)
+	build := strings.Repeat("compiling the arm\n", 8000)
+	for name, file := range map[string]string{
+		"ktap":     kernel + "[   31.1] KTAP version 1\n[   31.1] 1..1\n[   31.4] not ok 1 s\n",
+		"level":    strings.ReplaceAll(kernel, "[ ", "<6>[ ") + "<6>[   31.1] KTAP version 1\n<6>[   31.1] 1..1\n<6>[   31.4] not ok 1 s\n",
+		"teamcity": build + "##teamcity[testStarted name='s']\n##teamcity[testFailed name='s']\n##teamcity[testFinished name='s']\n",
+		"go":       build + `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
+		"junit":    build + "<?xml version='1.0'?>\n<testsuite name='s'><testcase name='a'><failure/></testcase></testsuite>\n",
+		"libtest":  build + `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"failed","name":"a"}` + "\n" + `{"type":"suite","event":"failed"}` + "\n",
+	} {
+		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "fail" || got.Tests != 3 {
+			t.Errorf("%s beside green: %q with %d tests, damage %v, warnings %q; want fail with 3", name, got.Outcome, got.Tests, got.Damage, got.Warnings)
+		}
+		if got := postBytes(t, s, file); got.Outcome != "fail" || got.Tests != 1 {
+			t.Errorf("%s: %q with %d tests, damage %v; want fail with 1", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+	for name, file := range map[string]string{"kernel": kernel, "build": build, "a word": build + "it said KTAP version 1, \"Action\" too\n"} {
+		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "pass" || got.Tests != 2 {
+			t.Errorf("%s without a report: %q with %d tests, damage %v; want pass with 2", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+}
+
 // A report that is packed a second time is not read, and never passed over: it may
 // hold a failure. What is packed and holds no report is no damage.
 func TestPostResult_PackedTwice(t *testing.T) {

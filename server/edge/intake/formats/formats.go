@@ -115,5 +115,10 @@ func Find(readers []report.Reader, in report.Input, prefix []byte) (report.Reade
 			best, sure = r, c
 		}
 	}
+	if sure <= report.Possible {
+		if r, err := findLate(readers, in, prefix); r != nil || err != nil {
+			return r, err
+		}
+	}
 	return best, nil
 }
