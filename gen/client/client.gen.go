@@ -13333,7 +13333,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -13361,7 +13361,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -13389,7 +13389,7 @@ type ClientInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17501,7 +17501,7 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17539,7 +17539,7 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -17577,7 +17577,7 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40331,7 +40331,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40359,7 +40359,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -40387,7 +40387,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
 	// With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 	// those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51116,7 +51116,7 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51150,7 +51150,7 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.
@@ -51184,7 +51184,7 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 //
 // Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
-// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not opened.
+// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
 // With `add=true` the files are added to the current result of the run: its id, attempt and tests stay what they are, and its counts, outcome and damage become
 // those of all files together. Files that it has already change nothing. A run without a result gets one.

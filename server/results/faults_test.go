@@ -55,7 +55,6 @@ func TestFaults(t *testing.T) {
 	s := servertest.New(t)
 	unread := map[string]bool{
 		"results_named_status.json": true, // no runner's format: see TestFaults_Verdicts
-		"avocado_results.json":      true, // three of its tests have one name without their numbers
 	}
 	files, err := filepath.Glob("testdata/faults/*.expect")
 	if err != nil || len(files) < 25 {

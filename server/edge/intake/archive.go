@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,9 @@ const (
 	directoryBytes = 1 << 10
 	directoryFree  = 1 << 20
 
+	// methodBzip2 is the number of a zip's method that Python offers and Go does not.
+	methodBzip2 = 12
+
 	// bitEncrypted is the flag of a zip's file that needs a password.
 	bitEncrypted = 1
 )
@@ -67,6 +71,7 @@ func (u *unpacker) unzip(ctx context.Context, p *part) ([]*member, error) {
 		return nil, nil
 	}
 	raw.left = -1
+	z.RegisterDecompressor(methodBzip2, func(r io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(r)) })
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !f.Mode().IsRegular() })
 	slices.SortStableFunc(files, func(a, b *zip.File) int { return cmp.Compare(a.Name, b.Name) })
 	var list []*member
@@ -141,12 +146,16 @@ func (u *unpacker) untar(p *part) (list []*member, err error) {
 	content := io.NewSectionReader(raw, 0, p.content.Size)
 	t := tar.NewReader(content)
 	end := int64(0)
+	var links []string
 	for {
 		h, err := t.Next()
 		if raw.err != nil {
 			return nil, raw.err
 		}
 		if errors.Is(err, io.EOF) {
+			if len(list) > 0 && len(links) > 0 {
+				list[0].warnings = append(list[0].warnings, fmt.Sprintf("%d links of the archive are not followed, such as %s", len(links), report.Quote(links[0])))
+			}
 			return list, u.checkTarEnd(p, raw, end)
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
@@ -160,8 +169,11 @@ func (u *unpacker) untar(p *part) (list []*member, err error) {
 		case h.Typeflag == tar.TypeGNUSparse || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "":
 			p.damaged(begin, kindArchive, "a file with holes is not read: "+report.Quote(h.Name))
 			continue
+		case h.Typeflag == tar.TypeLink || h.Typeflag == tar.TypeSymlink:
+			links = append(links, h.Name)
+			continue
 		case h.Typeflag != tar.TypeReg:
-			continue // folders, links and devices hold nothing
+			continue // folders and devices hold nothing
 		case size > p.content.Size-begin:
 			p.damaged(p.content.Size, kindArchive, "the archive ends inside "+report.Quote(h.Name))
 			size = p.content.Size - begin

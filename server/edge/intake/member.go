@@ -42,6 +42,7 @@ type member struct {
 
 	reader     report.Reader // nil: nobody's
 	reportLike bool          // whatever it is, it begins like a report
+	nested     string        // the name of a report in it, when it is packed a second time
 	format     report.Format
 	scope      report.Scope
 	writer     string

@@ -25,6 +25,7 @@ type reading struct {
 	parts   []*part
 	members []*member
 	names   *directory // of members, when one was asked for
+	nested  nested
 
 	collided *collisions
 	readings int32
@@ -39,12 +40,14 @@ func newReading(ctx context.Context, in *Intake, result *resultstore.Result) *re
 		open:  func(sha string) (store.Blob, error) { return in.Blobs.Open(ctx, sha) },
 		blobs: map[string]store.Blob{},
 	}
+	readers := formats.All()
 	return &reading{
-		ctx: ctx, in: in, readers: formats.All(), open: open, result: result,
+		ctx: ctx, in: in, readers: readers, open: open, result: result,
 		rows:     newRows(ctx, in.Store, result.Key),
 		derived:  &derived{ctx: ctx, blobs: in.Blobs},
 		collided: newCollisions(),
 		found:    &report.Report{Scope: report.ScopeAll},
+		nested:   nested{readers: readers},
 	}
 }
 
@@ -137,6 +140,11 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 	prefix, err := formats.Prefix(in)
 	if err != nil {
 		return err
+	}
+	if e.several() {
+		if m.nested = e.nested.report(in); m.nested != "" || isTar(prefix) {
+			return nil
+		}
 	}
 	m.reportLike = beginsLikeReport(prefix)
 	if e.several() && isPage(prefix) {

@@ -80,6 +80,8 @@ func (e *reading) judge() (readable bool) {
 		case m.format == report.FormatEmpty && e.several():
 			m.damaged(0, report.KindContent, "the file is empty")
 		case m.format == report.FormatEmpty:
+		case m.nested != "":
+			m.damaged(0, kindArchive, "it is packed a second time and not read, and there is a report in it: "+report.Quote(m.nested))
 		case m.reportLike && e.several():
 			m.damaged(0, report.KindContent, "the file begins like a report, and is none that is read here")
 		case readable:

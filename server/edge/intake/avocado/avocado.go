@@ -25,7 +25,7 @@ func (Reader) Info() report.Info {
 		Format:     "avocado",
 		Title:      "Avocado results.json",
 		Recognised: "an object with job_id and tests",
-		Naming:     "the test's name without the number before it",
+		Naming:     "the test's name without the number before it; one that the job runs again gets \" (2)\"",
 		Example:    `{"job_id":"3bbce8","tests":[{"id":"1-arm.py:Arm.test_moves","name":"arm.py:Arm.test_moves","status":"PASS","time_elapsed":0.9}]}`,
 	}
 }
@@ -45,11 +45,12 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // Read reads the tests.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	var red int64
+	repeats := jsonfile.Repeats{}
 	f, err := jsonfile.Read(ctx, in, s, func(f *jsonfile.File) error {
 		return f.Object(func(name string) error {
 			switch name {
 			case "tests":
-				return f.Objects(func() error { return f.Test(func(t *jsonfile.Test) error { return test(f, t) }) })
+				return f.Objects(func() error { return f.Test(func(t *jsonfile.Test) error { return test(f, t, repeats) }) })
 			case "errors", "failures", "interrupt":
 				n, err := int64(1), error(nil)
 				if !f.Is(jsontext.KindTrue) {
@@ -73,7 +74,9 @@ var words = map[string]report.Status{
 	"skip": report.Skip, "cancel": report.Skip,
 }
 
-func test(f *jsonfile.File, t *jsonfile.Test) error {
+// test reads one. A job may run a test several times, each of which Avocado counts as
+// a test: only the number that is taken off tells them apart.
+func test(f *jsonfile.File, t *jsonfile.Test, repeats jsonfile.Repeats) error {
 	var named, id, word string
 	var start, began time.Time
 	err := f.Object(func(name string) error {
@@ -112,6 +115,9 @@ func test(f *jsonfile.File, t *jsonfile.Test) error {
 		}
 		return err
 	})
+	if err == nil && t.ID != "" {
+		t.ID = repeats.Unique(t.ID)
+	}
 	if t.Start = start; start.IsZero() && began.Year() > 2000 { // else it is a clock that began with the machine
 		t.Start = began
 	}

@@ -45,6 +45,11 @@ func TestRead(t *testing.T) {
 			Tests: `a=fail; b=skip`, Outcome: report.OutcomeFail,
 		},
 		{
+			Name:  `a test that runs three times is three tests`,
+			Text:  `{"job_id":"x","tests":[{"name":"1-a","status":"PASS"},{"name":"2-a","status":"FAIL"},{"name":"3-a (2)","status":"PASS"},{"name":"4-a","status":"CANCEL"}]}`,
+			Tests: `a=success; a (2)=fail; a (2) (2)=success; a (3)=skip`, Outcome: report.OutcomeFail,
+		},
+		{
 			Name:  `an interrupted job without a red test is damage`,
 			Text:  `{"job_id":"x","interrupt":1,"tests":[{"name":"a","status":"PASS"}]}`,
 			Tests: `a=success`, Outcome: report.OutcomeIncomplete,

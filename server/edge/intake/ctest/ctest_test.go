@@ -55,7 +55,12 @@ func TestRead(t *testing.T) {
 		"cut in a test":         xmltest.Says("<Site><Testing>"+one("a", "passed", "")+`<Test Status="passed"><Name>b</Name>`, 1, "a success", "b unknown…"),
 		"cut in a red test":     xmltest.Says("<Site><Testing>"+`<Test Status="failed"><Name>b</Name>`, 1, "b fail…"),
 		"cut before a test":     xmltest.Says("<Site><Testing><TestList><Test>./a</Test><Test>./b</Test></TestList>"+one("a", "passed", ""), 1, "a success", "b exists"),
-		"another file of it":    xmltest.Says(`<Site BuildName="x"><Build><Error>no</Error></Build></Site>`, 0),
+		"another file of it":    xmltest.Says(`<Site BuildName="x"><Build><Error><Text>no</Text></Error><Error><Text>nor this</Text></Error></Build></Site>`, 0, "Build fail"),
+		"a build that is fine":  xmltest.Says(`<Site><Build><Warning><Text>hm</Text></Warning><Failure type="Warning"/></Build></Site>`, 0),
+		"a build's launcher":    xmltest.Says(`<Site><Build><Failure type="Error"><Result><StdErr>no</StdErr></Result></Failure></Build></Site>`, 0, "Build fail"),
+		"configured":            xmltest.Says(`<Site><Configure><Log>x</Log><ConfigureStatus>0</ConfigureStatus></Configure></Site>`, 0),
+		"not configured":        xmltest.Says(`<Site><Configure><Log>x</Log><ConfigureStatus>1</ConfigureStatus></Configure></Site>`, 0, "Configure fail"),
+		"memory checked":        xmltest.Says(`<Site><DynamicAnalysis Checker="Valgrind"><TestList><Test>./a</Test><Test>./b</Test></TestList>`+one("a", "failed", `<Defect type="Memory Leak">2</Defect>`)+`</DynamicAnalysis></Site>`, 0, "a fail", "b exists"),
 		"the same name":         xmltest.Says(site(one("a", "failed", "")+one("a", "passed", "")), 0, "a fail"),
 	})
 }

@@ -16,6 +16,7 @@ type pass struct {
 
 	test  test
 	value value
+	step  step
 }
 
 const testDepth = 3
@@ -54,8 +55,9 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	switch {
 	case e.Depth == 1:
 		xmlfile.Writer(p.sink, e.Attr("Generator"))
-	case e.Name == "Test" && e.Depth == testDepth && e.Above() == "Testing":
+	case e.Name == "Test" && e.Depth == testDepth && (e.Above() == "Testing" || e.Above() == "DynamicAnalysis"):
 		return p.startTest(e)
+	case p.test.depth == 0 && p.inStep(e):
 	case e.Name == "Test" && e.Above() == "TestList":
 		p.collect(e)
 	case p.test.depth == 0:
@@ -71,6 +73,9 @@ func (p *pass) Start(e *xmlfile.Element) error {
 			p.value.archive = p.value.archive || packing != ""
 		}
 		p.value.encoded = m.encoding == "base64" || e.Attr("encoding") == "base64"
+	case e.Depth == p.test.depth+1 && e.Name == "Log", e.Name == "Defect":
+		p.value.measured = measurement{name: e.Attr("type")}
+		p.collect(e)
 	case e.Depth == p.test.depth+1 && (e.Name == "Name" || e.Name == "Path" || e.Name == "FullName"), e.Name == "Label":
 		p.collect(e)
 	}
@@ -99,7 +104,9 @@ func (p *pass) End(e xmlfile.Ended) error {
 		p.endValue(e)
 	case e.Depth == p.test.depth:
 		return p.endTest(e.Complete)
-	case e.Name == "Testing" && e.Depth == testDepth-1:
+	case p.step.depth > 0 && e.Depth == p.step.depth:
+		return p.endStep()
+	case (e.Name == "Testing" || e.Name == "DynamicAnalysis") && e.Depth == testDepth-1:
 		return p.endTesting(e.Place)
 	}
 	return nil
@@ -108,6 +115,10 @@ func (p *pass) End(e xmlfile.Ended) error {
 func (p *pass) endValue(e xmlfile.Ended) {
 	v, t := &p.value, &p.test
 	v.depth = 0
+	if p.step.depth > 0 {
+		p.stepText()
+		return
+	}
 	text := func() string { return strings.TrimSpace(v.text.String()) }
 	switch v.element {
 	case "Test":
@@ -120,6 +131,10 @@ func (p *pass) endValue(e xmlfile.Ended) {
 		t.fullName = text()
 	case "Label":
 		t.tags = append(t.tags, text())
+	case "Log": // of valgrind and the like
+		t.notes.Add("log", xmlfile.PlainText, &v.text)
+	case "Defect":
+		t.notes.Property(v.measured.name, text())
 	case "Value":
 		p.measured()
 	}

@@ -5,7 +5,6 @@ package cucumber
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
@@ -44,7 +43,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // Read reads the scenarios in two passes: the first finds the features' names,
 // which mostly come after their scenarios.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
-	r := &reader{repeats: map[string]int{}}
+	r := &reader{repeats: jsonfile.Repeats{}}
 	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
 		return f.Objects(func() error {
 			r.features = append(r.features, "")
@@ -71,7 +70,7 @@ type reader struct {
 	*jsonfile.File
 	features []string
 	number   int
-	repeats  map[string]int
+	repeats  jsonfile.Repeats
 	before   background
 }
 
@@ -138,7 +137,7 @@ func (r *reader) element(feature string) error {
 	if sc.timed {
 		t.Seconds(sc.seconds)
 	}
-	t.ID, t.Suite = unique(r.repeats, r.ID(feature+" > "+title)), feature
+	t.ID, t.Suite = r.repeats.Unique(r.ID(feature+" > "+title)), feature
 	switch {
 	case err == nil:
 		return r.Emit(t)
@@ -146,13 +145,4 @@ func (r *reader) element(feature string) error {
 		return err
 	}
 	return r.Broken(t, err)
-}
-
-// unique tells scenarios of one name apart, such as the examples of an outline.
-func unique(repeats map[string]int, id string) string {
-	repeats[id]++
-	if n := repeats[id]; n > 1 {
-		return id + " (" + strconv.Itoa(n) + ")"
-	}
-	return id
 }

@@ -53,9 +53,9 @@ func (Messages) Read(ctx context.Context, in report.Input, s *report.Sink) error
 	}
 	r := &messages{
 		File: f, features: map[string]string{}, pickles: map[string]pickle{}, cases: map[string]string{},
-		open: map[string]*attempt{}, repeats: map[string]int{},
+		open: map[string]*attempt{}, repeats: jsonfile.Repeats{},
 	}
-	if err := f.Lines(func() error { return f.Object(r.message) }); err != nil {
+	if err := f.Lines(func() error { return f.Object(r.message) }, nil); err != nil {
 		return err
 	}
 	return f.Stopped(r.finish())
@@ -69,7 +69,7 @@ type messages struct {
 	pickles  map[string]pickle // by id
 	cases    map[string]string // pickles' ids by those of their test cases
 	open     map[string]*attempt
-	repeats  map[string]int
+	repeats  jsonfile.Repeats
 	held     int64
 	red      int // tests that failed and are not retried
 	ended    bool
@@ -127,10 +127,10 @@ func (r *messages) message(name string) error {
 	case "parseError":
 		return r.parseError()
 	case "testRunFinished":
-		r.ended = true
+		r.ended, r.failed = true, true // the writers of before version 13 leave out what is false
 		return r.Object(func(name string) error {
 			if name == "success" {
-				r.failed = r.Is(jsontext.KindFalse)
+				r.failed = !r.Is(jsontext.KindTrue)
 			}
 			return nil
 		})
@@ -189,7 +189,7 @@ func (r *messages) pickle() error {
 	if !ok {
 		feature = uri
 	}
-	p.id, p.feature = unique(r.repeats, r.ID(feature+" > "+title)), feature
+	p.id, p.feature = r.repeats.Unique(r.ID(feature+" > "+title)), feature
 	r.pickles[id] = p
 	return err
 }

@@ -35,7 +35,7 @@ func TestMessages_samples(t *testing.T) {
 func TestMessages_good(t *testing.T) {
 	t.Parallel()
 	jsontest.Check(t, cucumber.NewMessages(), jsontest.Good{Text: goodMessages, Flips: [][2]string{
-		{`"PASSED"`, `"FAILED"`}, {`"PASSED"`, `"PENDING"`}, {`"PASSED"`, `"ODD"`}, {`"success":true`, `"success":false`},
+		{`"PASSED"`, `"FAILED"`}, {`"PASSED"`, `"PENDING"`}, {`"PASSED"`, `"ODD"`}, {`"success":true`, `"success":false`}, {`"success":true`, `"timestamp":{}`}, {`"success":true`, `"success":null`},
 		{`{"testRunStarted":{"id":"r"}}`, `{"parseError":{"source":{"uri":"x.feature"},"message":"no"}}`},
 		{`{"testRunStarted":{"id":"r"}}`, `{"testRunHookFinished":{"result":{"status":"FAILED","message":"no"}}}`},
 	}})

@@ -81,6 +81,13 @@ func Detect(readers []report.Reader, prefix []byte) report.Reader {
 	return best
 }
 
+// Likely reports whether a format is likely to be that of a file with these first
+// bytes. Any XML and any JSON is not enough.
+func Likely(readers []report.Reader, prefix []byte) bool {
+	_, sure := byPrefix(readers, prefix)
+	return sure >= report.Likely
+}
+
 func byPrefix(readers []report.Reader, prefix []byte) (best report.Reader, sure report.Confidence) {
 	for _, r := range readers {
 		if c := r.Detect(prefix); c > sure {
@@ -106,6 +113,11 @@ func Find(readers []report.Reader, in report.Input, prefix []byte) (report.Reade
 		}
 		if c > sure {
 			best, sure = r, c
+		}
+	}
+	if sure <= report.Possible {
+		if r, err := findLate(readers, in, prefix); r != nil || err != nil {
+			return r, err
 		}
 	}
 	return best, nil

@@ -47,7 +47,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		return err
 	}
 	st := &stream{File: f, packages: map[string]*suite{}, builds: map[string]*build{}}
-	if err := f.Lines(st.line); err != nil {
+	if err := f.Lines(st.line, st.plain); err != nil {
 		return err
 	}
 	return f.Stopped(st.finish())
@@ -61,6 +61,13 @@ type stream struct {
 	held     int64 // an estimate of the memory of it all
 	ev       event
 	strays   bool // lines without an action were seen
+
+	printed string // the package of which lines stand between the events, as the compiler prints them
+	failed  []said // packages of which such a line says that they failed
+	fails   bool   // a line says so of the whole run
+	failsAt int64
+	unsaid  int64           // such lines that were too many
+	reds    map[string]bool // packages that failed, and a test says so
 }
 
 // event is one line.

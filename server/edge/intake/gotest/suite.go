@@ -128,9 +128,13 @@ func (s *stream) packageEvent(p *suite, ev *event) error {
 		return nil
 	}
 	b := s.builds[ev.failedBuild]
+	if ev.failedBuild == "" {
+		b = s.builds[p.name]
+	}
 	if b != nil {
 		b.told = true
 	}
+	s.told(p.name)
 	if p.failed {
 		return nil
 	}
@@ -202,8 +206,8 @@ func (s *stream) closeTests(p *suite, status report.Status) error {
 	return nil
 }
 
-// finish says what the end of the file says: packages that have none, and builds
-// that failed for no package.
+// finish says what the end of the file says: packages that have none, builds that
+// failed for no package, and packages that only a plain line says have failed.
 func (s *stream) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(s.packages)) {
 		p := s.packages[name]
@@ -218,10 +222,11 @@ func (s *stream) finish() error {
 			continue
 		}
 		name, _, _ := strings.Cut(path, " [")
+		s.told(name)
 		err := s.Failure(s.ID(name), func(t *jsonfile.Test) { t.AttachData("build-output", "", b.output.bytes, b.output.size) })
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.finishPlain()
 }

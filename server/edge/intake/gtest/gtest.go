@@ -123,7 +123,9 @@ func test(f *jsonfile.File, t *jsonfile.Test, suiteName string) error {
 		t.ID, t.Suite = id(f, class, name, suiteName), cmp.Or(suiteName, class)
 		return err
 	})
-	t.Status = verdict(f, failed, status, result)
+	if t.Status = verdict(f, failed, status, result); t.Status == report.Success && status == "" && result == "" {
+		t.Status = report.Exists // --gtest_list_tests writes the same shape, and runs nothing
+	}
 	return err
 }
 

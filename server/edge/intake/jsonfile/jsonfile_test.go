@@ -140,7 +140,7 @@ func TestRead_oneLongLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Lines(func() error { return nil }); err != nil || s.Report.DamageCount != 1 {
+	if err := f.Lines(func() error { return nil }, nil); err != nil || s.Report.DamageCount != 1 {
 		t.Errorf("as lines: error %v, damage %v", err, s.Report.Damage)
 	}
 }
@@ -210,7 +210,7 @@ func TestFile_Lines_notNumbers(t *testing.T) {
 			names = append(names, name)
 			return err
 		})
-	})
+	}, nil)
 	if got := strings.Join(names, "|"); err != nil || s.Report.DamageCount != 1 || got != `a "NaN|NaN||is NaN` {
 		t.Errorf("names %q, error %v, damage %v", got, err, s.Report.Damage)
 	}
@@ -318,7 +318,7 @@ func FuzzDocument(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := l.Lines(func() error { return l.Object(func(string) error { return nil }) }); err != nil && !errors.Is(err, io.EOF) {
+		if err := l.Lines(func() error { return l.Object(func(string) error { return nil }) }, nil); err != nil && !errors.Is(err, io.EOF) {
 			t.Errorf("reading lines failed: %v", err)
 		}
 		Look([]byte(text))

@@ -12,9 +12,10 @@ import (
 )
 
 // Lines reads a file that has a JSON object on each line, and calls read before
-// each. Other lines are noise, such as what a runner's build printed between. A
-// line that is broken is damage, and the next one is read.
-func (f *File) Lines(read func() error) error {
+// each. Other lines are noise, such as what a runner's build printed between, and
+// are handed to noise, if there is one. A line that is broken is damage, and the
+// next one is read.
+func (f *File) Lines(read func() error, noise func(line []byte, at int64)) error {
 	l := liner{f: f, r: bufio.NewReaderSize(&f.src, 64<<10), pos: f.base}
 	f.src.dec = nil
 	var buf bytes.Buffer
@@ -32,6 +33,9 @@ func (f *File) Lines(read func() error) error {
 		}
 		if text[0] != '{' {
 			f.Noise(int64(len(line)))
+			if noise != nil {
+				noise(text, at)
+			}
 			continue
 		}
 		buf = *bytes.NewBuffer(line)

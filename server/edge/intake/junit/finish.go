@@ -26,6 +26,9 @@ func (p *pass) finish(complete bool) error {
 	} else if !complete {
 		status = report.Fail
 	}
+	if p.listed && status == report.Success && t.status == [2]string{} && !t.rec.HasDuration {
+		status = report.Exists
+	}
 	t.rec.Status, t.rec.Complete = status, complete
 	if t.rec.ID == "" && status.Failed() {
 		t.rec.ID = p.sink.Text(t.rec.Suite, t.place, report.KindXML, "test id") // googletest's failure outside of a test

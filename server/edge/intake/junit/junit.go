@@ -109,7 +109,7 @@ func suiteName(name string) string {
 
 // failWords are what a status attribute has in it that says that a test failed: igt has
 // dmesg-fail and incomplete, others "timed out" and crashed.
-var failWords = regexp.MustCompile(`fail|error|\berr\b|broken|crash|time[-_ ]?d?[-_ ]?out|abort|incomplete|interrupt|\b(hung|hang|killed|panic|notok|not ok)\b`)
+var failWords = regexp.MustCompile(`fail|error|\berr\b|broken|crash|time[-_ ]?d?[-_ ]?out|abort|incomplete|interrupt|cancel|\b(hung|hang|killed|died|panic|notok|not ok)\b`)
 
 // failWord reports whether a status attribute says that a test failed.
 func failWord(text string) bool {
@@ -132,7 +132,8 @@ func xfailWord(text string) bool {
 // skipWord is failWord for a test that was not executed.
 func skipWord(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "notrun", "not_run", "not run", "not-run", "notexecuted", "not executed", "disabled", "skip", "skipped", "ignored", "suppressed", "pending", "untested", "blocked":
+	case "notrun", "not_run", "not run", "not-run", "notexecuted", "not_executed", "not executed", "disabled", "skip", "skipped", "ignored", "suppressed", "pending", "untested", "blocked",
+		"filtered", "todo", "excluded":
 		return true
 	}
 	return false

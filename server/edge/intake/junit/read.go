@@ -14,9 +14,12 @@ type pass struct {
 	run  xmlfile.Notes // what suites have written
 
 	rootAt int64
-	counts int64 // errors and failures that the outermost element says
-	red    bool  // a test in the document at hand has not passed
-	mocha  bool  // mocha-junit-reporter has written it
+	cases  int    // testcases of the document at hand
+	other  string // the first element in it that may hold tests and is not JUnit's
+	counts int64  // errors and failures that the outermost element says
+	red    bool   // a test in the document at hand has not passed
+	mocha  bool   // mocha-junit-reporter has written it
+	listed bool   // googletest has written it for --gtest_list_tests, which runs nothing
 
 	suites []suite // that are open
 	test   test
@@ -100,8 +103,9 @@ func (p *pass) Start(e *xmlfile.Element) error {
 
 // startRoot begins a document.
 func (p *pass) startRoot(e *xmlfile.Element) {
-	p.rootAt, p.counts, p.red = e.Place, 0, false
+	p.rootAt, p.counts, p.red, p.cases, p.other = e.Place, 0, false, 0, ""
 	p.mocha = e.Name == "testsuites" && e.Attr("name") == "Mocha Tests"
+	p.listed = e.Name == "testsuites" && e.Attr("name") == "AllTests" && !e.Has("failures") && !e.Has("errors") && !e.Has("time")
 	if !isSuite(e.Name) {
 		return
 	}
@@ -130,6 +134,7 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	if err := p.sink.Begin(e.Place); err != nil {
 		return err
 	}
+	p.cases++
 	t := &p.test
 	*t = test{depth: e.Depth, place: e.Place, notes: t.notes, status: [2]string{e.Attr("status"), e.Attr("result")}}
 	t.notes.Begin(p.sink)
@@ -180,6 +185,9 @@ func (p *pass) inTest(e *xmlfile.Element) {
 		}
 	case e.Depth == t.depth+1:
 		k, why := kinds[e.Name]
+		if e.Name == "warning" && strings.HasPrefix(e.Attr("type"), "PHPUnit") {
+			k, why = failed, true // its run ends with an exit code that is not 0
+		}
 		switch {
 		case why:
 			p.explain(k, e)
@@ -214,6 +222,10 @@ func (p *pass) inSuite(e *xmlfile.Element) {
 		}
 		s.errors.count++
 		p.why.suite = s.errors
+	case "suite", "test", "case", "test-suite", "test-case", "results", "TestCase", "TestSuite":
+		if p.other == "" {
+			p.other = e.Name
+		}
 	}
 }
 
@@ -243,6 +255,9 @@ func (p *pass) End(e xmlfile.Ended) error {
 		if err := p.endSuite(e.Complete); err != nil {
 			return err
 		}
+	}
+	if e.Depth == 1 && p.cases == 0 && p.other != "" { // such as libcheck's own XML
+		p.damage(p.rootAt, "there is no testcase in it, and an element %s, which is not JUnit's", report.Quote(p.other))
 	}
 	if e.Depth == 1 && e.Complete && p.counts > 0 && !p.red {
 		p.damage(p.rootAt, "the report counts %d errors and failures, and no test in it has failed", p.counts)

@@ -3,6 +3,7 @@
 package libtest
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -49,7 +50,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		return err
 	}
 	st := &stream{File: f, open: map[string]bool{}}
-	if err := f.Lines(st.line); err != nil {
+	if err := f.Lines(st.line, st.plain); err != nil {
 		return err
 	}
 	return f.Stopped(st.finish())
@@ -62,6 +63,22 @@ type stream struct {
 	events  bool            // something came since the last suite ended
 	red     int             // failed tests before the suite
 	held    int64
+
+	problem string // what Cargo says between the events
+	at      int64
+}
+
+// problems begin the lines with which Cargo says that a test program was not built,
+// or did not end as it should, behind the last event that it wrote.
+var problems = [][]byte{[]byte("error: test failed"), []byte("error: could not compile"), []byte("error: could not execute"), []byte("error: test run failed"), []byte("error: doctest failed")}
+
+// plain takes a line that is no event.
+func (s *stream) plain(line []byte, at int64) {
+	for _, p := range problems {
+		if s.problem == "" && bytes.HasPrefix(line, p) {
+			s.problem, s.at = string(line[:min(len(line), 200)]), at
+		}
+	}
 }
 
 // members of an event that are not those of its test.
@@ -185,5 +202,11 @@ func (s *stream) finish() error {
 	if s.running || s.events {
 		s.Damage(s.Offset(), report.KindUnclosed, "the suite has no end")
 	}
-	return s.closeTests()
+	if err := s.closeTests(); err != nil {
+		return err
+	}
+	if s.problem != "" && s.Red == 0 {
+		s.Damage(s.at, report.KindVerdict, "Cargo says that the run failed, and no test did: %s", report.Quote(s.problem))
+	}
+	return nil
 }

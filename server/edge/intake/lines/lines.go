@@ -81,3 +81,14 @@ func Each(ctx context.Context, r io.Reader, visit func(Line) error) error {
 		}
 	}
 }
+
+// Wide reports whether a text is in UTF-16, as Windows PowerShell writes what it is
+// told to keep. Scanner reads no such text.
+func Wide(r io.ReaderAt) (bool, error) {
+	var head [2]byte
+	n, err := r.ReadAt(head[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return n == 2 && (head == [2]byte{0xff, 0xfe} || head == [2]byte{0xfe, 0xff} || head[0] == 0 != (head[1] == 0)), nil
+}

@@ -54,6 +54,8 @@ func TestRead(t *testing.T) {
 		"an assembly on another system":   xmltest.Says(run("Failed", `<test-suite type="Assembly" name="arm.dll" fullname="/home/ci/arm.dll" result="Failed"/>`), 0, "arm.dll fail"),
 		"two suites, one of them failed":  xmltest.Says(run("Failed", suite("A", "Failed", one("A.a", "Failed"))+suite("B", "Failed", one("B.b", "Passed"))), 0, "A.a fail", "B.b success", "B fail"),
 		"a run that failed":               xmltest.Says(run("Failed", suite("A", "Passed", one("A.a", "Passed"))), 1, "A.a success"),
+		"a run that counts a failure":     xmltest.Says(`<test-run result="Passed" failed="1">`+one("a", "Passed")+`</test-run>`, 1, "a success"),
+		"a run that counts its failure":   xmltest.Says(`<test-run result="Failed" failed="1">`+one("a", "Failed")+`</test-run>`, 0, "a fail"),
 		"a run that failed without tests": xmltest.Says(run("Failed", ""), 1),
 		"cut in a test":                   xmltest.Says(`<test-run result="Passed">`+one("a", "Passed")+`<test-case fullname="b" result="Passed"><output>`, 1, "a success", "b unknown…"),
 		"cut in a red suite":              xmltest.Says(`<test-run result="Failed"><test-suite fullname="S" result="Failed">`+one("a", "Passed"), 1, "a success", "S fail…"),

@@ -1,6 +1,7 @@
 package nunit
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	case "test-run":
 		if e.Depth == 1 {
 			p.result, p.rootAt, p.red = e.Attr("result"), e.Place, false
+			if n, err := strconv.ParseUint(strings.TrimSpace(e.Attr("failed")), 10, 31); err == nil && n > 0 && statusOf(p.result) != report.Fail {
+				p.result = "Failed" // what it counts says so
+			}
 			if version := e.Attr("engine-version"); version != "" {
 				xmlfile.Writer(p.sink, "NUnit engine "+version)
 			}

@@ -72,6 +72,7 @@ func (p *pass) tornDown() bool {
 
 // red notes that something has failed in all suites that are open.
 func (p *pass) red() {
+	p.anyRed = true
 	for i := range p.suites {
 		p.suites[i].red = true
 	}
@@ -120,6 +121,9 @@ func (p *pass) endSuite(complete bool) error {
 
 // finish keeps what Robot has reported of the run as a whole.
 func (p *pass) finish() {
+	if p.counted > 0 && !p.anyRed {
+		p.sink.Damage(p.countedAt, report.KindVerdict, "the statistics count %d failed tests, and no test in the file has failed", p.counted)
+	}
 	if len(p.errors.text) == 0 || p.sink.Limits.RunAttachments < 1 {
 		return
 	}

@@ -1,6 +1,7 @@
 package robotxml
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
@@ -17,6 +18,10 @@ type pass struct {
 	test   test
 	text   collected
 	errors journal // of the whole run
+
+	counted   int64 // failed tests by the statistics
+	countedAt int64
+	anyRed    bool
 }
 
 // suite is one that is open.
@@ -81,6 +86,10 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	case "tag":
 		if d := e.Depth - p.test.depth; p.test.depth > 0 && (d == 1 || d == 2 && above == "tags") {
 			p.collect(e)
+		}
+	case "stat":
+		if n, err := strconv.ParseUint(strings.TrimSpace(e.Attr("fail")), 10, 31); err == nil && above == "total" {
+			p.counted, p.countedAt = p.counted+int64(n), e.Place
 		}
 	case "msg":
 		level := e.Attr("level")

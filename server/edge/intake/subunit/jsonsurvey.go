@@ -63,10 +63,11 @@ func (s *survey) entries(dec *jsontext.Decoder) error {
 			continue
 		}
 		err := eachMember(dec, func(name string) error {
-			if s.verdict == "" && judges(name) {
-				s.verdict, s.at = name, dec.InputOffset()
+			switch name {
+			case "name", "uuid", "uid":
+				return dec.SkipValue()
 			}
-			return dec.SkipValue()
+			return s.search(dec, name)
 		})
 		if err != nil {
 			return err
@@ -74,6 +75,48 @@ func (s *survey) entries(dec *jsontext.Decoder) error {
 	}
 	_, err := dec.ReadToken()
 	return err
+}
+
+// search looks for a verdict in a member of an entry, and in what it holds.
+func (s *survey) search(dec *jsontext.Decoder, name string) error {
+	if s.verdict != "" {
+		return dec.SkipValue()
+	}
+	at, judged := dec.InputOffset(), judges(name)
+	switch kind := dec.PeekKind(); {
+	case judged:
+		if err := dec.SkipValue(); err != nil {
+			return err
+		}
+	case kind == jsontext.KindBeginObject:
+		return eachMember(dec, func(name string) error { return s.search(dec, name) })
+	case kind == jsontext.KindBeginArray:
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		for dec.PeekKind() != jsontext.KindEndArray {
+			if err := s.search(dec, ""); err != nil {
+				return err
+			}
+		}
+		_, err := dec.ReadToken()
+		return err
+	case kind == jsontext.KindString && name != "":
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		judged = verdictWord(tok.String())
+	default:
+		judged = kind == jsontext.KindTrue || kind == jsontext.KindFalse
+		if err := dec.SkipValue(); err != nil {
+			return err
+		}
+	}
+	if judged {
+		s.verdict, s.at = name, at
+	}
+	return nil
 }
 
 // eachMember reads an object and calls member with the decoder before each
@@ -100,8 +143,29 @@ func eachMember(dec *jsontext.Decoder, member func(name string) error) error {
 func judges(name string) bool {
 	switch strings.ToLower(name) {
 	case "status", "outcome", "result", "state", "verdict", "conclusion",
-		"passed", "pass", "ok", "success", "failed", "fail", "failure", "failures", "error", "errors", "skipped", "aborted",
-		"exit_code", "exitcode", "exit_status", "returncode", "return_code", "rc":
+		"pass", "passed", "ok", "success", "exception", "traceback",
+		"test_status", "test_result", "skipped", "aborted", "exit_code", "exitcode", "exit_status", "return_code", "returncode", "rc":
+		return true
+	}
+	return blames(name)
+}
+
+// blames reports whether a member counts or lists what went wrong, such as
+// numFailedTests.
+func blames(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, "fail") || strings.Contains(name, "error")
+}
+
+// verdictWord reports whether the value of a member judges a test, whatever the
+// member is called, such as "type":"failure".
+func verdictWord(text string) bool {
+	if failWord(text) {
+		return true
+	}
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "pass", "passed", "ok", "success", "successful", "skip", "skipped", "ignored", "pending", "todo", "disabled", "blocked", "notrun", "not run",
+		"xfail", "xpass", "uxsuccess", "inprogress", "inconclusive", "unstable":
 		return true
 	}
 	return false
@@ -121,7 +185,11 @@ func verdictOf(name string) verdict {
 	switch strings.ToLower(name) {
 	case "success", "passed", "ok", "status", "outcome", "result", "state", "verdict", "conclusion":
 		return verdictGood
-	case "failed", "fail", "failures", "failure", "errors", "error", "aborted", "uxsuccess", "inprogress", "unknown":
+	case "aborted", "uxsuccess", "inprogress", "unknown",
+		"exitcode", "exit_code", "exit_status", "return_code", "returncode", "rc":
+		return verdictCount
+	}
+	if blames(name) {
 		return verdictCount
 	}
 	return verdictNone
@@ -172,10 +240,13 @@ func (j *jsonReader) comparePage() {
 // judged passes over a member, and remembers when it says that the run failed.
 func (j *jsonReader) judged(name string, at int64) error {
 	v := verdictOf(name)
+	kind := j.dec.PeekKind()
 	if v == verdictNone {
+		if kind == jsontext.KindBeginObject {
+			return j.object(j.count) // such as stats
+		}
 		return j.skip()
 	}
-	kind := j.dec.PeekKind()
 	switch kind {
 	case jsontext.KindBeginArray, jsontext.KindBeginObject:
 		if _, err := j.token(); err != nil {
@@ -203,13 +274,27 @@ func (j *jsonReader) judged(name string, at int64) error {
 	switch kind {
 	case jsontext.KindString:
 		text := tok.String()
-		j.says(name, at, v == verdictCount && text != "" || v == verdictGood && failWord(text))
+		j.says(name, at, v == verdictCount && text != "" && text != "0" || v == verdictGood && failWord(text))
 	case jsontext.KindNumber:
 		n, err := tok.Float()
-		j.says(name, at, v == verdictCount && err == nil && n > 0)
+		j.says(name, at, v == verdictCount && err == nil && n != 0)
 	default:
 		j.says(name, at, v == verdictCount && kind == jsontext.KindTrue || v == verdictGood && kind == jsontext.KindFalse)
 	}
+	return nil
+}
+
+// count reads a member of an object that sums the run up.
+func (j *jsonReader) count(name string, at int64) error {
+	if verdictOf(name) != verdictCount || j.dec.PeekKind() != jsontext.KindNumber {
+		return j.skip()
+	}
+	tok, err := j.token()
+	if err != nil {
+		return err
+	}
+	n, err := tok.Float()
+	j.says(name, at, err == nil && n != 0)
 	return nil
 }
 

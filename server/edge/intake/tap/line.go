@@ -87,9 +87,10 @@ func structure(p parsed, body []byte) parsed {
 		if bytes.HasPrefix(body, []byte("TAP version ")) || bytes.HasPrefix(body, []byte("KTAP version ")) {
 			return p.as(version, nil)
 		}
-	case 'B':
-		if rest, ok := bytes.CutPrefix(body, []byte("Bail out!")); ok {
-			return p.as(bail, bytes.TrimSpace(rest))
+	case 'B', 'b':
+		const word = "Bail out!" // TAP 14: in any case
+		if len(body) >= len(word) && bytes.EqualFold(body[:len(word)], []byte(word)) {
+			return p.as(bail, bytes.TrimSpace(body[len(word):]))
 		}
 	case '-':
 		if string(bytes.TrimRight(body, " \t")) == "---" {

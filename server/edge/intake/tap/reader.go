@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -44,6 +45,12 @@ func (d *dialect) Info() report.Info { return d.info }
 func (d *dialect) Detect(prefix []byte) report.Confidence { return detect(prefix, d.kernel) }
 
 func (d *dialect) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	if wide, err := lines.Wide(in); wide || err != nil {
+		if wide {
+			s.Damage(0, report.KindMalformed, "the text is in UTF-16, which is not read in this format: send it in UTF-8")
+		}
+		return err
+	}
 	r := &reader{dialect: d, sink: s, seed: maphash.MakeSeed()}
 	r.names = r.newNames()
 	r.begin()
@@ -100,6 +107,7 @@ type reader struct {
 
 	levels []*level // the outermost first; there is always one
 	names  *names   // of the outermost level, over all documents of the file
+	strict bool     // the file says that what is no TAP in it is an error
 	any    bool     // something of the document at hand was seen
 	held   int64    // bytes of tests whose parent is not known yet
 
@@ -117,7 +125,7 @@ type reader struct {
 // begin starts a document.
 func (r *reader) begin() {
 	r.levels = []*level{{plan: -1}}
-	r.any, r.last = false, nil
+	r.any, r.last, r.strict = false, nil, false
 }
 
 func (r *reader) top() *level { return r.levels[len(r.levels)-1] }
@@ -152,9 +160,32 @@ func (r *reader) line(l lines.Line) error {
 		}
 		r.text(l, p)
 	default:
+		if p.kind == other && !r.kernel {
+			r.stray(l)
+		}
 		r.text(l, p)
 	}
 	return nil
+}
+
+// stray takes a line that is no TAP: a pragma, or one that is an error where the
+// pragma "+strict" of TAP 13 and 14 says so.
+func (r *reader) stray(l lines.Line) {
+	body := bytes.TrimSpace(l.Text)
+	if rest, ok := bytes.CutPrefix(body, []byte("pragma ")); ok {
+		for _, word := range bytes.FieldsFunc(rest, func(c rune) bool { return c == ' ' || c == ',' }) {
+			switch string(word) {
+			case "+strict":
+				r.strict = true
+			case "-strict":
+				r.strict = false
+			}
+		}
+		return
+	}
+	if r.strict {
+		r.sink.Damage(l.At, report.KindMalformed, "a line that is no TAP, in a file that says it is strict: %s", report.Quote(string(body[:min(len(body), 100)])))
+	}
 }
 
 // restart ends a document and begins the next one in the same file.

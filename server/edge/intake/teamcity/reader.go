@@ -45,6 +45,12 @@ func (format) Detect(prefix []byte) report.Confidence {
 }
 
 func (format) Read(ctx context.Context, in report.Input, s *report.Sink) error {
+	if wide, err := lines.Wide(in); wide || err != nil {
+		if wide {
+			s.Damage(0, report.KindMalformed, "the text is in UTF-16, which is not read in this format: send it in UTF-8")
+		}
+		return err
+	}
 	r := &reader{sink: s, flows: map[string]*flow{}}
 	err := lines.Each(ctx, in.Reader(), r.line)
 	if err == nil {
@@ -93,8 +99,7 @@ func (r *reader) line(l lines.Line) error {
 	body := bytes.TrimLeft(l.Text, " \t")
 	rest, ok := bytes.CutPrefix(body, mark)
 	if !ok {
-		r.output(l)
-		return nil
+		return r.behind(l)
 	}
 	m, whole := parseMessage(rest)
 	if !whole {
@@ -106,6 +111,29 @@ func (r *reader) line(l lines.Line) error {
 		return nil
 	}
 	return r.message(l.At, m)
+}
+
+// behind takes a line that does not begin with a message. A test that has printed
+// something without the end of a line has the message about it behind that.
+func (r *reader) behind(l lines.Line) error {
+	i := bytes.Index(l.Text, mark)
+	if i < 0 || l.Long {
+		r.output(l)
+		return nil
+	}
+	m, whole := parseMessage(l.Text[i+len(mark):])
+	f := r.flows[m.attrs["flowId"]]
+	switch m.name {
+	case "testFailed", "testIgnored", "testFinished":
+	default:
+		whole = false
+	}
+	if !whole || f == nil || f.find(m.attrs["name"]) == nil {
+		r.output(l)
+		return nil
+	}
+	r.output(lines.Line{Text: l.Text[:i], At: l.At, End: l.At + int64(i)})
+	return r.message(l.At+int64(i), m)
 }
 
 // output takes a line that is no message.

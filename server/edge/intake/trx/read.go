@@ -38,6 +38,7 @@ type summary struct {
 	depth   int // 0 if there is none
 	place   int64
 	outcome string
+	counted int64 // failed tests and the like that its counters say
 	infos   []info
 	open    *info // the RunInfo at hand
 }
@@ -60,6 +61,12 @@ func (p *pass) Start(e *xmlfile.Element) error {
 		return p.startTest(e)
 	case e.Name == "ResultSummary" && e.Depth == 2:
 		p.summary = summary{depth: e.Depth, place: e.Place, outcome: e.Attr("outcome")}
+	case p.summary.depth > 0 && e.Name == "Counters":
+		for _, what := range []string{"failed", "error", "timeout", "aborted"} {
+			if n, err := strconv.ParseUint(strings.TrimSpace(e.Attr(what)), 10, 31); err == nil {
+				p.summary.counted += int64(n)
+			}
+		}
 	case p.summary.depth > 0 && e.Name == "RunInfo":
 		p.summary.open = &info{outcome: e.Attr("outcome")}
 	case len(p.tests) > 0:
@@ -245,7 +252,11 @@ func (p *pass) endTest(complete bool) error {
 // there as well.
 func (p *pass) endRun() {
 	s := p.summary
-	failed := s.outcome == "Failed" || s.outcome == "Aborted"
+	failed := s.counted > 0
+	switch s.outcome {
+	case "Failed", "Aborted", "Error", "Timeout", "Disconnected", "NotRunnable", "InProgress":
+		failed = true
+	}
 	say := []string{}
 	for _, i := range s.infos {
 		if i.outcome == "Error" || i.outcome == "Failed" || i.outcome == "Aborted" {
@@ -259,7 +270,7 @@ func (p *pass) endRun() {
 		p.sink.Warn("the run says: %s", text)
 	case p.red:
 	case text == "":
-		p.sink.Damage(s.place, report.KindXML, "the outcome of the run is %s, and no test in it has failed", report.Quote(s.outcome))
+		p.sink.Damage(s.place, report.KindXML, "the outcome of the run is %s with %d failed tests, and no test in it has failed", report.Quote(s.outcome), s.counted)
 	default:
 		p.sink.Damage(s.place, report.KindXML, "the run has failed: %s", text)
 	}

@@ -1,0 +1,155 @@
+package results_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/slipway-lab/slipway/server/servertest"
+)
+
+// wide is a text as Windows PowerShell writes it.
+func wide(text string) string {
+	out := []byte{0xff, 0xfe}
+	for _, c := range utf16.Encode([]rune(text)) {
+		out = binary.LittleEndian.AppendUint16(out, c)
+	}
+	return string(out)
+}
+
+// manyFails is what go prints of packages that could not be built.
+func manyFails(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "FAIL\tq%d [build failed]\n", i)
+	}
+	return b.String()
+}
+
+// What a file says of a failure beside its tests is never lost, whatever is green
+// in it.
+func TestPostResult_RedBesideTheTests(t *testing.T) {
+	t.Parallel()
+	const (
+		goGreen   = `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p"}` + "\n"
+		rustGreen = `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"ok","name":"d"}` + "\n" + `{"type":"suite","event":"ok","passed":1,"failed":0}` + "\n"
+		ctest     = `<Site><Testing><Test Status="passed"><Name>a</Name><FullName>./a</FullName></Test></Testing></Site>`
+		trx       = `<TestRun><Results><UnitTestResult testName="a" outcome="Passed"/></Results>%s</TestRun>`
+		teamcity  = "##teamcity[testStarted name='g']\nout%s\n##teamcity[testFinished name='g']\n"
+	)
+	for name, want := range map[string]struct {
+		files   []named
+		outcome string
+		fail    int
+	}{
+		"go before 1.24 that could not build": {[]named{{"", goGreen + "FAIL\tq [build failed]\n"}}, "fail", 1},
+		"go, set up":                          {[]named{{"", goGreen + "FAIL\tq [setup failed]\nFAIL\n"}}, "fail", 1},
+		"go, all of it":                       {[]named{{"", goGreen + "FAIL\n"}}, "incomplete", 0},
+		"go, many packages":                   {[]named{{"", goGreen + manyFails(3000)}}, "fail", 3000},
+		"go, said twice":                      {[]named{{"", "# p\n" + strings.ReplaceAll(goGreen, "pass", "fail") + "FAIL\tp [build failed]\n"}}, "fail", 1},
+		"cargo":                               {[]named{{"", rustGreen + "error: test failed, to rerun pass `--lib`\n"}}, "incomplete", 0},
+		"ctest's build":                       {[]named{{"Build.xml", `<Site><Build><Error><Text>no</Text></Error></Build></Site>`}, {"Test.xml", ctest}}, "fail", 1},
+		"ctest's configuration":               {[]named{{"Configure.xml", `<Site><Configure><ConfigureStatus>1</ConfigureStatus></Configure></Site>`}, {"Test.xml", ctest}}, "fail", 1},
+		"ctest's memory check":                {[]named{{"Test.xml", ctest}, {"DynamicAnalysis.xml", strings.ReplaceAll(strings.Replace(ctest, "passed", "failed", 1), "Testing", "DynamicAnalysis")}}, "fail", 1},
+		"trx, error":                          {[]named{{"", fmt.Sprintf(trx, `<ResultSummary outcome="Error"/>`)}}, "incomplete", 0},
+		"trx, time":                           {[]named{{"", fmt.Sprintf(trx, `<ResultSummary outcome="Timeout"/>`)}}, "incomplete", 0},
+		"trx, counters":                       {[]named{{"", fmt.Sprintf(trx, `<ResultSummary outcome="Completed"><Counters total="2" failed="1"/></ResultSummary>`)}}, "incomplete", 0},
+		"robot's statistics":                  {[]named{{"", `<robot><suite name="S"><test name="A"><status status="PASS"/></test><status status="PASS"/></suite><statistics><total><stat pass="1" fail="1">All Tests</stat></total></statistics></robot>`}}, "incomplete", 0},
+		"teamcity, behind output":             {[]named{{"", fmt.Sprintf(teamcity, "##teamcity[testFailed name='g' message='m']")}}, "fail", 1},
+		"teamcity, of another test":           {[]named{{"", fmt.Sprintf(teamcity, "##teamcity[testFailed name='h' message='m']")}}, "pass", 0},
+		"tap, bails out":                      {[]named{{"", "TAP version 14\n1..1\nok 1 - a\nbail out! no board\n"}}, "incomplete", 0},
+		"tap, strict":                         {[]named{{"", "TAP version 14\npragma +strict\n1..1\nok 1 - a\nnot okay\n"}}, "incomplete", 0},
+		"tap, not strict":                     {[]named{{"", "TAP version 14\npragma +strict\npragma -strict\n1..1\nok 1 - a\nnot okay\n"}}, "pass", 0},
+		"kirk, two words":                     {[]named{{"", `{"results":[{"test_fqn":"a","status":"pass","test":{"result":"fail"}}],"stats":{}}`}}, "fail", 1},
+		"bazel, interrupted":                  {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="run" result="interrupted"/></testsuite>`}}, "fail", 1},
+		"phpunit 9 warns":                     {[]named{{"", `<testsuite name="W"><testcase name="t" classname="W"><warning type="PHPUnit\Framework\Warning">No tests found</warning></testcase></testsuite>`}}, "fail", 1},
+		"libcheck's own XML":                  {[]named{{"a.tap", greenTAP}, {"b.xml", `<testsuites xmlns="http://check.sourceforge.net/ns"><datetime>x</datetime><suite><title>S</title><test result="failure"><id>a</id></test></suite></testsuites>`}}, "incomplete", 0},
+		"behave, not run":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="untested"/></testsuite>`}}, "skip", 0},
+		"behave, no step":                     {[]named{{"", `<testsuite name="s"><testcase name="a" classname="c" status="undefined"/></testsuite>`}}, "fail", 0},
+		"a list with verdicts":                {[]named{{"", `{"results":[{"name":"a","type":"failure"},{"name":"b","type":"success"}]}`}}, "error", 0},
+		"a list with booleans":                {[]named{{"", `{"results":[{"name":"a","green":false}]}`}}, "error", 0},
+		"a list with verdicts inside":         {[]named{{"", `{"results":[{"name":"g","cases":[{"name":"a","result":"fail"}]}]}`}}, "error", 0},
+		"a list that counts":                  {[]named{{"", `{"results":[{"name":"g","failcount":1}]}`}}, "error", 0},
+		"a list with labels":                  {[]named{{"", `{"results":[{"name":"g","uuid":null,"labels":["slow"],"at":{"line":3}}],"stats":{"failures":0},"exitcode":0}`}}, "pass", 0},
+		"passes, and a summary":               {[]named{{"", `{"results":[{"name":"g"}],"summary":{"failed":1,"passed":1}}`}}, "incomplete", 0},
+		"passes, and stats":                   {[]named{{"", `{"results":[{"name":"g"}],"stats":{"failures":1}}`}}, "incomplete", 0},
+		"passes, and a count":                 {[]named{{"", `{"results":[{"name":"g"}],"numFailedTests":1}`}}, "incomplete", 0},
+		"passes, and an exit code":            {[]named{{"", `{"results":[{"name":"g"}],"exitcode":-11}`}}, "incomplete", 0},
+		"our own list, and a summary":         {[]named{{"", `{"tests":[{"id":"g","status":"success"}],"summary":{"failed":1}}`}}, "incomplete", 0},
+		"googletest's list, JSON":             {[]named{{"", `{"tests":1,"name":"AllTests","testsuites":[{"name":"A","tests":1,"testsuite":[{"name":"a","file":"x","line":1}]}]}`}}, "empty", 0},
+		"googletest's list, XML":              {[]named{{"", `<testsuites tests="1" name="AllTests"><testsuite name="A" tests="1"><testcase name="a" file="x" line="1"/></testsuite></testsuites>`}}, "empty", 0},
+		"UTF-16, TeamCity":                    {[]named{{"a.tap", greenTAP}, {"b.log", wide("##teamcity[testStarted name='g']\n##teamcity[testFailed name='g']\n##teamcity[testFinished name='g']\n")}}, "incomplete", 0},
+		"UTF-16, TAP":                         {[]named{{"a.tap", greenTAP}, {"b.tap", wide(redTAP)}}, "incomplete", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servertest.New(t)
+			got := postFiles(t, s, want.files...)
+			if got.Outcome != want.outcome || got.Counts["fail"] != want.fail || want.outcome == "incomplete" && got.DamageCount == 0 {
+				t.Errorf("outcome %q, counts %v, damage %v; want %q with %d failed", got.Outcome, got.Counts, got.Damage, want.outcome, want.fail)
+			}
+		})
+	}
+}
+
+// A report is found behind however much of what a kernel or a build has printed
+// before it.
+func TestPostResult_BehindALog(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	kernel := strings.Repeat("[    1.000000] some driver says hello\n", 4000)
+	build := strings.Repeat("compiling the arm\n", 8000)
+	for name, file := range map[string]string{
+		"ktap":     kernel + "[   31.1] KTAP version 1\n[   31.1] 1..1\n[   31.4] not ok 1 s\n",
+		"level":    strings.ReplaceAll(kernel, "[ ", "<6>[ ") + "<6>[   31.1] KTAP version 1\n<6>[   31.1] 1..1\n<6>[   31.4] not ok 1 s\n",
+		"teamcity": build + "##teamcity[testStarted name='s']\n##teamcity[testFailed name='s']\n##teamcity[testFinished name='s']\n",
+		"go":       build + `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
+		"junit":    build + "<?xml version='1.0'?>\n<testsuite name='s'><testcase name='a'><failure/></testcase></testsuite>\n",
+		"libtest":  build + `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"failed","name":"a"}` + "\n" + `{"type":"suite","event":"failed"}` + "\n",
+	} {
+		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "fail" || got.Tests != 3 {
+			t.Errorf("%s beside green: %q with %d tests, damage %v, warnings %q; want fail with 3", name, got.Outcome, got.Tests, got.Damage, got.Warnings)
+		}
+		if got := postBytes(t, s, file); got.Outcome != "fail" || got.Tests != 1 {
+			t.Errorf("%s: %q with %d tests, damage %v; want fail with 1", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+	for name, file := range map[string]string{"kernel": kernel, "build": build, "a word": build + "it said KTAP version 1, \"Action\" too\n"} {
+		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "pass" || got.Tests != 2 {
+			t.Errorf("%s without a report: %q with %d tests, damage %v; want pass with 2", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+}
+
+// A report that is packed a second time is not read, and never passed over: it may
+// hold a failure. What is packed and holds no report is no damage.
+func TestPostResult_PackedTwice(t *testing.T) {
+	t.Parallel()
+	red := named{"b.tap", redTAP}
+	trace := zipOf(t, named{"test.trace", `{"version":8,"type":"context-options"}` + "\n"}, named{"resources/a.png", picture})
+	for name, want := range map[string]struct{ file, outcome string }{
+		"zip":           {zipOf(t, red), "incomplete"},
+		"tar":           {tarOf(t, red), "incomplete"},
+		"gzip":          {gzipOf(t, redTAP), "incomplete"},
+		"zstd":          {zstdOf(t, redTAP), "incomplete"},
+		"tar.gz":        {gzipOf(t, tarOf(t, named{"README", readme}, red)), "incomplete"},
+		"tar.zst":       {zstdOf(t, tarOf(t, red)), "incomplete"},
+		"trace":         {trace, "pass"},
+		"logs":          {gzipOf(t, tarOf(t, named{"README", readme})), "pass"},
+		"a broken zip":  {"PK\x03\x04 and no more", "pass"},
+		"a broken gzip": {"\x1f\x8b\x08 and no more", "pass"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servertest.New(t)
+			for _, archive := range []string{zipOf(t, named{"a.tap", greenTAP}, named{"x.bin", want.file}), tarOf(t, named{"a.tap", greenTAP}, named{"x.bin", want.file})} {
+				got := postBytes(t, s, archive)
+				if got.Outcome != want.outcome || got.Tests != 2 {
+					t.Errorf("outcome %q with %d tests, damage %v, warnings %q; want %q with 2", got.Outcome, got.Tests, got.Damage, got.Warnings, want.outcome)
+				}
+			}
+		})
+	}
+}
