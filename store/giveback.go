@@ -28,7 +28,7 @@ const (
 	keptPages = 256
 
 	// vacuumTime is how long one slice of pages should keep the writer.
-	vacuumTime = 12 * time.Millisecond
+	vacuumTime = 8 * time.Millisecond
 
 	firstPages, mostPages = 64, 4096
 

@@ -20,6 +20,9 @@ const (
 	// on a page each, of every index. Their statements take less time than that.
 	maxDelete   = 1024
 	firstDelete = 64
+
+	// deleteTime leaves room for that commit: what is removed is in no hurry.
+	deleteTime = sliceTime / 2
 )
 
 // pgSlice is fixed: on PostgreSQL a slice holds nobody up but those who bring the
@@ -30,19 +33,22 @@ const pgSlice = 4096
 // once share one, because they share the disk.
 type Pace struct {
 	fixed       bool
-	least, most int64 // of a slice
+	time        time.Duration // of a slice
+	least, most int64         // of a slice
 	first       int64
 	size        atomic.Int64
 }
 
 // NewPace returns a Pace that nobody has told anything yet.
 func NewPace(postgres bool) *Pace {
-	return &Pace{fixed: postgres, least: minSlice, most: maxSlice, first: firstSlice}
+	return &Pace{fixed: postgres, time: sliceTime, least: minSlice, most: maxSlice, first: firstSlice}
 }
 
 // NewDeletePace returns a Pace for what is removed: its rows differ much in what they
 // cost, and each may be the first of a page.
-func NewDeletePace() *Pace { return &Pace{least: 1, most: maxDelete, first: firstDelete} }
+func NewDeletePace() *Pace {
+	return &Pace{time: deleteTime, least: 1, most: maxDelete, first: firstDelete}
+}
 
 // Rows is how many rows the next slice should have.
 func (p *Pace) Rows() int {
@@ -61,7 +67,7 @@ func (p *Pace) Took(rows int, d time.Duration) {
 	if rows == 0 || d <= 0 {
 		return
 	}
-	fitting := int64(float64(rows) * float64(sliceTime) / float64(d))
+	fitting := int64(float64(rows) * float64(p.time) / float64(d))
 	old := int64(p.Rows())
 	next := old + (min(max(fitting, old/2), old*2)-old)/4
 	if next == old { // a quarter of little is nothing
