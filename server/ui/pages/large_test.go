@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -139,8 +140,8 @@ func TestRun_fiveThousandTests(t *testing.T) {
 // The server holds little of it, a search goes through all of it, and what is written
 // at its end is seen at once.
 func TestOpportunity_hundredMegabytes(t *testing.T) {
-	t.Parallel()
-
+	// Not beside others, since it looks at the memory of the process.
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	total, piece := 100<<20, 1<<20
 	if storetest.Race {
 		total = 40 << 20
