@@ -86,6 +86,7 @@ func TestPages_browser(t *testing.T) {
 	mustSeeAll(t, all)
 	for names := range slices.Chunk(slices.Sorted(maps.Keys(all)), 8) { // a browser has a time limit
 		t.Run(names[0]+" to "+names[len(names)-1], func(t *testing.T) {
+			t.Parallel()
 			tab := startChromium(t, chromium)
 			complaints := listen(t, tab, s.URL)
 			logIn(t, tab, s.URL, "/ui/")
@@ -158,6 +159,9 @@ const serious = `axe.run(%s).then(r => r.violations.filter(v => ['serious', 'cri
 // byColour are the rules of axe-core whose findings depend on the scheme.
 const byColour = `{runOnly: {type: 'rule', values: ['color-contrast', 'link-in-text-block']}}`
 
+// narrow is the width of a telephone.
+const narrow = 400
+
 // wider names the first elements that reach beyond the window.
 const wider = `[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !e.parentElement.closest('svg')).slice(0, 4).map(e => e.outerHTML.slice(0, 120)).join(' | ')`
 
@@ -166,7 +170,7 @@ const mostBytes = 300 << 10
 
 func lookAround(t *testing.T, tab context.Context, address, name, axe string) {
 	t.Helper()
-	for _, width := range []int64{1280, 400} {
+	for _, width := range []int64{1280, narrow} {
 		open(t, tab, address, name, width)
 		if axe != "" {
 			ask(t, tab, chromedp.Evaluate[bool](axe+"; true"))
@@ -174,7 +178,7 @@ func lookAround(t *testing.T, tab context.Context, address, name, axe string) {
 		for i, scheme := range []string{"light", "dark"} { // a style sheet's matter, of the same page
 			view := fmt.Sprintf("%s-%d-%s", name, width, scheme)
 			look(t, tab, view, scheme)
-			if axe == "" {
+			if axe == "" || i > 0 && width == narrow { // colours have been looked at
 				continue
 			}
 			rules := []string{"", byColour}[i]
