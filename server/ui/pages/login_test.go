@@ -42,6 +42,23 @@ func TestLogin_ends(t *testing.T) {
 	}
 }
 
+// What is open when somebody logs out ends with the session, although the token goes on:
+// a page in another tab is not read on by whoever sits there next.
+func TestStream_loggedOut(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	token := s.Token(auth.Reader)
+	out, stays := pagestest.LogIn(t, s.URL, token), pagestest.LogIn(t, s.URL, token)
+	ended, goesOn := out.Stream("/ui/events"), stays.Stream("/ui/events")
+	ended.Until("retry")
+	out.Send("/ui/logout", nil)
+	ended.End()
+
+	s.Do("POST", "/v1/post-result", "test: a\nsuccess: a\n", servertest.Admin(), servertest.With("Content-Type", "text/plain"))
+	goesOn.Until("run.<wbr>result")
+}
+
 // The cookie is for the pages alone, and for no script.
 func TestLogin_cookie(t *testing.T) {
 	t.Parallel()

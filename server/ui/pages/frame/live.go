@@ -3,6 +3,7 @@ package frame
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,6 +15,10 @@ import (
 // pingEvery is how often a silent stream says that it is there, so that a browser
 // notices when it is not.
 const pingEvery = 15 * time.Second
+
+// sessionEvery is how often a stream looks whether its session is still there: who
+// logs out sees nothing more, also in what is open elsewhere.
+const sessionEvery = 5 * time.Second
 
 // isStream reports whether a request opens a page's stream.
 func isStream(r *http.Request) bool {
@@ -41,6 +46,9 @@ func (v *Visit) stream() error {
 		}
 	}()
 	v.HTTP = v.HTTP.WithContext(ctx)
+	if v.credential != "" {
+		go v.endWithSession(ctx, cancel)
+	}
 	since := v.HTTP.Header.Get("Last-Event-ID")
 	if since == "" {
 		since = v.Query("since")
@@ -54,6 +62,23 @@ func (v *Visit) stream() error {
 		s.End(err.Error())
 	}
 	return nil
+}
+
+// endWithSession calls end when the visitor's session is over.
+func (v *Visit) endWithSession(ctx context.Context, end func()) {
+	look := time.NewTicker(sessionEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if _, err := v.site.config.Sessions.Get(ctx, sessionID(v.cookie)); errors.Is(err, ErrNoSession) {
+				end()
+				return
+			}
+		}
+	}
 }
 
 func (s *Stream) send(text string) {

@@ -57,3 +57,16 @@ func (s *Stream) Until(text string) string {
 	s.t.Fatalf("the stream ends without %q: %v\n%s", text, s.lines.Err(), read.String())
 	return ""
 }
+
+// End reads on until the server has ended the stream, and returns what came.
+func (s *Stream) End() string {
+	s.t.Helper()
+	var read strings.Builder
+	for s.lines.Scan() {
+		read.WriteString(s.lines.Text() + "\n")
+	}
+	if err := s.lines.Err(); err != nil {
+		s.t.Fatalf("the server does not end the stream: %v\n%s", err, read.String())
+	}
+	return read.String()
+}
