@@ -68,6 +68,9 @@ func (h *Handler) policy(ctx context.Context) (retentionapi.Response, error) {
 		replaces = retentionstore.Server
 	}
 	body := retentionapi.RetentionPolicy{Revision: revision, Replaces: retentionapi.RetentionPolicyReplaces(replaces), Rules: []retentionapi.RetentionRule{}}
+	if list, err = h.store.Named(ctx, auth.From(ctx).Scope(), list); err != nil {
+		return nil, err
+	}
 	for i := range list {
 		r, err := ruleToAPI(&list[i])
 		if err != nil {

@@ -278,6 +278,31 @@ func TestTenants_Runs(t *testing.T) {
 	})
 }
 
+// TestRules_Products: the server's rules for a product are read by the tenant that has
+// it, and by no other.
+func TestRules_Products(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, l *lab) {
+		of := func(tenant string) *lab {
+			o := *l
+			o.as = servertest.As(l.TokenOf(tenant, auth.Admin))
+			return &o
+		}
+		bison, zebra := of("bison"), of("zebra")
+		p := bison.call("POST", "/v1/products", object{"name": "board", "release": "24-core", "snaps": []string{}}, 201)
+		l.rules(object{"class": "opportunities", "product_id": p["id"], "days": 10}, object{"class": "boots", "days": 20})
+		for o, want := range map[*lab]int{l: 6, bison: 6, zebra: 5} {
+			if list := o.call("GET", "/v1/retention", nil, 200)["rules"].([]any); len(list) != want {
+				t.Errorf("there are the rules %v, want %d", list, want)
+			}
+		}
+		zebra.rules(object{"class": "opportunities", "product_id": p["id"], "days": 10})
+		if list := zebra.call("GET", "/v1/retention", nil, 200)["rules"].([]any); len(list) != 6 {
+			t.Errorf("there are the rules %v, want the tenant's own with them", list)
+		}
+	})
+}
+
 // TestKeeps: a keep that is over keeps nothing, one that is taken back neither.
 func TestKeeps(t *testing.T) {
 	t.Parallel()

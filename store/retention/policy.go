@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -122,4 +123,29 @@ func scopeOf(u *unit, tenant *string) []tables.Condition {
 		return nil
 	}
 	return []tables.Condition{tables.If(u.tenant+" = ?", *tenant)}
+}
+
+// Named returns the rules without those that name a product which the scope does not
+// see: the server's rules may name products of everybody. A tenant reads its own rules
+// whatever they name.
+func (s *Store) Named(ctx context.Context, scope store.Scope, rules []Rule) ([]Rule, error) {
+	if scope.All {
+		return rules, nil
+	}
+	var ids []string
+	for i := range rules {
+		if p := rules[i].Product; p != nil && rules[i].Source != Tenant {
+			ids = append(ids, *p)
+		}
+	}
+	if len(ids) == 0 {
+		return rules, nil
+	}
+	var seen []string
+	if err := s.db.Read(ctx).Table("products").Where("tenant = ? AND id IN ?", scope.Tenant, ids).Pluck("id", &seen).Error; err != nil {
+		return nil, fmt.Errorf("products of rules: %w", store.Translate(err))
+	}
+	return slices.DeleteFunc(rules, func(r Rule) bool {
+		return r.Product != nil && r.Source != Tenant && !slices.Contains(seen, *r.Product)
+	}), nil
 }
