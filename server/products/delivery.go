@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/slipway-lab/slipway/server/products/dates"
 	"github.com/slipway-lab/slipway/store"
 	productstore "github.com/slipway-lab/slipway/store/products"
@@ -25,7 +27,8 @@ import (
 const (
 	deliveryTimeout = 10 * time.Second
 	deliveryLease   = time.Minute           // more than an attempt takes
-	deliveriesAtOne = 8                     // attempts under way at once
+	deliveriesAtOne = 8                     // attempts of a webhook under way at once
+	webhooksAtOne   = 8                     // webhooks of a tenant that are called at once
 	deliverEvery    = time.Second           // notifications make it a fallback
 	deliverPause    = 50 * time.Millisecond // events that come sooner after one another share a look
 	eventsAtOnce    = 500
@@ -36,9 +39,12 @@ const (
 func (h *Handler) deliver(ctx context.Context) {
 	wake, stop := h.store.Subscribe(store.EventsTopic)
 	defer stop()
+	l := newLanes()
+	defer l.sending.Wait()
 	for {
 		looked := time.Now()
-		if err := h.deliverOnce(ctx); err != nil && ctx.Err() == nil {
+		_, err := h.deliverSome(ctx, l)
+		if err = errors.Join(err, l.failure()); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "webhooks", "error", err)
 		}
 		select {
@@ -48,6 +54,7 @@ func (h *Handler) deliver(ctx context.Context) {
 		}
 		select {
 		case <-wake:
+		case <-l.free:
 		case <-time.After(deliverEvery):
 		case <-ctx.Done():
 			return
@@ -57,17 +64,97 @@ func (h *Handler) deliver(ctx context.Context) {
 
 // deliverOnce queues what is new and sends what is due.
 func (h *Handler) deliverOnce(ctx context.Context) error {
-	behind, err := h.store.WebhooksBehind(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range behind {
-		if err := h.queueDeliveries(ctx, &behind[i]); err != nil {
+	for l := newLanes(); ; {
+		due, err := h.deliverSome(ctx, l)
+		l.sending.Wait()
+		if err = errors.Join(err, l.failure()); err != nil || !due {
 			return err
 		}
 	}
-	for {
-		due, err := h.store.ClaimDeliveries(ctx, deliveriesAtOne, deliveryLease)
+}
+
+// lanes are the webhooks that are being called. One that answers slowly, or not at
+// all, holds up its own deliveries, and those of another tenant never.
+type lanes struct {
+	sending sync.WaitGroup
+	free    chan struct{} // has something when a lane has become free
+	turn    int
+
+	mu      sync.Mutex
+	err     error // of lanes that have ended
+	busy    map[uuid.UUID]bool
+	tenants map[string]int
+}
+
+func newLanes() *lanes {
+	return &lanes{free: make(chan struct{}, 1), busy: map[uuid.UUID]bool{}, tenants: map[string]int{}}
+}
+
+func (l *lanes) begin(w *productstore.Webhook) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[w.ID] || l.tenants[w.Tenant] >= webhooksAtOne {
+		return false
+	}
+	l.busy[w.ID] = true
+	l.tenants[w.Tenant]++
+	return true
+}
+
+func (l *lanes) end(w *productstore.Webhook, err error) {
+	l.mu.Lock()
+	if err != nil {
+		l.err = err
+	}
+	delete(l.busy, w.ID)
+	if l.tenants[w.Tenant]--; l.tenants[w.Tenant] == 0 {
+		delete(l.tenants, w.Tenant)
+	}
+	l.mu.Unlock()
+	select {
+	case l.free <- struct{}{}:
+	default:
+	}
+}
+
+// failure returns what went wrong in lanes since the last look, once.
+func (l *lanes) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.err
+	l.err = nil
+	return err
+}
+
+// deliverSome queues what is new and begins to send some of what is due, to each
+// webhook that is not being called already. It tells whether anything was due.
+func (h *Handler) deliverSome(ctx context.Context, l *lanes) (due bool, err error) {
+	behind, err := h.store.WebhooksBehind(ctx)
+	if err != nil {
+		return false, err
+	}
+	for i := range behind {
+		if err := h.queueDeliveries(ctx, &behind[i]); err != nil {
+			return false, err
+		}
+	}
+	list, err := h.store.DueWebhooks(ctx)
+	if err != nil {
+		return false, err
+	}
+	l.turn++ // each look begins with another one, so that none is always behind those that fill the lanes
+	for i := range list {
+		if w := &list[(i+l.turn)%len(list)]; l.begin(w) {
+			l.sending.Go(func() { l.end(w, h.sendSome(ctx, w.ID)) })
+		}
+	}
+	return len(list) > 0, nil
+}
+
+// sendSome sends a webhook's deliveries that are due, for a while.
+func (h *Handler) sendSome(ctx context.Context, webhook uuid.UUID) error {
+	for began := time.Now(); time.Since(began) < deliverEvery; {
+		due, err := h.store.ClaimDeliveries(ctx, webhook, deliveriesAtOne, deliveryLease)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -77,6 +164,7 @@ func (h *Handler) deliverOnce(ctx context.Context) error {
 		}
 		sending.Wait()
 	}
+	return nil
 }
 
 func (h *Handler) queueDeliveries(ctx context.Context, w *productstore.Webhook) error {

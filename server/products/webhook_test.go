@@ -140,6 +140,41 @@ func TestWebhook_GivesUp(t *testing.T) {
 	})
 }
 
+// TestWebhook_Slow: a receiver that does not answer holds up its own deliveries only.
+func TestWebhook_Slow(t *testing.T) {
+	t.Parallel()
+	called, over := make(chan struct{}, 100), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		called <- struct{}{}
+		<-r.Context().Done() // the server has waited long enough
+		select {
+		case <-over:
+		default:
+			close(over)
+		}
+	}))
+	t.Cleanup(slow.Close)
+	h := newHook(t)
+	u, _ := url.Parse(slow.URL)
+	l := &lab{servertest.New(t, func(c *server.Config) {
+		withHook(h)(c)
+		c.Products.WebhookHosts = append(c.Products.WebhookHosts, u.Host)
+	}), t}
+	l.call("POST", "/v1/webhooks", object{"url": slow.URL}, http.StatusCreated)
+	p := l.product("p", "smoke")
+	l.image(p, "I1")
+	await.Receive(t, "the slow delivery", called)
+	l.call("POST", "/v1/webhooks", object{"url": h.URL}, http.StatusCreated)
+	l.image(p, "I2")
+	h.receive(t)
+	select {
+	case <-over:
+		t.Error("a delivery waited until another webhook's was given up")
+	default:
+	}
+}
+
 func TestWebhook_Refused(t *testing.T) {
 	t.Parallel()
 	h := newHook(t)

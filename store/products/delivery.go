@@ -49,19 +49,26 @@ func (s *Store) QueueDeliveries(ctx context.Context, w *Webhook, to int64, event
 	})
 }
 
-// ClaimDeliveries takes some deliveries that are due, and keeps other replicas
-// from taking them for as long as lease.
-func (s *Store) ClaimDeliveries(ctx context.Context, limit int, lease time.Duration) ([]Delivery, error) {
-	const due = "next_at IS NOT NULL AND next_at <= ? AND webhook_id IN (SELECT id FROM webhooks WHERE enabled)"
-	var some []string
-	if err := s.db.Read(ctx).Model(&Delivery{}).Where(due, store.Micros(s.Now())).Limit(1).Pluck("id", &some).Error; err != nil || len(some) == 0 {
-		return nil, store.Translate(err)
+// DueWebhooks returns the enabled webhooks that have deliveries which are due.
+func (s *Store) DueWebhooks(ctx context.Context) ([]Webhook, error) {
+	var list []Webhook
+	err := s.db.Read(ctx).Where("enabled AND EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook_id = webhooks.id AND d.next_at IS NOT NULL AND d.next_at <= ?)",
+		store.Micros(s.Now())).Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("webhooks with deliveries: %w", store.Translate(err))
 	}
+	return list, nil
+}
+
+// ClaimDeliveries takes some deliveries of a webhook that are due, and keeps other
+// replicas from taking them for as long as lease.
+func (s *Store) ClaimDeliveries(ctx context.Context, webhook uuid.UUID, limit int, lease time.Duration) ([]Delivery, error) {
+	const due = "next_at IS NOT NULL AND next_at <= ? AND webhook_id = ?"
 	var list []Delivery
 	err := s.InTx(ctx, func(tx *Store) error {
 		list = nil
 		now := tx.Now()
-		if err := tx.skipLocked(tx.db.Tx.Where(due, store.Micros(now)).Order("next_at, id").Limit(limit)).Find(&list).Error; err != nil {
+		if err := tx.skipLocked(tx.db.Tx.Where(due, store.Micros(now), webhook).Order("next_at, id").Limit(limit)).Find(&list).Error; err != nil {
 			return store.Translate(err)
 		}
 		ids := make([]uuid.UUID, len(list))

@@ -289,7 +289,7 @@ CREATE TABLE deliveries (
 
 CREATE UNIQUE INDEX deliveries_event ON deliveries (webhook_id, event_seq);
 CREATE INDEX deliveries_webhook ON deliveries (webhook_id, id);
-CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (webhook_id, next_at) WHERE next_at IS NOT NULL;
 
 -- What makes old deliveries and old output go.
 CREATE INDEX opportunities_output ON opportunities (updated_at) WHERE output_bytes > 0;
