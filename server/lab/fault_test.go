@@ -127,6 +127,26 @@ func TestFault_promenade(t *testing.T) {
 	}
 }
 
+// The server's own token is for hosts that the operator has named: with a star whoever
+// writes a reference could have it sent to himself.
+func TestFault_tokenForAnybody(t *testing.T) {
+	t.Parallel()
+
+	for name, change := range map[string]func(*server.Config){
+		"the configured token": func(c *server.Config) { c.Lab.Library.DeckhandToken = "static" },
+		"the account's":        func(c *server.Config) { c.Lab.Library.Account = &account{} },
+	} {
+		s := servertest.New(t, hosts("*"), change)
+		for _, scheme := range []string{"deckhand+http", "promenade+http", "DECKHAND+HTTP"} {
+			body := `{"rel":"design","type":"x","href":"` + scheme + `://designs.example:1/a"}`
+			a := s.Do("POST", "/v1/validatedesign", body, servertest.Admin(), servertest.JSON())
+			if a.Status != 400 || !strings.Contains(string(a.Body), "shows its token to none of those") {
+				t.Errorf("%s, %s: %d\n%s", name, scheme, a.Status, a.Body)
+			}
+		}
+	}
+}
+
 // An unknown scheme fails the validation; a host that may not be called and a node
 // that nobody can work on are warnings about the node.
 func TestFault_validation(t *testing.T) {

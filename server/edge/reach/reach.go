@@ -104,6 +104,15 @@ func (h *Hosts) Admit(u *url.URL) error {
 	return nil
 }
 
+// Lists tells whether an admitted host is on the list otherwise than by "*": a
+// credential of the server's own is for such a host only, as with the star whoever
+// writes an address chooses who gets it.
+func (h *Hosts) Lists(u *url.URL) bool {
+	host := strings.ToLower(u.Hostname())
+	return h.named(host, portOf(u)) || h.addressedAs(host) ||
+		slices.ContainsFunc(h.suffixes, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
+}
+
 func portOf(u *url.URL) string {
 	switch {
 	case u.Port() != "":

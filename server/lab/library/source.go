@@ -108,11 +108,11 @@ func (s *source) unreachable(ref string) string {
 	if err != nil {
 		return ""
 	}
-	_, scheme := splitScheme(u.Scheme)
+	service, scheme := splitScheme(u.Scheme)
 	if u.Scheme = scheme; scheme != "http" && scheme != "https" {
 		return ""
 	}
-	if err := s.admit(u); err != nil {
+	if err := s.admit(u, service); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -156,7 +156,7 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 // fetch gets a page. A service is shown a token, and another one when it refuses
 // the first.
 func (s *source) fetch(ctx context.Context, u *url.URL, service bool, limit int64) ([]byte, error) {
-	if err := s.admit(u); err != nil {
+	if err := s.admit(u, service); err != nil {
 		return nil, err
 	}
 	token := ""
@@ -239,10 +239,14 @@ func unreached(err error) error {
 	return notNow(err, "could not be reached")
 }
 
-// admit tells whether the host may be asked at all.
-func (s *source) admit(u *url.URL) error {
+// admit tells whether the host may be asked at all. A service gets the server's own
+// token, so whoever writes the reference must not choose who that is.
+func (s *source) admit(u *url.URL, service bool) error {
 	if refused := reach.Refused(s.hosts.Admit(u)); refused != nil {
 		return badRef(nil, "%s", refused.Reason)
+	}
+	if service && (s.account != nil || s.deckhand != "") && !s.hosts.Lists(u) {
+		return badRef(nil, "leads to a host that only * on the server's list of design hosts admits, and the server shows its token to none of those")
 	}
 	return nil
 }
