@@ -22,8 +22,10 @@ func (h *Hosts) judge(a netip.Addr, named bool) error {
 // Ranges that netip does not know. Carriers' networks (RFC 6598), where some
 // clouds serve their metadata; addresses for protocols (RFC 6890), with another
 // one of them; those for measurements (RFC 2544); what calls itself "this
-// network" and what is reserved (RFC 1122, RFC 1112); site-local ones (RFC 3879).
-var privateRanges = prefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "0.0.0.0/8", "240.0.0.0/4", "fec0::/10")
+// network" and what is reserved (RFC 1122, RFC 1112); site-local ones (RFC 3879); those
+// of one's own translators, which put the IPv4 address at several places (RFC 8215);
+// tunnels through somebody's IPv4 (Teredo, RFC 4380).
+var privateRanges = prefixes("100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "0.0.0.0/8", "240.0.0.0/4", "fec0::/10", "64:ff9b:1::/48", "2001::/32")
 
 // metadataAddresses are those outside the link-local ranges: Alibaba's, Oracle's,
 // Azure's, and the IPv6 ones of AWS and Google.
@@ -50,7 +52,7 @@ func isPrivate(a netip.Addr) bool {
 }
 
 // embedded is the IPv4 address that a gateway makes of an IPv6 address (NAT64, RFC
-// 6052 and RFC 8215; 6to4, RFC 3056; the old compatible ones), or the address
+// 6052 and RFC 8215; SIIT, RFC 2765; 6to4, RFC 3056; the old compatible ones), or the address
 // itself.
 func embedded(a netip.Addr) netip.Addr {
 	if !a.Is6() {
@@ -66,4 +68,4 @@ func embedded(a netip.Addr) netip.Addr {
 	return a
 }
 
-var natPrefixes = prefixes("64:ff9b::/96", "64:ff9b:1::/48", "::/96")
+var natPrefixes = prefixes("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")

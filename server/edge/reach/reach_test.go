@@ -23,9 +23,10 @@ func TestHosts_judge(t *testing.T) {
 		"10.0.0.1": named, "172.16.3.4": named, "192.168.1.1": named, "127.0.0.1": named, "::1": named, "::ffff:10.0.0.1": named, "fc00::1": named,
 		"100.64.0.1": named, "192.0.0.1": named, "198.18.0.1": named, "0.1.2.3": named, "255.255.255.255": named, "fec0::1": named,
 		"64:ff9b::a00:1": named, "64:ff9b:1::a00:1": named, "2002:a00:1::1": named, "::10.0.0.1": named,
+		"64:ff9b:1:7f00:0:100:0:1": named, "::ffff:0:127.0.0.1": named, "2001:0:5db8:d822:0:0:80ff:fffe": named, "::ffff:0:93.184.216.34": anybody,
 		"169.254.169.254": nobody, "::ffff:169.254.169.254": nobody, "fe80::1": nobody, "64:ff9b::a9fe:a9fe": nobody, "2002:a9fe:a9fe::1": nobody,
 		"100.100.100.200": nobody, "192.0.0.192": nobody, "168.63.129.16": nobody, "fd00:ec2::254": nobody, "fd20:ce::254": nobody,
-		"0.0.0.0": nobody, "::": nobody, "224.0.0.1": nobody, "ff02::1": nobody,
+		"::ffff:0:169.254.169.254": nobody, "0.0.0.0": nobody, "::": nobody, "224.0.0.1": nobody, "ff02::1": nobody,
 	} {
 		a := netip.MustParseAddr(address).Unmap()
 		if got := h.judge(a, false) == nil; got != (want == anybody) {
