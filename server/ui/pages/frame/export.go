@@ -39,7 +39,7 @@ func cell(field any) string {
 	case time.Time:
 		return value.UTC().Format(time.RFC3339)
 	case string:
-		if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
+		if value != "" && strings.ContainsRune("=+-@\t\r\n", rune(value[0])) {
 			return "'" + value
 		}
 		return value

@@ -129,14 +129,14 @@ func TestCSV(t *testing.T) {
 			if fails {
 				return errors.New("the store went away")
 			}
-			return out.Row("日本, \"x\"", nil, nil)
+			return out.Row("日本, \"x\"", nil, "\n=1")
 		}}, nil
 	}}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"query":%q}`, r.URL.RawQuery)
 	})
 	w := get(s, "/ui/things?as=csv")
-	if want := "name,n,at\r\n'=1+1,7,2026-01-02T03:04:05Z\r\n\"日本, \"\"x\"\"\",,\r\n"; w.Body.String() != want || w.Header().Get("Content-Disposition") != `attachment; filename="the-things.csv"` {
+	if want := "name,n,at\r\n'=1+1,7,2026-01-02T03:04:05Z\r\n\"日本, \"\"x\"\"\",,\"'\r\n=1\"\r\n"; w.Body.String() != want || w.Header().Get("Content-Disposition") != `attachment; filename="the-things.csv"` {
 		t.Errorf("%q\n%v", w.Body, w.Header())
 	}
 	fails = true
