@@ -800,13 +800,13 @@ type Test struct {
 	// Flaky Whether an attempt failed before the last one passed.
 	Flaky bool `json:"flaky"`
 
-	// Attachments Those of all its records, record after record.
+	// Attachments Those of its records, record after record; where `records` is more than 100, those of the record that decided come first.
 	Attachments []Attachment `json:"attachments"`
 
 	// Records How many times the upload tells of it; more than 1 when it was listed first or retried.
 	Records int32 `json:"records"`
 
-	// RecordList The records, in the order in which they ended; fewer than `records` says where the file has several attempts in one entry.
+	// RecordList The records, in the order in which they ended: the one that decided, and of the others the first 100 in a list and the first 10 000 of a test by itself; fewer than `records` says as well where the file has several attempts in one entry. The file (`raw`) has all of them.
 	RecordList []TestRecord `json:"record_list"`
 
 	// KnownIssue The known issue that explains its failure; only of tests of runs.

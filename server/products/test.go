@@ -25,6 +25,8 @@ func testToAPI(t *resultstore.Test, file string) productsapi.Test {
 			Record: int32(r.Record), Status: productsapi.TestStatus(r.Status.String()), Tags: texts(r.Tags),
 			Start: timeOrNull(r.Start), Stop: timeOrNull(r.Stop), Duration: secondsOrNull(r.Length, r.Start, r.Stop),
 		})
+	}
+	for _, r := range t.ByAttachment() {
 		for i := range r.Attachments {
 			a := &r.Attachments[i]
 			item := productsapi.Attachment{K: int32(len(out.Attachments)), Name: a.Name, Mime: a.MIME, Size: a.Size, Record: int32(r.Record)}

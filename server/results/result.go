@@ -270,6 +270,8 @@ func testToAPI(t *resultstore.Test, file string) resultsapi.Test {
 			Start: timeOrNull(&r.Start), Stop: timeOrNull(&r.Stop),
 			Duration: secondsOrNull(r.Length, r.Start, r.Stop), Tags: append([]string{}, r.Tags...),
 		})
+	}
+	for _, r := range t.ByAttachment() {
 		for i := range r.Attachments {
 			a := &r.Attachments[i]
 			item := resultsapi.Attachment{K: int32(len(out.Attachments)), Name: a.Name, Mime: a.MIME, Size: a.Size, Record: int32(r.Record)}

@@ -62,7 +62,7 @@ type Test struct {
 	Attachments []Attachment
 
 	// Others are the records that did not decide the status, in any order. Only
-	// ListTests and Test read all of them. InsertTests writes those it is
+	// ListTests and Test read them, the first 100 and the first 10 000. InsertTests writes those it is
 	// given; further ones come with AddTestRecords.
 	Others []TestRecord
 
@@ -142,11 +142,23 @@ func (t *Test) AllRecords() []TestRecord {
 	return list
 }
 
-// AllAttachments returns the attachments of all records of a test, record after
-// record. Places in this list are the numbers under which callers know them.
+// ByAttachment returns the records of a test in the order in which their attachments
+// are numbered: that of AllRecords, but where lists leave records out, the one that
+// decided comes first, so that its attachments have the same numbers everywhere.
+func (t *Test) ByAttachment() []TestRecord {
+	list := t.AllRecords()
+	if t.Records <= listedRecords {
+		return list
+	}
+	list = slices.DeleteFunc(list, func(r TestRecord) bool { return r.Record == t.Record })
+	return slices.Insert(list, 0, t.Deciding())
+}
+
+// AllAttachments returns the attachments of all records of a test in the order of
+// ByAttachment. Places in this list are the numbers under which callers know them.
 func (t *Test) AllAttachments() []Attachment {
 	var list []Attachment
-	for _, r := range t.AllRecords() {
+	for _, r := range t.ByAttachment() {
 		list = append(list, r.Attachments...)
 	}
 	return list
@@ -198,7 +210,7 @@ func (s *Store) ListTests(ctx context.Context, f TestFilter) (store.List[Test], 
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
 	f.order().Cut(&list, limit)
-	if err := s.readRecords(ctx, f.Result, list.Items); err != nil {
+	if err := s.readRecords(ctx, f.Result, list.Items, listedRecords); err != nil {
 		return list, fmt.Errorf("tests of result %s: %w", f.Result.ID, err)
 	}
 	return list, s.StillThere(ctx, f.Result.Key)
@@ -235,7 +247,7 @@ func (s *Store) Test(ctx context.Context, r *Result, n int64) (*Test, error) {
 		}
 	}
 	if err == nil {
-		err = s.readRecords(ctx, r, found)
+		err = s.readRecords(ctx, r, found, shownRecords)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("test %d of result %s: %w", n, r.ID, err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
@@ -107,7 +108,14 @@ const (
 	addRecord     = "INSERT INTO test_records (result_key, " + recordColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 	keepRecord    = "INSERT INTO test_records (result_key, " + recordColumns + ")" +
 		" SELECT result_key, " + recordColumns + " FROM tests WHERE result_key = $1 AND n = $2"
-	recordsOf = "SELECT " + recordColumns + " FROM test_records WHERE result_key = ? AND n IN ?"
+	recordsOf = "SELECT " + recordColumns + " FROM test_records WHERE result_key = ? AND n IN ? AND record < ?"
+)
+
+// How many records of a test are read beside the one that decided, the first ones. A
+// file may repeat one name a million times, and each page would bring them all.
+const (
+	listedRecords = 100    // in lists, of each test
+	shownRecords  = 10_000 // of a test by itself
 )
 
 // AddTestRecords adds records that did not decide the status of their tests,
@@ -153,11 +161,14 @@ func (s *Store) keepRecords(key int64, rows []testRow) error {
 }
 
 // readRecords adds to tests of a result the records that did not come with their
-// rows.
-func (s *Store) readRecords(ctx context.Context, r *Result, list []Test) error {
+// rows, and leaves out those from number limit on.
+func (s *Store) readRecords(ctx context.Context, r *Result, list []Test, limit int64) error {
 	at := map[int64]int{}
 	var missing []int64
 	for i := range list {
+		if t := &list[i]; t.Records > limit {
+			t.Others = slices.DeleteFunc(t.Others, func(r TestRecord) bool { return r.Record >= limit })
+		}
 		if t := &list[i]; t.Records > int64(1+len(t.Others)) {
 			at[t.N] = i
 			missing = append(missing, t.N)
@@ -166,7 +177,7 @@ func (s *Store) readRecords(ctx context.Context, r *Result, list []Test) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	rows, err := s.db.Read(ctx).Raw(recordsOf, r.Key, missing).Rows()
+	rows, err := s.db.Read(ctx).Raw(recordsOf, r.Key, missing, limit).Rows()
 	if err != nil {
 		return store.Translate(err)
 	}
