@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -243,5 +244,32 @@ func TestFullDisk_Underway(t *testing.T) {
 	empty()
 	if a := post(s, "/v1/post-result", "test: a\nsuccess: a\n", bytesKind); a.Status != 201 {
 		t.Errorf("with room again: %d %s", a.Status, a.Body)
+	}
+}
+
+// A disk without one free byte is full whatever the floor is: the probe says so, and
+// what would store something is refused before its body comes.
+func TestFullDisk_NoFloor(t *testing.T) {
+	t.Parallel()
+
+	var free atomic.Int64
+	s := servertest.On(t, storetest.Open(t, store.Config{DataDir: t.TempDir()}), func(c *server.Config) {
+		c.Edge.MinFree = 0
+		c.Space = func() (store.Space, error) { return store.Space{Free: free.Load(), Total: smallDisk}, nil }
+	})
+	ready := func(want string) {
+		t.Helper()
+		if a := s.Do("GET", "/readyz", ""); a.Status != 200 || !strings.Contains(string(a.Body), `"status":"`+want+`"`) {
+			t.Errorf("/readyz: %d %s, want 200 %s", a.Status, a.Body, want)
+		}
+	}
+	ready("degraded")
+	if a := post(s, "/v1/runs", "{}"); a.Status != 507 {
+		t.Errorf("a run on a full disk: %d %s", a.Status, a.Body)
+	}
+	free.Store(1)
+	ready("ok")
+	if a := post(s, "/v1/runs", "{}", servertest.JSON()); a.Status != 201 {
+		t.Errorf("a run with a byte free: %d %s", a.Status, a.Body)
 	}
 }

@@ -56,6 +56,9 @@ func spaceAt(dir string) (Space, error) {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return Space{}, fmt.Errorf("free space of %s: %w", dir, err)
 	}
+	if fs.Files > 0 && fs.Ffree == 0 { // no file can be made, however many bytes are free
+		return Space{Total: int64(fs.Blocks) * fs.Bsize}, nil
+	}
 	return Space{Free: int64(fs.Bavail) * fs.Bsize, Total: int64(fs.Blocks) * fs.Bsize}, nil
 }
 

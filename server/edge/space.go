@@ -11,15 +11,19 @@ import (
 	"github.com/slipway-lab/slipway/store"
 )
 
-// floor is the free space below which nothing new is stored.
+// floor is the free space below which nothing new is stored. Without a limit it is
+// the first byte: a disk that has none left is full whatever the settings say.
 func (c Settings) floor(total int64) int64 {
+	if c.MinFree == 0 || c.MinFreePercent == 0 {
+		return 1
+	}
 	return min(c.MinFree, int64(float64(total)/100*c.MinFreePercent))
 }
 
 // Full reports whether the free space is below its floor. What cannot be measured
 // is not: then the disk itself will tell.
 func (s *Stack) Full(ctx context.Context) bool {
-	if s.config.Space == nil || s.config.MinFree == 0 || s.config.MinFreePercent == 0 {
+	if s.config.Space == nil {
 		return false
 	}
 	room, err := s.config.Space()
