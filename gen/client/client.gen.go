@@ -4783,6 +4783,14 @@ type NewRetentionRule struct {
 	Bytes nullable.Nullable[int64] `json:"bytes,omitempty"`
 }
 
+// NewRetentionRun How a run is made.
+//
+// Example: {"dry_run":true}
+type NewRetentionRun struct {
+	// DryRun Whether to say only what would go.
+	DryRun *bool `json:"dry_run,omitempty"`
+}
+
 // NewRun A run to be made.
 //
 // Example: {"cloud_id":3,"name":"tempest-full"}
@@ -11074,6 +11082,9 @@ type ReplaceRetentionJSONRequestBody = NewRetentionPolicy
 // CreateRetentionKeepJSONRequestBody defines body for CreateRetentionKeep for application/json ContentType.
 type CreateRetentionKeepJSONRequestBody = NewRetentionKeep
 
+// CreateRetentionRunJSONRequestBody defines body for CreateRetentionRun for application/json ContentType.
+type CreateRetentionRunJSONRequestBody = NewRetentionRun
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
@@ -14181,6 +14192,18 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
 	ListRetentionRuns(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateRetentionRunWithBody Remove what has expired, or say what would go
+	//
+	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+	// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+	// makes runs of its own as well, see the setting `--retention-every`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+	CreateRetentionRunWithBody(ctx context.Context, params *CreateRetentionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateRetentionRun Remove what has expired, or say what would go
 	//
 	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
@@ -14188,8 +14211,10 @@ type ClientInterface interface {
 	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
 	// makes runs of its own as well, see the setting `--retention-every`.
 	//
+	// Takes a body of the `application/json` content type.
+	//
 	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
-	CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, body CreateRetentionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRetentionRun Read how far a run is
 	//
@@ -19219,6 +19244,28 @@ func (c *Client) ListRetentionRuns(ctx context.Context, params *ListRetentionRun
 	return c.Client.Do(req)
 }
 
+// CreateRetentionRunWithBody Remove what has expired, or say what would go
+//
+// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+// makes runs of its own as well, see the setting `--retention-every`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+func (c *Client) CreateRetentionRunWithBody(ctx context.Context, params *CreateRetentionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRetentionRunRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateRetentionRun Remove what has expired, or say what would go
 //
 // Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
@@ -19226,9 +19273,11 @@ func (c *Client) ListRetentionRuns(ctx context.Context, params *ListRetentionRun
 // A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
 // makes runs of its own as well, see the setting `--retention-every`.
 //
+// Takes a body of the `application/json` content type.
+//
 // Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
-func (c *Client) CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRetentionRunRequest(c.Server, params)
+func (c *Client) CreateRetentionRun(ctx context.Context, params *CreateRetentionRunParams, body CreateRetentionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateRetentionRunRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -32856,8 +32905,19 @@ func NewListRetentionRunsRequest(server string, params *ListRetentionRunsParams)
 	return req, nil
 }
 
-// NewCreateRetentionRunRequest constructs an http.Request for the CreateRetentionRun method
-func NewCreateRetentionRunRequest(server string, params *CreateRetentionRunParams) (*http.Request, error) {
+// NewCreateRetentionRunRequest calls the generic CreateRetentionRun builder with application/json body
+func NewCreateRetentionRunRequest(server string, params *CreateRetentionRunParams, body CreateRetentionRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateRetentionRunRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateRetentionRunRequestWithBody constructs an http.Request for the CreateRetentionRun method, with any body, and a specified content type
+func NewCreateRetentionRunRequestWithBody(server string, params *CreateRetentionRunParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -32902,10 +32962,12 @@ func NewCreateRetentionRunRequest(server string, params *CreateRetentionRunParam
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 
@@ -41259,6 +41321,18 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/retention/runs (the `ListRetentionRuns` operationId).
 	ListRetentionRunsWithResponse(ctx context.Context, params *ListRetentionRunsParams, reqEditors ...RequestEditorFn) (*ListRetentionRunsResp, error)
 
+	// CreateRetentionRunWithBodyWithResponse Remove what has expired, or say what would go
+	//
+	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+	// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+	// makes runs of its own as well, see the setting `--retention-every`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+	CreateRetentionRunWithBodyWithResponse(ctx context.Context, params *CreateRetentionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error)
+
 	// CreateRetentionRunWithResponse Remove what has expired, or say what would go
 	//
 	// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
@@ -41266,10 +41340,10 @@ type ClientWithResponsesInterface interface {
 	// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
 	// makes runs of its own as well, see the setting `--retention-every`.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
-	CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error)
+	CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, body CreateRetentionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error)
 
 	// GetRetentionRunWithResponse Read how far a run is
 	//
@@ -52566,6 +52640,24 @@ func (c *ClientWithResponses) ListRetentionRunsWithResponse(ctx context.Context,
 	return ParseListRetentionRunsResp(rsp)
 }
 
+// CreateRetentionRunWithBodyWithResponse Remove what has expired, or say what would go
+//
+// Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
+// share the database, some rows at a time so that others can write; a server that dies is followed by another one, or by itself. What has become too old is fixed when the run is made.
+// A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
+// makes runs of its own as well, see the setting `--retention-every`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
+func (c *ClientWithResponses) CreateRetentionRunWithBodyWithResponse(ctx context.Context, params *CreateRetentionRunParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error) {
+	rsp, err := c.CreateRetentionRunWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateRetentionRunResp(rsp)
+}
+
 // CreateRetentionRunWithResponse Remove what has expired, or say what would go
 //
 // Slipway: with `dry_run=true` nothing is removed or stored, and the answer says what would go. Without it the run is queued and done in the background, by one server even when several
@@ -52573,11 +52665,11 @@ func (c *ClientWithResponses) ListRetentionRunsWithResponse(ctx context.Context,
 // A tenant's administrator removes what is the tenant's; one who sees every tenant removes everything that has expired. While such a run is open, another one is 409. The server
 // makes runs of its own as well, see the setting `--retention-every`.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/retention/runs (the `CreateRetentionRun` operationId).
-func (c *ClientWithResponses) CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error) {
-	rsp, err := c.CreateRetentionRun(ctx, params, reqEditors...)
+func (c *ClientWithResponses) CreateRetentionRunWithResponse(ctx context.Context, params *CreateRetentionRunParams, body CreateRetentionRunJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateRetentionRunResp, error) {
+	rsp, err := c.CreateRetentionRun(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,9 @@ package retentionapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -111,6 +113,14 @@ type NewRetentionRule struct {
 
 	// Bytes How many bytes they may take together; null any number. Sizes of rows are estimated.
 	Bytes nullable.Nullable[int64] `json:"bytes,omitempty"`
+}
+
+// NewRetentionRun How a run is made.
+//
+// Example: {"dry_run":true}
+type NewRetentionRun struct {
+	// DryRun Whether to say only what would go.
+	DryRun *bool `json:"dry_run,omitempty"`
 }
 
 // RetentionAmount How much of a class goes.
@@ -328,6 +338,9 @@ type ReplaceRetentionJSONRequestBody = NewRetentionPolicy
 
 // CreateRetentionKeepJSONRequestBody defines body for CreateRetentionKeep for application/json ContentType.
 type CreateRetentionKeepJSONRequestBody = NewRetentionKeep
+
+// CreateRetentionRunJSONRequestBody defines body for CreateRetentionRun for application/json ContentType.
+type CreateRetentionRunJSONRequestBody = NewRetentionRun
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -655,6 +668,7 @@ type ListRetentionRunsRequestObject struct {
 // CreateRetentionRunRequestObject is what a request of CreateRetentionRun says.
 type CreateRetentionRunRequestObject struct {
 	Params CreateRetentionRunParams
+	Body   *CreateRetentionRunJSONRequestBody
 }
 
 // GetRetentionRunRequestObject is what a request of GetRetentionRun says.
@@ -774,6 +788,14 @@ func (sh *strictHandler) ListRetentionRuns(ctx echo.Context, params ListRetentio
 func (sh *strictHandler) CreateRetentionRun(ctx echo.Context, params CreateRetentionRunParams) error {
 	var request CreateRetentionRunRequestObject
 	request.Params = params
+
+	var body CreateRetentionRunJSONRequestBody
+	if err := new(echo.DefaultBinder).BindBody(ctx, &body); err == nil {
+		request.Body = &body
+	} else if !errors.Is(err, io.EOF) {
+		return err
+	}
+
 	response, err := sh.ssi.CreateRetentionRun(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }

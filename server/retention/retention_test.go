@@ -467,3 +467,24 @@ func TestTidy(t *testing.T) {
 		await.That(t, "the names are gone", func() bool { return rows(t, l, "test_names") == 3 })
 	})
 }
+
+// Who asks for a dry run in the body, where every other operation has its members, gets
+// one: nothing is removed.
+func TestRuns_DryBody(t *testing.T) {
+	t.Parallel()
+
+	each(t, func(t *testing.T, l *lab) {
+		said := l.call("POST", "/v1/retention/runs", object{"dry_run": true}, 200)
+		if said["state"] != "planned" || said["dry_run"] != true {
+			t.Errorf("a dry run asked for in the body: %v", said)
+		}
+		if runs := l.call("GET", "/v1/retention/runs", nil, 200)["runs"].([]any); len(runs) != 0 {
+			t.Errorf("%d runs were made", len(runs))
+		}
+		l.call("POST", "/v1/retention/runs", object{"dryrun": true}, 400)
+		l.call("POST", "/v1/retention/runs", `{"dry_run": true}`, 415, servertest.With("Content-Type", "application/x-www-form-urlencoded"))
+		if made := l.call("POST", "/v1/retention/runs", object{"dry_run": false}, 202); made["dry_run"] != false {
+			t.Errorf("a run that is none: %v", made)
+		}
+	})
+}

@@ -52,7 +52,7 @@ func (h *Handler) CreateRetentionRun(ctx context.Context, req retentionapi.Creat
 	if err != nil {
 		return nil, err
 	}
-	if dry := req.Params.DryRun; dry != nil && *dry {
+	if req.Params.DryRun != nil && *req.Params.DryRun || req.Body != nil && req.Body.DryRun != nil && *req.Body.DryRun {
 		return h.dryRun(ctx, who, plan)
 	}
 	run, err := h.store.QueueRun(ctx, plan, who.Tenant, who.Label(), retentionstore.Asked)

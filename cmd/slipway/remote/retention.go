@@ -119,7 +119,7 @@ func (RetentionRun) Help() string { return example(`slipway retention run --dry-
 func (c *RetentionRun) Run(ctx context.Context, std *terminal.Streams) error {
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		key := uuid.NewString()
-		answer, err := s.api.Raw().CreateRetentionRun(ctx, &client.CreateRetentionRunParams{DryRun: &c.DryRun, IdempotencyKey: &key})
+		answer, err := s.api.Raw().CreateRetentionRun(ctx, &client.CreateRetentionRunParams{DryRun: &c.DryRun, IdempotencyKey: &key}, client.NewRetentionRun{})
 		var run client.RetentionRun
 		if err := into(&run, answer, err); err != nil {
 			return err

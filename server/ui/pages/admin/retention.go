@@ -90,14 +90,14 @@ func changeRetention(v *frame.Visit) (*frame.View, error) {
 	switch v.Form("do") {
 	case "dry":
 		dry := true
-		answer, err := v.API.CreateRetentionRunWithResponse(v.Context(), &client.CreateRetentionRunParams{DryRun: &dry})
+		answer, err := v.API.CreateRetentionRunWithResponse(v.Context(), &client.CreateRetentionRunParams{DryRun: &dry}, client.NewRetentionRun{})
 		if err != nil {
 			return nil, err
 		}
 		planned := runOf(*answer.JSON200)
 		return retentionWith(v, &planned)
 	case "run":
-		if _, err := v.API.CreateRetentionRunWithResponse(v.Context(), &client.CreateRetentionRunParams{}); err != nil {
+		if _, err := v.API.CreateRetentionRunWithResponse(v.Context(), &client.CreateRetentionRunParams{}, client.NewRetentionRun{}); err != nil {
 			return nil, err
 		}
 		return v.Redirect(here, "The run is queued."), nil
