@@ -42,6 +42,7 @@ type operation struct {
 	openVerbs  bool            // x-not-offered: public, a verb that is not offered needs no login to be refused
 	once       bool            // it takes an Idempotency-Key, which the handler does not see
 	needsSpace bool            // x-needs-space: it stores something new
+	saysGone   bool            // 410 is one of its answers
 	standby    bool            // x-standby: it may read from a standby of the database
 	login      bool            // x-login: the body is a credential, so guesses are counted
 	keyHeader  string          // x-key-header: a key that only the handler can check
@@ -117,6 +118,7 @@ func newOperation(doc *openapi3.T, path, method string, item *openapi3.PathItem,
 		login:      op.Extensions["x-login"] == true,
 		standby:    op.Extensions["x-standby"] == true,
 		needsSpace: op.Extensions["x-needs-space"] == true,
+		saysGone:   op.Responses.Value("410") != nil,
 		keyHeader:  text(op.Extensions, "x-key-header"),
 		audit:      text(op.Extensions, "x-audit"),
 		lenient:    text(op.Extensions, "x-lenient"),

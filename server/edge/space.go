@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -71,4 +72,13 @@ func fullFor(op *operation, f *fault.Fault) *fault.Fault {
 		return f
 	}
 	return fault.Unavailable("the server has no space left, not even for this; nothing was changed").Because(f)
+}
+
+// lostFor is stored bytes that cannot be read back in the words of an operation that has
+// just stored them: nothing is lost yet, as the caller still has them to send again.
+func lostFor(op *operation, f *fault.Fault) *fault.Fault {
+	if f.Status != http.StatusGone || !op.needsSpace || op.saysGone || !errors.Is(f, store.ErrContentLost) {
+		return f
+	}
+	return fault.Unavailable("what was sent could not be read back from where it was stored; nothing was changed").Because(f)
 }
