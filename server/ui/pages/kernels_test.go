@@ -19,7 +19,7 @@ func init() {
 			"/ui/kernels/mainline/v6.12-rc1?branch=master", "/ui/kernels/mainline/v6.12-rc2", "/ui/kernels/mainline/v6.12-%3Cb%3E?branch=feature%2F%E5%A4%9C",
 		}},
 		"/ui/kernels/file": {paths: []string{"/ui/kernels/file?at=a%2Fb%2Fbuild.log"}, file: "application/octet-stream"},
-		"/ui/events": {paths: []string{"/ui/events", "/ui/events?event_type=comparison", "/ui/events?agent_id=worker&event_type=PICKED_BY_AGENT,RESULT_STORED", "/ui/events?before=3", "/ui/events?event_type=nothing"}},
+		"/ui/events":       {paths: []string{"/ui/events", "/ui/events?event_type=comparison", "/ui/events?agent_id=worker&event_type=PICKED_BY_AGENT,RESULT_STORED", "/ui/events?before=3", "/ui/events?event_type=nothing"}},
 	} {
 		walk[path] = look
 	}
