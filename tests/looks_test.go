@@ -71,7 +71,7 @@ func looks(t testing.TB, s *servertest.Server) map[string]string {
 }
 
 // unseen are pages that are no page for the eyes: forms, files, pictures, feeds.
-var unseen = []string{"/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output", "/ui/keeps"}
+var unseen = []string{"/ui/admin/tokens/{token}", "/ui/runs/{id}/raw", "/ui/runs/{id}/files/{n}", "/ui/tests/attachment", "/ui/badge.svg", "/ui/feed.atom", "/ui/opportunities/{opportunity}/output", "/ui/keeps", "/ui/kernels/file"}
 
 // TestPages_browser looks at every page wide and on telephones, light and dark. The
 // browser must not complain, nothing may reach beyond the window, and nobody else is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -320,6 +322,12 @@ func testWrongID(t *testing.T, h *home) {
 		{"compare", "none nonsense:1", 2},
 		{"history", "no.such.test", 0},
 		{"flaky", "", 2},
+		{"flaky", "--cloud 1 --job mainline", 2},
+		{"flaky", "--cloud nowhere", 4},
+		{"history", "no.such.test --cloud nowhere", 4},
+		{"results", "--cloud nowhere", 4},
+		{"issue add", "t --name x --cloud nowhere", 4},
+		{"events", "--since 2h", 2},
 		{"issue close", nobody, 4},
 		{"issue close", "x", 4},
 		{"products", "nothing", 4},
@@ -445,4 +453,53 @@ func TestHealthcheck(t *testing.T) {
 	l.want(0, "unset SLIPWAY_URL SLIPWAY_TOKEN; SLIPWAY_LISTEN=:"+port+" slipway healthcheck")
 	l.server.kill()
 	l.want(5, "unset SLIPWAY_URL; SLIPWAY_LISTEN=:"+port+" slipway healthcheck")
+}
+
+// TestFilters_forPeople: a cloud is named by its label wherever it filters, and the
+// times of KernelCI's documents are read without a calculator.
+func TestFilters_forPeople(t *testing.T) {
+	t.Parallel()
+
+	l := newLab(t)
+	post := func(path, body string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.address+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+adminToken)
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode >= 300 {
+			t.Fatalf("POST %s: %d", path, answer.StatusCode)
+		}
+	}
+	post("/v1/clouds", `{"label":"private cloud","endpoint":"http://192.0.2.1:5000/v2.0","admin_endpoint":"http://192.0.2.1:35357/v2.0","test_user":"t","admin_user":"a"}`)
+	post("/v1/lab", `{"name":"lab-a","contact":{"name":"A","surname":"B","email":"a@example.org"}}`)
+	post("/v1/boot", `{"job":"mainline","kernel":"v6.12","git_branch":"master","lab_name":"lab-a","arch":"arm64","defconfig":"defconfig","device_type":"qemu","board":"qemu","boot_result":"PASS","boot_time":46.3}`)
+	post("/v1/job", `{"job":"mainline","kernel":"v6.12","git_branch":"master"}`)
+	l.write("junit.xml", junitFile)
+	l.want(0, "slipway upload junit.xml --name elsewhere")
+	l.want(0, "slipway upload junit.xml --name here --cloud 'private cloud'")
+	for line, says := range map[string]string{
+		"slipway results --cloud 'private cloud'":                             "\there\t",
+		"slipway history suite.Case.passes --cloud 'private cloud' --limit 9": "run:2/1",
+		"slipway boots":   "\t46.3\t",
+		"slipway kernels": "\t" + time.Now().UTC().Format("2006-"),
+	} {
+		if d := l.want(0, line); !strings.Contains(d.out, says) || strings.Count(d.out, "\n") != 1 {
+			t.Errorf("%s lacks %q, or has not one line:\n%s", line, says, d.out)
+		}
+	}
+	l.want(0, "slipway flaky --cloud 'private cloud'")
+	if d := l.want(0, "slipway boots -o csv --fields time.\\$date"); !strings.Contains(d.out, "46300") {
+		t.Errorf("CSV has not what is stored:\n%s", d.out)
+	}
+	if d := l.want(2, "slipway flaky"); !strings.Contains(d.err, "--cloud, --job and --product") {
+		t.Errorf("no line: %s", d.err)
+	}
 }

@@ -141,7 +141,7 @@ type ActiveHour struct {
 	// Comparisons How many comparisons were made.
 	Comparisons int64 `json:"comparisons"`
 
-	// NewFailures How many new failures they found.
+	// NewFailures How many new failures they found. A set that was compared several times, as when it grew or when a run has several attempts, counts once: with the newest comparison that found any, in its hour.
 	NewFailures int64 `json:"new_failures"`
 }
 

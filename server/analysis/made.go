@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	analysisapi "github.com/slipway-lab/slipway/gen/analysis"
@@ -127,13 +128,21 @@ func (h *Handler) GetActivity(ctx context.Context, req analysisapi.GetActivityRe
 			Counts: analysisapi.SetCounts{Pass: a.Pass, Fail: a.Fail, Error: a.Error, Skip: a.Skip, Unknown: a.Unknown},
 		}
 	}
+	told := map[string]bool{}
 	_, err = h.made(ctx, 0, nil, func(e *store.Event, made *comparisonEventData) bool {
 		i := int(e.Time.Sub(first) / time.Hour)
 		if e.Time.Before(first) || i >= n {
 			return !e.Time.Before(first)
 		}
 		body.Hours[i].Comparisons++
-		body.Hours[i].NewFailures += newFailures(made)
+		head := made.Head.Ref
+		if made.Head.Kind == analysisapi.SetKindRun {
+			head, _, _ = strings.Cut(head, "/") // whatever the attempt
+		}
+		if found := newFailures(made); found > 0 && !told[head] {
+			told[head] = true // an earlier attempt, or the set with less in it, found them as well
+			body.Hours[i].NewFailures += found
+		}
 		return true
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -117,10 +118,14 @@ func (s *story) kernel(ctx context.Context, b *branch, kernel string, back int) 
 		warnings := draw.IntN(9)
 		s.at(began.Add(time.Duration(n+1)*time.Minute), func(ctx context.Context) error {
 			s.count("builds", 1)
+			folder := b.job + "/" + b.name + "/" + kernel + "/" + build.arch + "/" + build.defconfig
+			if _, err := s.send(ctx, s.tokens["build-farm"], "PUT", "/v1/upload/"+folder+"/build.log", "text/plain", buildLog(build.arch, build.defconfig, outcome, warnings)); err != nil {
+				return err
+			}
 			_, err := s.json(ctx, s.tokens["build-farm"], "POST", "/v1/build", with(b.common(kernel), object{
 				"arch": build.arch, "defconfig": build.defconfig, "defconfig_full": build.defconfig, "build_environment": "gcc-14",
 				"build_result": upper(outcome), "build_errors": map[bool]int{true: 3}[outcome == failed], "build_warnings": warnings, "build_time": 420.5,
-				"file_server_resource": b.job + "/" + b.name + "/" + kernel + "/" + build.arch + "/" + build.defconfig, "build_log": "build.log",
+				"file_server_resource": folder, "build_log": "build.log",
 			}))
 			return err
 		})
@@ -139,6 +144,22 @@ func (s *story) kernel(ctx context.Context, b *branch, kernel string, back int) 
 	})
 	s.at(began.Add(45*time.Minute), s.settle) // nothing arrived for it for a while
 	return nil
+}
+
+// buildLog is what the compiler said.
+func buildLog(arch, defconfig, outcome string, warnings int) []byte {
+	var log bytes.Buffer
+	fmt.Fprintf(&log, "make ARCH=%s %s\n", arch, defconfig)
+	for n := range warnings {
+		fmt.Fprintf(&log, "drivers/net/demo.c:%d:9: warning: unused variable 'ret'\n", 40+n)
+	}
+	if outcome == failed {
+		for n := range 3 {
+			fmt.Fprintf(&log, "drivers/gpu/demo.c:%d:2: error: implicit declaration of function 'demo_init'\n", 112+n)
+		}
+		log.WriteString("make: *** [Makefile:1953: .] Error 2\n")
+	}
+	return log.Bytes()
 }
 
 // upper is an outcome in KernelCI's words.

@@ -98,7 +98,7 @@ type History struct {
 	Flags
 	Limited
 	Name    string `arg:"" help:"The test's whole name."`
-	Cloud   int64  `help:"Only runs of the cloud of this number."`
+	Cloud   string `placeholder:"NAME" help:"Only runs of this cloud, by its label or number."`
 	Job     string `help:"Only of this job."`
 	Product string `help:"Only of this product's name."`
 	Lab     string `help:"Only of this lab."`
@@ -110,7 +110,11 @@ func (History) Help() string { return example(`slipway history suite.Case.passes
 // Run prints them, newest first, and the verdict.
 func (c *History) Run(ctx context.Context, std *terminal.Streams) error {
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
-		q := values("name", c.Name, "cloud_id", number(c.Cloud), "job", c.Job, "product", c.Product, "lab_name", c.Lab)
+		cloud, err := s.optionalCloud(ctx, c.Cloud)
+		if err != nil {
+			return err
+		}
+		q := values("name", c.Name, "cloud_id", number(cloud), "job", c.Job, "product", c.Product, "lab_name", c.Lab)
 		if c.Since > 0 {
 			q.Set("since", time.Now().Add(-c.Since).UTC().Format(time.RFC3339))
 		}
@@ -137,7 +141,7 @@ func (c *History) Run(ctx context.Context, std *terminal.Streams) error {
 type Flaky struct {
 	Flags
 	Limited
-	Cloud   int64  `help:"Of the runs of the cloud of this number."`
+	Cloud   string `placeholder:"NAME" help:"Of the runs of this cloud, by its label or number."`
 	Job     string `help:"Of this job."`
 	Product string `help:"Of this product, by name or id."`
 	Verdict string `help:"Only of this verdict, such as flaky."`
@@ -148,7 +152,14 @@ func (Flaky) Help() string { return example(`slipway flaky --job mainline`) }
 
 // Run prints the ranking.
 func (c *Flaky) Run(ctx context.Context, std *terminal.Streams) error {
+	if lines := len(values("cloud", c.Cloud, "job", c.Job, "product", c.Product)); lines != 1 {
+		return terminal.Usage("tests are ranked within one line: exactly one of --cloud, --job and --product must be given")
+	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
+		cloud, err := s.optionalCloud(ctx, c.Cloud)
+		if err != nil {
+			return err
+		}
 		product := ""
 		if c.Product != "" {
 			id, err := s.productID(ctx, c.Product)
@@ -158,7 +169,7 @@ func (c *Flaky) Run(ctx context.Context, std *terminal.Streams) error {
 			product = id
 		}
 		return s.list(listing{key: "tests", limits: true, columns: columns("VERDICT summary.verdict", "SCORE summary.score", "TEST name", "FLIPS summary.flips", "FAILS summary.fails", "PASSES summary.passes", "REASON summary.reason"),
-			query: values("cloud_id", number(c.Cloud), "job", c.Job, "product_id", product, "verdict", c.Verdict), empty: "No test of the line is flaky.",
+			query: values("cloud_id", number(cloud), "job", c.Job, "product_id", product, "verdict", c.Verdict), empty: "No test of the line is flaky.",
 			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
 				return s.api.Raw().ListFlakyTests(ctx, nil, e...)
 			}}, c.Limited)
@@ -202,7 +213,7 @@ type IssueAdd struct {
 	Message string        `placeholder:"TEXT" help:"Only failures whose message holds this."`
 	URL     string        `placeholder:"URL" help:"Where it is worked on."`
 	Job     string        `help:"Only of this job."`
-	Cloud   int64         `help:"Only of the cloud of this number."`
+	Cloud   string        `placeholder:"NAME" help:"Only of this cloud, by its label or number."`
 	Expires time.Duration `default:"0s" min:"0s" help:"After how long it counts no more; 0: never."`
 	DryRun  bool          `help:"Only say how many failures of the last 30 days it would explain, with the newest of them; nothing is kept."`
 }
@@ -218,11 +229,15 @@ func (c *IssueAdd) Run(ctx context.Context, std *terminal.Streams) error {
 	set(&in.URL, c.URL)
 	set(&in.Match.Message, c.Message)
 	set(&in.Match.Job, c.Job)
-	set(&in.Match.CloudID, c.Cloud)
 	if c.Expires > 0 {
 		in.ExpiresOn = nullable.NewNullableWithValue(time.Now().Add(c.Expires).UTC())
 	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
+		cloud, err := s.optionalCloud(ctx, c.Cloud)
+		if err != nil {
+			return err
+		}
+		set(&in.Match.CloudID, cloud)
 		if c.DryRun {
 			return c.preview(ctx, s, in.Match)
 		}

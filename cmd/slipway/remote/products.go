@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -429,7 +430,7 @@ func final(state string) bool {
 type Events struct {
 	Flags
 	Follow      bool     `short:"f" help:"Go on with what happens."`
-	After       string   `name:"since" placeholder:"ID" help:"Only events after this one."`
+	After       string   `name:"since" placeholder:"ID" help:"Only events after the one of this id."`
 	Type        []string `help:"Only events of these types."`
 	Product     string   `help:"Only of this product, by name or id."`
 	Opportunity string   `help:"Only of this test opportunity."`
@@ -441,6 +442,9 @@ func (Events) Help() string { return example(`slipway events --limit 5`) }
 
 // Run prints them.
 func (c *Events) Run(ctx context.Context, std *terminal.Streams) error {
+	if n, err := strconv.ParseInt(cmp.Or(c.After, "0"), 10, 64); err != nil || n < 0 {
+		return terminal.Usage("--since must be the id of an event, as slipway events shows them, but is %q", c.After)
+	}
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		q := values("after", c.After, "test_opportunity_id", c.Opportunity, "event_type", strings.Join(c.Type, ","))
 		if c.Product != "" {

@@ -26,7 +26,7 @@ type Results struct {
 	Flags
 	Limited
 	Of       string `arg:"" optional:"" name:"run" help:"A run, for all its attempts; without one all runs, newest first."`
-	Cloud    int64  `help:"Only runs of the cloud of this number."`
+	Cloud    string `placeholder:"NAME" help:"Only runs of this cloud, by its label or number."`
 	Outcome  string `help:"Only runs of this outcome: pass, fail, incomplete, skip, empty or error."`
 	Finished string `enum:"yes,no," default:"" help:"Only runs that are finished, or not: yes or no."`
 }
@@ -48,9 +48,13 @@ func (c *Results) Run(ctx context.Context, std *terminal.Streams) error {
 					return s.api.Raw().ListRunResults(ctx, id, nil, e...)
 				}}, c.Limited)
 		}
+		cloud, err := s.optionalCloud(ctx, c.Cloud)
+		if err != nil {
+			return err
+		}
 		finished := map[string]string{"yes": "true", "no": "false"}[c.Finished]
 		return s.list(listing{key: "runs", limits: true, columns: runColumns, time: "created_at", empty: "There is no run: slipway upload FILE makes one.",
-			query: values("cloud_id", number(c.Cloud), "outcome", c.Outcome, "finished", finished),
+			query: values("cloud_id", number(cloud), "outcome", c.Outcome, "finished", finished),
 			call:  func(e ...client.RequestEditorFn) (*http.Response, error) { return s.api.Raw().ListRuns(ctx, nil, e...) }}, c.Limited)
 	})
 }

@@ -151,6 +151,14 @@ func (c *Upload) runOf(ctx context.Context, s *session, begun *begun) (int64, er
 	return run.TestID, nil
 }
 
+// optionalCloud is the cloud that a filter names, 0 for none.
+func (s *session) optionalCloud(ctx context.Context, text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return s.cloudID(ctx, text)
+}
+
 // cloudID finds a cloud by its label or number.
 func (s *session) cloudID(ctx context.Context, text string) (int64, error) {
 	if id, err := strconv.ParseInt(text, 10, 64); err == nil {

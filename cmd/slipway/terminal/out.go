@@ -179,7 +179,7 @@ func (o *Out) One(item json.RawMessage, columns []Column) error {
 	if err != nil {
 		return err
 	}
-	row := cellsOf(item, columns)
+	row := cellsOf(item, columns, false)
 	heads := make([]string, len(columns))
 	for i, c := range columns {
 		heads[i], row[i] = c.Head, Plain(row[i])
@@ -297,7 +297,7 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 		}
 		_ = w.Write(head) // Error below tells
 		for _, item := range rows.Items {
-			_ = w.Write(cellsOf(item, columns))
+			_ = w.Write(cellsOf(item, columns, true))
 		}
 		w.Flush()
 		return w.Error()
@@ -305,7 +305,7 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 	if o.Width == 0 {
 		var text bytes.Buffer
 		for _, item := range rows.Items {
-			row := cellsOf(item, columns)
+			row := cellsOf(item, columns, false)
 			for i := range row {
 				row[i] = Plain(row[i])
 			}
@@ -322,7 +322,7 @@ func (o *Out) cells(rows Rows, columns []Column) error {
 	}
 	all := make([][]string, 0, len(rows.Items))
 	for _, item := range rows.Items {
-		row := cellsOf(item, columns)
+		row := cellsOf(item, columns, false)
 		for i := range row {
 			row[i] = shortTime(Plain(row[i]))
 		}
@@ -373,16 +373,38 @@ func shortTime(s string) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-func cellsOf(item json.RawMessage, columns []Column) []string {
+func cellsOf(item json.RawMessage, columns []Column, asStored bool) []string {
 	v := decode(item)
 	row := make([]string, len(columns))
 	for i, c := range columns {
-		row[i] = text(lookup(v, c.Path))
+		value := lookup(v, c.Path)
+		if !asStored {
+			value = milliseconds(c.Path, value)
+		}
+		row[i] = text(value)
 		if row[i] == "" && c.Or != "" {
 			row[i] = text(lookup(v, c.Or))
 		}
 	}
 	return row
+}
+
+// milliseconds reads what stands in KernelCI's documents under $date: a time, or in
+// the member time how long something took, in seconds.
+func milliseconds(path string, v any) any {
+	n, is := v.(json.Number)
+	name, dated := strings.CutSuffix(path, ".$date")
+	if !is || !dated {
+		return v
+	}
+	ms, err := n.Int64()
+	if err != nil {
+		return v
+	}
+	if name == "time" {
+		return strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64)
+	}
+	return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
 }
 
 func decode(item json.RawMessage) any {

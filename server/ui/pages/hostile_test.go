@@ -113,6 +113,8 @@ func hostileWorld(t *testing.T, s *servertest.Server) (taken int, why []string) 
 				}
 				return all
 			}
+			log := "/v1/upload/" + url.PathEscape(address) + "/" + url.PathEscape(address) // a page links to it
+			send("PUT", log, hostile, servertest.With("Content-Type", "application/octet-stream"))
 			send("POST", "/v1/job", kernel(nil))
 			send("POST", "/v1/build", kernel(object{"build_result": result, "build_log": address, "kernel_image": address}))
 			send("POST", "/v1/boot", kernel(object{"boot_result": result, "boot_time": 3.5, "boot_warnings": 0, "boot_log": address, "boot_log_html": address, "boot_result_description": hostile}))

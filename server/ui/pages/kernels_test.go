@@ -3,6 +3,7 @@ package pages_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -17,7 +18,8 @@ func init() {
 		"/ui/kernels/{job}/{kernel}": {paths: []string{
 			"/ui/kernels/mainline/v6.12-rc1?branch=master", "/ui/kernels/mainline/v6.12-rc2", "/ui/kernels/mainline/v6.12-%3Cb%3E?branch=feature%2F%E5%A4%9C",
 		}},
-		"/ui/events": {paths: []string{"/ui/events", "/ui/events?event_type=comparison", "/ui/events?agent_id=worker&event_type=PICKED_BY_AGENT,RESULT_STORED", "/ui/events?before=3", "/ui/events?event_type=nothing"}},
+		"/ui/kernels/file": {paths: []string{"/ui/kernels/file?at=a%2Fb%2Fbuild.log"}, file: "application/octet-stream"},
+		"/ui/events":       {paths: []string{"/ui/events", "/ui/events?event_type=comparison", "/ui/events?agent_id=worker&event_type=PICKED_BY_AGENT,RESULT_STORED", "/ui/events?before=3", "/ui/events?event_type=nothing"}},
 	} {
 		walk[path] = look
 	}
@@ -49,6 +51,9 @@ func kernelsWorld(t *testing.T, s *servertest.Server) {
 			send("/v1/test/group", `{"name":"ltp","plan":"ltp","sub_groups":[{"name":"syscalls","test_cases":[{"name":"open<01>","status":"`+status+`"},{"name":"日本語","status":"PASS"}]}],`+common+place("lab-a")+`}`)
 		}
 	}
+	if a := s.Do("PUT", "/v1/upload/a/b/build.log", "cc: fatal <error>\n", servertest.Admin(), servertest.With("Content-Type", "application/octet-stream")); a.Status != http.StatusCreated {
+		t.Fatalf("PUT /v1/upload: %d %s", a.Status, a.Body)
+	}
 	kernel("v6.12-rc1", "master", "PASS", "PASS")
 	kernel("v6.12-rc2", "master", "FAIL", "FAIL")
 	kernel("v6.12-<b>", "feature/夜", "PASS", "")
@@ -76,6 +81,17 @@ func TestKernels_byPages(t *testing.T) {
 	}
 	if p = reader.Get("/ui/kernels/mainline/v6.12-rc1?branch=master"); strings.Contains(p.Body, "<details open>") || strings.Contains(p.Body, "<title>✓ ") {
 		t.Errorf("the page of a kernel of which only a lab is in trouble:\n%.6000s", p.Body)
+	}
+	p = reader.Get("/ui/kernels/mainline/v6.12-rc2?branch=master")
+	_, log, _ := strings.Cut(p.Body, `<td><a href="/ui/kernels/file`)
+	log, _, _ = strings.Cut(log, `"`)
+	if p = reader.Get("/ui/kernels/file" + log); p.Status != http.StatusOK || p.Body != "cc: fatal <error>\n" || !strings.HasPrefix(p.Header.Get("Content-Disposition"), "attachment") {
+		t.Errorf("the log of a build, for who is logged in, at %q: %d %.300s", log, p.Status, p.Body)
+	}
+	for at, want := range map[string]int{"a/b/nothing.log": http.StatusNotFound, "../runs/1": http.StatusBadRequest, "": http.StatusBadRequest} {
+		if p = reader.Get("/ui/kernels/file?at=" + url.QueryEscape(at)); p.Status != want {
+			t.Errorf("the file %q: %d, want %d", at, p.Status, want)
+		}
 	}
 	if p = reader.Get("/ui/kernels/nothing/v0"); p.Status != http.StatusNotFound {
 		t.Errorf("a kernel that nobody reported: %d", p.Status)

@@ -119,6 +119,40 @@ func TestLab_byPages(t *testing.T) {
 	}
 }
 
+// A node whose commissioning failed has no build data, and still a page, which says so.
+func TestLab_failedNode(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	site, err := os.ReadFile("../../lab/testdata/site.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing := strings.Replace(string(site), "owner_data: {color: red}", "owner_data: {color: red, simulate_fail: configure_hardware}", 1)
+	design := decoded(t, s.Do("POST", "/v1/designs?name=cedarlab", failing, servertest.Admin(), servertest.With("Content-Type", "application/x-yaml")), http.StatusCreated)
+	deploy(t, s, design["reference"].(string))
+	var nodes []struct {
+		Hostname string
+		Status   string `json:"status_name"`
+	}
+	if err := json.Unmarshal(s.Do("GET", "/api/v1.0/nodes", "", servertest.Admin()).Body, &nodes); err != nil {
+		t.Fatal(err)
+	}
+	reader, failed := pagestest.LogIn(t, s.URL, s.Token(auth.Reader)), 0
+	for _, n := range nodes {
+		p := reader.Get("/ui/nodes/" + n.Hostname)
+		if p.Status != http.StatusOK || !strings.Contains(p.Body, n.Status) {
+			t.Errorf("the page of %s, %s: %d\n%.2000s", n.Hostname, n.Status, p.Status, p.Body)
+		}
+		if n.Status == "Failed commissioning" {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d of %d nodes failed, want 1", failed, len(nodes))
+	}
+}
+
 // Tokens and webhooks by their pages: secrets are shown once, and what is revoked is.
 func TestAdmin_byPages(t *testing.T) {
 	t.Parallel()

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 func init() {
@@ -120,6 +122,46 @@ func TestProducts_byPages(t *testing.T) {
 	}
 	if p = admin.Send("/ui/agents", url.Values{"agent": {"worker"}, "mode": {"draining"}}); !strings.Contains(p.Body, "Resume") {
 		t.Errorf("drain: %d\n%.4000s", p.Status, p.Body)
+	}
+}
+
+// A late result of an older image does not hide what failed in the newest.
+func TestProducts_lateResult(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Analysis.RestReports = 0 })
+	send := func(method, path, body string, want int) map[string]any {
+		t.Helper()
+		return decoded(t, s.Do(method, path, body, servertest.Admin(), servertest.JSON()), want)
+	}
+	product := "/v1/products/" + send("POST", "/v1/products", `{"name":"pc","release":"24","snaps":["pc"]}`, http.StatusCreated)["id"].(string)
+	send("POST", product+"/testspecs", `{"test_payload":{},"name":"boot"}`, http.StatusCreated)
+	send("PUT", "/v1/agents/worker", `{"platform":"amd64","capacity":4}`, http.StatusCreated)
+	picked := map[string]map[string]any{}
+	for _, image := range []string{"image-1", "image-2", "image-3"} {
+		send("POST", product+"/images", `{"image_unique_id":"`+image+`","extra_snaps":[],"channel":"24/edge","image_reference":"http://foo.example/"}`, http.StatusCreated)
+		picked[image] = send("POST", "/v1/agents/worker/pick", `{"wait_seconds":0}`, http.StatusOK)
+	}
+	stop := s.Work()
+	defer stop()
+	for n, one := range []struct{ image, status string }{{"image-1", "PASSED"}, {"image-3", "FAILED"}, {"image-2", "PASSED"}} {
+		o := picked[one.image]
+		if o["image_unique_id"] != one.image {
+			t.Fatalf("picked %v, want %s", o["image_unique_id"], one.image)
+		}
+		send("POST", product+"/tests/results", fmt.Sprintf(`{"test_opportunity_id":"%s","test_status":"%s","lease_token":"%s"}`, o["test_opportunity_id"], one.status, o["lease"].(map[string]any)["token"]), http.StatusCreated)
+		if !await.Until(func() bool {
+			return len(send("GET", "/v1/comparisons?kind=image", "", http.StatusOK)["comparisons"].([]any)) >= n
+		}) {
+			t.Fatalf("%s is not compared", one.image)
+		}
+	}
+	last := send("GET", "/v1/comparisons?kind=image&limit=1", "", http.StatusOK)["comparisons"].([]any)[0].(map[string]any)["head"].(map[string]any)["ref"].(string)
+	if !strings.HasSuffix(last, "/image-2") {
+		t.Fatalf("the last comparison is of %s, want image-2", last)
+	}
+	if p := pagestest.LogIn(t, s.URL, s.Token(auth.Admin)).Get("/ui/products"); !strings.Contains(p.Body, "image-<wbr>3") && !strings.Contains(p.Body, "image-3") || !strings.Contains(p.Body, "+1") {
+		t.Errorf("the list of products does not show what failed in the newest image:\n%.4000s", p.Body)
 	}
 }
 

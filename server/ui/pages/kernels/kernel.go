@@ -145,9 +145,8 @@ func (d *kernelShown) readBuilds(v *frame.Visit, k key, branches []string) error
 	}
 	for _, b := range answer.JSON200.Result {
 		row := buildRow{KernelBuild: b, Outcome: buildOutcome(text(b.Status))}
-		if folder, log := text(b.FileServerResource), text(b.BuildLog); folder != "" && log != "" {
-			u := url.URL{Path: "/v1/files/" + strings.Trim(folder, "/") + "/" + log}
-			row.Log = u.EscapedPath()
+		if at := strings.Trim(text(b.FileServerResource), "/") + "/" + strings.TrimLeft(text(b.BuildLog), "/"); isFile(at) {
+			row.Log = "/ui/kernels/file?" + url.Values{"at": {at}}.Encode()
 		}
 		d.Builds = append(d.Builds, row)
 		count(&d.Built, row.Outcome)
@@ -158,6 +157,27 @@ func (d *kernelShown) readBuilds(v *frame.Visit, k key, branches []string) error
 	d.Cut = max(0, len(d.Builds)-shownBuilds)
 	d.Builds = d.Builds[:len(d.Builds)-d.Cut]
 	return nil
+}
+
+// file hands on a file that a build's report names: a browser has no token, which the
+// API wants.
+func file(v *frame.Visit) (*frame.View, error) {
+	at := v.Query("at")
+	if !isFile(at) {
+		return nil, v.Invalid("“at” must be the path of an uploaded file, such as mainline/master/v6.12/build.log.")
+	}
+	u := url.URL{Path: "/v1/files/" + at}
+	return v.File(u.EscapedPath()), nil
+}
+
+// isFile reports whether a file can be uploaded under a path.
+func isFile(path string) bool {
+	for part := range strings.SplitSeq(path, "/") {
+		if part == "" || strings.Trim(part, ".") == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // weight is the place of an outcome in the order of attention.

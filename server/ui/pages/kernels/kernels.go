@@ -24,6 +24,7 @@ func Pages() []frame.Page {
 	return []frame.Page{
 		{Path: "/ui/kernels", Menu: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listBuildValues", "listBootValues", "listTestGroupValues", "listComparisons"}, Show: kernels},
 		{Path: "/ui/kernels/{job}/{kernel}", In: "Kernels", Calls: []string{"listJobs", "listBuilds", "listBoots", "listBuildValues", "listBootValues", "listTestGroupValues", "compareSets"}, Show: kernel},
+		{Path: "/ui/kernels/file", In: "Kernels", Calls: []string{"getFile"}, Show: file},
 	}
 }
 

@@ -3,6 +3,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -170,6 +171,7 @@ func node(v *frame.Visit) (*frame.View, error) {
 	switch {
 	case err == nil:
 		data.Data = *found.JSON200
+	case errors.Is(err, client.ErrNotFound): // nothing was found out about it, as when its commissioning failed
 	case !frame.Refused(err):
 		return nil, err
 	}

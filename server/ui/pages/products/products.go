@@ -223,7 +223,7 @@ func (d *productsShown) open(v *frame.Visit, byID map[string]*productRow) error 
 }
 
 // newest finds the newest image of each product that was compared, mostly with one
-// call.
+// call. A late result of an older image, which is compared once more, does not hide it.
 func (d *productsShown) newest(v *frame.Visit, byID map[string]*productRow) error {
 	if !v.May("listComparisons") {
 		return nil
@@ -237,11 +237,15 @@ func (d *productsShown) newest(v *frame.Visit, byID map[string]*productRow) erro
 		}
 		for _, made := range answer.JSON200.Comparisons {
 			id, image, _ := strings.Cut(strings.TrimPrefix(made.Head.Ref, "image:"), "/")
-			if row := byID[id]; row != nil && row.Newest == nil {
-				row.Newest = &made
-				row.Image, _ = url.PathUnescape(image)
+			row := byID[id]
+			if row == nil || row.Newest != nil && !later(&made, row.Newest) {
+				continue
+			}
+			if row.Newest == nil {
 				missing--
 			}
+			row.Newest = &made
+			row.Image, _ = url.PathUnescape(image)
 		}
 		next, none := answer.JSON200.Next.Get()
 		if none != nil || next == "" || missing == 0 {
@@ -250,4 +254,11 @@ func (d *productsShown) newest(v *frame.Visit, byID map[string]*productRow) erro
 		params.After = &next
 	}
 	return nil
+}
+
+// later reports whether a comparison is of a later image than another.
+func later(a, b *client.MadeComparison) bool {
+	of, err := a.Head.CreatedOn.Get()
+	than, none := b.Head.CreatedOn.Get()
+	return err == nil && (none != nil || of.After(than))
 }

@@ -386,6 +386,12 @@ func anys(words []string) []any {
 // comparedKinds are the kinds of sets that are compared as they come.
 var comparedKinds = []client.SetKind{client.SetKindRun, client.SetKindKernel, client.SetKindImage, client.SetKindOpportunity, client.SetKindGroup, client.SetKindPublished}
 
+// kindsOf says what many sets of a kind are called.
+var kindsOf = map[client.SetKind]string{
+	client.SetKindRun: "runs", client.SetKindKernel: "kernels", client.SetKindImage: "images",
+	client.SetKindOpportunity: "test opportunities", client.SetKindGroup: "test groups", client.SetKindPublished: "published results",
+}
+
 // comparisons is the page without a head: what was compared lately.
 func comparisons(v *frame.Visit) (*frame.View, error) {
 	params := &client.ListComparisonsParams{Limit: new(int32(rowsShown)), After: frame.Optional(v.Query("after"))}
@@ -398,7 +404,7 @@ func comparisons(v *frame.Visit) (*frame.View, error) {
 	chips := []frame.Chip{news}
 	for _, kind := range comparedKinds {
 		on := v.Query("kind") == string(kind)
-		chip := frame.Chip{Label: string(kind) + "s", Choice: true, On: on, Href: v.With("kind", string(kind))}
+		chip := frame.Chip{Label: kindsOf[kind], Choice: true, On: on, Href: v.With("kind", string(kind))}
 		if on {
 			params.Kind, chip.Href = []client.SetKind{kind}, v.With("kind")
 		}
