@@ -13979,7 +13979,8 @@ type ClientInterface interface {
 	// PublishResultWithBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -13993,7 +13994,8 @@ type ClientInterface interface {
 	// PublishResult Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -14007,7 +14009,8 @@ type ClientInterface interface {
 	// PublishResultWithFormdataBody Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18801,7 +18804,8 @@ func (c *Client) ListPublishedResults(ctx context.Context, params *ListPublished
 // PublishResultWithBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18825,7 +18829,8 @@ func (c *Client) PublishResultWithBody(ctx context.Context, params *PublishResul
 // PublishResult Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -18849,7 +18854,8 @@ func (c *Client) PublishResult(ctx context.Context, params *PublishResultParams,
 // PublishResultWithFormdataBody Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41084,7 +41090,8 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41098,7 +41105,8 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -41112,7 +41120,8 @@ type ClientWithResponsesInterface interface {
 	// PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 	//
 	// RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+	// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+	// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 	// The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 	//
 	// `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52265,7 +52274,8 @@ func (c *ClientWithResponses) ListPublishedResultsWithResponse(ctx context.Conte
 // PublishResultWithBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52285,7 +52295,8 @@ func (c *ClientWithResponses) PublishResultWithBodyWithResponse(ctx context.Cont
 // PublishResultWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
@@ -52305,7 +52316,8 @@ func (c *ClientWithResponses) PublishResultWithResponse(ctx context.Context, par
 // PublishResultWithFormdataBodyWithResponse Upload the passed tests of a run
 //
 // RefStack: what refstack-client uploads, a list of the tests that passed. It makes an anonymous run with this one result.
-// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result.
+// Whoever got no answer, or 503, may send the same bytes again within ten minutes: they are the same upload then. After an answer they make another result;
+// only another server, and one that has been started since, cannot know of the answer and takes them for the same upload.
 // The items are objects with `name` and `uuid` (`uid` until 2015), or names alone (2014). The first client sent a form `data=<json>`.
 //
 // `X-Signature` and `X-Public-Key` sign the raw bytes of the body (of a compressed one before or after); if one of them is there, both are checked. Where uploads without
