@@ -39,9 +39,9 @@ func TestTriage_browser(t *testing.T) {
 	logIn(t, tab, s.URL, "/ui/tests?set=run:1&name=a.first&log=0")
 	says := func(what, script string) {
 		t.Helper()
-		await.That(t, what, func() bool {
-			return ask(t, tab, chromedp.Evaluate[bool](`(() => { try { return !!(`+script+`); } catch { return false; } })()`))
-		}) // a page may just be coming
+		await.That(t, what, func() bool { // a page may just be coming, and hears no keys before it is complete
+			return ask(t, tab, chromedp.Evaluate[bool](`(() => { try { return document.readyState === 'complete' && !!(`+script+`); } catch { return false; } })()`))
+		})
 	}
 	press := func(key string) {
 		t.Helper()

@@ -183,7 +183,7 @@ func storePublished(t *testing.T, s *servertest.Server, owner, status string) st
 	if err := errors.Join(rs.InsertTests(ctx, r.Key, tests), rs.InsertNameList(ctx, r, names)); err != nil {
 		t.Fatal(err)
 	}
-	p, err := rs.Publish(ctx, &refstackstore.Published{CPID: "x", Owner: owner}, r, nil, nil)
+	p, err := rs.Publish(ctx, &refstackstore.Published{CPID: "x", Owner: owner}, r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

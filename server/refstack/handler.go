@@ -22,7 +22,8 @@ import (
 // Store is what the area reads and writes.
 type Store interface {
 	intake.Store
-	Publish(ctx context.Context, p *refstackstore.Published, passes, stream *resultstore.Result, answered func(id uuid.UUID) bool) (*refstackstore.Published, error)
+	Publish(ctx context.Context, p *refstackstore.Published, passes, stream *resultstore.Result) (*refstackstore.Published, error)
+	Answer(ctx context.Context, id uuid.UUID) error
 	LinkStream(ctx context.Context, id uuid.UUID, stream *resultstore.Result) (*refstackstore.Published, error)
 	Published(ctx context.Context, scope store.Scope, id uuid.UUID) (*refstackstore.Published, error)
 	PublishedByStream(ctx context.Context, scope store.Scope, id uuid.UUID) (*refstackstore.Published, error)
@@ -49,7 +50,6 @@ type Handler struct {
 	store  Store
 	intake *intake.Intake
 	config Config
-	known  answers
 }
 
 var _ refstackapi.StrictServerInterface = (*Handler)(nil)

@@ -203,7 +203,7 @@ func (h *Handler) publishPasses(ctx context.Context, stream *resultstore.Result,
 	passes.RunID = stream.RunID
 	list := &passList{cpid: p.CPID, duration: p.DurationSeconds, items: stream.Counts.Success}
 	err = h.takeList(ctx, passes, file, list, func() error {
-		published, err = h.store.Publish(ctx, p, passes, stream, h.known.has)
+		published, err = h.store.Publish(ctx, p, passes, stream)
 		if errors.Is(err, store.ErrConflict) {
 			err = otherStream(err)
 		}

@@ -123,7 +123,7 @@ func (h *Handler) publishList(ctx context.Context, file intake.File, list *passL
 	var p *refstackstore.Published
 	passes := newResult(ctx, owner.tenant, file)
 	err := h.takeList(ctx, passes, file, list, func() (err error) {
-		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil, h.known.has)
+		p, err = h.store.Publish(ctx, &refstackstore.Published{CPID: list.cpid, DurationSeconds: list.duration, Owner: owner.name}, passes, nil)
 		return err
 	})
 	return p, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +33,10 @@ type Published struct {
 	Public          bool   // set by the store: no owner, or shared
 	Verification    int64  `gorm:"column:verification_status"`
 
+	// Answered says that who uploaded it was told so: the same bytes are another
+	// upload then, not the same one sent again (RetryTime).
+	Answered bool
+
 	// What its owner noted; nil when nothing.
 	Shared    *string
 	Guideline *string
@@ -52,14 +55,14 @@ func (Published) TableName() string { return "published_results" }
 //
 // When the run has a result of the same bytes, what was published of that one
 // is returned; for passes without a run, what the same uploader published of the same
-// bytes within RetryTime, unless answered, which may be nil, says that the uploader knows of it. Errors are those of PublishResult and LinkStream; ErrPublic also
+// bytes within RetryTime and was not told of (Answer). Errors are those of PublishResult and LinkStream; ErrPublic also
 // when it is the list of passes that the run has.
-func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result, answered func(id uuid.UUID) bool) (*Published, error) {
+func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
 	var published *Published
 	retried := false
 	err := s.InTx(ctx, func(tx *Store) (err error) {
 		if passes.RunID == 0 {
-			if published, err = tx.publishedJustNow(ctx, p, passes, stream, answered); !errors.Is(err, store.ErrNotFound) {
+			if published, err = tx.publishedJustNow(ctx, p, passes, stream); !errors.Is(err, store.ErrNotFound) {
 				retried = err == nil
 				return err
 			}
@@ -94,38 +97,43 @@ func (s *Store) Publish(ctx context.Context, p *Published, passes, stream *resul
 // and who uses it sends the file again.
 const RetryTime = 10 * time.Minute
 
-// mostAlike is among how many uploads of the same bytes one without an answer is found.
-const mostAlike = 100
-
 // publishedJustNow returns what was published of the same bytes, stream, cloud and
 // uploader within RetryTime and is not answered, and ends what came now; or ErrNotFound.
-func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stream *results.Result, answered func(id uuid.UUID) bool) (*Published, error) {
+func (s *Store) publishedJustNow(ctx context.Context, p *Published, passes, stream *results.Result) (*Published, error) {
 	if err := s.Lock(ctx, "publish/"+passes.SHA256); err != nil {
 		return nil, err
 	}
-	var found []Published
+	var found Published
 	q := s.db.Tx
 	if stream != nil {
 		q = q.Joins("JOIN results rs ON rs.key = published_results.stream_key").Where("rs.sha256 = ?", stream.SHA256)
 	}
-	err := q.Joins("JOIN results r ON r.key = published_results.result_key").
+	err := q.Where("published_results.answered = ?", false).
+		Joins("JOIN results r ON r.key = published_results.result_key").
 		Where("r.sha256 = ? AND r.state = 1 AND r.uploader = ? AND r.tenant = ? AND r.anonymous = ?", passes.SHA256, passes.Uploader, passes.Tenant, passes.Anonymous).
 		Where("published_results.owner = ? AND published_results.cpid = ? AND published_results.created_at > ?", p.Owner, p.CPID, store.Micros(s.Now().Add(-RetryTime))).
-		Order("published_results.result_key DESC").Limit(mostAlike).Find(&found).Error
+		Order("published_results.result_key DESC").Take(&found).Error
 	if err != nil {
 		return nil, fmt.Errorf("publish result %s: %w", passes.ID, store.Translate(err))
-	}
-	found = slices.DeleteFunc(found, func(p Published) bool { return answered != nil && answered(p.ID) })
-	if len(found) == 0 {
-		return nil, store.ErrNotFound
 	}
 	if err := s.DiscardResult(ctx, passes.Key); err != nil {
 		return nil, err
 	}
 	if stream != nil {
-		return &found[0], s.DiscardResult(ctx, stream.Key)
+		return &found, s.DiscardResult(ctx, stream.Key)
 	}
-	return &found[0], nil
+	return &found, nil
+}
+
+// Answer notes that who uploaded a result was told of it. A result that is gone is none.
+func (s *Store) Answer(ctx context.Context, id uuid.UUID) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		err := tx.db.Tx.Model(&Published{}).Where("id = ?", id.String()).Update("answered", true).Error
+		if err != nil {
+			return fmt.Errorf("published result %s is answered: %w", id, store.Translate(err))
+		}
+		return nil
+	})
 }
 
 // describe adds the row of a result that was published just now.

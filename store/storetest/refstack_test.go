@@ -30,7 +30,7 @@ func beginBytes(t *testing.T, s *resultstore.Store, runID int64, sha string) *re
 
 func publishNew(t *testing.T, s *refstackstore.Store, p refstackstore.Published, stream *resultstore.Result) *refstackstore.Published {
 	t.Helper()
-	got, err := s.Publish(context.Background(), &p, beginBytes(t, s.Store, 0, uuid.NewString()), stream, nil)
+	got, err := s.Publish(context.Background(), &p, beginBytes(t, s.Store, 0, uuid.NewString()), stream)
 	if err != nil {
 		t.Fatalf("Publish: %v", err)
 	}
@@ -72,7 +72,7 @@ func TestPublish(t *testing.T) {
 		if same, err := s.LinkStream(ctx, p.ID, beginBytes(t, s.Store, p.RunID, "stream")); err != nil || same.StreamID != p.StreamID {
 			t.Errorf("LinkStream of the same bytes: %+v, %v", same, err)
 		}
-		again, err := s.Publish(ctx, &refstackstore.Published{}, beginBytes(t, s.Store, p.RunID, passes.SHA256), nil, nil)
+		again, err := s.Publish(ctx, &refstackstore.Published{}, beginBytes(t, s.Store, p.RunID, passes.SHA256), nil)
 		if err != nil || again.ID != p.ID || again.Owner != "me" {
 			t.Errorf("Publish of the same bytes: %+v, %v", again, err)
 		}
@@ -317,16 +317,16 @@ func TestPublish_publicBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		passes, stream := beginBytes(t, s.Store, old.RunID, "passes"), beginBytes(t, s.Store, old.RunID, "stream")
-		if _, err := s.Publish(ctx, &refstackstore.Published{Owner: "me"}, passes, stream, nil); !errors.Is(err, refstackstore.ErrPublic) || !errors.Is(err, store.ErrConflict) {
+		if _, err := s.Publish(ctx, &refstackstore.Published{Owner: "me"}, passes, stream); !errors.Is(err, refstackstore.ErrPublic) || !errors.Is(err, store.ErrConflict) {
 			t.Errorf("Publish with the run's own stream: %v, want ErrPublic", err)
 		}
-		if _, err := s.Publish(ctx, &refstackstore.Published{Owner: "me"}, stream, nil, nil); !errors.Is(err, refstackstore.ErrPublic) {
+		if _, err := s.Publish(ctx, &refstackstore.Published{Owner: "me"}, stream, nil); !errors.Is(err, refstackstore.ErrPublic) {
 			t.Errorf("Publish of the run's own result: %v, want ErrPublic", err)
 		}
 		if r, err := s.Result(ctx, old.ID); err != nil || r.PrivateTo != "" {
 			t.Errorf("afterwards: %+v, %v", r, err)
 		}
-		if p, err := s.Publish(ctx, &refstackstore.Published{}, passes, stream, nil); err != nil || p.StreamID != old.ID.String() {
+		if p, err := s.Publish(ctx, &refstackstore.Published{}, passes, stream); err != nil || p.StreamID != old.ID.String() {
 			t.Errorf("Publish without an owner: %+v, %v", p, err)
 		}
 	})

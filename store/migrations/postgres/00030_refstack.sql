@@ -13,6 +13,7 @@ CREATE TABLE published_results (
     owner               text COLLATE "C" NOT NULL,
     public              boolean NOT NULL,
     verification_status bigint NOT NULL,
+    answered            boolean NOT NULL,
     shared              text COLLATE "C",
     guideline           text COLLATE "C",
     target              text COLLATE "C",

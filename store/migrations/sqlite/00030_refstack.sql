@@ -13,6 +13,7 @@ CREATE TABLE published_results (
     owner               TEXT    NOT NULL,
     public              INTEGER NOT NULL,
     verification_status INTEGER NOT NULL,
+    answered            INTEGER NOT NULL,
     shared              TEXT,
     guideline           TEXT,
     target              TEXT,
