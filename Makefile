@@ -20,6 +20,17 @@ export CGO_ENABLED := 1
 # command fail in a checkout that belongs to somebody else.
 export GOFLAGS := $(filter-out -buildvcs%,$(shell go env GOFLAGS)) -buildvcs=false
 
+# A program with the race detector else sleeps a second before it ends, and every
+# package's tests are one.
+export GORACE ?= atexit_sleep_ms=0
+
+# One package more at a time than there are processors: a test often waits for a server,
+# a browser or a database.
+JOBS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
+# The packages whose tests take longest begin first, so that none of them is alone at the end.
+longest := ./cmd/slipway ./tests ./server/ui/pages ./server/reports
+
 # What object-store built; .ci/run has its own.
 export SLIPWAY_TEST_S3 ?= $(wildcard $(CURDIR)/.cache/versitygw)
 
@@ -44,7 +55,7 @@ build: ## write bin/slipway; needs Go, a C compiler and the module proxy
 test: ## run all tests with the race detector; lists at its end what the machine lacks
 	cd gen/tools && go test -vet=off ./... # lint vets, and more thoroughly
 	@cd gen/tools && go build -o '$(CURDIR)/.cache/skips' ./skips
-	go test -json -vet=off -race -timeout 30m ./... | .cache/skips
+	go test -json -vet=off -race -p $(JOBS) -timeout 30m $(longest) ./... | .cache/skips
 
 .PHONY: object-store
 object-store: ## build the S3 server that tests of object storage need, into .cache

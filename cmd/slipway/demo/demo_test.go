@@ -132,7 +132,11 @@ type comparison struct {
 func TestFill(t *testing.T) {
 	t.Parallel()
 	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
-		f := fill(t, cfg, demo.Options{Seed: 1})
+		days := 0 // as many as a demo has
+		if storetest.Race {
+			days = 22 // the fewest that have everything
+		}
+		f := fill(t, cfg, demo.Options{Seed: 1, Days: days})
 		f.sets()
 		f.work()
 		f.machines()

@@ -35,7 +35,10 @@ var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(
 // plain is output as text: without escapes and control characters, whatever it was
 // encoded in.
 func plain(output []byte) string {
-	text := escapes.ReplaceAllString(strings.ToValidUTF8(string(output), "\uFFFD"), "")
+	text := strings.ToValidUTF8(string(output), "\uFFFD")
+	if strings.IndexByte(text, '\x1b') >= 0 { // a search looks at every line of 100 MB
+		text = escapes.ReplaceAllString(text, "")
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
 			return -1
