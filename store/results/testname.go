@@ -36,7 +36,7 @@ var (
 const (
 	pgFindNames   = "SELECT u.i - 1, m.id FROM unnest($1::bytea[]) WITH ORDINALITY AS u (hash, i) JOIN test_names m ON m.hash = u.hash"
 	pgInternNames = `INSERT INTO test_names (hash, name) SELECT u.hash, u.name FROM unnest($1::bytea[], $2::text[]) AS u (hash, name)
-		ORDER BY u.hash ON CONFLICT DO NOTHING`
+		ORDER BY u.hash ON CONFLICT DO NOTHING RETURNING id, hash`
 )
 
 // largeSlice is from how many rows on the numbers of names are remembered: small
@@ -91,15 +91,7 @@ func missingOf(names []int64) (at []int) {
 // statement one after the other, so that all numbers are known when it made all rows.
 func (s *Store) makeNames(ctx context.Context, rows []testRow, at []int, names []int64) error {
 	if s.db.Postgres {
-		var hashes [][]byte
-		var texts []string
-		for _, i := range at {
-			hashes, texts = append(hashes, rows[i].hash), append(texts, rows[i].name)
-		}
-		if _, err := s.db.Exec(pgInternNames, hashes, texts); err != nil {
-			return err
-		}
-		return s.lookForNames(ctx, rows, at, names)
+		return s.makeNamesAtOnce(ctx, rows, at, names)
 	}
 	args := make([]any, 0, 2*64)
 	return eachPart(nameShapes, at, func(sql string, part []int) error {
@@ -124,6 +116,46 @@ func (s *Store) makeNames(ctx context.Context, rows []testRow, at []int, names [
 		}
 		return err
 	})
+}
+
+// makeNamesAtOnce is makeNames on PostgreSQL, which tells the numbers of what it made;
+// what others have made in the meantime is looked for.
+func (s *Store) makeNamesAtOnce(ctx context.Context, rows []testRow, at []int, names []int64) error {
+	hashes, texts := make([][]byte, len(at)), make([]string, len(at))
+	for k, i := range at {
+		hashes[k], texts[k] = rows[i].hash, rows[i].name
+	}
+	made := make(map[string]int64, len(at))
+	if err := s.readMadeNames(ctx, made, hashes, texts); err != nil {
+		return err
+	}
+	var others []int
+	for _, i := range at {
+		if names[i] = made[string(rows[i].hash)]; names[i] == 0 {
+			others = append(others, i)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	return s.lookForNames(ctx, rows, others, names)
+}
+
+func (s *Store) readMadeNames(ctx context.Context, made map[string]int64, hashes [][]byte, texts []string) error {
+	rows, err := s.db.Query(ctx, pgInternNames, hashes, texts)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var hash []byte
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id, &hash); err != nil {
+			return err
+		}
+		made[string(hash)] = id
+	}
+	return rows.Err()
 }
 
 // lookForNames fills in the numbers of those names of the rows at these places that
