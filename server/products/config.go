@@ -28,6 +28,8 @@ type Config struct {
 	WebhookHosts         []string        `name:"webhook-hosts" placeholder:"HOST" help:"The only hosts that webhooks may call: names, name:port, *.domain, addresses, networks or *. One that only a star admits may have no private address. Default: none."`
 	WebhookPorts         []int           `name:"webhook-ports" default:"80,443" min:"0" max:"65535" help:"Ports at which webhooks may call, beside those that --webhook-hosts names; 0: every port."`
 	WebhookBackoff       []time.Duration `name:"webhook-backoff" default:"5s,30s,2m,10m,30m,1h,2h,5h" min:"1ms" help:"Pauses between the attempts to deliver to a webhook. After the last one the delivery has failed."`
+	WebhookTimeout       time.Duration   `name:"webhook-timeout" default:"10s" min:"100ms" max:"50s" help:"How long a webhook may take to answer an attempt."`
+	WebhookLanes         int             `name:"webhook-lanes" default:"8" min:"1" max:"1000" help:"Limit of the webhooks of a tenant that are called at once, and of the attempts of each that are under way."`
 	WebhookRetentionDays int             `name:"webhook-retention-days" default:"90" min:"0" max:"36500" help:"How many days the record of deliveries to webhooks is kept; 0: no limit."`
 
 	// Limits bounds the files that come with results.

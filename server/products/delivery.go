@@ -25,10 +25,7 @@ import (
 )
 
 const (
-	deliveryTimeout = 10 * time.Second
-	deliveryLease   = time.Minute           // more than an attempt takes
-	deliveriesAtOne = 8                     // attempts of a webhook under way at once
-	webhooksAtOne   = 8                     // webhooks of a tenant that are called at once
+	deliveryLease   = time.Minute           // more than an attempt may take
 	deliverEvery    = time.Second           // notifications make it a fallback
 	deliverPause    = 50 * time.Millisecond // events that come sooner after one another share a look
 	eventsAtOnce    = 500
@@ -39,7 +36,7 @@ const (
 func (h *Handler) deliver(ctx context.Context) {
 	wake, stop := h.store.Subscribe(store.EventsTopic)
 	defer stop()
-	l := newLanes()
+	l := newLanes(h.config.WebhookLanes)
 	defer l.sending.Wait()
 	for {
 		looked := time.Now()
@@ -64,7 +61,7 @@ func (h *Handler) deliver(ctx context.Context) {
 
 // deliverOnce queues what is new and sends what is due.
 func (h *Handler) deliverOnce(ctx context.Context) error {
-	for l := newLanes(); ; {
+	for l := newLanes(h.config.WebhookLanes); ; {
 		due, err := h.deliverSome(ctx, l)
 		l.sending.Wait()
 		if err = errors.Join(err, l.failure()); err != nil || !due {
@@ -84,16 +81,17 @@ type lanes struct {
 	err     error // of lanes that have ended
 	busy    map[uuid.UUID]bool
 	tenants map[string]int
+	most    int // of a tenant
 }
 
-func newLanes() *lanes {
-	return &lanes{free: make(chan struct{}, 1), busy: map[uuid.UUID]bool{}, tenants: map[string]int{}}
+func newLanes(most int) *lanes {
+	return &lanes{most: most, free: make(chan struct{}, 1), busy: map[uuid.UUID]bool{}, tenants: map[string]int{}}
 }
 
 func (l *lanes) begin(w *productstore.Webhook) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy[w.ID] || l.tenants[w.Tenant] >= webhooksAtOne {
+	if l.busy[w.ID] || l.tenants[w.Tenant] >= l.most {
 		return false
 	}
 	l.busy[w.ID] = true
@@ -154,7 +152,7 @@ func (h *Handler) deliverSome(ctx context.Context, l *lanes) (due bool, err erro
 // sendSome sends a webhook's deliveries that are due, for a while.
 func (h *Handler) sendSome(ctx context.Context, webhook uuid.UUID) error {
 	for began := time.Now(); time.Since(began) < deliverEvery; {
-		due, err := h.store.ClaimDeliveries(ctx, webhook, deliveriesAtOne, deliveryLease)
+		due, err := h.store.ClaimDeliveries(ctx, webhook, h.config.WebhookLanes, deliveryLease)
 		if err != nil || len(due) == 0 {
 			return err
 		}

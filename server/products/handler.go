@@ -56,9 +56,9 @@ func New(s *productstore.Store, doc *openapi3.T, c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{store: s, intake: in, resultPart: part, config: c, box: box, webhookHosts: hosts, webhookClient: hosts.Client(deliveryTimeout)}
+	h := &Handler{store: s, intake: in, resultPart: part, config: c, box: box, webhookHosts: hosts, webhookClient: hosts.Client(c.WebhookTimeout)}
 	if c.WebhookTransport != nil {
-		h.webhookClient = &http.Client{Timeout: deliveryTimeout, Transport: c.WebhookTransport}
+		h.webhookClient = &http.Client{Timeout: c.WebhookTimeout, Transport: c.WebhookTransport}
 	}
 	if c.Metrics != nil {
 		c.Metrics.MustRegister(agentStates{h})

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,47 @@ func TestWebhook_Slow(t *testing.T) {
 	case <-over:
 		t.Error("a delivery waited until another webhook's was given up")
 	default:
+	}
+}
+
+// transport answers requests in place of the network.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestWebhook_Limits: a receiver has as long as the setting says, and of a tenant's as
+// many are called at once.
+func TestWebhook_Limits(t *testing.T) {
+	t.Parallel()
+	var now, most, attempts atomic.Int64
+	l := &lab{servertest.New(t, func(c *server.Config) {
+		c.Products.WebhookHosts, c.Products.WebhookBackoff = []string{"silent.example"}, []time.Duration{time.Millisecond}
+		c.Products.WebhookTimeout, c.Products.WebhookLanes = 100*time.Millisecond, 1
+		c.Products.WebhookTransport = transport(func(r *http.Request) (*http.Response, error) {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			attempts.Add(1)
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})
+	}), t}
+	var paths []string
+	for _, name := range []string{"/a", "/b"} {
+		paths = append(paths, "/v1/webhooks/"+field(l.call("POST", "/v1/webhooks", object{"url": "https://silent.example" + name}, http.StatusCreated), "id"))
+	}
+	p := l.product("p", "smoke")
+	l.image(p, "I1")
+	l.image(p, "I2")
+	for _, path := range paths {
+		until(t, "both deliveries failed after two attempts each", func() bool {
+			failed := l.call("GET", path+"/deliveries?state=failed", nil, http.StatusOK)["deliveries"].([]any)
+			return len(failed) == 2 && strings.Count(fmt.Sprint(failed...), "could not be reached") == 4
+		})
+	}
+	if most.Load() != 1 || attempts.Load() != 8 {
+		t.Errorf("%d of %d attempts at once, want 1 of 8", most.Load(), attempts.Load())
 	}
 }
 
