@@ -32,6 +32,9 @@ func (r *retentionRun) rows() (n int64) {
 	return n
 }
 
+// unscheduled leaves runs to who asks for one.
+const unscheduled = "--retention-every=0"
+
 // Servers that are killed in the middle of a run of retention leave it to the next one,
 // which continues it: what goes is what the dry run said, each thing counted once, and
 // the run is told of once, also where two servers look for work. What is kept is whole.
@@ -39,12 +42,12 @@ func TestRetention_Killed(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		killRetention(t, nil, startProcess(t, t.TempDir()))
+		killRetention(t, nil, startProcess(t, t.TempDir(), unscheduled))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
 		data, database := t.TempDir(), "--database="+storetest.Postgres(t)
-		killRetention(t, []string{database}, startProcess(t, data, database), startProcess(t, data, database))
+		killRetention(t, []string{database}, startProcess(t, data, database, unscheduled), startProcess(t, data, database, unscheduled))
 	})
 }
 
