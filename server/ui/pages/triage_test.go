@@ -194,7 +194,9 @@ func TestTriage_expired(t *testing.T) {
 
 	var ahead atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	s := servertest.On(t, storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: now}), func(c *server.Config) { c.Now = now })
+	s := servertest.On(t, storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: now}), func(c *server.Config) {
+		c.Now, c.Retention.Every = now, 0
+	})
 	do := func(method, path, body string, status int) (object map[string]any) {
 		t.Helper()
 		a := s.Do(method, path, body, servertest.Admin(), servertest.JSON())
