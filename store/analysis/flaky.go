@@ -96,7 +96,7 @@ func (s *Store) productTests(ctx context.Context, v store.Viewer, product string
 func (s *Store) jobTests(ctx context.Context, v store.Viewer, job string, sets int) (Rows, error) {
 	kernels := append(v.Seen("tenant"), tables.If("job = ?", job))
 	rows, err := s.db.Read(ctx).Raw("SELECT git_branch, kernel FROM kernel_sets"+tables.Where(kernels)+
-		fmt.Sprintf(" ORDER BY first_at DESC, kernel DESC LIMIT %d", sets), tables.Args(kernels)...).Rows()
+		fmt.Sprintf(" GROUP BY git_branch, kernel ORDER BY MIN(first_at) DESC, kernel DESC LIMIT %d", sets), tables.Args(kernels)...).Rows()
 	if err != nil {
 		return nil, fmt.Errorf("kernels of job %.40q: %w", job, store.Translate(err))
 	}

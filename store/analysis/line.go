@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,10 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 		return nil, nil
 	}
 	viewer := store.Viewer{Scope: store.Scope{Tenant: set.Tenant, All: set.viewer.All}}
+	around, err := s.around(ctx, set)
+	if err != nil {
+		return nil, err
+	}
 	var list []*Set
 	first := lineAtOnce
 	if set.Kind == RunSet { // its candidates are known to be complete
@@ -65,6 +70,9 @@ func (s *Store) Before(ctx context.Context, set *Set, limit int) ([]*Set, error)
 				continue
 			}
 			complete, err := s.isComplete(ctx, before)
+			if err == nil && complete {
+				complete, err = s.isAround(ctx, before, around)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -171,6 +179,28 @@ func (s *Store) isComplete(ctx context.Context, set *Set) (bool, error) {
 	return n > 0, store.Translate(err)
 }
 
+// around are the names of the groups around a test group, the outermost last; of
+// other sets there are none.
+func (s *Store) around(ctx context.Context, set *Set) ([]string, error) {
+	if set.Kind != GroupSet {
+		return nil, nil
+	}
+	var names []string
+	err := s.db.Read(ctx).Raw(`WITH RECURSIVE above(id, depth) AS (SELECT parent_id, 1 FROM test_groups WHERE "_id" = ?`+
+		` UNION ALL SELECT g.parent_id, above.depth + 1 FROM above JOIN test_groups g ON g."_id" = above.id WHERE above.depth < `+fmt.Sprint(maxGroupDepth)+`)`+
+		` SELECT COALESCE(g."name", '') FROM above JOIN test_groups g ON g."_id" = above.id ORDER BY above.depth`, set.Parts[0]).Scan(&names).Error
+	if err != nil {
+		return nil, fmt.Errorf("groups around %q: %w", set.Parts, store.Translate(err))
+	}
+	return names, nil
+}
+
+// isAround reports whether a set stands inside groups of these names.
+func (s *Store) isAround(ctx context.Context, set *Set, names []string) (bool, error) {
+	own, err := s.around(ctx, set)
+	return slices.Equal(own, names), err
+}
+
 // lineQuery finds the sets of a line before a set, the newest first, by the parts
 // of their references; it is empty when the set has no line.
 func (s *Store) lineQuery(set *Set) (string, []any) {
@@ -211,6 +241,10 @@ func (s *Store) lineQuery(set *Set) (string, []any) {
 		for _, f := range []string{"name", "arch", "board", "build_environment", "defconfig_full", "device_type", "lab_name"} {
 			where = append(where, tables.If(f+" IS NOT DISTINCT FROM (SELECT h."+f+` FROM test_groups h WHERE h."_id" = ?)`, set.Parts[0]))
 		}
+		// groups of one name inside different groups are different ones, and so are
+		// the names of their tests
+		where = append(where, tables.If(`(SELECT p."name" FROM test_groups p WHERE p."_id" = test_groups.parent_id) IS NOT DISTINCT FROM`+
+			` (SELECT p."name" FROM test_groups h JOIN test_groups p ON p."_id" = h.parent_id WHERE h."_id" = ?)`, set.Parts[0]))
 		columns, order = `"_id" FROM test_groups`, `created_on DESC, "_id" DESC`
 	case OpportunitySet:
 		u := set.uploads[0]
@@ -241,6 +275,10 @@ func (s *Store) NewestGroup(ctx context.Context, id string) (bool, error) {
 	if err != nil || !complete {
 		return false, err
 	}
+	around, err := s.around(ctx, head)
+	if err != nil {
+		return false, err
+	}
 	query, args := s.lineQuery(head)
 	query = strings.Replace(query, `(created_on, "_id") < `, `(created_on, "_id") > `, 1)
 	for offset := 0; ; offset += lineAtOnce {
@@ -253,7 +291,10 @@ func (s *Store) NewestGroup(ctx context.Context, id string) (bool, error) {
 			if err != nil {
 				continue
 			}
-			if complete, err = s.isComplete(ctx, set); err != nil || complete {
+			if complete, err = s.isComplete(ctx, set); err == nil && complete {
+				complete, err = s.isAround(ctx, set, around)
+			}
+			if err != nil || complete {
 				return false, err
 			}
 		}

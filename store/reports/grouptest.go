@@ -53,6 +53,10 @@ type FieldChange struct {
 // ChangeTests gives the tests of a group's cases what changed in the group, where they
 // had it from there.
 func (s *Store) ChangeTests(ctx context.Context, group string, changes []FieldChange) error {
+	was, err := s.kernelsOf(" WHERE group_id = ? AND replaced = 0", group)
+	if err != nil {
+		return fmt.Errorf("kernels of group %s: %w", group, err)
+	}
 	for _, c := range changes {
 		if !slices.Contains(GroupFields, c.Field) {
 			return fmt.Errorf("field %s of group %s: %w", c.Field, group, store.ErrInvalid)
@@ -69,7 +73,7 @@ func (s *Store) ChangeTests(ctx context.Context, group string, changes []FieldCh
 		Created                int64
 		Job, GitBranch, Kernel *string
 	}
-	err := s.db.Tx.Raw("SELECT seq, tenant, status, source, created_at / 1000 AS created, job, git_branch, kernel FROM kernel_tests WHERE group_id = ? AND replaced = 0", group).Scan(&list).Error
+	err = s.db.Tx.Raw("SELECT seq, tenant, status, source, created_at / 1000 AS created, job, git_branch, kernel FROM kernel_tests WHERE group_id = ? AND replaced = 0", group).Scan(&list).Error
 	if err != nil || len(list) == 0 {
 		return store.Translate(err)
 	}
@@ -83,5 +87,8 @@ func (s *Store) ChangeTests(ctx context.Context, group string, changes []FieldCh
 			}
 		}
 	}
-	return s.For(store.Scope{Tenant: list[0].Tenant}).keepKernels(ctx, tests)
+	if err := s.For(store.Scope{Tenant: list[0].Tenant}).keepKernels(ctx, tests); err != nil {
+		return err
+	}
+	return s.forgetKernels(was)
 }

@@ -261,17 +261,45 @@ func (s *Store) ReplaceReports(ctx context.Context, c *Collection, where []Condi
 }
 
 // forgetTests removes the tests of reports that are about to be removed; of a boot
-// also what it has replaced.
-func (s *Store) forgetTests(c *Collection, from string, args []any) error {
+// also what it has replaced. It returns the kernels that they were tests of.
+func (s *Store) forgetTests(c *Collection, from string, args []any) ([]tenantKernel, error) {
 	if c != Cases && c != Boots {
-		return nil
+		return nil, nil
 	}
 	where := ` WHERE report_id IN (SELECT "_id" FROM ` + from + ")"
 	if c == Cases {
 		where += " AND replaced = 0"
 	}
-	if err := s.db.Tx.Exec("DELETE FROM kernel_tests"+where, args...).Error; err != nil {
-		return fmt.Errorf("tests of %s: %w", c.table, store.Translate(err))
+	kernels, err := s.kernelsOf(where, args...)
+	if err == nil {
+		err = store.Translate(s.db.Tx.Exec("DELETE FROM kernel_tests"+where, args...).Error)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tests of %s: %w", c.table, err)
+	}
+	return kernels, nil
+}
+
+// tenantKernel is a kernel of a job and a branch, of a tenant.
+type tenantKernel struct{ Tenant, Job, Branch, Kernel string }
+
+// kernelsOf are the kernels of the tests that meet a condition.
+func (s *Store) kernelsOf(where string, args ...any) (list []tenantKernel, err error) {
+	err = s.db.Tx.Raw("SELECT DISTINCT tenant, job, COALESCE(git_branch, '') AS branch, kernel FROM kernel_tests"+where+
+		" AND job IS NOT NULL AND kernel IS NOT NULL", args...).Scan(&list).Error
+	return list, store.Translate(err)
+}
+
+// forgetKernels removes those of the kernels that have no test any more: they are no
+// sets, and stand in no line.
+func (s *Store) forgetKernels(list []tenantKernel) error {
+	for _, k := range list {
+		err := s.db.Tx.Exec("DELETE FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ? AND NOT EXISTS (SELECT 1 FROM kernel_tests t"+
+			" WHERE t.job = kernel_sets.job AND t.kernel = kernel_sets.kernel AND COALESCE(t.git_branch, '') = kernel_sets.git_branch AND t.tenant = kernel_sets.tenant AND t.replaced = 0)",
+			k.Tenant, k.Job, k.Branch, k.Kernel).Error
+		if err != nil {
+			return fmt.Errorf("kernel %s of %s: %w", k.Kernel, k.Job, store.Translate(err))
+		}
 	}
 	return nil
 }

@@ -222,20 +222,22 @@ func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []Condit
 	cond, args := tables.Where(parts), tables.Args(parts)
 	var total int64
 	if s.db.Tx != nil {
-		if err := s.forgetTests(c, c.table+cond, args); err != nil {
+		kernels, err := s.forgetTests(c, c.table+cond, args)
+		if err != nil {
 			return 0, err
 		}
 		res := s.db.Tx.Exec("DELETE FROM "+c.table+cond, args...)
 		if res.Error != nil {
 			return 0, fmt.Errorf("delete from %s: %w", c.table, store.Translate(res.Error))
 		}
-		return res.RowsAffected, nil
+		return res.RowsAffected, s.forgetKernels(kernels)
 	}
 	for {
 		var n int64
 		err := s.InTx(ctx, func(tx *Store) error {
 			slice := fmt.Sprintf("%s%s ORDER BY seq LIMIT %d", c.table, cond, deleteSlice)
-			if err := tx.forgetTests(c, slice, args); err != nil {
+			kernels, err := tx.forgetTests(c, slice, args)
+			if err != nil {
 				return err
 			}
 			res := tx.db.Tx.Exec("DELETE FROM "+c.table+" WHERE seq IN (SELECT seq FROM "+slice+")", args...)
@@ -243,7 +245,7 @@ func (s *Store) DeleteReports(ctx context.Context, c *Collection, where []Condit
 			if res.Error != nil {
 				return fmt.Errorf("delete from %s: %w", c.table, store.Translate(res.Error))
 			}
-			return nil
+			return tx.forgetKernels(kernels)
 		})
 		total += n
 		if err != nil || n < deleteSlice {
