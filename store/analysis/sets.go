@@ -240,7 +240,7 @@ func scanRun(row interface{ Scan(dest ...any) error }) (set *Set, key int64, err
 // ofFile makes a set of the tests of one file.
 func (s *Set) ofFile(r *results.Result, source string) *Set {
 	s.Expired = s.Expired || r.Expired.Has(results.TestsExpired)
-	s.Complete = r.Complete && r.DamageCount == 0
+	s.Complete = r.Whole()
 	s.Private = r.PrivateTo != ""
 	s.uploads = []*Upload{{Result: r, Source: source}}
 	return s
@@ -353,7 +353,7 @@ func (s *Store) findOpportunity(ctx context.Context, v store.Viewer, parts []str
 		return nil, err
 	}
 	set := &Set{Time: store.FromMicros(row.at), Release: row.release, ImageID: row.image, SpecName: *row.SpecName, Platform: row.Platform, uploads: uploads}
-	set.Complete = !row.Synthetic && (row.Result == nil || row.Result.Complete && row.Result.DamageCount == 0)
+	set.Complete = !row.Synthetic && (row.Result == nil || row.Result.Whole())
 	return set, s.product(ctx, v, set, row.ProductID)
 }
 

@@ -278,13 +278,22 @@ func (s *Store) setCurrent(ctx context.Context, run *Run) error {
 // setResult makes a result the current one of the run.
 func (r *Run) setResult(current *Result) {
 	r.ResultKey, r.Outcome = current.Key, current.Outcome
-	r.Comparable = current.Complete && current.DamageCount == 0 && current.PrivateTo == ""
+	r.Comparable = current.Whole() && current.PrivateTo == ""
+}
+
+// outcomeError is the outcome of a file in which nothing could be read.
+const outcomeError = "error"
+
+// Whole reports whether nothing is missing: nothing is damaged, every test has ended,
+// and the file could be read at all.
+func (r *Result) Whole() bool {
+	return r.Complete && r.DamageCount == 0 && r.Outcome != outcomeError
 }
 
 // RefreshComparable notes in a run what became of its current result.
 func (s *Store) RefreshComparable(runID int64) error {
 	err := s.db.Tx.Exec(`UPDATE runs SET comparable = EXISTS (SELECT 1 FROM results r
-		WHERE r.key = runs.result_key AND r.state = 1 AND r.complete AND r.damage_count = 0 AND r.private_to = '') WHERE id = ?`, runID).Error
+		WHERE r.key = runs.result_key AND r.state = 1 AND r.complete AND r.damage_count = 0 AND r.outcome <> 'error' AND r.private_to = '') WHERE id = ?`, runID).Error
 	if err != nil {
 		return fmt.Errorf("run %d: %w", runID, store.Translate(err))
 	}

@@ -29,7 +29,7 @@ func verified(r string) string {
 // publishedWhole is the condition that the tests of a published result p are whole:
 // they are those of its stream where it has one.
 func publishedWhole(p string) string {
-	return with(`EXISTS (SELECT 1 FROM results w WHERE w.key = COALESCE(P.stream_key, P.result_key) AND w.state = 1 AND w.complete = `+"$true"+` AND w.damage_count = 0)`, "P", p)
+	return with(`EXISTS (SELECT 1 FROM results w WHERE w.key = COALESCE(P.stream_key, P.result_key) AND w.state = 1 AND w.complete = `+"$true"+` AND w.damage_count = 0 AND w.outcome <> 'error')`, "P", p)
 }
 
 // newestPublished is the condition that a result r belongs to the newest complete
@@ -44,7 +44,7 @@ func (s *Store) newestPublished(r string) string {
 // opportunityWhole is the condition that the result o of an opportunity is complete.
 func opportunityWhole(o string) string {
 	return with(`(O.synthetic = $false AND (O.file_id IS NULL OR EXISTS (SELECT 1 FROM results w WHERE w.id = O.file_id AND w.state = 1
-		AND w.complete = $true AND w.damage_count = 0)))`, "O", o)
+		AND w.complete = $true AND w.damage_count = 0 AND w.outcome <> 'error')))`, "O", o)
 }
 
 // newestOpportunity is the condition that the result o is the newest complete one of

@@ -2,7 +2,7 @@
 -- What comparisons need beside what is stored, and what is done in the background.
 
 -- Runs of one cloud and name are one line. comparable: the current result is
--- complete, undamaged and nobody's private one.
+-- complete, undamaged, readable and nobody's private one.
 ALTER TABLE runs ADD COLUMN name text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN comparable boolean NOT NULL DEFAULT false;
 
@@ -12,7 +12,7 @@ ALTER TABLE results ADD COLUMN list_id bigint NOT NULL DEFAULT 0;
 ALTER TABLE results ADD COLUMN list_parts bigint NOT NULL DEFAULT 0;
 
 UPDATE runs SET comparable = true WHERE result_key IN
-    (SELECT key FROM results WHERE state = 1 AND complete AND damage_count = 0 AND private_to = '');
+    (SELECT key FROM results WHERE state = 1 AND complete AND damage_count = 0 AND outcome <> 'error' AND private_to = '');
 
 CREATE INDEX runs_line ON runs (cloud_id NULLS FIRST, name, created_at, id) WHERE comparable;
 CREATE INDEX results_unlisted ON results (key) WHERE state = 1 AND list_id = 0;
