@@ -95,18 +95,22 @@ func (h *Handler) withChanges(ctx context.Context, out *analysisapi.RunLine, hea
 	if len(heads) == 0 {
 		return call.OK(out), nil
 	}
-	changes := map[string]*analysisapi.ClassCounts{}
+	newest := map[string]*comparisonEventData{}
 	_, err := h.look(ctx, 0, heads, func(_ *store.Event, made *comparisonEventData) bool {
-		if changes[made.Head.Ref] == nil { // the newest holds
-			changes[made.Head.Ref] = &made.Counts
+		if newest[made.Head.Ref] == nil { // the newest holds
+			newest[made.Head.Ref] = made
 		}
-		return len(changes) < len(heads)
+		return len(newest) < len(heads)
 	})
 	if err != nil {
 		return nil, err
 	}
 	for i := range out.Runs {
-		out.Runs[i].Changes = orNull(changes[heads[i]])
+		// a result that has grown since is not compared yet: what was found before
+		// says nothing of what came
+		if made := newest[heads[i]]; made != nil && made.Head.Counts == out.Runs[i].Counts {
+			out.Runs[i].Changes.Set(made.Counts)
+		}
 	}
 	return call.OK(out), nil
 }

@@ -120,6 +120,31 @@ func TestGetRunLine(t *testing.T) {
 	})
 }
 
+// TestGetRunLine_Grown: what was found before a file was added is no word on the run
+// with that file.
+func TestGetRunLine_Grown(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		cloud := makeCloud(t, s)
+		upload(t, s, startRun(t, s, cloud, "full"), "a", "b")
+		run := startRun(t, s, cloud, "full")
+		upload(t, s, run, "a")
+		awaitEvents(t, s, 1, "comparison")
+		c := newCreation(t, s)
+		newest := func() object {
+			t.Helper()
+			return list(c.get("/v1/run-line", url.Values{"cloud": {fmt.Sprint(cloud)}}), "runs")[0].(object)
+		}
+		if changes := newest()["changes"]; changes == nil || changes.(object)["gone"] != 1.0 {
+			t.Fatalf("before the second file: %v, want one gone", changes)
+		}
+		send(t, s, "POST", fmt.Sprintf("/v1/post-result?test_id=%d&add=true", run), "test: b\nfailure: b\n", 201)
+		if grown := newest(); grown["outcome"] != "fail" || grown["counts"].(object)["fail"] != 1.0 || grown["changes"] != nil {
+			t.Errorf("after it: %v, want a failure, and no changes before they are looked for", grown)
+		}
+	})
+}
+
 // What came in is counted by the hour. A test that hangs in a stream of version 1 is
 // damage and a failure.
 func TestGetActivity(t *testing.T) {

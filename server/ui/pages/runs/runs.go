@@ -274,21 +274,27 @@ func writeCSV(ctx context.Context, v *frame.Visit, params *client.ListRunsParams
 	return nil
 }
 
-// readChanges returns what comparisons of runs found, by the head.
+// readChanges returns what comparisons of runs found, by the head. A result that has
+// grown since is not compared yet.
 func readChanges(v *frame.Visit, runs []client.Run) (map[string]*client.ClassCounts, error) {
 	changes := map[string]*client.ClassCounts{}
 	if !v.May("listComparisons") {
 		return changes, nil
 	}
 	var heads []string
+	now := map[string]client.SetCounts{}
 	for i := range runs {
-		if !runs[i].CurrentResult.IsNull() {
+		if current, err := runs[i].CurrentResult.Get(); err == nil {
+			c := current.Counts
 			heads = append(heads, setOf(&runs[i]))
+			now[setOf(&runs[i])] = client.SetCounts{Pass: c.Success + c.Xfail, Fail: c.Fail + c.Uxsuccess, Error: c.Inprogress + c.Unknown, Skip: c.Skip, Unknown: c.Exists}
 		}
 	}
 	made, err := frame.Comparisons(v, heads)
 	for ref, one := range made {
-		changes[ref] = &one.Counts
+		if one.Head.Counts == now[ref] {
+			changes[ref] = &one.Counts
+		}
 	}
 	return changes, err
 }
