@@ -140,6 +140,36 @@ func TestKernels_branches(t *testing.T) {
 	}
 }
 
+// A kernel that was reported without a branch has a page of its own, whatever branch it
+// was reported for later: no failure of it is behind a green page.
+func TestKernels_noBranch(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	kernelsWorld(t, s)
+	post := func(path, body string) {
+		t.Helper()
+		if a := s.Do("POST", path, body, servertest.Admin(), servertest.JSON()); a.Status >= 300 {
+			t.Fatalf("POST %s: %d %s", path, a.Status, a.Body)
+		}
+	}
+	for _, of := range []struct{ branch, status string }{{"", "FAIL"}, {`"git_branch":"next",`, "PASS"}} {
+		post("/v1/boot", `{"job":"bare","kernel":"v1",`+of.branch+`"lab_name":"lab-a","defconfig":"d","board":"qemu","boot_result":"`+of.status+`"}`)
+		post("/v1/job", `{"job":"bare","kernel":"v1",`+of.branch+`"status":"PASS"}`)
+	}
+	reader := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	for _, page := range []struct{ path, title, boots string }{
+		{"/ui/kernels/bare/v1?branch=", "<title>✕ ", "boots: <b>1 fail</b>"}, {"/ui/kernels/bare/v1?branch=next", "<title>✓ ", "boots: <b>1 pass</b>"},
+	} {
+		p := reader.Get(page.path)
+		for _, want := range []string{page.title, page.boots} {
+			if !strings.Contains(p.Body, want) {
+				t.Errorf("%s lacks %q:\n%.3000s", page.path, want, p.Body)
+			}
+		}
+	}
+}
+
 // The event log by its page: the newest first, older ones behind a link, and the
 // stream brings lines for the head of the list.
 func TestEvents_byPage(t *testing.T) {

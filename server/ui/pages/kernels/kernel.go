@@ -73,18 +73,24 @@ type kernelShown struct {
 	Grouped int    // tests of all groups
 	Fault   string // why nothing can be said of the tests
 	Missing bool   // there are more tests than the page reads
+	bare    bool   // the kernel without a branch is asked for
 }
 
 // kernel shows one kernel of a branch.
 func kernel(v *frame.Visit) (*frame.View, error) {
 	k := key{v.Path("job"), v.Query("branch"), v.Path("kernel")}
-	answer, err := v.API.ListJobsWithResponse(v.Context(), &client.ListJobsParams{
+	data := kernelShown{Kernel: k.kernel, Job: k.job, bare: v.HTTP.URL.Query().Has("branch") && k.branch == ""}
+	ask := &client.ListJobsParams{
 		Job: one(k.job), Kernel: one(k.kernel), GitBranch: one(plainBranch(k.branch)), Sort: []string{"created_on"}, SortOrder: new(int32(-1)), Limit: new(int64(1)),
-	})
+	}
+	if data.bare {
+		ask.Limit = new(int64(mostReports)) // no filter says that a field is absent
+	}
+	answer, err := v.API.ListJobsWithResponse(v.Context(), ask)
 	if err != nil {
 		return nil, err
 	}
-	data := kernelShown{Kernel: k.kernel, Job: k.job}
+	answer.JSON200.Result = slices.DeleteFunc(answer.JSON200.Result, func(j client.Job) bool { return data.other(j.GitBranch) })
 	if len(answer.JSON200.Result) > 0 {
 		j := answer.JSON200.Result[0]
 		k.branch, data.Commit, data.When = cmp.Or(k.branch, text(j.GitBranch)), text(j.GitCommit), when(j.CreatedOn)
@@ -138,12 +144,20 @@ func kernel(v *frame.Visit) (*frame.View, error) {
 	}, nil
 }
 
+// other reports whether something is of a branch where the kernel without one is shown.
+func (d *kernelShown) other(branch interface{ Get() (string, error) }) bool {
+	return d.bare && text(branch) != ""
+}
+
 func (d *kernelShown) readBuilds(v *frame.Visit, k key, branches []string) error {
 	answer, err := v.API.ListBuildsWithResponse(v.Context(), &client.ListBuildsParams{Job: one(k.job), Kernel: one(k.kernel), GitBranch: branches, Limit: new(int64(mostReports)), Nfield: []string{"metadata", "dtb_dir_data"}})
 	if err != nil {
 		return err
 	}
 	for _, b := range answer.JSON200.Result {
+		if d.other(b.GitBranch) {
+			continue
+		}
 		row := buildRow{KernelBuild: b, Outcome: buildOutcome(text(b.Status))}
 		if at := strings.Trim(text(b.FileServerResource), "/") + "/" + strings.TrimLeft(text(b.BuildLog), "/"); isFile(at) {
 			row.Log = "/ui/kernels/file?" + url.Values{"at": {at}}.Encode()
@@ -203,7 +217,7 @@ func count(c *picture.Counts, o picture.Outcome) {
 func (d *kernelShown) readBoots(v *frame.Visit, k key, branches []string) error {
 	answer, err := v.API.ListBootsWithResponse(v.Context(), &client.ListBootsParams{
 		Job: one(k.job), Kernel: one(k.kernel), GitBranch: branches, Limit: new(int64(mostReports)),
-		Field: []string{"device_type", "board", "arch", "lab_name", "status", "boot_result_description", "defconfig_full", "defconfig"},
+		Field: []string{"git_branch", "device_type", "board", "arch", "lab_name", "status", "boot_result_description", "defconfig_full", "defconfig"},
 	})
 	if err != nil {
 		return err
@@ -213,6 +227,9 @@ func (d *kernelShown) readBoots(v *frame.Visit, k key, branches []string) error 
 	var devices []device
 	var labs []string
 	for _, b := range answer.JSON200.Result {
+		if d.other(b.GitBranch) {
+			continue
+		}
 		on := device{text(b.Arch), cmp.Or(text(b.DeviceType), text(b.Board), "unknown device")}
 		lab := cmp.Or(text(b.LabName), "no lab")
 		if cells[on] == nil {
