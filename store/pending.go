@@ -77,6 +77,22 @@ func (s *Store) QueueSetSoon(ctx context.Context, p PendingSet) error {
 	return s.QueueSet(p)
 }
 
+// WaitingSets are those of some sets of a tenant that wait to be compared.
+func (s *Store) WaitingSets(ctx context.Context, tenant string, refs []string) (map[string]bool, error) {
+	waiting := map[string]bool{}
+	if len(refs) == 0 {
+		return waiting, nil
+	}
+	var found []string
+	if err := s.db.Read(ctx).Model(&PendingSet{}).Where("tenant = ? AND ref IN ?", tenant, refs).Pluck("ref", &found).Error; err != nil {
+		return nil, fmt.Errorf("sets that wait to be compared: %w", Translate(err))
+	}
+	for _, ref := range found {
+		waiting[ref] = true
+	}
+	return waiting, nil
+}
+
 // RestingKind says how long sets of some kind have to rest after a change before
 // they are compared.
 type RestingKind struct {

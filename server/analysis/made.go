@@ -71,7 +71,7 @@ func (h *Handler) ListComparisons(ctx context.Context, req analysisapi.ListCompa
 	limit, least := int(valueOr(req.Params.Limit, store.DefaultLimit)), valueOr(req.Params.NewFailuresAtLeast, 0)
 	list := []analysisapi.MadeComparison{}
 	ended := false
-	next, err := h.made(ctx, before, req.Params.Head, func(e *store.Event, made *comparisonEventData) bool {
+	next, err := h.made(ctx, before, spelled(req.Params.Head), func(e *store.Event, made *comparisonEventData) bool {
 		if req.Params.Since != nil && e.Time.Before(*req.Params.Since) {
 			ended = true // events are in order, but for what is stored at one time
 			return false
@@ -86,11 +86,46 @@ func (h *Handler) ListComparisons(ctx context.Context, req analysisapi.ListCompa
 	if err != nil {
 		return nil, err
 	}
+	if err := h.markChanged(ctx, list); err != nil {
+		return nil, err
+	}
 	cursor := ""
 	if next > 0 && !ended {
 		cursor = store.EncodeCursor(madeList, []any{next})
 	}
 	return call.OK(analysisapi.ComparisonList{Comparisons: list}).Paged(ctx, cursor), nil
+}
+
+// spelled are references as comparisons have them: parts can be encoded in several
+// ways. What is no reference stays what it is, and names no comparison.
+func spelled(refs []string) []string {
+	list := slices.Clone(refs)
+	for i, text := range list {
+		if ref, err := engine.ParseRef(text); err == nil {
+			list[i] = ref.String()
+		}
+	}
+	return list
+}
+
+// markChanged notes which heads wait to be compared again.
+func (h *Handler) markChanged(ctx context.Context, list []analysisapi.MadeComparison) error {
+	queued := func(text string) string {
+		ref, err := engine.ParseRef(text)
+		if err != nil || ref.Kind == engine.Run {
+			return text
+		}
+		return store.SetRef(string(ref.Kind), ref.Parts...)
+	}
+	refs := make([]string, len(list))
+	for i := range list {
+		refs[i] = queued(list[i].Head.Ref)
+	}
+	waiting, err := h.store.WaitingSets(ctx, auth.From(ctx).Tenant, refs)
+	for i := range list {
+		list[i].Changed = waiting[refs[i]]
+	}
+	return err
 }
 
 func placeOfMade(cursor string) (int64, error) {

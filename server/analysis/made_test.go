@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 )
@@ -118,6 +119,34 @@ func TestGetRunLine(t *testing.T) {
 			t.Errorf("what is of no tenant, for another one: %d", a.Status)
 		}
 	})
+}
+
+// TestListComparisons_Changed: a head can be asked for with its parts encoded in any way,
+// and says when more of it has come since.
+func TestListComparisons_Changed(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		send(t, s, "POST", "/v1/lab", aLab, 201, servertest.JSON())
+		boot := func(kernel, board, status string) {
+			send(t, s, "POST", "/v1/boot", fmt.Sprintf(`{"lab_name":"l","board":%q,"job":"j@x","kernel":%q,"git_branch":"m","defconfig":"d","boot_result":%q}`, board, kernel, status), 202, servertest.JSON())
+		}
+		boot("v1+", "b1", "PASS")
+		boot("v2+", "b1", "PASS")
+		awaitEvents(t, s, 1, "comparison")
+		c := newCreation(t, s)
+		for _, head := range []string{"kernel:j%40x/m/v2%2B", "kernel:j@x/m/v2+"} {
+			made := list(c.get("/v1/comparisons", url.Values{"head": {head}}), "comparisons")
+			if len(made) != 1 || made[0].(object)["changed"] != false {
+				t.Errorf("comparisons of %s: %v, want one that holds", head, made)
+			}
+		}
+		boot("v2+", "b2", "FAIL")
+		made := list(c.get("/v1/comparisons", url.Values{"head": {"kernel:j@x/m/v2+"}}), "comparisons")
+		newest := made[0].(object)
+		if newest["changed"] != true && newest["head"].(object)["counts"].(object)["fail"] != 1.0 { // or it was compared again already
+			t.Errorf("after one more boot: %v, want one that says so", made)
+		}
+	}, func(c *server.Config) { c.Analysis.RestReports = 0 })
 }
 
 // TestGetRunLine_Grown: what was found before a file was added is no word on the run

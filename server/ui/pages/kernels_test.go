@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/server/ui/pages/pagestest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 func init() {
@@ -167,6 +169,38 @@ func TestKernels_noBranch(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%.3000s", page.path, want, p.Body)
 			}
 		}
+	}
+}
+
+// TestKernels_compared: the list knows what became of the tests of a kernel whatever it
+// is called, and says when more of them came than were compared.
+func TestKernels_compared(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t, func(c *server.Config) { c.Analysis.RestReports = 0 })
+	kernelsWorld(t, s)
+	post := func(kernel, board, status string) {
+		t.Helper()
+		for path, body := range map[string]string{
+			"/v1/job":  `{"job":"plus","kernel":"` + kernel + `","git_branch":"m"}`,
+			"/v1/boot": `{"job":"plus","kernel":"` + kernel + `","git_branch":"m","lab_name":"lab-a","defconfig":"d","board":"` + board + `","boot_result":"` + status + `"}`,
+		} {
+			if a := s.Do("POST", path, body, servertest.Admin(), servertest.JSON()); a.Status >= 300 {
+				t.Fatalf("POST %s: %d %s", path, a.Status, a.Body)
+			}
+		}
+	}
+	post("v1+", "b1", "PASS")
+	post("v2+", "b1", "FAIL")
+	// the list as somebody reads it who may read what is of no tenant
+	admin := pagestest.LogIn(t, s.URL, servertest.AdminToken)
+	await.That(t, "the list knows the new failure", func() bool {
+		return strings.Contains(admin.Get("/ui/kernels?job=plus").Body, `<b class="bad">+1</b>`)
+	})
+	post("v2+", "b2", "FAIL")
+	// either the second failure was compared meanwhile, or the list says that it was not
+	if p := admin.Get("/ui/kernels?job=plus"); !strings.Contains(p.Body, "more came since") && !strings.Contains(p.Body, `<b class="bad">+2</b>`) {
+		t.Errorf("the list says nothing of what came since:\n%.6000s", p.Body)
 	}
 }
 

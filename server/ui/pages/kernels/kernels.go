@@ -93,6 +93,7 @@ type kernelRow struct {
 	When                time.Time
 	Builds, Boots       []picture.Outcome
 	Made                *client.MadeComparison
+	More                bool // tests came since it was made
 }
 
 // BuildCounts are the outcomes of the builds.
@@ -246,7 +247,12 @@ func (d *kernelsShown) tests(v *frame.Visit, byKey map[key]*kernelRow) error {
 		return err
 	}
 	for ref, one := range made {
-		if row := byRef[plainRef(ref)]; row != nil && (row.Made == nil || broken(one) > broken(row.Made)) {
+		row := byRef[plainRef(ref)]
+		if row == nil {
+			continue
+		}
+		row.More = row.More || one.Changed
+		if row.Made == nil || broken(one) > broken(row.Made) {
 			row.Made = one
 		}
 	}
