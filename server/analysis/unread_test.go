@@ -34,3 +34,26 @@ func TestPrevious_Unread(t *testing.T) {
 		}
 	})
 }
+
+// TestHistory_Stream: the tests of a published result are those of its stream, its
+// failures among them, and each once.
+func TestHistory_Stream(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		made := send(t, s, "POST", "/v1/subunit", "test: good\nsuccess: good\ntest: bad\nfailure: bad\n", 201, servertest.With("Content-Type", "application/octet-stream"))
+		for query, want := range map[string]string{
+			"name=bad&source=published": "fail", "name=good&source=published": "pass", "name=bad&source=run": "", "name=good": "pass", "name=bad": "fail",
+		} {
+			if got := historyOf(t, s, query); got != want {
+				t.Errorf("test-history?%s: %q, want %q", query, got, want)
+			}
+		}
+		entry := send(t, s, "GET", "/v1/test-history?name=bad", "", 200)["entries"].([]any)[0].(map[string]any)
+		if want := fmt.Sprintf("published:%v", made["result-id"]); entry["set"] != want || entry["version"] != nil {
+			t.Errorf("%v, want it in %s, and no version", entry, want)
+		}
+		if read := send(t, s, "GET", entry["href"].(string), "", 200); read["id"] != "bad" {
+			t.Errorf("%s is %v", entry["href"], read)
+		}
+	})
+}

@@ -26,8 +26,8 @@ var failingStatuses = fmt.Sprintf("t.status IN (%d, %d, %d, %d)", results.TestUn
 
 var failingSources = []failingSource{
 	{
-		query: "SELECT m.name, r.created_at, r.key, t.n, t.status, r.run_id, r.attempt, r.tenant, runs.cloud_id, p.id FROM results r" +
-			" JOIN runs ON runs.id = r.run_id LEFT JOIN published_results p ON p.result_key = r.key" +
+		query: "SELECT m.name, r.created_at, r.key, t.n, t.status, r.run_id, r.attempt, r.tenant, runs.cloud_id, COALESCE(p.id, ps.id) FROM results r" +
+			" JOIN runs ON runs.id = r.run_id" + publishedOf +
 			" JOIN tests t ON t.result_key = r.key AND " + failingStatuses + " JOIN test_names m ON m.id = t.name_id" +
 			" WHERE r.tenant = ? AND r.state = 1 AND r.count_fail + r.count_uxsuccess + r.count_inprogress + r.count_unknown > 0",
 		at: "r.created_at", key: "r.key", read: readFailingRun,

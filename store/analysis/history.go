@@ -288,6 +288,10 @@ func numbersOf(texts []string) []int64 {
 	return numbers
 }
 
+// publishedOf joins what was published: p where a result r is its list of passes, ps
+// where it is its stream.
+const publishedOf = " LEFT JOIN published_results p ON p.result_key = r.key LEFT JOIN published_results ps ON ps.stream_key = r.key"
+
 func runHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Condition, bool) {
 	if q.ProductIDs != nil || q.Products != nil || len(q.Reports) > 0 {
 		return "", nil, false
@@ -296,13 +300,15 @@ func runHistory(_ *Store, v store.Viewer, q *HistoryQuery) (string, []tables.Con
 	where = slices.Concat(where, v.Seen("runs.tenant"), in("runs.cloud_id", q.CloudIDs), in("r.run_id", numbersOf(q.Runs)), ofFileOutcomes(q.Outcomes))
 	switch run, published := slices.Contains(q.Sources, RunSet), slices.Contains(q.Sources, PublishedSet); {
 	case run && !published:
-		where = append(where, tables.If("p.id IS NULL"))
+		where = append(where, tables.If("p.id IS NULL"), tables.If("ps.id IS NULL"))
 	case published && !run:
-		where = append(where, tables.If("p.id IS NOT NULL"))
+		where = append(where, tables.If("(p.id IS NOT NULL OR ps.id IS NOT NULL)"))
 	}
-	return "SELECT r.created_at, r.key, t.n, t.status, COALESCE(t.duration_us, t.stop_us - t.start_us), r.run_id, r.attempt, r.tenant, runs.cloud_id, p.id" +
+	// the tests of a published result with a stream are the stream's, once
+	where = append(where, tables.If("p.stream_key IS NULL"))
+	return "SELECT r.created_at, r.key, t.n, t.status, COALESCE(t.duration_us, t.stop_us - t.start_us), r.run_id, r.attempt, r.tenant, runs.cloud_id, COALESCE(p.id, ps.id)" +
 		" FROM tests t JOIN results r ON r.key = t.result_key JOIN runs ON runs.id = r.run_id" +
-		" LEFT JOIN published_results p ON p.result_key = r.key", where, true
+		publishedOf, where, true
 }
 
 func readRunPast(rows *sql.Rows) (*Past, error) {
