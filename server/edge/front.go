@@ -31,6 +31,7 @@ type state struct {
 	refused error  // why the login failed
 	reason  string // why a client was refused that may not look at its answer
 	private bool   // the answer is for the caller alone
+	cursor  bool   // the place in the list was given by its second name
 }
 
 type stateKey struct{}
