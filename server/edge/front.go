@@ -170,8 +170,12 @@ func (r *recorder) begin(status int) {
 		return
 	}
 	r.status = status
+	h := r.Header()
 	if r.state.private {
-		sayPrivate(r.Header())
+		sayPrivate(h)
+	}
+	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) && h.Get("Content-Encoding") != "" {
+		h.Set("ETag", "W/"+tag) // a strong one is for the bytes as they are, whose parts a client may ask for
 	}
 }
 
