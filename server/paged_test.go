@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,9 @@ func TestLists_Cursors(t *testing.T) {
 		}
 		refused("after=AA&cursor=AB", "after", "cursor")
 		refused("cursor=nonsense", "after")
+		if list := readProblem(t, get("cursor=nonsense")).Errors; len(list) > 0 && !slices.ContainsFunc(list, func(e struct{ Pointer, Parameter, In, Message string }) bool { return e.Parameter == "cursor" }) {
+			t.Errorf("%s?cursor=nonsense names %v", op.id, list)
+		}
 		refused("after=nonsense", "after")
 		if list.Parameters.GetByInAndName("query", "page") != nil {
 			refused("after=AA&page=2", "after", "page")

@@ -9,8 +9,17 @@ import (
 	"gorm.io/gorm/schema"
 )
 
+// The first and the last time that the database keeps. Times outside of the years
+// 0000 to 9999 UTC cannot be written in an answer, and files name them: a row with
+// one could be stored and never be read.
+var (
+	firstMicros = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	lastMicros  = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() - 1
+)
+
 // Micros is t as the database keeps it: microseconds since 1970 UTC, with
-// nanoseconds rounded half to even. Where clauses need it.
+// nanoseconds rounded half to even. What lies outside of the years 0000 to 9999 is
+// their first or last microsecond. Where clauses need it.
 func Micros(t time.Time) int64 {
 	ns := int64(t.Nanosecond())
 	us := ns / 1000
@@ -18,7 +27,14 @@ func Micros(t time.Time) int64 {
 	case rest > 500, rest == 500 && us%2 == 1:
 		us++
 	}
-	return t.Unix()*1_000_000 + us
+	switch seconds := t.Unix(); {
+	case seconds < firstMicros/1_000_000:
+		return firstMicros
+	case seconds > lastMicros/1_000_000:
+		return lastMicros
+	default:
+		return min(seconds*1_000_000+us, lastMicros)
+	}
 }
 
 // FromMicros is the inverse of Micros, in UTC.

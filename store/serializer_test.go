@@ -21,6 +21,13 @@ func TestMicros(t *testing.T) {
 		{"before 1970", time.Unix(-1, 1500), -999_998},
 		{"before 1970, half to even", time.Unix(-1, 2500), -999_998},
 		{"zero time", time.Time{}, -62_135_596_800_000_000},
+		{"the last", time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC), 253_402_300_799_999_999},
+		{"into the year 10000", time.Date(9999, 12, 31, 23, 59, 59, 999_999_900, time.UTC), 253_402_300_799_999_999},
+		{"a zone into the year 10000", time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600)), 253_402_300_799_999_999},
+		{"far beyond", time.Unix(1<<62, 0), 253_402_300_799_999_999},
+		{"the first", time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), -62_167_219_200_000_000},
+		{"a zone before the year 0", time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)), -62_167_219_200_000_000},
+		{"far before", time.Unix(-1<<62, 0), -62_167_219_200_000_000},
 		{"end of subunit", time.Unix(1<<32-1, 999_999_999), 4_294_967_296_000_000},
 	} {
 		if got := Micros(tt.in); got != tt.want {

@@ -403,6 +403,7 @@ const (
 	ProblemIDNotPicked              ProblemID = "not-picked"
 	ProblemIDNotTheLabsToken        ProblemID = "not-the-labs-token"
 	ProblemIDOutcomeUnknown         ProblemID = "outcome-unknown"
+	ProblemIDPreconditionFailed     ProblemID = "precondition-failed"
 	ProblemIDRangeNotSatisfiable    ProblemID = "range-not-satisfiable"
 	ProblemIDResourceNotFound       ProblemID = "resource-not-found"
 	ProblemIDRoleRequired           ProblemID = "role-required"
@@ -8512,6 +8513,12 @@ type NotAcceptable = Problem
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type PayloadTooLarge = Problem
 
+// PreconditionFailed The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
+type PreconditionFailed = Problem
+
 // RangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
 //
@@ -8553,6 +8560,12 @@ type ReportsNotAcceptable = Problem
 //
 // Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
 type ReportsPayloadTooLarge = Problem
+
+// ReportsPreconditionFailed The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
+// `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).
+//
+// Example: {"code":404,"detail":"run 100 does not exist","errors":[],"id":"resource-not-found","instance":"/v1/runs/100","message":"run 100 does not exist","reason":"run 100 does not exist","request_id":"req-0f8fad5b-d9cb-469f-a165-70867728950e","status":404,"title":"Not Found","type":"https://lab.example.org/docs/problems/resource-not-found","url":"https://lab.example.org/docs/problems/resource-not-found"}
+type ReportsPreconditionFailed = Problem
 
 // ReportsRangeNotSatisfiable The only shape of an error. It carries what the clients of every system read: RFC 9457 (`type`, `title`, `status`,
 // `detail`, `instance`), KernelCI and RefStack (`code`, `reason`), Drydock (`message`), SPI (`id`, `message`, `url`).

@@ -116,7 +116,11 @@ func readRanking(ctx context.Context, p *analysisapi.ListFlakyTestsParams) (*ran
 		}
 	}
 	if given != 1 {
-		return nil, fault.Invalid("cloud_id, job or product_id must be given, exactly one of them")
+		f := fault.Invalid("cloud_id, job or product_id must be given, exactly one of them")
+		for _, name := range []string{"cloud_id", "job", "product_id"} {
+			f.Errors = append(f.Errors, fault.Entry{In: "query", Parameter: name, Message: "or another of them must be given, exactly one"})
+		}
+		return nil, f
 	}
 	verdicts, _ := words(ctx, "verdict")
 	for _, word := range verdicts {

@@ -45,7 +45,7 @@ func (h *Handler) CreateKnownIssue(ctx context.Context, req analysisapi.CreateKn
 		row.URL = new(in.URL.MustGet())
 	}
 	if in.ExpiresOn.IsSpecified() && !in.ExpiresOn.IsNull() {
-		row.ExpiresAt = new(in.ExpiresOn.MustGet())
+		row.ExpiresAt = new(store.RoundTime(in.ExpiresOn.MustGet()))
 	}
 	if err := checkIssue(row, &in.Match); err != nil {
 		return nil, err
@@ -178,7 +178,7 @@ func (h *Handler) UpdateKnownIssue(ctx context.Context, req analysisapi.UpdateKn
 		if in.ExpiresOn.IsSpecified() {
 			row.ExpiresAt = nil
 			if v, err := in.ExpiresOn.Get(); err == nil {
-				row.ExpiresAt = &v
+				row.ExpiresAt = new(store.RoundTime(v))
 			}
 		}
 		return checkIssue(row, in.Match)

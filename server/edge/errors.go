@@ -42,7 +42,7 @@ func (s *Stack) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if op != nil {
-		f = inDialect(op.dialect, lostFor(op, fullFor(op, f)))
+		f = asNamed(stateOf(r.Context()), inDialect(op.dialect, lostFor(op, fullFor(op, f))))
 	}
 	if f.Status == http.StatusUnauthorized && len(f.Header.Values("WWW-Authenticate")) == 0 {
 		f = s.challenge(f, "")

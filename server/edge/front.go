@@ -31,6 +31,7 @@ type state struct {
 	refused error  // why the login failed
 	reason  string // why a client was refused that may not look at its answer
 	private bool   // the answer is for the caller alone
+	cursor  bool   // the place in the list was given by its second name
 }
 
 type stateKey struct{}
@@ -169,8 +170,12 @@ func (r *recorder) begin(status int) {
 		return
 	}
 	r.status = status
+	h := r.Header()
 	if r.state.private {
-		sayPrivate(r.Header())
+		sayPrivate(h)
+	}
+	if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) && h.Get("Content-Encoding") != "" {
+		h.Set("ETag", "W/"+tag) // a strong one is for the bytes as they are, whose parts a client may ask for
 	}
 }
 

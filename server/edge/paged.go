@@ -34,6 +34,9 @@ func (v *validator) continued(c echo.Context, query url.Values) []fault.Entry {
 		if len(one) > 0 && !slices.Equal(one, two) {
 			return contradict(after, cursor, "must say the same, or one of them must be left out")
 		}
+		if st := stateOf(c.Request().Context()); st != nil && len(one) == 0 {
+			st.cursor = true
+		}
 		query[after] = two
 		delete(query, cursor)
 		if v.op.rawQuery { // its handler reads the text
@@ -49,6 +52,24 @@ func (v *validator) continued(c echo.Context, query url.Values) []fault.Entry {
 	}
 	return nil
 }
+
+// asNamed gives the place in a list, in the entries of a fault, the name by which the
+// client gave it.
+func asNamed(st *state, f *fault.Fault) *fault.Fault {
+	if st == nil || !st.cursor || !slices.ContainsFunc(f.Errors, isAfter) {
+		return f
+	}
+	g := *f
+	g.Errors = slices.Clone(f.Errors)
+	for i := range g.Errors {
+		if isAfter(g.Errors[i]) {
+			g.Errors[i].Parameter = cursor
+		}
+	}
+	return &g
+}
+
+func isAfter(e fault.Entry) bool { return e.In == openapi3.ParameterInQuery && e.Parameter == after }
 
 // contradict is a fault of two parameters, the first of which says it.
 func contradict(one, two, sentence string) []fault.Entry {

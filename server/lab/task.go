@@ -221,7 +221,9 @@ const (
 func (h *Handler) PurgeTasks(ctx context.Context, req labapi.PurgeTasksRequestObject) (labapi.Response, error) {
 	days := purgeDays
 	if req.Params.Days != nil {
-		if n, err := strconv.Atoi(strings.TrimSpace(*req.Params.Days)); err == nil {
+		// A number beyond all is the largest there is: as an unreadable one it would
+		// delete what was meant to stay.
+		if n, err := strconv.Atoi(strings.TrimSpace(*req.Params.Days)); err == nil || errors.Is(err, strconv.ErrRange) {
 			days = n
 		}
 	}

@@ -113,9 +113,12 @@ func TestListPublishedResults_Cursor(t *testing.T) {
 			t.Errorf("RefStack's last page: Link %q, %s", last.Header.Get("Link"), last.Body)
 		}
 
-		first := s.Do("GET", "/v1/results?limit=8", "")
+		first := s.Do("GET", "/v1/results?limit=8&page=1", "")
 		if p := decode[page](t, first, 200); len(p.Results) != 8 || p.Pagination.TotalPages != 3 || first.Header.Get("Link") != `</v1/results?limit=8&page=2>; rel="next"` {
 			t.Errorf("the first of 8: Link %q, %s", first.Header.Get("Link"), first.Body)
+		}
+		if link := s.Do("GET", "/v1/results?limit=8", "").Header.Get("Link"); !strings.HasPrefix(link, `</v1/results?after=`) || !strings.HasSuffix(link, `&limit=8>; rel="next"`) {
+			t.Errorf("the first of 8 that no number was asked for has Link %q", link)
 		}
 		var seen []string
 		for target := "/v1/results?limit=8"; target != ""; {

@@ -142,7 +142,9 @@ func (h *Handler) ListPublishedResults(ctx context.Context, req refstackapi.List
 	link := ""
 	if filter.Page.After == "" {
 		body.Pagination = &refstackapi.PublishedPages{CurrentPage: number, TotalPages: pages}
-		link = numberedLink(ctx, number+1, pages)
+		if req.Params.Page != nil || req.Params.Limit == nil { // a walk of ours goes by cursor
+			link = numberedLink(ctx, number+1, pages)
+		}
 	}
 	for i := range list.Items {
 		body.Results = append(body.Results, h.itemToAPI(ctx, &list.Items[i], who))

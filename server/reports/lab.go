@@ -222,11 +222,14 @@ func (h *Handler) DeleteLab(ctx context.Context, req reportsapi.DeleteLabRequest
 		return nil, err
 	}
 	err = s.InTx(ctx, func(tx *reportstore.Store) error {
-		if err := releaseToken(ctx, tx, lab.Text("token"), lab.Text("name")); err != nil {
+		n, err := tx.DeleteReports(ctx, labs.table, conditionsOf("_id", lab.Get("_id")))
+		if err == nil && n == 0 { // somebody else was faster, and the token may be another lab's by now
+			err = notFound(store.ErrNotFound, lab.Text("_id"))
+		}
+		if err != nil {
 			return err
 		}
-		_, err := tx.DeleteReports(ctx, labs.table, conditionsOf("_id", lab.Get("_id")))
-		return err
+		return releaseToken(ctx, tx, lab.Text("token"), lab.Text("name"))
 	})
 	if err != nil {
 		return nil, err

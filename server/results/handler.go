@@ -102,8 +102,10 @@ func asked(page *int64, limit *int32, after *string) store.Page {
 }
 
 // pagination says where a page stands, and in a Link header how to reach its
-// neighbours. One behind a cursor has no number. Where there are more items than are
-// counted there is no number of pages.
+// neighbours, where the caller asks by number. Any other walk goes by cursor, which
+// loses and repeats nothing when items come or go meanwhile. A page behind a cursor
+// has no number. Where there are more items than are counted there is no number of
+// pages.
 func pagination[T any](ctx context.Context, path string, p store.Page, list *store.List[T]) (*resultsapi.Pagination, *string) {
 	if p.After != "" {
 		return nil, nil
@@ -117,6 +119,9 @@ func pagination[T any](ctx context.Context, path string, p store.Page, list *sto
 		last, pages = list.Next == "", max(pages, out.CurrentPage)
 	} else {
 		out.TotalPages, out.Total = &pages, &list.Total
+	}
+	if query, _ := url.ParseQuery(call.From(ctx).Query); !query.Has("page") {
+		return out, nil
 	}
 	var links []string
 	if !last {

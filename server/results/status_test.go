@@ -88,7 +88,7 @@ func TestUpdateStatus(t *testing.T) {
 				Statuses   []struct{ Text string }
 				Pagination struct{ Total int }
 			}
-			a := s.Do("GET", "/v1/runs/"+id+"/statuses?limit=2", "", servertest.Admin())
+			a := s.Do("GET", "/v1/runs/"+id+"/statuses?limit=2&page=1", "", servertest.Admin())
 			if err := json.Unmarshal(a.Body, &list); err != nil {
 				t.Fatal(err)
 			}
@@ -96,6 +96,16 @@ func TestUpdateStatus(t *testing.T) {
 				t.Errorf("statuses %.300s", a.Body)
 			}
 			if want := `</v1/runs/` + id + `/statuses?limit=2&page=2>; rel="next"`; a.Header.Get("Link") != want {
+				t.Errorf("Link %q, want %q", a.Header.Get("Link"), want)
+			}
+		})
+		t.Run("a walk that asks for no page by number goes by cursor", func(t *testing.T) {
+			var list struct{ Next string }
+			a := s.Do("GET", "/v1/runs/"+id+"/statuses?limit=2", "", servertest.Admin())
+			if err := json.Unmarshal(a.Body, &list); err != nil || list.Next == "" {
+				t.Fatalf("%s, %v", a.Body, err)
+			}
+			if want := `</v1/runs/` + id + `/statuses?after=` + list.Next + `&limit=2>; rel="next"`; a.Header.Get("Link") != want {
 				t.Errorf("Link %q, want %q", a.Header.Get("Link"), want)
 			}
 		})

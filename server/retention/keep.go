@@ -69,6 +69,9 @@ func (h *Handler) CreateRetentionKeep(ctx context.Context, req retentionapi.Crea
 		return nil, fault.InvalidBody("/reason", "must not contain U+0000")
 	}
 	k := &retentionstore.Keep{Reason: req.Body.Reason, UntilAt: orNil(req.Body.Until), CreatedBy: auth.From(ctx).Label()}
+	if k.UntilAt != nil {
+		k.UntilAt = new(store.RoundTime(*k.UntilAt)) // as it will be read
+	}
 	created, err := h.store.PutKeep(ctx, auth.From(ctx).Viewer(), kind, list, k)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fault.NotFound("the set %s does not exist", req.Body.Set).Because(err)

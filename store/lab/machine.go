@@ -303,6 +303,11 @@ func (s *Store) updateMachine(ctx context.Context, id string, columns map[string
 // it has work.
 func (s *Store) DeleteMachine(ctx context.Context, id string) error {
 	err := s.InTx(ctx, func(tx *Store) error {
+		// Without the lock a machine that registers again meanwhile is told that it is
+		// there, and of two who delete it both are told that they did.
+		if err := tx.Lock(ctx, "lab machines"); err != nil {
+			return err
+		}
 		m, err := tx.Machine(ctx, id)
 		if err != nil {
 			return err

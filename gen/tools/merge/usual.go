@@ -17,6 +17,7 @@ var usualProblems = map[string]problem{
 	"406": {ID: "version-not-acceptable", Detail: "the Accept header asks for a version of the API that does not exist; there is application/v1"},
 	"409": {ID: "conflict", Detail: "the Idempotency-Key was used for another request to this path within the last 24 hours"},
 	"410": {ID: "content-lost", Detail: "the bytes are gone, cut or not what they were; posting the same file again brings them back"},
+	"412": {ID: "precondition-failed", Detail: "the file is not the one that If-Match or If-Unmodified-Since names"},
 	"413": {ID: "too-large", Detail: "the body is larger than the limit of 1048576 bytes"},
 	"415": {ID: "unsupported-media-type", Detail: "the server does not read this Content-Encoding; it reads gzip and zstd"},
 	"416": {ID: "range-not-satisfiable", Detail: "the range lies outside the file, which has 1560 bytes"},

@@ -3,6 +3,7 @@ package bodycheck
 import (
 	"bytes"
 	"regexp"
+	"time"
 	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -67,9 +68,22 @@ func textFormat(format string) (check func([]byte) bool, message string) {
 	return func(text []byte) bool { return defined.Validate(string(text)) == nil }, "must be in the format " + format
 }
 
-// isDateTime takes what kin-openapi takes, if it can be bound to a time.Time:
-// no 31 February, no second 60, no offset of a day or more.
+// isDateTime takes what kin-openapi takes, if it can be bound to a time.Time
+// (no 31 February, no second 60, no offset of a day or more) and written again in
+// UTC, as it is kept: 9999-12-31T23:59:59-01:00 is in a year that no answer can have.
 func isDateTime(text []byte) bool {
+	if !readsAsTime(text) {
+		return false
+	}
+	if year := string(text[:4]); year != "0000" && year != "9999" {
+		return true
+	}
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	year := t.UTC().Round(time.Microsecond).Year()
+	return err == nil && 0 <= year && year <= 9999
+}
+
+func readsAsTime(text []byte) bool {
 	const layout = "2024-05-31T17:30:00"
 	if len(text) <= len(layout) || text[10] != 'T' || !isDate(text[:10]) || !isClock(text[11:]) || text[16] != ':' {
 		return false

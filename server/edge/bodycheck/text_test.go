@@ -36,6 +36,19 @@ func TestIsDateTime(t *testing.T) {
 		changed[cut] = "09:-T.Z /a"[random.IntN(10)]
 		check(string(changed))
 	}
+	for text, want := range map[string]bool{
+		"9999-12-31T23:59:59.999999Z":  true,
+		"9999-12-31T23:59:59.9999996Z": false, // rounded to a microsecond it is in the year 10000
+		"9999-12-31T23:59:59-00:01":    false,
+		"9999-12-31T23:59:59+00:01":    true,
+		"0000-01-01T00:00:00Z":         true,
+		"0000-01-01T00:00:00+00:01":    false,
+		"0000-01-01T00:00:00-00:01":    true,
+	} {
+		if got := isDateTime([]byte(text)); got != want {
+			t.Errorf("isDateTime(%q) = %t, want %t", text, got, want)
+		}
+	}
 }
 
 func TestIsDate(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +34,9 @@ type File struct {
 }
 
 // Send writes the answer to the request in info. A range that cannot be read is
-// ignored; one outside the file is a 416 fault, returned before anything is
-// written. So is store.ErrContentLost for bytes that are not as many as Size. What
+// ignored, as are several at once; one outside the file is a 416 fault, returned
+// before anything is written, and a file that is not the one that the client insists
+// on (If-Match, If-Unmodified-Since) is a 412 fault. So is store.ErrContentLost for bytes that are not as many as Size. What
 // goes wrong later, such as a hash that is another at the end, is returned as well;
 // the last bytes were not written then, and nobody may take the answer for whole.
 func (f File) Send(w http.ResponseWriter, info *call.Info) error {
@@ -44,6 +46,9 @@ func (f File) Send(w http.ResponseWriter, info *call.Info) error {
 	header := w.Header()
 	tag := strconv.Quote(f.Tag)
 	r := info.HTTP.Clone(info.HTTP.Context())
+	if f.isOther(r.Header, tag) {
+		return fault.New(http.StatusPreconditionFailed, "precondition-failed", "the file is not the one that If-Match or If-Unmodified-Since names")
+	}
 	switch checkRange(r.Header.Get("Range"), f.Size) {
 	case rangeUnreadable:
 		r.Header.Del("Range")
@@ -66,6 +71,20 @@ func (f File) Send(w http.ResponseWriter, info *call.Info) error {
 	header.Set("ETag", tag)
 	http.ServeContent(w, r, "", f.Modified.Truncate(time.Second), content)
 	return content.err
+}
+
+// isOther reports whether the client insists on another file than this one. Weak tags
+// match none (RFC 9110, section 13.1.1).
+func (f File) isOther(h http.Header, tag string) bool {
+	if wanted := h.Values("If-Match"); len(wanted) > 0 {
+		list := strings.Split(strings.Join(wanted, ","), ",") // a tag of ours has no comma
+		return !slices.ContainsFunc(list, func(one string) bool {
+			one = strings.TrimSpace(one)
+			return one == tag || one == "*"
+		})
+	}
+	until, err := http.ParseTime(h.Get("If-Unmodified-Since"))
+	return err == nil && f.Modified.Truncate(time.Second).After(until)
 }
 
 // applies reports whether a range counts under the If-Range header.
@@ -97,9 +116,6 @@ const (
 	rangeOutside
 )
 
-// maxRanges bounds what one request can make of a file.
-const maxRanges = 16
-
 // checkRange reads a Range header as far as net/http would refuse it, which
 // answers 416 with a text of its own to whatever it cannot read.
 func checkRange(header string, size int64) rangeVerdict {
@@ -110,23 +126,15 @@ func checkRange(header string, size int64) rangeVerdict {
 	if !ok {
 		return rangeUnreadable
 	}
-	specs := strings.Split(list, ",")
-	if len(specs) > maxRanges {
+	first, last, ok := strings.Cut(strings.TrimSpace(list), "-") // several do not fit the document's answer
+	if !ok {
 		return rangeUnreadable
 	}
-	inside := false
-	for _, spec := range specs {
-		first, last, ok := strings.Cut(strings.TrimSpace(spec), "-")
-		if !ok {
-			return rangeUnreadable
-		}
-		from, readable := bounds(strings.TrimSpace(first), strings.TrimSpace(last))
-		if !readable {
-			return rangeUnreadable
-		}
-		inside = inside || from < size && size > 0
+	from, readable := bounds(strings.TrimSpace(first), strings.TrimSpace(last))
+	if !readable {
+		return rangeUnreadable
 	}
-	if !inside {
+	if from >= size || size == 0 {
 		return rangeOutside
 	}
 	return rangeFine
