@@ -399,7 +399,7 @@ const gapRows = 10_000
 
 // lost says in the top task that something of the tree may be missing.
 func (t *dumpedTree) lost(ctx context.Context) error {
-	for _, table := range []string{"tasks", "result_message"} {
+	for _, table := range []string{"tasks", "result_message", "boot_action_status"} {
 		query := `SELECT min(seq), max(seq) FROM ` + table + ` WHERE task_id IN (SELECT tasks.task_id FROM tree JOIN tasks ON tasks.seq = tree.seq WHERE root = ?)`
 		var first, last sql.NullInt64
 		if err := t.d.tables.QueryRowContext(ctx, query, t.top).Scan(&first, &last); err != nil {

@@ -31,6 +31,9 @@ type Options struct {
 	Dir     string // for the database; empty is the computer's own
 	MaxRow  int    // bytes of one row; 0 is sqldump.DefaultMaxRow
 	Dialect sqldump.Dialect
+	// Source is the database or the schema of the dump whose tables are read; empty: that
+	// of all of them, which must be one.
+	Source string
 }
 
 // Gap is a place in a table at which rows may be missing.
@@ -131,8 +134,8 @@ func (t *Tables) index(ctx context.Context) error {
 // Has reports whether the dump has a table, with rows or without.
 func (t *Tables) Has(table string) bool { return t.found[table] }
 
-// Whole reports whether all rows of a table are there.
-func (t *Tables) Whole(table string) bool { return len(t.gaps[table]) == 0 }
+// Whole reports whether the table is there with all its rows.
+func (t *Tables) Whole(table string) bool { return t.found[table] && len(t.gaps[table]) == 0 }
 
 // GapNear is a gap within some rows of those from first to last, nil for none.
 func (t *Tables) GapNear(table string, first, last, rows int64) *Gap {
