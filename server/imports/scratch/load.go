@@ -239,7 +239,7 @@ func (l *loading) row(row sqldump.Row) error {
 		if at < 0 || row.Values[at].Null {
 			continue
 		}
-		if v := row.Values[at]; v.Binary || !utf8.Valid(v.Text) {
+		if v := row.Values[at]; !utf8.Valid(v.Text) { // an id may be text here and bytes there
 			values[i+1] = v.Text
 		} else {
 			values[i+1] = string(v.Text)
