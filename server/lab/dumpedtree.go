@@ -48,13 +48,13 @@ func (t *dumpedTree) ids() (ids []string) {
 // read reads the tree. Without tasks, the report says why.
 func (t *dumpedTree) read(ctx context.Context, r *imports.Report) error {
 	t.keys = map[string]string{}
-	if err := t.readTasks(ctx, r); err != nil || len(t.tasks) == 0 {
+	if err := t.readTasks(ctx, r); err != nil {
 		return err
 	}
 	if err := t.readMessages(ctx, r); err != nil {
 		return err
 	}
-	if err := t.readActions(ctx, r); err != nil {
+	if err := t.readActions(ctx, r); err != nil || len(t.tasks) == 0 {
 		return err
 	}
 	return t.lost(ctx)

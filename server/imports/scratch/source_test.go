@@ -186,3 +186,16 @@ func TestOpen_Charset(t *testing.T) {
 		t.Errorf("of LATIN1: %q, %s", got, latin.Report.Text())
 	}
 }
+
+func TestTables_Bytes(t *testing.T) {
+	t.Parallel()
+	pg, my := &Tables{Dialect: sqldump.PostgreSQL}, &Tables{Dialect: sqldump.MySQL}
+	for text, want := range map[string]string{`\x00ff41`: "\x00\xffA", `\000\377A\\b`: "\x00\xffA\\b", `A`: "A", `\9`: `\9`, `\777`: `\777`, `\`: `\`, "": ""} {
+		if got := pg.Bytes([]byte(text)); string(got) != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+		if got := my.Bytes([]byte(text)); string(got) != text {
+			t.Errorf("of MySQL, %q is %q", text, got)
+		}
+	}
+}

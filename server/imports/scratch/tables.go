@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
@@ -178,14 +179,41 @@ func (t *Tables) Numbers(ctx context.Context, query string) (list []int64, err e
 }
 
 // Bytes are those of a column of bytes. PostgreSQL writes them as text, in hexadecimal
-// digits (its setting bytea_output).
+// digits, or with \ and three octal ones where a byte is no character of ASCII (its
+// setting bytea_output).
 func (t *Tables) Bytes(value []byte) []byte {
-	if t.Dialect != sqldump.PostgreSQL || !bytes.HasPrefix(value, []byte(`\x`)) {
+	if t.Dialect != sqldump.PostgreSQL {
 		return value
+	}
+	if !bytes.HasPrefix(value, []byte(`\x`)) {
+		return unescaped(value)
 	}
 	raw := make([]byte, hex.DecodedLen(len(value)-2))
 	if _, err := hex.Decode(raw, value[2:]); err != nil {
 		return value
+	}
+	return raw
+}
+
+// unescaped reads bytes as bytea_output = escape writes them. What is not written so
+// stays.
+func unescaped(value []byte) []byte {
+	var raw []byte
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if c == '\\' {
+			rest := value[i+1:]
+			switch n, err := strconv.ParseUint(string(rest[:min(3, len(rest))]), 8, 8); {
+			case bytes.HasPrefix(rest, []byte{'\\'}):
+				i++
+			case len(rest) >= 3 && err == nil:
+				c = byte(n)
+				i += 3
+			default:
+				return value
+			}
+		}
+		raw = append(raw, c)
 	}
 	return raw
 }
