@@ -324,6 +324,9 @@ func TestOpenDump_OtherForms(t *testing.T) {
 	if err = errors.Join(err, failed); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Rename(filepath.Join(dir, "build.json"), filepath.Join(dir, "kernel-ci.defconfig.json")); err != nil {
+		t.Fatal(err)
+	}
 	writeDumped(t, dir, "boot.json.zst", string(z.EncodeAll(boots, nil)))
 	for _, name := range []string{"test_case.json", "test_group.json", "lab.json"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
@@ -336,7 +339,7 @@ func TestOpenDump_OtherForms(t *testing.T) {
 	writeDumped(t, dir, "job.bson.gz", "x") // beside one that is read
 	s := servertest.New(t)
 	r := imported(t, s, dir)
-	for kind, want := range map[string]imports.Count{"job": {Taken: 1}, "boot": {Taken: 2}, "test_case": {Refused: 1}, "test_group": {Refused: 1}, "lab": {Refused: 1}} {
+	for kind, want := range map[string]imports.Count{"job": {Taken: 1}, "build": {Taken: 1}, "boot": {Taken: 2}, "test_case": {Refused: 1}, "test_group": {Refused: 1}, "lab": {Refused: 1}} {
 		if got := r.Kinds[kind]; got != want {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
 		}

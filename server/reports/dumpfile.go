@@ -116,7 +116,10 @@ func collectionOf(base string) string {
 	for _, ending := range []string{".json", ".ndjson", ".jsonl", ".bson", ".csv", ".tsv"} {
 		name = strings.TrimSuffix(name, ending)
 	}
-	return name[strings.LastIndexByte(name, '.')+1:] // behind the name of the database
+	if name = name[strings.LastIndexByte(name, '.')+1:]; name == "defconfig" { // behind the name of the database
+		return "build" // as it was called until 2016
+	}
+	return name
 }
 
 // packed tells whether a file is compressed in a way that is not read.
