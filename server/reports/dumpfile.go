@@ -117,7 +117,7 @@ func collectionOf(base string) string {
 		name = strings.TrimSuffix(name, ending)
 	}
 	if name = name[strings.LastIndexByte(name, '.')+1:]; name == "defconfig" { // behind the name of the database
-		return "build" // as it was called until 2016
+		return "build" // as older ones call it
 	}
 	return name
 }
