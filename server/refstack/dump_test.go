@@ -357,6 +357,14 @@ func TestDumpImport_WhoseUnknown(t *testing.T) {
 			}
 		})
 	}
+	signed := servertest.New(t)
+	r := importedDump(t, signed, sqldumptest.Write(sqldumptest.MySQL, dumpOf(t, 4, 2)["meta"], dumpOf(t, 4, 2)["results"], dumpOf(t, 4, 2)["test"]))
+	if c := r.Kinds["test"]; c.Taken != 3 || c.Refused != 1 || !strings.Contains(r.Text(), "lost keys") {
+		t.Errorf("of tests without keys: %s", r.Text())
+	}
+	if got := signed.Do("GET", "/v1/results/"+dumpedTestID(3), "", servertest.As(signed.Token(auth.Reader))).Status; got != 404 {
+		t.Errorf("a stranger gets %d of the signed test", got)
+	}
 	s := servertest.New(t)
 	none := &sqldumptest.Table{Name: "meta", Columns: all["meta"].Columns}
 	if c := importedDump(t, s, sqldumptest.Write(sqldumptest.MySQL, none, all["results"], all["test"])).Kinds["test"]; c.Taken != 3 {
