@@ -29,6 +29,9 @@ func (c *serveCmd) check(ctx context.Context, f *storeFlags, tf *tokenFlags, w i
 		_, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
 		errs = append(errs, err)
 	}
+	for _, warning := range c.strange {
+		fmt.Fprintln(w, "Note: "+warning+".")
+	}
 	fmt.Fprintf(w, "It would listen on %s%s.\n", c.Listen.scheme(), c.Listen.Listen)
 	fmt.Fprintf(w, "Logins: %s.\n", c.Auth.Mode)
 	if c.takesStrangers() {

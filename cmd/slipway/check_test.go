@@ -39,4 +39,21 @@ func TestServe_CheckRefused(t *testing.T) {
 			t.Fatalf("%s made the data directory", tt.flags)
 		}
 	}
+	for file, says := range map[string]string{
+		"max_body: 5\nmax-body: 6\n": "it sets max-body twice", "products: {max-output: 5}\nproducts-max-output: 6\n": "it sets products-max-output twice",
+		"max-body: 5\n---\nmax-tests: 1\n": "several documents", "products: {max-output: 5}\n": "", "": "", "max-body: 5\n---\n": "several documents",
+		"keystone: {ratelimit: 5}\nkeystone_ratelimit: 5\n": "it sets keystone-ratelimit twice",
+	} {
+		h.write("c.yaml", file)
+		code := 0
+		if says != "" {
+			code = 2
+		}
+		if d := h.want(code, "slipway serve --check --listen 127.0.0.1:0 --data d --config c.yaml"); !strings.Contains(d.out+d.err, says) {
+			t.Errorf("%q: %s%s", file, d.out, d.err)
+		}
+	}
+	if d := h.want(0, "SLIPWAY_MAX_BODYY=5 slipway serve --check --listen 127.0.0.1:0 --data d"); !strings.Contains(d.out, "SLIPWAY_MAX_BODYY is no setting") {
+		t.Errorf("a misspelt variable: %s", d.out)
+	}
 }
