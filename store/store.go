@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -192,13 +194,38 @@ func (cfg *Config) setDefaults() {
 }
 
 func openCore(ctx context.Context, cfg Config) (*core, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
 	if isPostgresURL(cfg.Database) {
 		return openPostgres(ctx, cfg)
 	}
-	if scheme, _, found := strings.Cut(cfg.Database, "://"); found {
-		return nil, fmt.Errorf("database %q is not supported: use postgres://… or a file name", scheme+"://…")
-	}
 	return openSQLite(ctx, cfg)
+}
+
+// Check says what is wrong with the addresses, without asking anybody. What is no address
+// must not become the name of an empty file, which would look as if all were lost.
+func (cfg *Config) Check() error {
+	scheme, _, isURL := strings.Cut(cfg.Database, "://")
+	file, named := strings.CutPrefix(cfg.Database, "sqlite:")
+	switch {
+	case isPostgresURL(cfg.Database):
+	case isURL:
+		return fmt.Errorf("database %.40q is not supported: use postgres://… or a file name", scheme+"://…")
+	case cfg.Database != "" && !named && !slices.Contains([]string{".db", ".sqlite", ".sqlite3"}, filepath.Ext(file)):
+		return errors.New("--database must be postgres://user@host/name, or the name of a file that ends in .db, .sqlite or .sqlite3, or has sqlite: before it") // it may hold a password
+	}
+	for _, other := range []struct{ flag, address string }{{"--database-pooler", cfg.DatabasePooler}, {"--database-read", cfg.DatabaseRead}} {
+		switch {
+		case other.address == "":
+		case !isPostgresURL(cfg.Database):
+			return fmt.Errorf("%s is for PostgreSQL: it needs --database with the address of the database itself", other.flag)
+		case !isPostgresURL(other.address):
+			return fmt.Errorf("%s must be postgres://user@host/name", other.flag)
+		}
+	}
+	_, err := cleanPlace(cfg.Blobs)
+	return err
 }
 
 // tables is the database as stores outside a transaction see it.

@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/slipway-lab/slipway/server"
+	"github.com/slipway-lab/slipway/store"
 )
 
 // Help is an example.
@@ -15,7 +18,7 @@ func (serveCmd) Help() string { return "Example:\n\n    slipway serve --check --
 
 // check says what the server would do with its settings, and what would keep it from
 // starting. It changes nothing: no database is made or migrated.
-func (c *serveCmd) check(ctx context.Context, f *storeFlags, w io.Writer) error {
+func (c *serveCmd) check(ctx context.Context, f *storeFlags, tf *tokenFlags, w io.Writer) error {
 	var errs []error
 	listener, err := c.Listen.bind(ctx)
 	if err == nil {
@@ -26,17 +29,44 @@ func (c *serveCmd) check(ctx context.Context, f *storeFlags, w io.Writer) error 
 		_, err := tls.LoadX509KeyPair(c.Listen.TLS.Cert, c.Listen.TLS.Key)
 		errs = append(errs, err)
 	}
+	for _, warning := range c.strange {
+		fmt.Fprintln(w, "Note: "+warning+".")
+	}
 	fmt.Fprintf(w, "It would listen on %s%s.\n", c.Listen.scheme(), c.Listen.Listen)
 	fmt.Fprintf(w, "Logins: %s.\n", c.Auth.Mode)
 	if c.takesStrangers() {
 		fmt.Fprintln(w, "Calls of RefStack's runners need no credential.")
 	}
-	_, err = c.policy()
-	errs = append(errs, err, c.checkStore(ctx, f, w))
+	errs = append(errs, c.checkParts(ctx, f, tf), c.checkStore(ctx, f, w))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("the server would not start: %w", err)
 	}
 	fmt.Fprintln(w, "The settings are good.")
+	return nil
+}
+
+// checkParts makes a server of the settings, on an empty store that goes at once.
+func (c *serveCmd) checkParts(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
+	dir, err := os.MkdirTemp("", "slipway-check-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	empty := &storeFlags{Store: store.Config{DataDir: dir}, Secret: f.Secret}
+	s, secret, err := empty.prepared(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	a, err := c.authenticator(s, secret, tf)
+	if err != nil {
+		return err
+	}
+	h, err := server.New(c.config(ctx, s, secret, a, tf.Life))
+	if err != nil {
+		return err
+	}
+	h.Close()
 	return nil
 }
 
@@ -46,11 +76,13 @@ func (c *serveCmd) checkStore(ctx context.Context, f *storeFlags, w io.Writer) e
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if len(entries) == 0 && f.Store.Database == "" {
+	if err := f.Store.Check(); err != nil {
+		return err
+	}
+	if f.Store.Missing() != "" {
 		fmt.Fprintf(w, "It would make a new database in %s, and print the first admin token unless one is set.\n", dir)
 		return nil
 	}

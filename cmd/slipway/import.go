@@ -71,7 +71,7 @@ func (c *importFlags) end(std *terminal.Streams, system, source string, r *impor
 type importKernelCI struct {
 	importFlags
 
-	Dump string `arg:"" type:"path" help:"Directory with job.json, build.json, boot.json, test_group.json, test_case.json, lab.json, api-token.json, as far as there are any, or one of them; .gz is unpacked."`
+	Dump string `arg:"" type:"path" help:"Directory with job.json, build.json, boot.json, test_group.json, test_case.json, lab.json, api-token.json, as far as there are any, or one of them; .gz and .zst are unpacked."`
 }
 
 // Help is an example.

@@ -30,12 +30,13 @@ func (l *readLimits) limits() intake.Limits {
 type dumpFlags struct {
 	Dialect string `enum:",mysql,postgresql,sqlite" default:"" help:"Whose SQL the dump is: mysql, postgresql or sqlite. Default: the dump shows it, as all programs that write dumps do."`
 	MaxRow  int    `default:"67108864" min:"1024" help:"Limit of one row in bytes; a larger one is refused."`
+	Source  string `placeholder:"NAME" help:"Database or schema of the dump whose tables are taken over. Default: the dump has one."`
 	Scratch string `type:"path" placeholder:"DIR" help:"Directory for the tables of the dump while they are taken over; it needs as much room as the dump. Default: the computer's directory for such files."`
 }
 
 func (f *dumpFlags) options() scratch.Options {
 	dialects := map[string]sqldump.Dialect{"mysql": sqldump.MySQL, "postgresql": sqldump.PostgreSQL, "sqlite": sqldump.SQLite}
-	return scratch.Options{Dir: f.Scratch, MaxRow: f.MaxRow, Dialect: dialects[f.Dialect]}
+	return scratch.Options{Dir: f.Scratch, MaxRow: f.MaxRow, Source: f.Source, Dialect: dialects[f.Dialect]}
 }
 
 // dump opens the dump and the store and imports the one into the other.
@@ -61,7 +62,7 @@ type importRefStack struct {
 	dumpFlags
 	readLimits
 
-	Dump string `arg:"" type:"path" help:"What mysqldump wrote of RefStack's database, or pg_dump, or a SQLite file; compressed with gzip or not."`
+	Dump string `arg:"" type:"path" help:"What mysqldump wrote of RefStack's database, or pg_dump, or a SQLite file; compressed with gzip or zstd, or not."`
 }
 
 // Help is an example.
@@ -89,7 +90,7 @@ type importSubunit2SQL struct {
 
 	Name    string `help:"Name of the runs: those of one name are one line, and compared with each other. Default: what --name-key says."`
 	NameKey string `default:"build_name" help:"Key of the metadata of a run that holds its name; empty for none."`
-	File    string `arg:"" type:"path" help:"A SQLite file, or what mysqldump, pg_dump or sqlite3 (.dump) wrote; compressed with gzip or not."`
+	File    string `arg:"" type:"path" help:"A SQLite file, or what mysqldump, pg_dump or sqlite3 (.dump) wrote; compressed with gzip or zstd, or not."`
 }
 
 // Help is an example.
@@ -113,7 +114,7 @@ type importDrydock struct {
 	importFlags
 	dumpFlags
 
-	Dump string `arg:"" type:"path" help:"What pg_dump wrote of Drydock's database, as COPY or with --inserts; compressed with gzip or not."`
+	Dump string `arg:"" type:"path" help:"What pg_dump wrote of Drydock's database, as COPY or with --inserts; compressed with gzip or zstd, or not."`
 }
 
 // Help is an example.

@@ -28,8 +28,9 @@ func refstackDump(tests int) string {
 			results.Add(n*3+k, id, fmt.Sprintf("tempest.test_%d", k), nil)
 		}
 	}
+	meta := &sqldumptest.Table{Name: "meta", Columns: []string{"_id", "test_id", "meta_key", "value"}}
 	results.Add(9999, "nobody's", "tempest.test_0", nil)
-	return sqldumptest.Write(sqldumptest.MySQL, results, test)
+	return sqldumptest.Write(sqldumptest.MySQL, meta, results, test)
 }
 
 // dumpedSystem is a system whose import is killed.

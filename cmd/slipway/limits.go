@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ func (b bounds) allow(v reflect.Value) (bool, error) {
 		return false, err
 	}
 	got, _ := number(fmt.Sprint(v.Interface()), v.Type())
-	if got < low {
+	if math.IsNaN(got) || math.IsInf(got, 0) || got < low {
 		return false, nil
 	}
 	if b.max == "" {
@@ -54,6 +55,9 @@ func number(text string, of reflect.Type) (float64, error) {
 	return strconv.ParseFloat(text, 64)
 }
 
+// longest is the most that a time may be: a sum of two must still be one.
+const longest = 100 * 365 * 24 * time.Hour
+
 // Validate refuses numbers and times that are out of their bounds, all of them
 // at once.
 func (c *cli) Validate(k *kong.Context) error {
@@ -64,6 +68,10 @@ func (c *cli) Validate(k *kong.Context) error {
 			continue
 		}
 		for _, v := range elements(flag.Target) {
+			if d, is := v.Interface().(time.Duration); is && d > longest {
+				errs = append(errs, fmt.Errorf("--%s is %v; it must be at most %v", flag.Name, d, longest))
+				continue
+			}
 			if good, err := b.allow(v); err != nil {
 				errs = append(errs, fmt.Errorf("the bounds of --%s: %w", flag.Name, err))
 			} else if !good {

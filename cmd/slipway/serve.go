@@ -55,7 +55,7 @@ func (c *serveCmd) Validate() error {
 // Run serves until the context ends, then finishes what is in flight.
 func (c *serveCmd) Run(ctx context.Context, f *storeFlags, tf *tokenFlags) error {
 	if c.Check {
-		return c.check(ctx, f, stdout)
+		return c.check(ctx, f, tf, stdout)
 	}
 	c.Log.to(os.Stderr)
 	for _, warning := range c.strange {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,25 +39,40 @@ func settingsFile(args []string) (settings, error) {
 		return nil, err
 	}
 	var tree map[string]any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	if err := in.Decode(&tree); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if err := in.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s holds several documents, or something behind the first one: it must hold one", name)
+	}
 	s := settings{}
-	s.add("", tree)
+	if err := s.add("", tree); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return s, nil
 }
 
-func (s settings) add(prefix string, tree map[string]any) {
+// add adds the settings of a section. One that is there twice, such as products.max_output
+// and products-max-output, is refused: which one counts, nobody could say.
+func (s settings) add(prefix string, tree map[string]any) error {
 	for k, v := range tree {
 		name := prefix + strings.ReplaceAll(k, "_", "-")
-		if section, ok := v.(map[string]any); ok {
-			s.add(name+"-", section)
-			// A map may also be the value itself, such as a role map.
-			s[name] = section
-			continue
+		section, isSection := v.(map[string]any)
+		_, wasSection := s[name].(map[string]any)
+		if _, there := s[name]; there && !(isSection && wasSection) {
+			return fmt.Errorf("it sets %s twice", name)
 		}
 		s[name] = v
+		if !isSection {
+			continue
+		}
+		// A map may also be the value itself, such as a role map.
+		if err := s.add(name+"-", section); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // Validate refuses a file that sets what no flag is called: a typing error must

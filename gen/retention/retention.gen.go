@@ -143,7 +143,7 @@ type RetentionAmount struct {
 	Newest nullable.Nullable[time.Time] `json:"newest"`
 }
 
-// RetentionClass What a rule is about. `raw`: uploaded files, as they came. `attachments`: what tests attached, as far as it is no part of the upload. `tests`: the single tests of results, whose counts stay.
+// RetentionClass What a rule is about. `raw`: uploaded files, as they came; a file beside reports is of the kernel under whose path it lies, `job/git_branch/kernel/` or `job/kernel/`. `attachments`: what tests attached, as far as it is no part of the upload. `tests`: the single tests of results, whose counts stay.
 // `results`: whole runs, with everything of them. `jobs`, `builds`, `boots`, `groups` (with their cases): reports, and `reports` all four. `opportunities`: those that have ended, with their
 // results. `output`: their console output alone. `events`: the event log. `audit`: the audit log. `webhooks`: the record of deliveries. `tasks`: lab tasks that have ended. `builddata`: build data
 // of nodes, except the newest of each node and generator. `names`: names of tests that nothing refers to; a rule for them has no limit (they stay) or `days` 0 (they go, as they do without a rule).

@@ -118,9 +118,6 @@ func Run[T any](ctx context.Context, i *Import, f File, take Take[T]) (*Report, 
 	if err != nil {
 		return nil, err
 	}
-	if s != nil && s.Done {
-		return s.Report, nil
-	}
 	in, reader, s, err := open(f, s)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
@@ -157,6 +154,9 @@ func open(f File, kept *state) (io.ReadCloser, *Reader, *state, error) {
 			return in, r, &state{Report: &Report{}}, nil
 		}
 		same, err := r.Skip(kept.Position)
+		if same && kept.Done {
+			same = !r.fill() // else something was added to it
+		}
 		if err == nil && same {
 			return in, r, kept, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/google/uuid"
 
 	"github.com/slipway-lab/slipway/server/imports"
 	"github.com/slipway-lab/slipway/server/imports/scratch"
@@ -324,4 +327,40 @@ func BenchmarkDumpImport(b *testing.B) {
 		}
 	}
 	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestDumpImport_Counted refuses a task, and counts what was said of it with it: nothing of
+// a dump is left out without a word.
+func TestDumpImport_Counted(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	tasks := &sqldumptest.Table{Name: "tasks", Columns: []string{"task_id", "result_status", "status", "created", "action"}}
+	tasks.Add(drydockID(0), "failure", "complete", "infinity", "verify_site")
+	messages := &sqldumptest.Table{Name: "result_message", Columns: []string{"sequence", "task_id", "message", "error", "ts"}}
+	messages.Add(1, drydockID(0), "Failed", true, drydockAt(0))
+	messages.Add(2, drydockID(0), "Ended", false, drydockAt(0))
+	actions := &sqldumptest.Table{Name: "boot_action_status", Columns: []string{"node_name", "action_id", "action_name", "task_id", "action_status"}}
+	actions.Add("n1", drydockID(1), "a", drydockID(0), "failure")
+	r := importedDrydock(t, s.Store, sqldumptest.Write(sqldumptest.PostgreSQL, tasks, messages, actions))
+	want := map[string]imports.Count{"tasks": {Refused: 1}, "result_message": {Refused: 2}, "boot_action_status": {Refused: 1}}
+	if !maps.Equal(r.Kinds, want) {
+		t.Errorf("the report is %s", r.Text())
+	}
+}
+
+// TestDumpImport_Escaped reads bytes as PostgreSQL writes them with bytea_output = escape.
+func TestDumpImport_Escaped(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	id := []byte("\x00\x01A\\\x40\x00\x40\x00\x80\x00\x7e\xff'\n\t\x02")
+	head := "--\n-- PostgreSQL database dump\n--\nSET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\n"
+	r := importedDrydock(t, s.Store, head+`COPY public.tasks (task_id, result_status, status, created, action) FROM stdin;
+\\000\\001A\\\\@\\000@\\000\\200\\000~\\377'\\012\\011\\002`+"\tfailure\tcomplete\t2018-01-01 00:00:00\tverify_site\n\\.\n--\n-- PostgreSQL database dump complete\n--\n")
+	if c := r.Kinds["tasks"]; c.Taken != 1 || c.Refused != 0 {
+		t.Fatalf("the report is %s", r.Text())
+	}
+	a := s.Do("GET", "/v1/tasks/"+uuid.UUID(id).String(), "", servertest.Admin())
+	if a.Status != 200 || !strings.Contains(string(a.Body), `"failure"`) {
+		t.Errorf("the task is answered %d %.300s", a.Status, a.Body)
+	}
 }

@@ -48,13 +48,13 @@ func (t *dumpedTree) ids() (ids []string) {
 // read reads the tree. Without tasks, the report says why.
 func (t *dumpedTree) read(ctx context.Context, r *imports.Report) error {
 	t.keys = map[string]string{}
-	if err := t.readTasks(ctx, r); err != nil || len(t.tasks) == 0 {
+	if err := t.readTasks(ctx, r); err != nil {
 		return err
 	}
 	if err := t.readMessages(ctx, r); err != nil {
 		return err
 	}
-	if err := t.readActions(ctx, r); err != nil {
+	if err := t.readActions(ctx, r); err != nil || len(t.tasks) == 0 {
 		return err
 	}
 	return t.lost(ctx)
@@ -399,7 +399,7 @@ const gapRows = 10_000
 
 // lost says in the top task that something of the tree may be missing.
 func (t *dumpedTree) lost(ctx context.Context) error {
-	for _, table := range []string{"tasks", "result_message"} {
+	for _, table := range []string{"tasks", "result_message", "boot_action_status"} {
 		query := `SELECT min(seq), max(seq) FROM ` + table + ` WHERE task_id IN (SELECT tasks.task_id FROM tree JOIN tasks ON tasks.seq = tree.seq WHERE root = ?)`
 		var first, last sql.NullInt64
 		if err := t.d.tables.QueryRowContext(ctx, query, t.top).Scan(&first, &last); err != nil {

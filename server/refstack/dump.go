@@ -209,6 +209,20 @@ func valid(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 // adds those of one test one after the other, and several clients upload at once.
 const gapRows = 10_000
 
+// noOwner says why it is not known whose a test is that was signed, or not; empty when it
+// is.
+func (d *DumpImport) noOwner(signed bool) string {
+	switch {
+	case !d.tables.Has("meta"):
+		return "the dump has no table meta, which says whose a test is, and this one may be somebody's"
+	case !d.tables.Whole("meta"):
+		return "the dump has lost notes, and this test may be somebody's"
+	case signed && !d.tables.Whole("pubkeys"):
+		return "the dump has lost keys, and the one that signed this test may be somebody's"
+	}
+	return ""
+}
+
 // doubts say why a list may not be what it was.
 func (d *DumpImport) doubts(first, last, rows int64) (says []string) {
 	if rows == 0 {

@@ -331,3 +331,68 @@ func BenchmarkDumpImport(b *testing.B) {
 	}
 	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// TestDumpImport_WhoseUnknown imports dumps that have lost whose the tests are: those that
+// were cut before the table meta, and those that never had it. Nobody's test may be shown
+// that is somebody's.
+func TestDumpImport_WhoseUnknown(t *testing.T) {
+	t.Parallel()
+	all := dumpOf(t, 3, 4)
+	cut := sqldumptest.Write(sqldumptest.SQLite, all["test"], all["results"], all["meta"])
+	for name, dump := range map[string]string{
+		"cut before meta": cut[:strings.Index(cut, "INSERT INTO meta")],
+		"without meta":    sqldumptest.Write(sqldumptest.MySQL, all["results"], all["test"]),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := servertest.New(t)
+			r := importedDump(t, s, dump)
+			if c := r.Kinds["test"]; c.Taken != 0 || c.Refused != 3 {
+				t.Errorf("the report is %s", r.Text())
+			}
+			for n := range 3 {
+				if got := s.Do("GET", "/v1/results/"+dumpedTestID(n), "", servertest.As(s.Token(auth.Reader))).Status; got != 404 {
+					t.Errorf("a stranger gets %d of test %d", got, n)
+				}
+			}
+		})
+	}
+	signed := servertest.New(t)
+	r := importedDump(t, signed, sqldumptest.Write(sqldumptest.MySQL, dumpOf(t, 4, 2)["meta"], dumpOf(t, 4, 2)["results"], dumpOf(t, 4, 2)["test"]))
+	if c := r.Kinds["test"]; c.Taken != 3 || c.Refused != 1 || !strings.Contains(r.Text(), "lost keys") {
+		t.Errorf("of tests without keys: %s", r.Text())
+	}
+	if got := signed.Do("GET", "/v1/results/"+dumpedTestID(3), "", servertest.As(signed.Token(auth.Reader))).Status; got != 404 {
+		t.Errorf("a stranger gets %d of the signed test", got)
+	}
+	s := servertest.New(t)
+	none := &sqldumptest.Table{Name: "meta", Columns: all["meta"].Columns}
+	if c := importedDump(t, s, sqldumptest.Write(sqldumptest.MySQL, none, all["results"], all["test"])).Kinds["test"]; c.Taken != 3 {
+		t.Errorf("of a meta without rows: %+v", c)
+	}
+}
+
+// TestDumpImport_OtherOptions goes on with an import whose rows were read by another limit:
+// no test is passed over.
+func TestDumpImport_OtherOptions(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	tables := dumpOf(t, 6, 3)
+	long := strings.Repeat("c", 4000)
+	for _, n := range []int{0, 1, 2} {
+		tables["test"].Rows[n][5] = long // cpid
+	}
+	dump := written(sqldumptest.MySQL, tables)
+	for stop := 1; dumpState(t, s, 6) == "0 runs\n"; stop++ {
+		_, err := importingDump(storetest.Ending(t.Context(), stop), t, s, dump, func(d *refstack.DumpImport) { d.Scratch.MaxRow = 2000 })
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("it was not interrupted: %v", err)
+		}
+	}
+	importedDump(t, s, dump)
+	for n := range 6 {
+		if got := s.Do("GET", "/v1/results/"+dumpedTestID(n), "", servertest.Admin()).Status; got != 200 {
+			t.Errorf("test %d is answered %d", n, got)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type dumpedTest struct {
 	cpid, duration, version, status, at, deleted sql.NullString
 	first                                        sql.NullInt64 // the first row of this id
 	meta                                         refstackstore.Published
+	signed                                       bool // by a key; whose, says the key
 	damage                                       []string
 }
 
@@ -68,8 +69,7 @@ func (d *DumpImport) test(ctx context.Context, seq int64, r *imports.Report, com
 	if err := t.notes(ctx, r); err != nil {
 		return err
 	}
-	if t.meta.Owner == "" && !d.tables.Whole("meta") { // it must not be shown to everybody
-		f.Says = "the dump has lost notes, and this test may be somebody's"
+	if f.Says = d.noOwner(t.signed); t.meta.Owner == "" && f.Says != "" { // it must not be shown to everybody
 		r.Refuse(f)
 		return commit(nil)
 	}
@@ -109,7 +109,7 @@ func (t *dumpedTest) notes(ctx context.Context, r *imports.Report) error {
 		}
 		return nil
 	})
-	if err != nil || signed == "" || t.meta.Owner != "" {
+	if t.signed = signed != ""; err != nil || !t.signed || t.meta.Owner != "" {
 		return err
 	}
 	return t.signer(ctx, signed, r)

@@ -52,6 +52,9 @@ func (d *DumpImport) Run(ctx context.Context, dump *Dump) (*imports.Report, erro
 	for _, f := range dump.LeftOut {
 		sum.Note(f)
 	}
+	for _, f := range dump.Refused {
+		sum.Refuse(f)
+	}
 	for _, f := range dump.Files {
 		report, err := d.file(ctx, f)
 		if report != nil {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/slipway-lab/slipway/server/imports"
 	"github.com/slipway-lab/slipway/server/reports"
 	"github.com/slipway-lab/slipway/server/servertest"
@@ -267,6 +269,84 @@ func TestDumpImport_Interrupted(t *testing.T) {
 			t.Errorf("the store has\n%.3000s\nwant\n%.3000s", got, wantState)
 		}
 	})
+}
+
+// TestDumpImport_ChangedBetween interrupts an import behind the jobs and goes on with a
+// dump that has another one. It is not passed over because the file of its name was done.
+func TestDumpImport_ChangedBetween(t *testing.T) {
+	t.Parallel()
+	dir := writeDump(t, 5)
+	s := servertest.New(t)
+	broken := errors.New("the cable was pulled")
+	_, err := importing(t, s, dir, func(_ *reports.DumpImport, dump *reports.Dump) {
+		for i := range dump.Files {
+			if dump.Files[i].Kind == "boot" {
+				dump.Files[i].Open = func() (io.ReadCloser, error) { return nil, broken }
+			}
+		}
+	})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(filepath.Join(dir, "job.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeDumped(t, dir, "job.json", strings.NewReplacer(dumpID(dumpJob, 1), dumpID(dumpJob, 2), "next-20180101", "next-20180102", `"PASS"`, `"FAIL"`).Replace(string(old)))
+	r := imported(t, s, dir)
+	if c := r.Kinds["job"]; c.Taken != 1 {
+		t.Errorf("the report is %s", asText(r))
+	}
+	if got := oneDumped(t, s, "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e", "/job/"+dumpID(dumpJob, 2))["status"]; got != "FAIL" {
+		t.Errorf("the new job is %v", got)
+	}
+}
+
+// TestOpenDump_OtherForms opens a directory in which collections lie in forms that are
+// not read. Whoever imports it must not believe that they were taken.
+func TestOpenDump_OtherForms(t *testing.T) {
+	t.Parallel()
+	dir := writeDump(t, 5)
+	boots, err := os.ReadFile(filepath.Join(dir, "boot.json"))
+	if err == nil {
+		err = os.Rename(filepath.Join(dir, "job.json"), filepath.Join(dir, "elsewhere"))
+	}
+	if err == nil {
+		err = os.Symlink("elsewhere", filepath.Join(dir, "job.json"))
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(dir, "boot.json"))
+	}
+	if err == nil {
+		err = os.Mkdir(filepath.Join(dir, "more"), 0o700)
+	}
+	z, failed := zstd.NewWriter(nil)
+	if err = errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "build.json"), filepath.Join(dir, "kernel-ci.defconfig.json")); err != nil {
+		t.Fatal(err)
+	}
+	writeDumped(t, dir, "boot.json.zst", string(z.EncodeAll(boots, nil)))
+	for _, name := range []string{"test_case.json", "test_group.json", "lab.json"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeDumped(t, dir, "test_case.bson", "x")
+	writeDumped(t, dir, "kernel-ci.test_group.json.xz", "x")
+	writeDumped(t, dir, "lab.csv", "x")
+	writeDumped(t, dir, "job.bson.gz", "x") // beside one that is read
+	s := servertest.New(t)
+	r := imported(t, s, dir)
+	for kind, want := range map[string]imports.Count{"job": {Taken: 1}, "build": {Taken: 1}, "boot": {Taken: 2}, "test_case": {Refused: 1}, "test_group": {Refused: 1}, "lab": {Refused: 1}} {
+		if got := r.Kinds[kind]; got != want {
+			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
+	}
+	if text := r.Text(); !strings.Contains(text, "bsondump") || !strings.Contains(text, "compressed in a way") || !strings.Contains(text, "what is in it is not looked at") {
+		t.Errorf("the report is %s", text)
+	}
 }
 
 // slow reads a little at a time, so that parts are written before an end.

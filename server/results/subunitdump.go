@@ -74,7 +74,7 @@ func (d *SubunitDump) Run(ctx context.Context, f imports.File) (*imports.Report,
 }
 
 // startOf is when a run began: a database that does not say it has the times of tests.
-const startOf = `coalesce(nullif(run_at, ''), (SELECT min(start_time) FROM test_runs WHERE run_id = runs.id AND start_time >= '1971'))`
+const startOf = `coalesce(CASE WHEN run_at >= '1970' THEN run_at END, (SELECT min(start_time) FROM test_runs WHERE run_id = runs.id AND start_time >= '1971'))`
 
 // survey finds what there is to do, and what refers to something that is missing.
 func (d *SubunitDump) survey(ctx context.Context, sum *imports.Report) (err error) {
@@ -140,7 +140,7 @@ func (d *SubunitDump) run(ctx context.Context, n int, r *imports.Report, commit 
 	if err != nil {
 		return refuse("neither run_at nor the start of a test says when it ran")
 	}
-	if t.runAt.String == "" {
+	if t.runAt.String < "1970" {
 		t.note(r, "it has no run_at: its first test began then")
 	}
 	if err := t.describe(ctx, r); err != nil {
@@ -211,6 +211,9 @@ func (t *subunitRun) check(ctx context.Context, r *imports.Report) error {
 		if said, err := strconv.ParseInt(c.says.String, 10, 64); err == nil && said != c.has {
 			t.damage = append(t.damage, fmt.Sprintf("the run has %d %s by its own count, and %d in the dump", said, c.what, c.has))
 		}
+	}
+	if !t.d.tables.Has("test_runs") {
+		t.damage = append(t.damage, "the dump has no table test_runs, and so no test of the run")
 	}
 	if gap := t.d.tables.GapNear("test_runs", first.Int64, last.Int64, gapRows); gap != nil {
 		t.damage = append(t.damage, fmt.Sprintf("the dump has lost tests at line %d, and some may be of this run", gap.Line))

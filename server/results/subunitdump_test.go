@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -309,4 +310,37 @@ func BenchmarkSubunitDump(b *testing.B) {
 		}
 	}
 	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestSubunitDump_CutBeforeTests imports dumps that end behind the runs, which do not say
+// how many tests they had. No run is shown as a good one, nor as one of nothing.
+func TestSubunitDump_CutBeforeTests(t *testing.T) {
+	t.Parallel()
+	tables := subunitTables(2, 4)
+	for _, row := range tables["runs"].Rows {
+		row[1], row[2], row[3] = nil, nil, nil
+	}
+	for _, form := range sqldumptest.Forms {
+		whole := writtenSubunit(form, tables)
+		for name, dump := range map[string]string{
+			"cut":               whole[:strings.Index(whole, "CREATE TABLE"+map[sqldumptest.Form]string{sqldumptest.MySQL: " `test_runs`", sqldumptest.SQLite: " test_runs"}[form])],
+			"without the table": sqldumptest.Write(form, tables["tests"], tables["runs"]),
+		} {
+			if form != sqldumptest.MySQL && form != sqldumptest.SQLite {
+				dump = strings.ReplaceAll(whole, "public.test_runs", "public.other")
+			}
+			s := servertest.New(t)
+			r := importedSubunit(t, s.Store, dump)
+			for n := range 2 {
+				var run struct {
+					Outcome  string
+					Complete bool
+				}
+				answer := s.Do("GET", fmt.Sprintf("/v1/runs/%d/results/%s", dumpedResult(t, s.Store, n).RunID, dumpedRunID(n)), "", servertest.Admin())
+				if err := json.Unmarshal(answer.Body, &run); err != nil || answer.Status != 200 || run.Complete || run.Outcome == "pass" {
+					t.Errorf("%s, %s: run %d is answered %d %.300s; the report is %s", form, name, n, answer.Status, answer.Body, r.Text())
+				}
+			}
+		}
+	}
 }

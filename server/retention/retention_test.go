@@ -488,3 +488,38 @@ func TestRuns_DryBody(t *testing.T) {
 		}
 	})
 }
+
+// TestFilesOfKernels removes uploaded files of all ages. Those of a kernel that is kept stay
+// with everything of it, those of the newest complete kernel of a line as well, and no
+// others.
+func TestFilesOfKernels(t *testing.T) {
+	t.Parallel()
+	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
+		l := open(t, cfg)
+		l.begin()
+		kept := l.boot("mainline", "v1", "FAIL")
+		l.boot("mainline", "v2", "PASS")
+		l.boot("mainline", "v3", "PASS")
+		l.boot("mainline", "v4", "OFFLINE") // not complete
+		l.keep(kept, nil)
+		files := map[string]bool{
+			"mainline/m/v1/x86/defconfig/build.log": true, "mainline/v1/x86/old.log": true, "mainline/m/v2/x86/build.log": false, "mainline/m/v3/lab/boot.txt": true,
+			"mainline/m/v4/lab/boot.txt": false, "mainline/m/v11/x86/build.log": false, "mainline/m/v1": false, "other/m/v1/build.log": false, "mainline/v3/build.log": true, "plain.txt": false,
+		}
+		for path := range files {
+			l.call("PUT", "/v1/upload/"+path, "bytes of all of them", 201)
+		}
+		l.clock.forward(30 * day)
+		l.rules(object{"class": "raw", "days": 1})
+		said, removed := l.dryRun(), l.remove()
+		if !maps.Equal(said, removed) || removed["raw"].Rows != 6 {
+			t.Errorf("it said %v, and removed %v", said, removed)
+		}
+		for path, stays := range files {
+			a := l.Do("GET", "/v1/files/"+path, "", l.as)
+			if stays && (a.Status != 200 || string(a.Body) != "bytes of all of them") || !stays && a.Status != 410 {
+				t.Errorf("%s, which stays: %v, is answered %d %.200s", path, stays, a.Status, a.Body)
+			}
+		}
+	})
+}

@@ -125,12 +125,36 @@ func keptKernel(x string) string {
 		AND k.tenant = X.tenant AND `+inForce+`)`, "X", x)
 }
 
+// newestKernel is the condition that a kernel m is the newest complete one of its line.
+func newestKernel(m string) string {
+	return with(`(`+kernelWhole("M")+` AND NOT EXISTS (SELECT 1 FROM kernel_sets n WHERE n.tenant = M.tenant AND n.job = M.job
+		AND n.git_branch = M.git_branch AND (n.first_at, n.kernel) > (M.first_at, M.kernel) AND `+kernelWhole("n")+`))`, "M", m)
+}
+
 // kernelStays is the condition of reports x: their kernel is kept, or the newest
 // complete one of its line.
 func kernelStays(x string) string {
 	return with(`(`+keptKernel("X")+` OR EXISTS (SELECT 1 FROM kernel_sets m WHERE m.tenant = X.tenant AND m.job = X."job" AND m.git_branch = COALESCE(X."git_branch", '')
-		AND m.kernel = X."kernel" AND `+kernelWhole("m")+` AND NOT EXISTS (SELECT 1 FROM kernel_sets n WHERE n.tenant = m.tenant AND n.job = m.job
-			AND n.git_branch = m.git_branch AND (n.first_at, n.kernel) > (m.first_at, m.kernel) AND `+kernelWhole("n")+`)))`, "X", x)
+		AND m.kernel = X."kernel" AND `+newestKernel("m")+`))`, "X", x)
+}
+
+// kernelPath is the condition that a file f lies where the files of a kernel k do: under
+// job/branch/kernel, or job/kernel, as older uploads have it
+// (app/handlers/upload.py of kernelci-backend takes any path; its clients send these).
+func kernelPath(f, k string) string {
+	under := func(path string) string { return "SUBSTR(F.path, 1, LENGTH(" + path + ")) = " + path }
+	return with("("+under("K.job || '/' || K.git_branch || '/' || K.kernel || '/'")+" OR "+under("K.job || '/' || K.kernel || '/'")+")", "F", f, "K", k)
+}
+
+// fileStays is the condition of files f beside reports: their kernel is kept, or the
+// newest complete one of its line.
+func (s *Store) fileStays(f string) string {
+	job := "SUBSTR(F.path, 1, INSTR(F.path, '/') - 1)"
+	if s.db.Postgres {
+		job = "SPLIT_PART(F.path, '/', 1)"
+	}
+	return with(`(EXISTS (SELECT 1 FROM retention_keeps k WHERE k.tenant = F.tenant AND k.job IS NOT NULL AND `+inForce+` AND `+kernelPath("F", "k")+`)
+		OR EXISTS (SELECT 1 FROM kernel_sets m WHERE m.tenant = F.tenant AND m.job = `+job+` AND `+kernelPath("F", "m")+` AND `+newestKernel("m")+`))`, "F", f)
 }
 
 // with puts names of tables and columns in the places of capital words.

@@ -55,7 +55,7 @@ func (s *Store) units() []unit {
 	attachments.where = "r.state = 1 AND (r.expired & 2) = 0"
 	tests.name, tests.classes, tests.rows, tests.bytes, tests.remove = "tests", []string{Tests}, "r.tests", "r.tests * 160", removeTests
 	tests.where = "r.state = 1 AND r.tests > 0 AND r.expired < 4"
-	list := []unit{s.outputUnit(), raw, keptFileUnit(), reportFileUnit(), attachments, tests, s.runUnit(), s.opportunityUnit()}
+	list := []unit{s.outputUnit(), raw, keptFileUnit(), s.reportFileUnit(), attachments, tests, s.runUnit(), s.opportunityUnit()}
 	for _, r := range []struct{ class, table, more string }{{Jobs, "kernel_jobs", ""}, {Builds, "kernel_builds", ""}, {Boots, "kernel_boots", ""}} {
 		list = append(list, reportUnit(r.class, r.table))
 	}
@@ -83,10 +83,10 @@ func keptFileUnit() unit {
 // between stands between the parts of a key; neither has it.
 const between = "\x01"
 
-func reportFileUnit() unit {
+func (s *Store) reportFileUnit() unit {
 	return unit{
 		name: "report_files", classes: []string{Raw}, from: "report_files f", key: "(f.tenant || '" + between + "' || f.path)", text: true, time: "f.uploaded_at",
-		tenant: "f.tenant", rows: "1", bytes: "f.bytes", where: "f.expired = 0", remove: removeReportFiles,
+		tenant: "f.tenant", rows: "1", bytes: "f.bytes", where: "f.expired = 0", stays: s.fileStays("f"), remove: removeReportFiles,
 	}
 }
 

@@ -70,6 +70,13 @@ func TestOpen_Refused(t *testing.T) {
 		{DataDir: t.TempDir(), Database: "postgres://user:secret@127.0.0.1:1/db"},
 		{DataDir: t.TempDir(), Database: "postgres://user:secret@[broken/db"},
 		{DataDir: "/dev/null/data"},
+		{DataDir: t.TempDir(), Database: "nonsense"},
+		{DataDir: t.TempDir(), Database: "host=db dbname=slipway password=secret"},
+		{DataDir: t.TempDir(), Database: "localhost/slipway"},
+		{DataDir: t.TempDir(), DatabaseRead: "postgres://user:secret@127.0.0.1:1/db"},
+		{DataDir: t.TempDir(), Database: "x.db", DatabasePooler: "postgres://user:secret@127.0.0.1:1/db"},
+		{DataDir: t.TempDir(), Database: "postgres://user:secret@127.0.0.1:1/db", DatabaseRead: "secret"},
+		{DataDir: t.TempDir(), Blobs: "nonsense"},
 	} {
 		s, err := store.Open(ctx, cfg)
 		if err == nil {
@@ -79,6 +86,9 @@ func TestOpen_Refused(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "secret") {
 			t.Errorf("Open: %v; the password must not show", err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(cfg.DataDir, "*")); cfg.DataDir != "" && len(left) > 0 {
+			t.Errorf("Open(%q) left %v", cfg.Database, left)
 		}
 	}
 }

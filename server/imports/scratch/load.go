@@ -16,6 +16,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/slipway-lab/slipway/server/imports"
 	"github.com/slipway-lab/slipway/server/imports/sqldump"
 )
@@ -30,7 +32,9 @@ type loading struct {
 	insert map[string]*sql.Stmt
 	places map[string]*places
 	counts map[string]int64 // rows by table
-	tx     *sql.Tx
+	// sources are where the dump has the tables that are taken over.
+	sources []string
+	tx      *sql.Tx
 }
 
 // places are where the wanted columns of a table stand in the rows of a dump.
@@ -42,8 +46,56 @@ type places struct {
 
 const (
 	gzipMagic   = "\x1f\x8b"
+	zstdMagic   = "\x28\xb5\x2f\xfd"
 	sqliteMagic = "SQLite format 3\x00"
 )
+
+// zstdWindow is what zstd --long asks for at most, and what one reader may keep.
+const zstdWindow = 128 << 20
+
+// unpacked is what a file holds, unpacked when it is compressed. Call end behind it.
+func unpacked(in *bufio.Reader) (text *bufio.Reader, end func(), err error) {
+	head, _ := in.Peek(len(zstdMagic)) // less in a short file
+	switch {
+	case strings.HasPrefix(string(head), gzipMagic):
+		out, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, nil, err
+		}
+		return bufio.NewReaderSize(out, 1<<20), func() {}, nil
+	case string(head) == zstdMagic:
+		out, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, nil, err
+		}
+		return bufio.NewReaderSize(out, 1<<20), out.Close, nil
+	}
+	return in, func() {}, nil
+}
+
+// foreign tells what a file is that is neither SQL nor SQLite's.
+func foreign(text *bufio.Reader) error {
+	head, _ := text.Peek(512) // less in a short file
+	for _, f := range []struct {
+		at    int
+		magic string
+		says  string
+	}{
+		{0, "PGDMP", "is in pg_dump's custom format: pg_restore --file=dump.sql makes SQL of it"},
+		{257, "ustar", "is an archive of tar: unpack it; of pg_dump's, pg_restore --file=dump.sql makes SQL"},
+		{0, "PK\x03\x04", "is a ZIP archive: unpack it"},
+		{0, "BZh", "is compressed with bzip2: unpack it, or use gzip or zstd"},
+		{0, "\xfd7zXZ\x00", "is compressed with xz: unpack it, or use gzip or zstd"},
+		{0, gzipMagic, "is compressed twice: unpack it"},
+		{0, zstdMagic, "is compressed twice: unpack it"},
+		{0, "<?xml", "is XML: have mysqldump write SQL, without --xml"},
+	} {
+		if len(head) > f.at && strings.HasPrefix(string(head[f.at:]), f.magic) {
+			return errors.New(f.says)
+		}
+	}
+	return nil
+}
 
 func (l *loading) load() (err error) {
 	in, err := l.file.Open()
@@ -57,23 +109,27 @@ func (l *loading) load() (err error) {
 	defer l.tx.Rollback() //nolint:errcheck // after Commit it does nothing
 	l.insert, l.places = map[string]*sql.Stmt{}, map[string]*places{}
 	sum := sha256.New()
+	fmt.Fprintf(sum, "%d %d %q\n", l.options.Dialect, l.options.MaxRow, l.options.Source) // other rows are read by others
 	buffered := bufio.NewReaderSize(io.TeeReader(in, sum), 1<<20)
-	var text io.Reader = buffered
-	head, _ := buffered.Peek(len(sqliteMagic)) // less in a short file
-	switch {
+	text, end, err := unpacked(buffered)
+	if err != nil {
+		return err
+	}
+	defer end()
+	switch head, _ := text.Peek(len(sqliteMagic)); { // less in a short file
 	case string(head) == sqliteMagic:
 		l.Dialect = sqldump.SQLite
-		err = l.sqlite(buffered)
-	case strings.HasPrefix(string(head), gzipMagic):
-		if text, err = gzip.NewReader(buffered); err != nil {
-			return err
-		}
-		fallthrough
+		err = l.sqlite(text)
 	default:
-		err = l.sql(text)
+		if err = foreign(text); err == nil {
+			err = l.sql(text)
+		}
 	}
 	if err != nil {
 		return err
+	}
+	if len(l.sources) > 1 {
+		return fmt.Errorf("it has tables of this system in %s: name one of them with --source, for they are not one database", strings.Join(l.sources, " and in "))
 	}
 	if _, err := io.Copy(io.Discard, buffered); err != nil { // behind the end of a compression
 		return err
@@ -87,7 +143,7 @@ func (l *loading) load() (err error) {
 
 // sql reads a dump in SQL.
 func (l *loading) sql(in io.Reader) error {
-	r := sqldump.NewReader(in, sqldump.Options{Dialect: l.options.Dialect, MaxRow: l.options.MaxRow, Wanted: l.wants})
+	r := sqldump.NewReader(in, sqldump.Options{Dialect: l.options.Dialect, MaxRow: l.options.MaxRow, Wanted: l.wants, Made: l.made})
 	for n := 0; ; n++ {
 		if n%1000 == 0 {
 			if err := l.ctx.Err(); err != nil {
@@ -112,11 +168,30 @@ func (l *loading) sql(in io.Reader) error {
 	}
 }
 
+// made notes that a table is there, with rows or without.
+func (l *loading) made(source, table string) {
+	if l.wanted[table] != nil && l.isOf(source) {
+		l.found[table] = true
+	}
+}
+
+// isOf tells whether a source is the one that was asked for.
+func (l *loading) isOf(source string) bool {
+	asked := strings.ToLower(l.options.Source)
+	return asked == "" || source == asked || strings.HasPrefix(source, asked+".") || strings.HasSuffix(source, "."+asked)
+}
+
 // wants tells whether the rows of a table are to be read. Of one that nobody knows it is
 // noted that it is there.
-func (l *loading) wants(table string) bool {
-	if l.wanted[table] != nil {
+func (l *loading) wants(source, table string) bool {
+	if wanted := l.wanted[table]; wanted != nil {
+		if !l.isOf(source) {
+			return false
+		}
 		l.found[table] = true
+		if wanted.LeftOut == "" && !slices.Contains(l.sources, source) && len(l.sources) < 10 {
+			l.sources = append(l.sources, source)
+		}
 		return true
 	}
 	if !l.found[table] && len(l.found) < 1000 {
@@ -141,7 +216,7 @@ func (l *loading) damaged(d *sqldump.Damage) {
 		return
 	}
 	for name := range l.wanted {
-		if table == "" || name == table {
+		if table == "" || name == table || d.Rest && l.counts[name] == 0 {
 			l.gaps[name] = append(l.gaps[name], Gap{After: l.counts[name], Line: d.Line})
 		}
 	}
@@ -164,7 +239,7 @@ func (l *loading) row(row sqldump.Row) error {
 		if at < 0 || row.Values[at].Null {
 			continue
 		}
-		if v := row.Values[at]; v.Binary || !utf8.Valid(v.Text) {
+		if v := row.Values[at]; !utf8.Valid(v.Text) { // an id may be text here and bytes there
 			values[i+1] = v.Text
 		} else {
 			values[i+1] = string(v.Text)
@@ -234,7 +309,7 @@ func (l *loading) sqlite(in io.Reader) error {
 		return l.ctx.Err()
 	}
 	for _, name := range tables {
-		if !l.wants(name) {
+		if !l.wants("", name) {
 			continue
 		}
 		if err := l.copyTable(db, l.wanted[name]); err != nil {

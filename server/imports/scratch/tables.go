@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
@@ -31,6 +32,9 @@ type Options struct {
 	Dir     string // for the database; empty is the computer's own
 	MaxRow  int    // bytes of one row; 0 is sqldump.DefaultMaxRow
 	Dialect sqldump.Dialect
+	// Source is the database or the schema of the dump whose tables are read; empty: that
+	// of all of them, which must be one.
+	Source string
 }
 
 // Gap is a place in a table at which rows may be missing.
@@ -131,8 +135,8 @@ func (t *Tables) index(ctx context.Context) error {
 // Has reports whether the dump has a table, with rows or without.
 func (t *Tables) Has(table string) bool { return t.found[table] }
 
-// Whole reports whether all rows of a table are there.
-func (t *Tables) Whole(table string) bool { return len(t.gaps[table]) == 0 }
+// Whole reports whether the table is there with all its rows.
+func (t *Tables) Whole(table string) bool { return t.found[table] && len(t.gaps[table]) == 0 }
 
 // GapNear is a gap within some rows of those from first to last, nil for none.
 func (t *Tables) GapNear(table string, first, last, rows int64) *Gap {
@@ -175,14 +179,41 @@ func (t *Tables) Numbers(ctx context.Context, query string) (list []int64, err e
 }
 
 // Bytes are those of a column of bytes. PostgreSQL writes them as text, in hexadecimal
-// digits (its setting bytea_output).
+// digits, or with \ and three octal ones where a byte is no character of ASCII (its
+// setting bytea_output).
 func (t *Tables) Bytes(value []byte) []byte {
-	if t.Dialect != sqldump.PostgreSQL || !bytes.HasPrefix(value, []byte(`\x`)) {
+	if t.Dialect != sqldump.PostgreSQL {
 		return value
+	}
+	if !bytes.HasPrefix(value, []byte(`\x`)) {
+		return unescaped(value)
 	}
 	raw := make([]byte, hex.DecodedLen(len(value)-2))
 	if _, err := hex.Decode(raw, value[2:]); err != nil {
 		return value
+	}
+	return raw
+}
+
+// unescaped reads bytes as bytea_output = escape writes them. What is not written so
+// stays.
+func unescaped(value []byte) []byte {
+	var raw []byte
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if c == '\\' {
+			rest := value[i+1:]
+			switch n, err := strconv.ParseUint(string(rest[:min(3, len(rest))]), 8, 8); {
+			case bytes.HasPrefix(rest, []byte{'\\'}):
+				i++
+			case len(rest) >= 3 && err == nil:
+				c = byte(n)
+				i += 3
+			default:
+				return value
+			}
+		}
+		raw = append(raw, c)
 	}
 	return raw
 }

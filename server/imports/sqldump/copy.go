@@ -5,19 +5,19 @@ func (r *Reader) copyHead(line int64) error {
 	if err := r.blank(); err != nil {
 		return err
 	}
-	table, columns, err := r.target(line)
+	source, table, columns, err := r.target(line)
 	if err != nil {
 		return err
 	}
 	r.table = table
-	if _, err := r.until(0); err != nil {
+	if err := r.skip(); err != nil {
 		return err
 	}
 	for r.peek() != '\n' && r.peek() != 0 {
 		r.read()
 	}
 	r.read()
-	r.open(table, columns, true)
+	r.open(source, table, columns, true)
 	if columns == nil && r.wanted {
 		r.wanted = false // its rows are passed over
 		return &Damage{Line: line, Table: table, Lost: true, Says: "the columns of the table " + table + " are not known: the dump has no CREATE TABLE of it"}

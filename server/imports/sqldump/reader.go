@@ -35,8 +35,11 @@ type Options struct {
 	// MaxRow is the most bytes of the values of one row; 0 is DefaultMaxRow.
 	MaxRow int
 	// Wanted tells whether anybody wants the rows of a table; nil wants all. Of other
-	// tables no row is handed out.
-	Wanted func(table string) bool
+	// tables no row is handed out. The source is the database or the schema in which the
+	// dump has the table, empty when it names none.
+	Wanted func(source, table string) bool
+	// Made is told of each table that the dump makes, also of one without rows; nil is not.
+	Made func(source, table string)
 }
 
 // Value is one value of a row.
@@ -62,6 +65,8 @@ type Damage struct {
 	Says  string
 	// Lost says that rows may be missing that nobody can name.
 	Lost bool
+	// Rest says that everything is missing that would have come behind it.
+	Rest bool
 }
 
 // Error tells what is wrong, without the line.
@@ -80,7 +85,12 @@ type Reader struct {
 	latin1  bool
 	escapes bool // a backslash in a plain text escapes
 
-	tables map[string][]string // columns by table
+	database  string // of USE and \connect
+	schema    string // of SET search_path
+	qualifier string // of the name that was read last
+	charset   error  // that of the texts is not known; not told yet
+
+	tables map[string][]string // columns by source and table
 	table  string              // of the rows that are read
 	seen   string              // the last table that rows were read of
 	wanted bool
@@ -124,7 +134,10 @@ func NewReader(in io.Reader, o Options) *Reader {
 		o.Dialect = MySQL
 	}
 	if o.Wanted == nil {
-		o.Wanted = func(string) bool { return true }
+		o.Wanted = func(string, string) bool { return true }
+	}
+	if o.Made == nil {
+		o.Made = func(string, string) {}
 	}
 	return &Reader{in: bufio.NewReaderSize(in, readerBuffer), options: o, line: 1, start: true, tables: map[string][]string{}}
 }
@@ -188,6 +201,9 @@ func (r *Reader) Next() (Row, error) {
 // step reads a row, or passes over something that is none.
 func (r *Reader) step() (row Row, ok bool, err error) {
 	switch {
+	case r.charset != nil:
+		err, r.charset = r.charset, nil
+		return Row{}, false, err
 	case r.rows && r.copied:
 		return r.copyRow()
 	case r.rows:
@@ -232,7 +248,7 @@ func (r *Reader) over(what string) error {
 		return err
 	}
 	r.rows = false
-	d := &Damage{Line: r.line, Table: r.table, Says: "the file ends within " + what, Lost: true}
+	d := &Damage{Line: r.line, Table: r.table, Says: "the file ends within " + what, Lost: true, Rest: true}
 	r.ended.whole = true // it is said
 	return d
 }
@@ -261,7 +277,7 @@ func (r *Reader) end() error {
 	if !cut {
 		says = fmt.Sprintf("the file is cut: it begins as %s writes it, and lacks the line at the end", r.ended.tool)
 	}
-	return &Damage{Line: r.line, Table: r.seen, Says: says, Lost: true}
+	return &Damage{Line: r.line, Table: r.seen, Says: says, Lost: true, Rest: true}
 }
 
 // broken is damage that ends a statement. What comes next is a line that begins like a
@@ -275,7 +291,7 @@ func (r *Reader) broken(line int64, format string, args ...any) error {
 // beginnings are how lines begin that are a dump's own.
 var beginnings = []string{
 	"INSERT ", "REPLACE ", "COPY ", "CREATE ", "DROP ", "ALTER ", "LOCK ", "UNLOCK ", "SET ", "SELECT ", "COMMIT", "PRAGMA ",
-	"DELIMITER ", "--", "/*",
+	"DELIMITER ", "USE ", `\connect `, "--", "/*",
 }
 
 // resume passes over everything up to a line that begins like a statement.
@@ -305,6 +321,21 @@ func (r *Reader) resume() {
 }
 
 // known are the columns of a table; nil when nobody said them.
-func (r *Reader) known(table string) []string { return r.tables[table] }
+func (r *Reader) known(source, table string) []string { return r.tables[source+"."+table] }
+
+// source is where a table is whose name was just read.
+func (r *Reader) source() string {
+	within := r.qualifier
+	if within == "" {
+		within = r.schema
+	}
+	switch {
+	case within == "":
+		return r.database
+	case r.database == "" || r.dialect == MySQL: // there a schema is a database
+		return within
+	}
+	return r.database + "." + within
+}
 
 func fold(name []byte) string { return strings.ToLower(string(name)) }

@@ -117,7 +117,7 @@ func TestReader(t *testing.T) {
 func TestReader_Wanted(t *testing.T) {
 	t.Parallel()
 	dump := mysqlHead + "INSERT INTO `t` VALUES (1,'a');INSERT INTO `unknown` VALUES (1,2,3);" + mysqlTail
-	if got := read(t, strings.NewReader(dump), Options{Wanted: func(table string) bool { return table == "x" }}); got != nil {
+	if got := read(t, strings.NewReader(dump), Options{Wanted: func(_, table string) bool { return table == "x" }}); got != nil {
 		t.Errorf("%q", got)
 	}
 }

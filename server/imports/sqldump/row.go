@@ -23,11 +23,11 @@ func (r *Reader) insert(line int64) error {
 		}
 		return r.broken(line, "an INSERT without INTO")
 	}
-	table, columns, err := r.target(line)
+	source, table, columns, err := r.target(line)
 	if err != nil {
 		return err
 	}
-	r.open(table, columns, false)
+	r.open(source, table, columns, false)
 	for {
 		if err := r.blank(); err != nil {
 			return err
@@ -46,32 +46,32 @@ func (r *Reader) insert(line int64) error {
 }
 
 // target reads a table with its columns, or those that it was made with.
-func (r *Reader) target(line int64) (string, []string, error) {
-	table, err := r.name()
-	if err != nil {
-		return "", nil, err
+func (r *Reader) target(line int64) (source, table string, columns []string, err error) {
+	if table, err = r.name(); err != nil {
+		return "", "", nil, err
 	}
+	source = r.source()
 	if table == "" {
-		return "", nil, r.broken(line, "rows of a table without a name")
+		return "", "", nil, r.broken(line, "rows of a table without a name")
 	}
 	if err := r.blank(); err != nil {
-		return "", nil, err
+		return "", "", nil, err
 	}
 	if r.peek() != '(' {
-		return table, r.known(table), nil
+		return source, table, r.known(source, table), nil
 	}
-	columns, err := r.nameList()
+	columns, err = r.nameList()
 	if errors.Is(err, errList) {
 		r.table = table
 		err = r.broken(line, "%v", err)
 	}
-	return table, columns, err
+	return source, table, columns, err
 }
 
 // open begins to read rows.
-func (r *Reader) open(table string, columns []string, copied bool) {
+func (r *Reader) open(source, table string, columns []string, copied bool) {
 	r.table, r.cols, r.copied, r.rows = table, columns, copied, true
-	r.wanted = r.options.Wanted(table)
+	r.wanted = r.options.Wanted(source, table)
 	if r.wanted {
 		r.seen = table
 	}
@@ -315,6 +315,8 @@ func (r *Reader) named(depth int) (kind, error) {
 	switch next := r.peek(); {
 	case next == '\'' && word == "X":
 		return r.hexText()
+	case next == '\'' && word == "B" && r.dialect == MySQL:
+		return r.bits()
 	case next == '\'' && word == "E":
 		return text, r.quoted('\'', true)
 	case next == '\'' && (word == "N" || word == "U"):
@@ -342,6 +344,27 @@ func (r *Reader) named(depth int) (kind, error) {
 		return k, err
 	}
 	return text, &strangeError{fmt.Sprintf("the value %.40s is not understood", word)}
+}
+
+// bits reads b'101', which are as few bytes as hold it.
+func (r *Reader) bits() (kind, error) {
+	r.read() // the quote
+	var digits []byte
+	for c := r.peek(); (c == '0' || c == '1') && len(digits) < 64; c = r.peek() {
+		r.read()
+		digits = append(digits, c-'0')
+	}
+	if c, _ := r.read(); c != '\'' {
+		return binary, errValue
+	}
+	var b byte
+	for i, d := range digits {
+		if b = b<<1 | d; (len(digits)-1-i)%8 == 0 {
+			r.put(b)
+			b = 0
+		}
+	}
+	return binary, nil
 }
 
 func (r *Reader) hexText() (kind, error) {

@@ -3,6 +3,7 @@ package sqldump
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,17 +69,27 @@ func (r *Reader) note(text []byte) {
 	case strings.HasPrefix(comment, "-- PostgreSQL database dump"):
 		r.ended.tool = "pg_dump"
 	case strings.HasPrefix(comment, "/*!"):
-		body := strings.TrimLeft(strings.TrimSuffix(comment[3:], "*/"), "0123456789 ")
+		body := strings.TrimSpace(strings.TrimLeft(strings.TrimSuffix(comment[3:], "*/"), "0123456789 "))
 		if strings.HasPrefix(body, "SET NAMES ") {
-			r.names(body)
+			r.names(body[len("SET NAMES "):])
 		}
 	}
 }
 
-// names notes in what encoding the texts are.
+// charsets are the names of the encodings that are read: true for those of one byte.
+var charsets = map[string]bool{
+	"utf8": false, "utf-8": false, "utf8mb3": false, "utf8mb4": false, "unicode": false, "ascii": false, "sql_ascii": false, "binary": false, "default": false,
+	"latin1": true, "iso_8859_1": true, "iso88591": true, "win1252": true,
+}
+
+// names notes in what encoding the texts are: SET NAMES name, client_encoding = name.
 func (r *Reader) names(set string) {
-	set = strings.ToLower(set)
-	r.latin1 = strings.Contains(set, "latin1") || strings.Contains(set, "iso_8859_1") || strings.Contains(set, "win1252")
+	name, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(set)), " ")
+	name = strings.Trim(name, "'\";")
+	one, known := charsets[name]
+	if r.latin1 = one; !known && r.charset == nil {
+		r.charset = &Damage{Line: r.line, Says: fmt.Sprintf("the texts are in %.40s, which is not read here: other characters than those of ASCII are wrong; have the dump written in UTF-8", name)}
+	}
 }
 
 // word reads a word of letters and digits in upper case; empty for none.
@@ -114,6 +125,8 @@ func (r *Reader) statement() error {
 		return r.create(line)
 	case "SET":
 		return r.set()
+	case "USE":
+		return r.use()
 	case "DELIMITER":
 		return r.delimiter()
 	case "BEGIN":
@@ -136,7 +149,7 @@ func (r *Reader) statement() error {
 			return nil
 		}
 		if c == '\\' && r.dialect == PostgreSQL { // \connect, \restrict
-			r.comment("\n")
+			r.connect()
 			return nil
 		}
 		return r.broken(line, "%q where a statement begins", c)
@@ -144,39 +157,59 @@ func (r *Reader) statement() error {
 	return r.skip()
 }
 
-// skip passes over the rest of a statement.
-func (r *Reader) skip() error {
-	_, err := r.until(0)
-	return err
+// use reads USE database.
+func (r *Reader) use() error {
+	name, err := r.name()
+	if err != nil {
+		return err
+	}
+	r.database = name
+	return r.skip()
 }
 
-// until passes over a statement up to its end, and returns the first bytes of it.
-func (r *Reader) until(keep int) ([]byte, error) {
-	var text []byte
+// connect reads what follows a backslash: \connect database, or
+// \connect -reuse-previous=on "dbname='database'".
+func (r *Reader) connect() {
+	var line []byte
+	for c, ok := r.read(); ok && c != '\n'; c, ok = r.read() {
+		if len(line) < mostWord {
+			line = append(line, c)
+		}
+	}
+	words := strings.Fields(string(line))
+	if len(words) < 2 || words[0] != "connect" && words[0] != "c" {
+		return
+	}
+	_, name, found := strings.Cut(words[len(words)-1], "dbname=")
+	if !found {
+		name = words[len(words)-1]
+	}
+	r.database, r.schema = strings.ToLower(strings.Trim(name, `"'`)), ""
+}
+
+// skip passes over the rest of a statement.
+func (r *Reader) skip() error {
 	for {
 		c, ok := r.read()
 		if !ok {
-			return text, r.over("a statement")
-		}
-		if len(text) < keep {
-			text = append(text, c)
+			return r.over("a statement")
 		}
 		switch {
 		case c == ';':
-			return text, nil
+			return nil
 		case c == '\'' || c == '"' || c == '`':
 			if err := r.passQuoted(c); err != nil {
-				return text, err
+				return err
 			}
 		case c == '-' && r.peek() == '-':
 			r.comment("\n")
 		case c == '/' && r.peek() == '*':
 			if !r.comment("*/") {
-				return text, r.over("a comment")
+				return r.over("a comment")
 			}
 		case c == '$' && r.dialect == PostgreSQL:
 			if err := r.passDollars(); err != nil {
-				return text, err
+				return err
 			}
 		}
 	}
@@ -247,11 +280,15 @@ func (r *Reader) delimiter() error {
 
 // set reads what a SET says of texts.
 func (r *Reader) set() error {
-	text, err := r.until(mostWord)
-	if err != nil {
+	// A text in it is short, has no semicolon, and no line break.
+	head, _ := r.in.Peek(mostWord) // less at the end
+	text, _, _ := bytes.Cut(head, []byte(";"))
+	text = bytes.Clone(text)
+	if err := r.skip(); err != nil {
 		return err
 	}
 	words := strings.Fields(strings.ToLower(strings.NewReplacer("=", " ", ";", " ", "'", " ", `"`, " ").Replace(string(text))))
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "to" })
 	if len(words) < 2 {
 		return nil
 	}
@@ -259,13 +296,19 @@ func (r *Reader) set() error {
 	case "standard_conforming_strings":
 		r.escapes = value == "off"
 	case "names", "client_encoding":
-		r.names(value)
+		r.names(words[1])
+	case "search_path":
+		if r.schema = strings.TrimSuffix(words[1], ","); r.schema == "pg_catalog" {
+			r.schema = ""
+		}
 	}
 	return nil
 }
 
 // name reads a name, quoted or not, and returns its last part: of public.tasks, tasks.
+// The part before it is the qualifier.
 func (r *Reader) name() (string, error) {
+	r.qualifier = ""
 	for {
 		if err := r.blank(); err != nil {
 			return "", err
@@ -301,6 +344,7 @@ func (r *Reader) name() (string, error) {
 		if r.peek() != '.' {
 			return fold(name), nil
 		}
+		r.qualifier = fold(name)
 		r.read()
 	}
 }
@@ -361,12 +405,14 @@ func (r *Reader) create(line int64) error {
 		}
 	}
 	table, err := r.name()
+	source := r.source()
 	if err == nil {
 		err = r.blank()
 	}
 	if err != nil {
 		return err
 	}
+	r.options.Made(source, table)
 	if r.peek() != '(' || len(r.tables) >= mostTables {
 		return r.skip()
 	}
@@ -375,7 +421,7 @@ func (r *Reader) create(line int64) error {
 	if err != nil {
 		return err
 	}
-	r.tables[table] = columns
+	r.tables[source+"."+table] = columns
 	return r.skip()
 }
 
