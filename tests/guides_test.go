@@ -67,7 +67,8 @@ func writeDumps(t *testing.T, dir, text string) {
 	id := "0d9f6a52-4c1e-4f0b-9d0e-1f2a3b4c5d6e"
 	for name, content := range map[string]string{
 		"refstack.sql": sqldumptest.Write(sqldumptest.MySQL,
-			table("results", "_id test_id name", 1, id, "tempest.test_a"), table("test", "id created_at cpid duration_seconds", id, "2017-01-02 03:04:05", "cpid", 7)),
+			table("results", "_id test_id name", 1, id, "tempest.test_a"), table("test", "id created_at cpid duration_seconds", id, "2017-01-02 03:04:05", "cpid", 7),
+			&sqldumptest.Table{Name: "meta", Columns: strings.Fields("_id test_id meta_key value")}),
 		"subunit2sql.sql": sqldumptest.Write(sqldumptest.SQLite, table("tests", "id test_id", "t", "tempest.test_b"),
 			table("runs", "id skips fails passes run_at", "1"+id[1:], 0, 1, 0, "2016-01-02 03:04:05"), table("test_runs", "id test_id run_id status", "x", "t", "1"+id[1:], "fail")),
 		"drydock.sql":   sqldumptest.Write(sqldumptest.PostgreSQL, table("tasks", "task_id status result_status action created", []byte(id[:16]), "complete", "success", "verify_site", "2018-01-02 03:04:05")),
