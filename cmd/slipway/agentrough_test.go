@@ -150,3 +150,38 @@ func TestAgent_killedWithFiles(t *testing.T) {
 		t.Errorf("it came with %+v", r.Files)
 	}
 }
+
+// TestOutput_followCut goes on where the answer broke off.
+func TestOutput_followCut(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	var cuts atomic.Int32
+	address := l.behind(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/output") || cuts.Add(1) > 1 {
+			return false
+		}
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "sa")
+		return true
+	})
+	id := l.advertise("one")[0]
+	l.agent("", "echo said")
+	l.wantResult(id, "PASSED")
+	if d := l.want(0, "slipway output --follow --retries 2 "+id+" --server "+address); d.out != "said\n" {
+		t.Errorf("it prints %q", d.out)
+	}
+}
+
+// TestAgent_twin is refused while another machine works under its name, and leaves that
+// one at work.
+func TestAgent_twin(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.agent("", "true")
+	l.wantResult(l.advertise("one")[0], "PASSED")
+	d := l.want(1, "slipway agent run --name bench-1 --state other -- false")
+	if !strings.Contains(d.err, "another machine works as agent bench-1") {
+		t.Errorf("the twin says %s", d.err)
+	}
+	l.wantResult(l.advertise("two")[0], "PASSED")
+}

@@ -2,9 +2,11 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -343,5 +345,26 @@ func TestAgent_foreignPage(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s is done", what)
 		}
+	}
+}
+
+// TestRetry_certificate says at once that a certificate is not trusted.
+func TestRetry_certificate(t *testing.T) {
+	t.Parallel()
+	var hellos atomic.Int32
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos.Add(1)
+		return nil, nil
+	}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	api, err := client.New(server.URL, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.GetHealthWithResponse(t.Context()); err == nil || hellos.Load() != 1 {
+		t.Errorf("%d connections, error %v; want one", hellos.Load(), err)
 	}
 }

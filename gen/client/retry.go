@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -89,7 +90,8 @@ func (d retrying) pause(r *http.Request, answer *http.Response, err error, attem
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return 0, false
 	}
-	if errors.Is(err, ErrMoved) || err == nil && !passing(answer.StatusCode) {
+	var certificate *tls.CertificateVerificationError // which is as bad the next time
+	if errors.Is(err, ErrMoved) || errors.As(err, &certificate) || err == nil && !passing(answer.StatusCode) {
 		return 0, false
 	}
 	pause := d.Pause << min(attempt-1, 20)

@@ -96,6 +96,10 @@ func Run(ctx context.Context, c Config, api *client.API) error {
 	if err == nil && !a.idle() {
 		a.Log.Info("the agent finishes what it holds and leaves; the same signal again leaves at once")
 	}
+	if errors.Is(err, client.ErrConflict) { // another machine is the agent: its mode is not ours
+		a.jobs.Wait()
+		return err
+	}
 	a.setMode(client.AgentMode("draining"), "the agent was told to stop")
 	a.jobs.Wait()
 	if life.Err() == nil {
