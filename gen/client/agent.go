@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/oapi-codegen/nullable"
@@ -29,7 +30,10 @@ func (a *API) Agent(id, instance string) *AgentSession {
 
 // Register makes the agent known, or changes what is known of it.
 func (g *AgentSession) Register(ctx context.Context, as AgentRegistration) error {
-	_, err := g.api.RegisterAgentWithResponse(ctx, g.id, as)
+	answer, err := g.api.RegisterAgentWithResponse(ctx, g.id, as)
+	if err == nil && answer.JSON200 == nil && answer.JSON201 == nil {
+		err = unexpected(answer.HTTPResponse) // such as a proxy's page
+	}
 	return err
 }
 
@@ -47,8 +51,11 @@ func (g *AgentSession) Poll(ctx context.Context, wait time.Duration, holding ...
 		pick.LeaseSeconds = &length
 	}
 	answer, err := g.api.PickOpportunityWithResponse(ctx, g.id, nil, pick)
-	if err != nil || answer.JSON200 == nil {
+	if err != nil || answer.StatusCode() == http.StatusNoContent {
 		return nil, err
+	}
+	if answer.JSON200 == nil {
+		return nil, unexpected(answer.HTTPResponse)
 	}
 	return &Work{agent: g, Opportunity: answer.JSON200}, nil
 }
@@ -65,7 +72,10 @@ func (g *AgentSession) SetMode(ctx context.Context, mode AgentMode, why string) 
 	if why != "" {
 		patch.Comment = nullable.NewNullableWithValue(why)
 	}
-	_, err := g.api.UpdateAgentWithResponse(ctx, g.id, patch)
+	answer, err := g.api.UpdateAgentWithResponse(ctx, g.id, patch)
+	if err == nil && answer.JSON200 == nil {
+		err = unexpected(answer.HTTPResponse)
+	}
 	return err
 }
 
@@ -86,8 +96,11 @@ func (w *Work) product() string { return w.Opportunity.ProductID }
 // for people.
 func (w *Work) Release(ctx context.Context, why string) error {
 	key := "release-" + w.Opportunity.Lease.Token
-	_, err := w.agent.api.ReleaseOpportunityWithResponse(ctx, w.product(), w.ID(), &ReleaseOpportunityParams{IdempotencyKey: &key},
+	answer, err := w.agent.api.ReleaseOpportunityWithResponse(ctx, w.product(), w.ID(), &ReleaseOpportunityParams{IdempotencyKey: &key},
 		OpportunityRelease{LeaseToken: w.Opportunity.Lease.Token, Reason: &why})
+	if err == nil && answer.JSON200 == nil {
+		err = unexpected(answer.HTTPResponse)
+	}
 	return err
 }
 

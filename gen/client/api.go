@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // API is a client for programs: every generated call, with errors that are Go
@@ -39,7 +40,7 @@ func New(server string, opts ...Option) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := options{doer: &http.Client{}, userAgent: "slipway-go", retry: DefaultRetry}
+	o := options{doer: HTTPClient(), userAgent: "slipway-go", retry: DefaultRetry}
 	for _, opt := range opts {
 		if err := opt(&o); err != nil {
 			return nil, err
@@ -51,6 +52,37 @@ func New(server string, opts ...Option) (*API, error) {
 		return nil, err
 	}
 	return &API{ClientWithResponses: withResponses, raw: withResponses.ClientInterface.(*Client)}, nil
+}
+
+// patience is how long a server may take to answer once it has the whole request. No
+// call needs as much; without an end a lost answer would be waited for always.
+const patience = 10 * time.Minute
+
+// ErrMoved: a call that changes something was sent to another address.
+var ErrMoved = errors.New("the address leads elsewhere")
+
+// HTTPClient makes what New sends requests with. It follows no redirection of a call
+// that is not a plain read: by the rules of HTTP most of them would arrive as a GET,
+// without the body, whose answer looks like success.
+func HTTPClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = patience
+	return &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if !reads(via[0].Method) {
+			return moved(via[0], r.URL.Redacted())
+		}
+		const most = 10
+		if len(via) >= most {
+			return fmt.Errorf("%w: there were %d redirections", ErrMoved, most)
+		}
+		return nil
+	}}
+}
+
+func reads(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+func moved(r *http.Request, to string) error {
+	return fmt.Errorf("%w: %s %s is sent on to %s; name that as the server's address", ErrMoved, r.Method, r.URL.Redacted(), to)
 }
 
 // baseURL checks an address and takes /v1 off its end, since the paths of the

@@ -2,9 +2,11 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -94,7 +96,7 @@ func TestRetry(t *testing.T) {
 			return err
 		}, 2, 3, true},
 	} {
-		for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		for _, status := range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout} {
 			t.Run(fmt.Sprintf("%s, %d", name, status), func(t *testing.T) {
 				t.Parallel()
 				var calls atomic.Int32
@@ -260,5 +262,109 @@ func TestEvents_ends(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d errors, want one", n)
+	}
+}
+
+// TestEvents_begin cuts a stream off before its first event, and lets a proxy answer
+// for the server while that is away: the client comes again from the begin.
+func TestEvents_begin(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Header.Get("Last-Event-ID"))
+		if len(asked) == 2 {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		if len(asked) == 1 {
+			fmt.Fprint(w, "id: 41\n\n")
+			return
+		}
+		fmt.Fprint(w, "id: 42\ndata: {\"id\":\"42\",\"event_type\":\"A\"}\n\n")
+	}, client.WithRetry(client.Retry{}))
+	for e, err := range api.Events(t.Context(), "", client.ListEventsParams{}) {
+		if err != nil || e.ID != "42" {
+			t.Errorf("event %v, %v", e, err)
+		}
+		break
+	}
+	if fmt.Sprintf("%q", asked) != `["" "41" "41"]` {
+		t.Errorf("asked from %q", asked)
+	}
+}
+
+// TestRedirect follows a read, and nothing that would arrive as another call.
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusPermanentRedirect} {
+		var calls atomic.Int32
+		api := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			calls.Add(1)
+			if !strings.HasPrefix(r.URL.Path, "/new") {
+				http.Redirect(w, r, "/new"+r.URL.Path, status)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"status":"ok","test_runs":[]}`)
+		})
+		if a, err := api.GetHealthWithResponse(t.Context()); err != nil || a.JSON200 == nil {
+			t.Errorf("%d: a read is not followed: %v", status, err)
+		}
+		calls.Store(0)
+		_, create := api.CreateRunWithResponse(t.Context(), nil, client.NewRun{})
+		_, upload := api.Upload(t.Context(), client.Upload{}, client.File{Name: "a", Content: strings.NewReader("a")})
+		register := api.Agent("a", "").Register(t.Context(), client.AgentRegistration{})
+		for what, err := range map[string]error{"create": create, "upload": upload, "register": register} {
+			if !errors.Is(err, client.ErrMoved) || !strings.Contains(err.Error(), "/new/v1/") {
+				t.Errorf("%d: %s: %v, want an error that names the other address", status, what, err)
+			}
+		}
+		if calls.Load() != 3 {
+			t.Errorf("%d: %d calls for three", status, calls.Load())
+		}
+	}
+}
+
+// TestAgent_foreignPage takes no page of a proxy or a login for an answer.
+func TestAgent_foreignPage(t *testing.T) {
+	t.Parallel()
+	api := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<p>Please log in.")
+	})
+	a := api.Agent("a", "")
+	work := a.Resume(&client.PickedOpportunity{TestOpportunityID: "1", ProductID: "2"})
+	_, poll := a.Poll(t.Context(), 0)
+	_, size := work.OutputSize(t.Context())
+	for what, err := range map[string]error{
+		"register": a.Register(t.Context(), client.AgentRegistration{}), "poll": poll, "mode": a.SetMode(t.Context(), "online", ""),
+		"heartbeat": work.Heartbeat(t.Context()), "release": work.Release(t.Context(), "why"), "result": work.Result(t.Context(), "PASSED", nil), "output": size,
+	} {
+		if err == nil {
+			t.Errorf("%s is done", what)
+		}
+	}
+}
+
+// TestRetry_certificate says at once that a certificate is not trusted.
+func TestRetry_certificate(t *testing.T) {
+	t.Parallel()
+	var hellos atomic.Int32
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		hellos.Add(1)
+		return nil, nil
+	}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	api, err := client.New(server.URL, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.GetHealthWithResponse(t.Context()); err == nil || hellos.Load() != 1 {
+		t.Errorf("%d connections, error %v; want one", hellos.Load(), err)
 	}
 }

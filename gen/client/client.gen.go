@@ -12858,7 +12858,8 @@ type ClientInterface interface {
 	//
 	// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
-	// counts like `after`.
+	// counts like `after`. A stream that begins with what is new names its begin first, in a message with an `id` and no data: who is cut off before
+	// the first event comes again from there.
 	//
 	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
@@ -16507,7 +16508,8 @@ func (c *Client) DownloadResult(ctx context.Context, testID TestID, reqEditors .
 //
 // Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
-// counts like `after`.
+// counts like `after`. A stream that begins with what is new names its begin first, in a message with an `id` and no data: who is cut off before
+// the first event comes again from there.
 //
 // RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
@@ -39847,7 +39849,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 	// after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
-	// counts like `after`.
+	// counts like `after`. A stream that begins with what is new names its begin first, in a message with an `id` and no data: who is cut off before
+	// the first event comes again from there.
 	//
 	// RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 	// The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,
@@ -50323,7 +50326,8 @@ func (c *ClientWithResponses) DownloadResultWithResponse(ctx context.Context, te
 //
 // Every event of every area that the caller may see, oldest first, in the order in which they became visible (SPI): a client that continues
 // after the last id it has seen misses none, unless it stayed away for longer than the server keeps events (`removed_to` tells). With `Accept: text/event-stream` new events are streamed as Server-Sent Events; `Last-Event-ID`
-// counts like `after`.
+// counts like `after`. A stream that begins with what is new names its begin first, in a message with an `id` and no data: who is cut off before
+// the first event comes again from there.
 //
 // RefStack's side tells `UPLOAD_EXPIRED` of a run that an upload without a credential made and that was kept long enough; `data` names the run.
 // The lab tells `TASK_STARTED` and `TASK_ENDED` of the tasks that were asked for, to the tenant of who asked; `data` names the task, its action and,

@@ -22,7 +22,7 @@ const maxEvent = 4 << 20
 // breaks off is resumed where it stopped, so that no event is missed or shown
 // twice; pauses grow to a minute while the server is away.
 //
-// A Problem other than 429 and 503 ends the sequence with an error.
+// A Problem other than 429, 502, 503 and 504 ends the sequence with an error.
 func (a *API) Events(ctx context.Context, since string, filter ListEventsParams) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
 		pause := time.Second
@@ -36,7 +36,7 @@ func (a *API) Events(ctx context.Context, since string, filter ListEventsParams)
 				return
 			}
 			var problem *Problem
-			if errors.As(err, &problem) && problem.Status != http.StatusTooManyRequests && problem.Status != http.StatusServiceUnavailable {
+			if errors.As(err, &problem) && !passing(int(problem.Status)) || errors.Is(err, ErrMoved) {
 				yield(nil, err)
 				return
 			}
@@ -78,6 +78,9 @@ func (a *API) eventStream(ctx context.Context, since *string, filter ListEventsP
 			return true, seen, err
 		}
 		if len(m.data) == 0 {
+			if m.id != "" {
+				*since = m.id // where the stream begins, although nothing has happened yet
+			}
 			continue
 		}
 		var e Event

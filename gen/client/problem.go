@@ -59,8 +59,15 @@ type problemDoer struct{ inner HttpRequestDoer }
 // Do sends the request, and returns an answer or an error, never both.
 func (d problemDoer) Do(r *http.Request) (*http.Response, error) {
 	answer, err := d.inner.Do(r)
-	if err != nil || answer.StatusCode < http.StatusBadRequest {
+	if err != nil || answer.StatusCode < http.StatusMultipleChoices {
 		return answer, err
+	}
+	if answer.StatusCode < http.StatusBadRequest {
+		if to := answer.Header.Get("Location"); to != "" && !reads(r.Method) { // its body could not be sent again
+			answer.Body.Close()
+			return nil, moved(r, to)
+		}
+		return answer, nil
 	}
 	defer answer.Body.Close()
 	return nil, ProblemOf(answer)

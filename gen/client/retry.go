@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// Retry says when a call is sent again: after 429 and 503, and when the connection
-// broke, if sending it twice does no harm. That is a call that reads, replaces or
+// Retry says when a call is sent again: after 429, 502, 503 and 504, and when the
+// connection broke, if sending it twice does no harm. That is a call that reads, replaces or
 // deletes, or one with an Idempotency-Key, whose body can be sent again.
 type Retry struct {
 	// Attempts is how often a call is sent in all; 0 and 1 mean once.
@@ -89,7 +90,8 @@ func (d retrying) pause(r *http.Request, answer *http.Response, err error, attem
 	if err != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		return 0, false
 	}
-	if err == nil && answer.StatusCode != http.StatusTooManyRequests && answer.StatusCode != http.StatusServiceUnavailable {
+	var certificate *tls.CertificateVerificationError // which is as bad the next time
+	if errors.Is(err, ErrMoved) || errors.As(err, &certificate) || err == nil && !passing(answer.StatusCode) {
 		return 0, false
 	}
 	pause := d.Pause << min(attempt-1, 20)
@@ -101,6 +103,16 @@ func (d retrying) pause(r *http.Request, answer *http.Response, err error, attem
 		pause = asked
 	}
 	return pause, pause <= d.MaxPause
+}
+
+// passing tells whether a status may be another one soon: the server is busy, or is
+// started again behind a proxy.
+func passing(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 // retryAfter reads the header of that name, seconds or a date; 0 without one.

@@ -155,6 +155,27 @@ func TestEvents_Stream(t *testing.T) {
 	})
 }
 
+// TestEvents_StreamBegin is cut off before the first event, and misses none between.
+func TestEvents_StreamBegin(t *testing.T) {
+	t.Parallel()
+	eachLab(t, func(t *testing.T, l *lab) {
+		path := l.product("p", "smoke")
+		l.image(path, "I0")
+		for _, log := range []string{"/v1/events", path + "/tests/events"} {
+			f := l.listen(log)
+			begin := ""
+			for begin == "" && f.lines.Scan() {
+				begin, _ = strings.CutPrefix(f.lines.Text(), "id: ")
+			}
+			f.stop()
+			o := l.image(path, "I-"+begin)[0]
+			if _, name, data, ok := l.listen(log, servertest.With("Last-Event-ID", begin)).next(); !ok || name != "QUEUED_FOR_AGENTS" || decode(t, []byte(data))["test_opportunity_id"] != o {
+				t.Errorf("%s after %s: %s %s, want %s", log, begin, name, data, o)
+			}
+		}
+	})
+}
+
 // The filters of opportunities count for the stream as they do for the list.
 func TestEvents_StreamOfSomeOpportunities(t *testing.T) {
 	t.Parallel()

@@ -179,7 +179,7 @@ func (h *Handler) stream(ctx context.Context, f store.EventFilter, opportunity, 
 		}
 		f.After = now
 	}
-	return &eventStream{ctx: ctx, h: h, filter: f}, nil
+	return &eventStream{ctx: ctx, h: h, filter: f, begin: after == nil}, nil
 }
 
 // eventStream is an answer that does not end by itself.
@@ -187,6 +187,7 @@ type eventStream struct {
 	ctx    context.Context
 	h      *Handler
 	filter store.EventFilter
+	begin  bool // the client is told where the stream begins
 }
 
 const (
@@ -211,6 +212,11 @@ func (s *eventStream) WriteResponse(w http.ResponseWriter) error {
 	defer stop()
 	out := newSSE(w)
 	s.filter.Limit = streamSlice
+	if s.begin {
+		if err := out.begin(strconv.FormatInt(s.filter.After, 10)); err != nil {
+			return nil
+		}
+	}
 	for call.From(s.ctx).Credential(s.ctx) == nil {
 		events, err := s.h.store.Events(s.ctx, s.filter)
 		if err != nil {
@@ -251,6 +257,7 @@ type sse struct {
 // newSSE sends the headers, so that a client knows at once that it is connected.
 func newSSE(w http.ResponseWriter) *sse {
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not gather events
 	w.WriteHeader(http.StatusOK)
 	return &sse{w: w, ctl: http.NewResponseController(w), spoke: time.Time{}}
 }
@@ -260,6 +267,16 @@ func (s *sse) event(id, name string, data []byte) error {
 	s.spoke = time.Now()
 	_ = s.ctl.SetWriteDeadline(s.spoke.Add(slowReader)) // where it is not supported there is none
 	_, err := fmt.Fprintf(s.w, "id: %s\nevent: %s\ndata: %s\n\n", id, name, compact(data))
+	return err
+}
+
+// begin names where the stream begins, in a message without data, which browsers
+// remember and show to nobody: a client that is cut off before the first event comes
+// again from here, and misses nothing between.
+func (s *sse) begin(id string) error {
+	s.spoke = time.Now()
+	_ = s.ctl.SetWriteDeadline(s.spoke.Add(slowReader))
+	_, err := fmt.Fprintf(s.w, "id: %s\n\n", id)
 	return err
 }
 

@@ -48,14 +48,25 @@ func start(argv []string, dir string, env []string, mark string, out *os.File) (
 	return c, nil
 }
 
-// stop asks the group to end, and ends it after the grace.
+// stop asks all of the job's processes to end, and ends them after the grace: a shell
+// may be gone at once while what it started still tidies up.
 func (c *command) stop(grace time.Duration) {
 	signalMarked(c.mark, c.cmd.Process.Pid, syscall.SIGTERM)
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
+	over := false
 	select {
 	case <-c.ended:
 	case <-timer.C:
+		over = true
+	}
+	const look = 50 * time.Millisecond
+	for !over && signalMarked(c.mark, 0, 0) > 0 {
+		select {
+		case <-time.After(look):
+		case <-timer.C:
+			over = true
+		}
 	}
 	endMarked(c.mark, c.cmd.Process.Pid)
 	<-c.ended

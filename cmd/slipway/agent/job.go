@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slipway-lab/slipway/gen/client"
@@ -41,6 +42,8 @@ type job struct {
 	rec  *record
 	dir  string
 	out  *spool
+
+	filesLeft bool // the result is posted without its files, which stay here
 }
 
 // newJob writes down what was picked before anything is done with it.
@@ -75,7 +78,7 @@ func (a *Agent) heldBefore(dir string) (*job, error) {
 	}
 	if rec.End == nil {
 		j.out.note("the agent was killed while the command ran; this is all that is known")
-		j.finish(end{Status: errored, Reason: "the agent was killed while the command ran"})
+		j.finish(end{Status: errored, Reason: "the agent was killed while the command ran", Files: j.resultFiles(filepath.Join(dir, workDir))})
 	}
 	return j, nil
 }
@@ -120,6 +123,12 @@ func (j *job) run(ctx context.Context) {
 	switch {
 	case err == nil:
 		log.InfoContext(ctx, "result posted", "status", j.rec.End.Status)
+		if j.filesLeft {
+			j.out.f.Close()
+			kept, moved := j.state.refuse(j.dir)
+			log.ErrorContext(ctx, "the files of the result are kept here", "folder", kept, "error", moved)
+			return
+		}
 		if err := j.discard(); err != nil {
 			log.WarnContext(ctx, "the job's folder stays", "folder", j.dir, "error", err)
 		}
@@ -149,7 +158,7 @@ func (j *job) report(ctx context.Context, outputErr error) error {
 func (j *job) discard() error {
 	j.out.f.Close()
 	// The record goes first: a folder that is removed in part is no job.
-	return errors.Join(os.Remove(filepath.Join(j.dir, jobFile)), os.RemoveAll(j.dir))
+	return errors.Join(os.Remove(filepath.Join(j.dir, jobFile)), removeAll(j.dir))
 }
 
 // finish writes the end down. A full disk must not keep it from being reported, but
@@ -230,7 +239,7 @@ func (j *job) judge(ctx context.Context, code int, err error) end {
 	if j.StatusFile == "" {
 		return e
 	}
-	text, err := os.ReadFile(filepath.Join(j.dir, workDir, j.StatusFile))
+	text, err := readStatus(filepath.Join(j.dir, workDir, j.StatusFile))
 	switch status := strings.TrimSpace(string(text)); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil || !word.MatchString(status):
@@ -239,6 +248,20 @@ func (j *job) judge(ctx context.Context, code int, err error) end {
 		e.Status = status
 	}
 	return e
+}
+
+// readStatus reads a status file. What a command puts in its place must not hold the
+// agent up, nor fill its memory.
+func readStatus(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	const longest = 1 << 10
+	if !info.Mode().IsRegular() || info.Size() > longest {
+		return nil, errors.New("it is no file with a word")
+	}
+	return os.ReadFile(name)
 }
 
 // resultFiles are those of the globs first, reports before artifacts, each once.
@@ -260,8 +283,8 @@ func (j *job) resultFiles(dir string) []string {
 		}
 	}
 	_ = fs.WalkDir(root, "artifacts", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			add(name)
+		if err == nil && !d.IsDir() {
+			add(name) // what a link leads to as well
 		}
 		return nil // a folder that cannot be read has no files
 	})
@@ -280,24 +303,33 @@ func (j *job) post(ctx context.Context, outputErr error) error {
 	}
 	files := e.Files
 	return j.persist(ctx, "post a result", func() (bool, error) {
-		opened, err := j.opened(files)
-		if err != nil {
-			return true, err
-		}
-		err = j.work.Result(ctx, e.Status, payload, opened...)
+		opened := opened(filepath.Join(j.dir, workDir), files)
+		err := j.work.Result(ctx, e.Status, payload, opened...)
+		var unread error
 		for _, f := range opened {
-			f.Content.(io.Closer).Close()
+			unread = errors.Join(unread, f.Content.(*lazyFile).end())
 		}
 		var p *client.Problem
-		if errors.As(err, &p) && len(files) > 0 && filesRefused(p) {
-			// The status must arrive even when its files may not.
-			j.Log.WarnContext(ctx, "the server does not take the files of a result", "test_opportunity_id", j.work.ID(), "error", p.Detail)
-			e.Reason = strings.TrimPrefix(e.Reason+"; the server did not take the files: "+p.Detail, "; ")
-			payload, _ = json.Marshal(map[string]any{"agent": j.Name, "exit_code": e.Exit, "reason": e.Reason, "files": 0}) // of plain values
-			files = nil
-			return false, err
+		why := ""
+		switch {
+		case err != nil && unread != nil:
+			why = "the files cannot be read: " + unread.Error()
+		case errors.As(err, &p) && len(files) > 0 && filesRefused(p):
+			why = "the server did not take the files: " + p.Detail
+		default:
+			return refusedOutput(err), err
 		}
-		return refusedOutput(err), err
+		// The status must arrive even when its files may not. They may hold a failure,
+		// so that it is no pass, and stay on disk.
+		j.Log.WarnContext(ctx, "a result goes without its files", "test_opportunity_id", j.work.ID(), "error", why)
+		j.filesLeft = true
+		if e.Status == passed || e.Status == skipped {
+			e.Status = errored
+		}
+		e.Reason = strings.TrimPrefix(e.Reason+"; "+why, "; ")
+		payload, _ = json.Marshal(map[string]any{"agent": j.Name, "exit_code": e.Exit, "reason": e.Reason, "files": 0}) // of plain values
+		files = nil
+		return false, err
 	})
 }
 
@@ -310,16 +342,59 @@ func filesRefused(p *client.Problem) bool {
 	return false
 }
 
-func (j *job) opened(names []string) ([]client.File, error) {
+// opened are files that are opened when they are read: a process may not have as many
+// open as a command can write.
+func opened(dir string, names []string) []client.File {
 	var files []client.File
 	for _, name := range names {
-		f, err := os.Open(filepath.Join(j.dir, workDir, filepath.FromSlash(name)))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, client.File{Name: name, Content: f})
+		files = append(files, client.File{Name: name, Content: &lazyFile{path: filepath.Join(dir, filepath.FromSlash(name))}})
 	}
-	return files, nil
+	return files
+}
+
+// lazyFile opens a file when it is read first, and closes it at its end. Another
+// goroutine may still read it when the call it is sent by is over.
+type lazyFile struct {
+	mu   sync.Mutex
+	path string
+	f    *os.File
+	done bool
+	err  error // why it cannot be read
+}
+
+// Read reads the file.
+func (l *lazyFile) Read(b []byte) (n int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done {
+		return 0, io.EOF
+	}
+	if l.f == nil {
+		if l.f, l.err = os.Open(l.path); l.err != nil {
+			l.done = true
+			return 0, l.err
+		}
+	}
+	n, err = l.f.Read(b)
+	if err != nil {
+		l.done = true
+		l.f.Close()
+		if !errors.Is(err, io.EOF) {
+			l.err = err
+		}
+	}
+	return n, err
+}
+
+// end closes the file, and returns why it could not be read.
+func (l *lazyFile) end() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.f != nil && !l.done {
+		l.f.Close()
+	}
+	l.done = true
+	return l.err
 }
 
 // persist tries until it is done or refused; pauses grow to a limit.
@@ -362,7 +437,10 @@ func (j *job) send(ctx context.Context) error {
 		}
 		j.work.OutputAt(base + offset)
 		err = j.persist(j.life, "send output", func() (bool, error) {
-			err := j.work.Output(whole, b)
+			const patience = 5 * time.Minute
+			ctx, stop := context.WithTimeout(whole, patience)
+			defer stop()
+			err := j.work.Output(ctx, b)
 			return refusedOutput(err), err
 		})
 		if err != nil {
@@ -398,13 +476,21 @@ func (j *job) outputBase(ctx context.Context) (base, sent int64, err error) {
 	return size, 0, nil
 }
 
+// heartbeat says once that the job is worked on. A server or proxy that never answers
+// must not keep the next one back until the lease has ended.
+func (j *job) heartbeat(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, max(j.Heartbeat, min(j.Lease/3, 30*time.Second), time.Second))
+	defer stop()
+	return j.work.Heartbeat(ctx)
+}
+
 // beat keeps the lease until ctx ends, and stops the job when the server says so.
 func (j *job) beat(ctx context.Context, stop context.CancelCauseFunc) {
 	for {
 		if err := client.Wait(ctx, j.Heartbeat); err != nil {
 			return
 		}
-		err := j.work.Heartbeat(ctx)
+		err := j.heartbeat(ctx)
 		switch {
 		case errors.Is(err, client.ErrLost):
 			// Nobody else has it yet: a result would still be taken.

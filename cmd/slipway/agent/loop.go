@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -95,6 +96,10 @@ func Run(ctx context.Context, c Config, api *client.API) error {
 	if err == nil && !a.idle() {
 		a.Log.Info("the agent finishes what it holds and leaves; the same signal again leaves at once")
 	}
+	if errors.Is(err, client.ErrConflict) { // another machine is the agent: its mode is not ours
+		a.jobs.Wait()
+		return err
+	}
 	a.setMode(client.AgentMode("draining"), "the agent was told to stop")
 	a.jobs.Wait()
 	if life.Err() == nil {
@@ -176,7 +181,7 @@ func (a *Agent) register(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, a.MaxPause) {
 		err := a.session.Register(ctx, as)
 		var p *client.Problem
-		if err == nil || errors.As(err, &p) && refusedOutput(err) || errors.As(err, &p) && credentialTrouble(p) {
+		if err == nil || errors.As(err, &p) && (refusedOutput(err) || foreign(p) || credentialTrouble(p)) || errors.Is(err, client.ErrMoved) {
 			return err
 		}
 		a.Log.WarnContext(ctx, "the server is away", "what", "register", "again_in", pause, "error", err)
@@ -195,8 +200,8 @@ func (a *Agent) resume() error {
 	for _, dir := range dirs {
 		j, err := a.heldBefore(dir)
 		if errors.Is(err, os.ErrNotExist) { // nothing was picked, or all was done
-			if err := os.RemoveAll(dir); err != nil {
-				return err
+			if err := removeAll(dir); err != nil {
+				a.Log.Warn("a folder that holds no job stays", "folder", dir, "error", err)
 			}
 			continue
 		}
@@ -253,7 +258,7 @@ func (a *Agent) pollUntil(ctx context.Context) error {
 		err := a.state.takes()
 		var w *client.Work
 		if err == nil {
-			w, err = a.session.Poll(ctx, wait, a.holding()...)
+			w, err = a.poll(ctx, wait)
 		}
 		switch {
 		case w != nil:
@@ -280,6 +285,14 @@ func (a *Agent) pollUntil(ctx context.Context) error {
 		_ = client.Wait(ctx, min(pause, a.MaxPause))
 		pause = min(2*pause, a.MaxPause)
 	}
+}
+
+// poll asks once, and not for longer than an answer may take.
+func (a *Agent) poll(ctx context.Context, wait time.Duration) (*client.Work, error) {
+	const patience = time.Minute
+	ctx, stop := context.WithTimeout(ctx, wait+patience)
+	defer stop()
+	return a.session.Poll(ctx, wait, a.holding()...)
 }
 
 // giveBack tells the server what the agent holds, in case it has just handed out
@@ -310,9 +323,9 @@ func (a *Agent) take(w *client.Work) error {
 	reason := "the agent's disk does not take the work: " + err.Error()
 	ctx, stop := context.WithTimeout(a.life, time.Minute)
 	defer stop()
-	payload := fmt.Appendf(nil, "{\"reason\":%q}", reason)
+	payload, _ := json.Marshal(map[string]string{"reason": reason}) // of text
 	posted := w.Result(ctx, errored, payload)
-	return errors.Join(errors.New(reason), posted, os.RemoveAll(j.dir))
+	return errors.Join(errors.New(reason), posted, removeAll(j.dir))
 }
 
 // setMode tells the server; that it cannot is no reason to stay.

@@ -128,7 +128,13 @@ func refusedOutput(err error) bool {
 		return false
 	}
 	return p.Status >= http.StatusBadRequest && p.Status < http.StatusInternalServerError &&
-		p.Status != http.StatusTooManyRequests && p.Status != http.StatusRequestTimeout && !credentialTrouble(p)
+		p.Status != http.StatusTooManyRequests && p.Status != http.StatusRequestTimeout && !credentialTrouble(p) && !foreign(p)
+}
+
+// foreign tells whether a refusal is that of a proxy, which knows nothing of the lease:
+// while the server is started again some answer 404. That a body is too large counts.
+func foreign(p *client.Problem) bool {
+	return p.ID == "" && p.Status >= http.StatusBadRequest && p.Status < http.StatusInternalServerError && p.Status != http.StatusRequestEntityTooLarge
 }
 
 // credentialTrouble is what an administrator can mend while the agent waits.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -102,10 +103,26 @@ func (s *state) folder(o *client.PickedOpportunity) string {
 	return filepath.Join(s.dir, heldDir, fmt.Sprintf("%s.%d", o.TestOpportunityID, o.Lease.Attempt))
 }
 
+// removeAll removes a folder, also where a command took the right to write from folders
+// in it, as the caches of some tools do.
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			const private = 0o700
+			_ = os.Chmod(path, private)
+		}
+		return nil // what cannot be had stays
+	})
+	return os.RemoveAll(dir)
+}
+
 // refuse moves a job to where people look for it.
 func (s *state) refuse(dir string) (string, error) {
 	to := filepath.Join(s.dir, refusedDir, filepath.Base(dir))
-	if err := os.RemoveAll(to); err != nil {
+	if err := removeAll(to); err != nil {
 		return dir, err
 	}
 	return to, os.Rename(dir, to)

@@ -50,7 +50,7 @@ func (f *Flags) open(ctx context.Context, std terminal.Streams) (*session, conte
 	}
 	retry := client.DefaultRetry
 	retry.Attempts = f.Retries + 1
-	doer := explaining{&http.Client{}, server, f.Server == ""}
+	doer := explaining{client.HTTPClient(), server, f.Server == ""}
 	api, err := client.New(server, client.WithToken(token), client.WithRetry(retry), client.WithUserAgent("slipway-cli"), client.WithDoer(doer))
 	if err != nil {
 		return nil, nil, nil, terminal.Usage("%w", err)
@@ -120,6 +120,9 @@ func (d explaining) Do(r *http.Request) (*http.Response, error) {
 	answer, err := d.inner.Do(r)
 	var address *url.Error
 	if errors.As(err, &address) && r.Context().Err() == nil {
+		if errors.Is(err, client.ErrMoved) {
+			return nil, terminal.Usage("%w", address.Err)
+		}
 		hint := ""
 		if d.unnamed && d.server == localServer {
 			hint = "; --server or SLIPWAY_URL names another server"

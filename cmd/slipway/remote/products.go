@@ -396,6 +396,7 @@ func (c *Output) Run(ctx context.Context, std *terminal.Streams) error {
 			return err
 		}
 		s.pageAddress("/opportunities/" + c.Opportunity)
+		broken := 0 // how often the answer broke off since something came
 		for offset := int64(0); ; {
 			// The state is looked at first: what is written before the end is read after.
 			ended := final(stringAt(item, "state"))
@@ -403,10 +404,17 @@ func (c *Output) Run(ctx context.Context, std *terminal.Streams) error {
 			if err != nil {
 				return err
 			}
-			n, err := io.Copy(s.Streams.Out, content)
+			source := &cut{from: content}
+			n, err := io.Copy(s.Streams.Out, source)
 			content.Close()
+			if n > 0 {
+				broken = 0
+			}
 			if offset += n; err != nil {
-				return fmt.Errorf("after %s: %w", terminal.Bytes(offset), err)
+				if broken++; !c.Follow || source.err == nil || ctx.Err() != nil || broken > s.Retries {
+					return fmt.Errorf("after %s: %w", terminal.Bytes(offset), err)
+				}
+				ended = false // there is more of it
 			}
 			if ended || !c.Follow {
 				return nil
@@ -420,6 +428,21 @@ func (c *Output) Run(ctx context.Context, std *terminal.Streams) error {
 			}
 		}
 	})
+}
+
+// cut remembers that reading failed, and not writing.
+type cut struct {
+	from io.Reader
+	err  error
+}
+
+// Read reads on.
+func (c *cut) Read(b []byte) (int, error) {
+	n, err := c.from.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
+	return n, err
 }
 
 func final(state string) bool {

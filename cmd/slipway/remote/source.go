@@ -27,12 +27,12 @@ type source struct {
 	kept *os.File    // what came through a pipe, nil for a file
 }
 
-// open reads the file from its begin.
-func (s source) open() io.ReadCloser {
+// open reads the file from its begin. Why it cannot be read is put into unread.
+func (s source) open(unread *error) io.ReadCloser {
 	if s.kept != nil {
 		return io.NopCloser(io.NewSectionReader(s.kept, 0, s.size))
 	}
-	return &lazyFile{path: s.path}
+	return &lazyFile{path: s.path, unread: unread}
 }
 
 // sources are the files that the caller named, with the bytes of those that come
@@ -45,7 +45,7 @@ func (c *Upload) sources(ctx context.Context, s *session) (_ []source, stop func
 			}
 		}
 	}
-	sources, err := findFiles(c.Files)
+	sources, err := findFiles(c.Files, func(path string) { s.say("%s is no file and is not sent", terminal.Plain(path)) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -66,7 +66,7 @@ func (c *Upload) sources(ctx context.Context, s *session) (_ []source, stop func
 }
 
 // findFiles lists what was named, folders with all that is in them.
-func findFiles(names []string) ([]source, error) {
+func findFiles(names []string, left func(path string)) ([]source, error) {
 	var sources []source
 	stdin := false
 	for _, name := range names {
@@ -86,7 +86,7 @@ func findFiles(names []string) ([]source, error) {
 			sources = append(sources, source{name: filepath.Base(name), path: name, size: info.Size(), info: info})
 			continue
 		}
-		inside, err := filesIn(name)
+		inside, err := filesIn(name, left)
 		if err != nil {
 			return nil, err
 		}
@@ -98,28 +98,82 @@ func findFiles(names []string) ([]source, error) {
 	return sources, nil
 }
 
-func filesIn(dir string) ([]source, error) {
-	var sources []source
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+// folder collects what is in a folder. Links to folders are followed, each folder
+// once: what they lead to belongs to the results as a linked file does.
+type folder struct {
+	root    string
+	seen    map[string]bool // folders without links in their path
+	links   [][2]string     // path and name of links to folders
+	sources []source
+	left    func(path string) // is told of what is neither file nor folder
+}
+
+func filesIn(dir string, left func(path string)) ([]source, error) {
+	root, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		root, err = filepath.Abs(root)
+	}
+	if err != nil {
+		return nil, terminal.Usage("%w", err)
+	}
+	f := &folder{root: root, seen: map[string]bool{}, left: left}
+	if err := f.walk(root, dir, ""); err != nil {
+		return nil, err
+	}
+	for len(f.links) > 0 { // behind all that is there without a link
+		path, name := f.links[0][0], f.links[0][1]
+		f.links = f.links[1:]
+		to, err := filepath.EvalSymlinks(path)
+		if err == nil {
+			to, err = filepath.Abs(to)
 		}
-		info, err := os.Stat(path) // of what a link leads to
 		if err != nil {
-			return err
+			return nil, terminal.Usage("%w", err)
 		}
-		if !info.Mode().IsRegular() {
+		if f.seen[to] || strings.HasPrefix(root, strings.TrimSuffix(to, "/")+"/") {
+			continue // it is sent already, or holds the folder itself
+		}
+		if err := f.walk(to, path, name); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(f.sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return f.sources, nil
+}
+
+// walk takes a folder that has no link in its path; shown is how the caller wrote it,
+// and prefix what stands before the names.
+func (f *folder) walk(real, shown, prefix string) error {
+	return filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return terminal.Usage("%w", err)
+		}
+		if d.IsDir() {
+			if f.seen[path] {
+				return fs.SkipDir
+			}
+			f.seen[path] = true
 			return nil
 		}
-		name, err := filepath.Rel(dir, path)
+		inside, err := filepath.Rel(real, path)
 		if err != nil {
 			return err
 		}
-		sources = append(sources, source{name: filepath.ToSlash(name), path: path, size: info.Size(), info: info})
+		name := filepath.ToSlash(filepath.Join(prefix, inside))
+		path = filepath.Join(shown, inside)
+		info, err := os.Stat(path) // of what a link leads to
+		switch {
+		case err != nil:
+			return terminal.Usage("%w", err)
+		case info.IsDir():
+			f.links = append(f.links, [2]string{path, name})
+		case info.Mode().IsRegular():
+			f.sources = append(f.sources, source{name: name, path: path, size: info.Size(), info: info})
+		default:
+			f.left(path)
+		}
 		return nil
 	})
-	slices.SortFunc(sources, func(a, b source) int { return strings.Compare(a.name, b.name) })
-	return sources, err
 }
 
 // keep reads what comes through a pipe to its end before anything is sent. A runner
@@ -217,9 +271,10 @@ func beingWritten(name string) (bool, error) {
 // lazyFile opens a file when it is read first and closes it at its end: a folder
 // may hold more files than a process may have open.
 type lazyFile struct {
-	path string
-	f    *os.File
-	done bool
+	path   string
+	f      *os.File
+	done   bool
+	unread *error
 }
 
 // Read reads the file.
@@ -230,12 +285,16 @@ func (l *lazyFile) Read(b []byte) (int, error) {
 	if l.f == nil {
 		f, err := os.Open(l.path)
 		if err != nil {
+			*l.unread = err
 			return 0, err
 		}
 		l.f = f
 	}
 	n, err := l.f.Read(b)
 	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			*l.unread = err
+		}
 		l.Close()
 	}
 	return n, err

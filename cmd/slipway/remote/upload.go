@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/nullable"
 
 	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
@@ -98,7 +100,7 @@ func (c *Upload) do(ctx context.Context, s *session) error {
 		return fmt.Errorf("run %d: %w", id, err)
 	}
 	begun.forget()
-	return c.report(ctx, s, saved)
+	return errors.Join(c.report(ctx, s, saved), c.whole(s, sources))
 }
 
 // noRun reports whether there is no such run, which the upload itself calls a wrong
@@ -143,7 +145,8 @@ func (c *Upload) runOf(ctx context.Context, s *session, begun *begun) (int64, er
 		in.CloudID = nullable.NewNullableWithValue(cloud)
 	}
 	var run client.Run
-	answer, err := s.api.Raw().CreateRun(ctx, nil, in)
+	key := uuid.NewString() // so that it is made again when the server is away, and once
+	answer, err := s.api.Raw().CreateRun(ctx, &client.CreateRunParams{IdempotencyKey: &key}, in)
 	if err := into(&run, answer, err); err != nil {
 		return 0, err
 	}
@@ -218,10 +221,35 @@ func (s *session) sendOnce(sources []source, post func([]client.File) error) err
 	progress := s.Progress("upload", total)
 	defer progress.End()
 	var files []client.File
+	var unread error
 	for _, src := range sources {
-		content := src.open()
+		content := src.open(&unread)
 		defer content.Close()
 		files = append(files, client.File{Name: src.name, Content: progress.Reader(content)})
 	}
-	return post(files)
+	err := post(files)
+	if err != nil && unread != nil { // it is not the server's trouble, and sent again it is the same
+		return terminal.Usage("nothing was sent: %w", unread)
+	}
+	return err
+}
+
+// whole is an error when a file was written to while it was sent, so that a part of
+// it may be all that the verdict saw.
+func (c *Upload) whole(s *session, sources []source) error {
+	for _, src := range sources {
+		if src.kept != nil {
+			continue
+		}
+		info, err := os.Stat(src.path)
+		if err == nil && info.Size() == src.info.Size() && info.ModTime().Equal(src.info.ModTime()) {
+			continue
+		}
+		changed := terminal.Failed("%s changed while it was sent, and what came may be a part of it; --follow waits until it is written", terminal.Plain(src.path))
+		if c.FailOn != "none" || c.ExpectTests != "" {
+			return changed
+		}
+		s.say("%s", changed)
+	}
+	return nil
 }

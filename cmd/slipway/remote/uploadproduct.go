@@ -108,7 +108,7 @@ func (c *Upload) sendToProduct(ctx context.Context, s *session, sources []source
 	if err != nil {
 		return fmt.Errorf("test opportunity %s: %w", work.ID, err)
 	}
-	return c.reportTo(ctx, s, saved)
+	return errors.Join(c.reportTo(ctx, s, saved), c.whole(s, sources))
 }
 
 // work finds the test opportunity and what shows that the caller holds it.
