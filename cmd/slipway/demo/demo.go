@@ -32,7 +32,7 @@ type Options struct {
 	Until time.Time
 	// Seed tells one story from another.
 	Seed uint64
-	// Days is how long the story is; zero is 30. Some of it takes 22 at least.
+	// Days is how long the story is; zero is 30. Some of it takes 25 at least.
 	Days int
 	// Tenant gives all rows to a tenant. A server that is not empty takes a demo for
 	// a tenant that has nothing yet. The lab's nodes, tasks and designs, which have no

@@ -134,7 +134,7 @@ func TestFill(t *testing.T) {
 	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
 		days := 0 // as many as a demo has
 		if storetest.Race {
-			days = 22 // the fewest that have everything
+			days = 25 // the fewest that have everything
 		}
 		f := fill(t, cfg, demo.Options{Seed: 1, Days: days})
 		f.sets()
