@@ -61,7 +61,7 @@ func (s *Store) DueWebhooks(ctx context.Context) ([]Webhook, error) {
 }
 
 // ClaimDeliveries takes some deliveries of a webhook that are due, and keeps other
-// replicas from taking them for as long as lease.
+// replicas from taking them for as long as lease, which their NextAt tells.
 func (s *Store) ClaimDeliveries(ctx context.Context, webhook uuid.UUID, limit int, lease time.Duration) ([]Delivery, error) {
 	const due = "next_at IS NOT NULL AND next_at <= ? AND webhook_id = ?"
 	var list []Delivery
@@ -78,7 +78,11 @@ func (s *Store) ClaimDeliveries(ctx context.Context, webhook uuid.UUID, limit in
 		if len(ids) == 0 {
 			return nil
 		}
-		return store.Translate(tx.db.Tx.Model(&Delivery{}).Where("id IN ?", ids).Update("next_at", store.Micros(now.Add(lease))).Error)
+		until := now.Add(lease)
+		for i := range list {
+			list[i].NextAt = &until
+		}
+		return store.Translate(tx.db.Tx.Model(&Delivery{}).Where("id IN ?", ids).Update("next_at", store.Micros(until)).Error)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
