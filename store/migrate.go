@@ -58,7 +58,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 		return s.MakePartitions(ctx)
 	}
-	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false)
+	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false, 0)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
