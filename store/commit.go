@@ -137,7 +137,7 @@ func (s *Store) Snapshot(ctx context.Context, look func(view *Store) error) erro
 	defer func() { _ = tx.Rollback() }() // nothing to keep
 	if s.db.Postgres {
 		// What is looked at is often streamed to a client that reads slowly.
-		restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx)
+		restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx, s.core.config.IngestTimeout)
 		defer restore()
 		if err != nil {
 			return err
@@ -263,7 +263,7 @@ func (s *Store) pgTx(ctx context.Context, change func(tx *Store) error) (after [
 		return nil, fmt.Errorf("begin: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	restore, err := s.core.limitTx(ctx, w, tx)
+	restore, err := s.core.limitTx(ctx, w, tx, idleInTx(s.core.config.StatementTimeout))
 	defer restore()
 	if err != nil {
 		return nil, err

@@ -165,7 +165,7 @@ func (s *Store) dumpPostgres(ctx context.Context, path string, look func(view *S
 		return fmt.Errorf("dump: %w", Translate(err))
 	}
 	defer func() { _ = tx.Rollback() }() // nothing to keep
-	restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx)
+	restore, err := s.core.limitTx(Patient(ctx), wireOf(conn), tx, noIdleLimit)
 	defer restore()
 	if err != nil {
 		return err

@@ -128,6 +128,8 @@ func postgresKind(code string) error {
 		return ErrFull
 	case "55P03", "57P01", "57P02", "57P03": // lock not available, shutdowns
 		return ErrUnavailable
+	case restedTooLong, "25P04": // idle in a transaction, or in it for too long
+		return ErrUnavailable
 	case "XX001", "XX002": // a table or an index is damaged
 		return ErrUnavailable
 	case "57014", "0A000": // cancelled by an operator; schema changed under a prepared statement
@@ -172,11 +174,15 @@ func isPartitionGone(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "23514" && pg.ConstraintName == "" // a check has a name
 }
 
+// restedTooLong is the code with which PostgreSQL ends a connection whose transaction
+// has waited too long for its next statement: this server was stopped meanwhile.
+const restedTooLong = "25P03"
+
 // brokenOff reports whether PostgreSQL ended the connection by itself: its class of
 // connection errors, shut down, crashed, starting up.
 func brokenOff(code string) bool {
 	switch code {
-	case "57P01", "57P02", "57P03":
+	case "57P01", "57P02", "57P03", restedTooLong:
 		return true
 	}
 	return strings.HasPrefix(code, "08")
@@ -210,7 +216,7 @@ func commitFailed(err error, sent bool) error {
 	known := !sent || errors.Is(err, pgx.ErrTxCommitRollback)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		known = pg.SeverityUnlocalized == "ERROR"
+		known = pg.SeverityUnlocalized == "ERROR" || pg.Code == restedTooLong // that ended it before it read the COMMIT
 	}
 	var lite sqlite3.Error
 	if errors.As(err, &lite) {

@@ -41,9 +41,13 @@ func openFileBlobs(dir string) (*fileBlobs, error) {
 
 func (b *fileBlobs) tmp() string { return filepath.Join(b.dir, "tmp") }
 
-// locked runs f under sweep.lock.
+// sweepWait is how long somebody may have to wait for sweep.lock, which is held for
+// moments only, unless a server was stopped in one of them.
+const sweepWait = 10 * time.Second
+
+// locked runs f under sweep.lock. ErrUnavailable: it did not become free.
 func (b *fileBlobs) locked(shared bool, f func() error) error {
-	unlock, err := waitLock(filepath.Join(b.dir, "sweep.lock"), shared)
+	unlock, err := waitLock(filepath.Join(b.dir, "sweep.lock"), shared, sweepWait)
 	if err != nil {
 		return err
 	}

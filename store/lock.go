@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,9 +33,15 @@ func lockFile(path string) (unlock func() error, err error) {
 	return f.Close, nil
 }
 
-// waitLock takes the lock at path, waiting for whoever has it. shared holders
-// keep out only those who want it alone.
-func waitLock(path string, shared bool) (unlock func() error, err error) {
+const (
+	lockLook   = time.Millisecond // doubled with each look up to
+	lockLookUp = 20 * time.Millisecond
+)
+
+// waitLock takes the lock at path, waiting for whoever has it, no longer than limit
+// unless that is 0. shared holders keep out only those who want it alone.
+// ErrUnavailable: somebody still has it.
+func waitLock(path string, shared bool, limit time.Duration) (unlock func() error, err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -43,11 +50,24 @@ func waitLock(path string, shared bool) (unlock func() error, err error) {
 	if shared {
 		how = unix.LOCK_SH
 	}
-	for {
+	if limit > 0 {
+		how |= unix.LOCK_NB
+	}
+	giveUp := time.Now().Add(limit)
+	for pause := lockLook; ; {
 		err = unix.Flock(int(f.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
 			break
 		}
+		if time.Now().After(giveUp) {
+			err = fmt.Errorf("%w: somebody has held it for %s", ErrUnavailable, limit)
+			break
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, lockLookUp)
 	}
 	if err != nil {
 		_ = f.Close()

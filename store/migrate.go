@@ -58,7 +58,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 		return s.MakePartitions(ctx)
 	}
-	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false)
+	unlock, err := waitLock(sqlitePath(s.core.config)+".migrate.lock", false, 0)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -184,6 +184,9 @@ func (sessionLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "SET statement_timeout = 0"); err != nil {
 		return err
 	}
+	if _, err := conn.ExecContext(ctx, "SET idle_in_transaction_session_timeout = 0"); err != nil {
+		return err
+	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock("+sessionLockKey+")")
 	return err
 }
@@ -198,6 +201,9 @@ func (l sessionLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "RESET lock_timeout")
 	if err == nil {
 		_, err = conn.ExecContext(ctx, "RESET statement_timeout")
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "RESET idle_in_transaction_session_timeout")
 	}
 	return err
 }

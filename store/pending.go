@@ -208,3 +208,26 @@ func (s *Store) MoveJob(name string, position int64) error {
 	}
 	return nil
 }
+
+// JobHeld reports whether another server has a job now.
+func (s *Store) JobHeld(ctx context.Context, name string) (bool, error) {
+	now := s.Now()
+	var n int64
+	err := s.db.Read(ctx).Model(&BackgroundJob{}).
+		Where("name = ? AND holder <> ? AND lease_until > ? AND lease_until <= ?", name, s.core.id, Micros(now), Micros(now.Add(clockSkew))).Count(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("job %s: %w", name, Translate(err))
+	}
+	return n > 0, nil
+}
+
+// EndJob gives up a job that this server has, and forgets it.
+func (s *Store) EndJob(ctx context.Context, name string) error {
+	err := s.InTx(ctx, func(tx *Store) error {
+		return Translate(tx.db.Tx.Delete(&BackgroundJob{}, "name = ? AND holder = ?", name, s.core.id).Error)
+	})
+	if err != nil {
+		return fmt.Errorf("end job %s: %w", name, err)
+	}
+	return nil
+}

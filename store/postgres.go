@@ -121,14 +121,27 @@ func postgresConfig(cfg Config, address string, pooled bool) (*pgx.ConnConfig, e
 	pg.RuntimeParams["default_transaction_isolation"] = "read committed"
 	pg.RuntimeParams["lock_timeout"] = milliseconds(cfg.StatementTimeout) // SQLite's busy timeout
 	pg.RuntimeParams["statement_timeout"] = milliseconds(cfg.StatementTimeout)
+	pg.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(idleInTx(cfg.StatementTimeout))
 	return pg, nil
 }
+
+// idleInTx is how long a transaction that changes something may rest between two of its
+// statements. A server that was stopped, or whose machine is gone, keeps its locks for so
+// long: those who wait for one have to outwait it, and readers of the event log stop
+// before what it may still write.
+func idleInTx(statement time.Duration) time.Duration { return max(statement/2, leastIdleInTx) }
+
+// leastIdleInTx leaves a busy machine the time to come to its next statement.
+const leastIdleInTx = 2 * time.Second
+
+// noIdleLimit is for a transaction that rests while somebody else works with it.
+const noIdleLimit time.Duration = 0
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // limitTx gives a transaction its limits, where they are not those of the
-// connection, and returns what takes them back.
-func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx) (restore func(), err error) {
+// connection, and returns what takes them back. idle is how long it may rest.
+func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx, idle time.Duration) (restore func(), err error) {
 	restore = func() {}
 	limit := c.config.StatementTimeout
 	if isPatient(ctx) {
@@ -140,8 +153,8 @@ func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx) (restore func()
 		w.setLimit(limit)
 		restore = func() { w.setLimit(c.config.StatementTimeout) }
 	}
-	_, err = tx.ExecContext(ctx, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)",
-		milliseconds(limit), milliseconds(c.config.StatementTimeout))
+	_, err = tx.ExecContext(ctx, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true)",
+		milliseconds(limit), milliseconds(c.config.StatementTimeout), milliseconds(idle))
 	if err != nil {
 		return restore, fmt.Errorf("limits: %w", Translate(err))
 	}

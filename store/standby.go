@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 )
 
@@ -38,7 +39,7 @@ type standbyKey struct{}
 type standbyChoice struct {
 	mu    sync.Mutex
 	asked bool
-	use   bool
+	use   *standby // nil: the primary
 }
 
 // MayReadStandby returns a context whose reads may go to the standby. It belongs to one
@@ -52,9 +53,38 @@ func stayOnPrimary(ctx context.Context) {
 	if choice, ok := ctx.Value(standbyKey{}).(*standbyChoice); ok {
 		choice.mu.Lock()
 		defer choice.mu.Unlock()
-		choice.asked, choice.use = true, false
+		choice.asked, choice.use = true, nil
 	}
 }
+
+// LeaveStandby is told why a request failed that may read from the standby. It reports
+// whether the standby may be to blame: then the request reads from the primary from now
+// on, and asking again may succeed. A question that took too long there would do so here.
+func LeaveStandby(ctx context.Context, err error) bool {
+	choice, ok := ctx.Value(standbyKey{}).(*standbyChoice)
+	if !ok || !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		return false
+	}
+	var pg *pgconn.PgError
+	answers := errors.As(err, &pg) && !brokenOff(pg.Code)
+	if answers && pg.Code == "57014" {
+		return false
+	}
+	choice.mu.Lock()
+	defer choice.mu.Unlock()
+	from := choice.use
+	if from == nil {
+		return false
+	}
+	if !answers {
+		from.rest()
+	}
+	choice.use = nil
+	return true
+}
+
+// rest leaves a standby that does not answer alone for a while.
+func (s *standby) rest() { s.until.Store(time.Now().Add(standbyRest).UnixNano()) }
 
 // readsFor is the pool that takes the reads of a request outside transactions.
 func (c *core) readsFor(ctx context.Context) *gorm.DB {
@@ -68,13 +98,21 @@ func (c *core) readsFor(ctx context.Context) *gorm.DB {
 	choice.mu.Lock()
 	defer choice.mu.Unlock()
 	if !choice.asked {
-		choice.asked, choice.use = true, c.standbyCaughtUp(ctx)
+		choice.asked = true
+		if c.standbyCaughtUp(ctx) {
+			choice.use = c.standby
+		}
 	}
-	if choice.use {
-		return c.standby.db
+	if choice.use != nil {
+		return choice.use.db
 	}
 	return c.reads
 }
+
+// committedSQL is up to where the log of the primary tells of commits that others see.
+// Where a database does not wait for its disk they see one before that is written.
+const committedSQL = `SELECT CASE current_setting('synchronous_commit') WHEN 'off'
+	THEN pg_current_wal_insert_lsn() ELSE pg_current_wal_flush_lsn() END::text`
 
 // standbyCaughtUp reports whether the standby shows all that is committed now, or does
 // so in a moment.
@@ -85,7 +123,7 @@ func (c *core) standbyCaughtUp(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, standbyTime)
 	defer cancel()
 	var committed string
-	if c.reads.WithContext(ctx).Raw("SELECT pg_current_wal_flush_lsn()::text").Row().Scan(&committed) != nil {
+	if c.reads.WithContext(ctx).Raw(committedSQL).Row().Scan(&committed) != nil {
 		return false
 	}
 	for giveUp := time.Now().Add(standbyWait); ; {
@@ -94,7 +132,7 @@ func (c *core) standbyCaughtUp(ctx context.Context) bool {
 			Raw("SELECT pg_is_in_recovery() AND COALESCE(pg_last_wal_replay_lsn() >= CAST(? AS pg_lsn), false)", committed).Row().Scan(&shows)
 		if err != nil {
 			if ctx.Err() == nil || errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-				c.standby.until.Store(time.Now().Add(standbyRest).UnixNano())
+				c.standby.rest()
 			}
 			return false
 		}

@@ -82,6 +82,29 @@ func TestMayReadStandby(t *testing.T) {
 	caughtUp()
 }
 
+// Where the database does not wait for its disk, others see a commit before the standby
+// can have it.
+func TestMayReadStandby_Asynchronous(t *testing.T) {
+	t.Parallel()
+	pair := storetest.NewPair(t)
+	cfg := store.Config{DataDir: t.TempDir(), Database: pair.Primary + "&synchronous_commit=off", DatabaseRead: pair.Standby, MaxConns: 4}
+	s := storetest.Open(t, cfg)
+	ctx := context.Background()
+	for i := range 30 {
+		name := fmt.Sprint("t", i)
+		if err := s.CreateToken(ctx, token(name)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Token(store.MayReadStandby(ctx), name); err != nil {
+			t.Fatalf("what was just written: %v", err)
+		}
+	}
+	await.That(t, "reads from the standby", func() bool {
+		standby, err := store.ReadsStandby(store.MayReadStandby(ctx), s)
+		return err == nil && standby
+	})
+}
+
 // A standby that is away costs nothing but its help.
 func TestMayReadStandby_Away(t *testing.T) {
 	t.Parallel()

@@ -230,6 +230,39 @@ func (c countingStore) TokenByHash(ctx context.Context, hash []byte) (*store.Tok
 	return c.fakeStore.TokenByHash(ctx, hash)
 }
 
+// A token that was read before it was revoked is not believed afterwards.
+func TestAuthenticator_ForgetMeanwhile(t *testing.T) {
+	t.Parallel()
+
+	text, lookups := NewToken(PersonToken), 0
+	var a *Authenticator
+	a = New(Config{
+		Store: slowStore{countingStore{fakeStore{token: &store.Token{ID: "tok_1", Hash: HashToken(nil, text)}}, &lookups}, func() { a.Forget() }},
+		Now:   time.Now,
+	})
+	for want := 1; want <= 3; want++ {
+		if _, err := a.Identify(t.Context(), Attempt{Header: http.Header{"Authorization": {text}}}); err != nil {
+			t.Fatal(err)
+		}
+		if lookups != want {
+			t.Errorf("%d look-ups, want %d: every one was overtaken by a change", lookups, want)
+		}
+	}
+	a.Close()
+}
+
+// slowStore does something between the look-up and its answer.
+type slowStore struct {
+	countingStore
+	meanwhile func()
+}
+
+func (s slowStore) TokenByHash(ctx context.Context, hash []byte) (*store.Token, error) {
+	t, err := s.countingStore.TokenByHash(ctx, hash)
+	s.meanwhile()
+	return t, err
+}
+
 func TestLife_End(t *testing.T) {
 	t.Parallel()
 

@@ -62,6 +62,7 @@ type Authenticator struct {
 	mu        sync.Mutex
 	adminSeen []netip.Prefix // networks from which the admin token was used, the newest last
 	cache     map[[sha256.Size]byte]cached
+	forgotten uint64 // how often Forget was called
 }
 
 // New returns an Authenticator.

@@ -32,6 +32,7 @@ type cached struct {
 func (a *Authenticator) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.forgotten++
 	for key, entry := range a.cache {
 		entry.until = time.Time{}
 		a.cache[key] = entry
@@ -42,6 +43,7 @@ func (a *Authenticator) token(ctx context.Context, text string, try Attempt) (*s
 	key := sha256.Sum256([]byte(text))
 	a.mu.Lock()
 	hit, known := a.cache[key]
+	forgotten := a.forgotten
 	a.mu.Unlock()
 	if known && a.now().Before(hit.until) && slices.Contains(hit.seen, network(try.Client)) {
 		return hit.token, nil
@@ -58,7 +60,7 @@ func (a *Authenticator) token(ctx context.Context, text string, try Attempt) (*s
 		return nil, err
 	}
 	if usable(t, a.now(), try.Client) == nil {
-		a.remember(ctx, key, hit, t, try.Client)
+		a.remember(ctx, key, hit, t, try.Client, forgotten)
 	}
 	return t, nil
 }
@@ -113,8 +115,10 @@ func (a *Authenticator) drop(key [sha256.Size]byte) {
 	delete(a.cache, key)
 }
 
-// remember caches the token and, once a minute, notes that it was used.
-func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old cached, t *store.Token, client netip.Addr) {
+// remember caches the token and, once a minute, notes that it was used. forgotten is how
+// often Forget was called before the token was looked up: if it was again since then, the
+// token may be another one by now.
+func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old cached, t *store.Token, client netip.Addr, forgotten uint64) {
 	now := a.now()
 	entry := cached{token: t, until: now.Add(cacheLife), touched: old.touched, seen: old.seen}
 	if now.Sub(old.touched) >= time.Minute {
@@ -137,6 +141,9 @@ func (a *Authenticator) remember(ctx context.Context, key [sha256.Size]byte, old
 	defer a.mu.Unlock()
 	if len(a.cache) >= cacheSize {
 		clear(a.cache)
+	}
+	if a.forgotten != forgotten {
+		entry.until = time.Time{}
 	}
 	a.cache[key] = entry
 }

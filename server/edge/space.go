@@ -46,12 +46,18 @@ func (s *Stack) roomFor(ctx context.Context, op *operation) error {
 }
 
 // holding keeps the files that a request stores from being removed before the rows
-// that name them are there. Reads that may go to a standby say so here.
+// that name them are there. Reads that may go to a standby say so here; when it goes
+// away in the middle of one, and nothing was answered yet, they begin again without it.
 func holding(next echo.HandlerFunc, op *operation) echo.HandlerFunc {
 	if op.standby {
 		return func(c echo.Context) error {
-			c.SetRequest(c.Request().WithContext(store.MayReadStandby(c.Request().Context())))
-			return next(c)
+			ctx := store.MayReadStandby(c.Request().Context())
+			c.SetRequest(c.Request().WithContext(ctx))
+			err := next(c)
+			if err != nil && !c.Response().Committed && store.LeaveStandby(ctx, err) {
+				return next(c)
+			}
+			return err
 		}
 	}
 	if !op.needsSpace {

@@ -28,6 +28,7 @@ const (
 	deliveryLease   = time.Minute           // more than an attempt may take
 	deliverEvery    = time.Second           // notifications make it a fallback
 	deliverPause    = 50 * time.Millisecond // events that come sooner after one another share a look
+	giveBackTime    = time.Second           // of which a server that stops spends no more
 	eventsAtOnce    = 500
 	maxAttemptsKept = 50
 )
@@ -191,27 +192,49 @@ func (h *Handler) attempt(ctx context.Context, d *productstore.Delivery) {
 	if err != nil {
 		return // deleted meanwhile
 	}
+	claim := *d.NextAt
 	started := h.store.Now()
 	began := time.Now()
 	status, err := h.send(ctx, w, d)
 	if ctx.Err() != nil {
-		return // the server stops; the lease ends and another one tries
+		h.giveBack(ctx, d.ID, claim)
+		return
 	}
 	a := deliveryAttempt{At: store.Micros(started), Status: int32(status), Millis: time.Since(began).Milliseconds()}
 	if err != nil {
 		a.Error = err.Error()
 	}
-	h.note(d, a, err == nil && status >= 200 && status < 300)
-	if err := h.store.SaveDelivery(ctx, d); err != nil && ctx.Err() == nil {
+	done := err == nil && status >= 200 && status < 300
+	err = h.store.NoteAttempt(ctx, d.ID, claim, func(d *productstore.Delivery, claimed bool) { h.note(d, a, claimed, done) })
+	if err != nil && ctx.Err() == nil {
 		slog.ErrorContext(ctx, "webhook delivery", "delivery_id", d.ID, "error", err)
 	}
 }
 
-// note says when to try again, if at all.
-func (h *Handler) note(d *productstore.Delivery, a deliveryAttempt, done bool) {
+// giveBack leaves a delivery to another server at once, since this one stops. Where
+// that fails, its lease ends.
+func (h *Handler) giveBack(ctx context.Context, delivery uuid.UUID, claim time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	err := h.store.NoteAttempt(ctx, delivery, claim, func(d *productstore.Delivery, claimed bool) {
+		if now := h.store.Now(); claimed {
+			d.NextAt = &now
+		}
+	})
+	if err != nil {
+		slog.WarnContext(ctx, "webhook delivery not given back", "delivery_id", delivery, "error", err)
+	}
+}
+
+// note adds an attempt and says when to try again, if at all; unless the delivery is no
+// longer that attempt's.
+func (h *Handler) note(d *productstore.Delivery, a deliveryAttempt, claimed, done bool) {
 	list := append(attemptsOf(d), a)
 	list = list[max(0, len(list)-maxAttemptsKept):]
 	d.Attempts, _ = json.Marshal(list) // numbers and texts
+	if !claimed {
+		return
+	}
 	d.Tries++
 	switch {
 	case done:

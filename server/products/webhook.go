@@ -210,13 +210,12 @@ func (h *Handler) RetryDelivery(ctx context.Context, req productsapi.RetryDelive
 	if err != nil {
 		return nil, err
 	}
-	now := h.store.Now()
-	d.State, d.Tries, d.NextAt = string(productsapi.DeliveryStatePending), 0, &now
-	if err := h.store.SaveDelivery(ctx, d); err != nil {
-		return nil, err
+	repeated, err := h.store.RepeatDelivery(ctx, d.ID)
+	if err != nil {
+		return nil, notFound(err, "delivery", req.DeliveryID)
 	}
 	h.store.Wake(store.EventsTopic)
-	return respond(http.StatusAccepted, func(*opaques) any { return deliveryToAPI(d) })
+	return respond(http.StatusAccepted, func(*opaques) any { return deliveryToAPI(repeated) })
 }
 
 // deliveryAttempt is an attempt as the store keeps it.

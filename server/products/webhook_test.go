@@ -141,6 +141,38 @@ func TestWebhook_GivesUp(t *testing.T) {
 	})
 }
 
+// TestWebhook_RepeatedMeanwhile: who asks for a delivery once more while it is being sent
+// gets it once more, whatever becomes of the attempt under way.
+func TestWebhook_RepeatedMeanwhile(t *testing.T) {
+	t.Parallel()
+	storetest.EachDirect(t, func(t *testing.T, s *store.Store) {
+		called, answer := make(chan string, 10), make(chan int, 10)
+		receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			called <- r.Header.Get("Webhook-Id")
+			w.WriteHeader(<-answer)
+		}))
+		t.Cleanup(receiver.Close)
+		u, _ := url.Parse(receiver.URL)
+		l := &lab{servertest.On(t, s, func(c *server.Config) { c.Products.WebhookHosts = []string{u.Host} }), t}
+		path := "/v1/webhooks/" + field(l.call("POST", "/v1/webhooks", object{"url": receiver.URL}, http.StatusCreated), "id")
+		l.image(l.product("p", "smoke"), "I1")
+		id := await.Receive(t, "the first attempt", called)
+		delivery := path + "/deliveries/" + id
+		if d := l.call("POST", delivery+"/retry", nil, http.StatusAccepted); d["state"] != "pending" {
+			t.Errorf("asked for once more: %v", d)
+		}
+		answer <- http.StatusNoContent
+		if again := await.Receive(t, "the attempt that was asked for", called); again != id {
+			t.Errorf("delivery %s came, want %s", again, id)
+		}
+		answer <- http.StatusNoContent
+		until(t, "both attempts are noted", func() bool {
+			d := l.call("GET", delivery, nil, http.StatusOK)
+			return d["state"] == "delivered" && len(d["attempts"].([]any)) == 2
+		})
+	})
+}
+
 // TestWebhook_Slow: a receiver that does not answer holds up its own deliveries only.
 func TestWebhook_Slow(t *testing.T) {
 	t.Parallel()

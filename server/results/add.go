@@ -3,8 +3,11 @@ package results
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/slipway-lab/slipway/server/edge/fault"
 	"github.com/slipway-lab/slipway/server/edge/intake"
@@ -25,13 +28,86 @@ func (h *Handler) add(ctx context.Context, run *resultstore.Run, files []intake.
 		return nil, err
 	}
 	defer done()
-	for range addTries {
+	first := &precedence{h: h, job: fmt.Sprintf("results.add/%d", run.ID)}
+	defer first.end(ctx)
+	for try := range addTries {
+		if err := first.await(ctx, try > 0); err != nil {
+			return nil, err
+		}
 		result, err := h.addOnce(ctx, run, files, asks)
 		if !errors.Is(err, store.ErrConflict) {
 			return result, goneRun(err)
 		}
 	}
 	return nil, fault.Conflict("other uploads are added to run %d at the same time; send it again", run.ID)
+}
+
+const (
+	firstLease = 30 * time.Second
+	firstLook  = 50 * time.Millisecond
+)
+
+// precedence lets an addition that another server has overtaken go first the next time:
+// a large file would else never come to its end while small ones are added there.
+type precedence struct {
+	h    *Handler
+	job  string
+	stop context.CancelFunc // nil as long as it has none
+}
+
+// await waits until no other server has precedence, and takes it where it is wanted.
+func (p *precedence) await(ctx context.Context, wanted bool) error {
+	if p.stop != nil || p.h.store.Alone() {
+		return nil
+	}
+	look := time.NewTicker(firstLook)
+	defer look.Stop()
+	for {
+		held, err := p.h.store.JobHeld(ctx, p.job)
+		if err == nil && !held && wanted {
+			_, err = p.h.store.ClaimJob(ctx, p.job, firstLease)
+			held = errors.Is(err, store.ErrConflict)
+		}
+		switch {
+		case err == nil && !held && wanted:
+			p.keep(ctx)
+			return nil
+		case !held:
+			return err
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// keep renews the lease until end.
+func (p *precedence) keep(ctx context.Context) {
+	ctx, p.stop = context.WithCancel(ctx)
+	go func() {
+		tick := time.NewTicker(firstLease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_, _ = p.h.store.ClaimJob(ctx, p.job, firstLease) // without it others go first
+			}
+		}
+	}()
+}
+
+func (p *precedence) end(ctx context.Context) {
+	if p.stop == nil {
+		return
+	}
+	p.stop()
+	if err := p.h.store.EndJob(context.WithoutCancel(ctx), p.job); err != nil {
+		slog.WarnContext(ctx, "others wait until a lease ends to add to a run", "job", p.job, "error", err)
+	}
 }
 
 func (h *Handler) addOnce(ctx context.Context, run *resultstore.Run, files []intake.File, asks asksOf) (*resultstore.Result, error) {

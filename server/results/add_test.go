@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/slipway-lab/slipway/server/servertest"
+	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // listed are the tests of a result as id, status and records.
@@ -129,6 +131,42 @@ func TestPostResult_AddAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A large file comes to its end while small ones are added through another server.
+func TestPostResult_AddOvertaken(t *testing.T) {
+	t.Parallel()
+	cfg := store.Config{DataDir: t.TempDir(), Database: storetest.Postgres(t), MaxConns: 4}
+	s, other := servertest.On(t, storetest.Open(t, cfg)), servertest.On(t, storetest.Open(t, cfg))
+	run := newRun(t, s, "")
+	var large strings.Builder
+	const tests = 5000
+	fmt.Fprintf(&large, "1..%d\n", tests)
+	for i := range tests {
+		fmt.Fprintf(&large, "ok %d - large%d\n", i+1, i)
+	}
+	done := make(chan servertest.Answer, 1)
+	go func() {
+		done <- s.Do("POST", "/v1/post-result?add=true&test_id="+run, large.String(), servertest.Admin())
+	}()
+	for i := 0; ; i++ {
+		select {
+		case a := <-done:
+			if a.Status != 201 {
+				t.Errorf("the large file, while %d others were added: %d %s", i, a.Status, a.Body)
+			}
+			got := wholeOf(t, s.Do("GET", "/v1/runs/"+run+"/results/current", "", servertest.Admin()))
+			if want := tests + i; int(got.Tests) != want {
+				t.Errorf("%d tests, want %d", got.Tests, want)
+			}
+			return
+		default:
+		}
+		body := fmt.Sprintf("1..1\nok 1 - own%d\n", i)
+		if a := other.Do("POST", "/v1/post-result?add=true&test_id="+run, body, servertest.Admin()); a.Status != 201 {
+			t.Fatalf("add %d: %d %s", i, a.Status, a.Body)
+		}
+	}
 }
 
 // The formats are public, and one of them can be asked for.

@@ -22,6 +22,10 @@ import (
 
 // Store is what the area reads and writes.
 type Store interface {
+	Alone() bool
+	JobHeld(ctx context.Context, name string) (bool, error)
+	ClaimJob(ctx context.Context, name string, lease time.Duration) (position int64, err error)
+	EndJob(ctx context.Context, name string) error
 	CreateCloud(ctx context.Context, c *resultstore.Cloud) error
 	Cloud(ctx context.Context, scope store.Scope, id int64) (*resultstore.Cloud, error)
 	ListClouds(ctx context.Context, f resultstore.CloudFilter) (store.List[resultstore.Cloud], error)

@@ -317,6 +317,32 @@ func TestAnonymousUpload_Total(t *testing.T) {
 	})
 }
 
+// TestAnonymousUpload_TotalOfServers: a server hears soon of what another one has taken.
+func TestAnonymousUpload_TotalOfServers(t *testing.T) {
+	t.Parallel()
+
+	storetest.EachDirect(t, func(t *testing.T, db *store.Store) {
+		start, seconds := time.Now(), atomic.Int64{}
+		small := func(c *server.Config) {
+			c.Uploads.AnonymousTotal = 3000
+			c.Now = func() time.Time { return start.Add(time.Duration(seconds.Load()) * time.Second) }
+		}
+		one, other := servertest.On(t, db, small), servertest.On(t, db, small)
+		for i, tt := range []struct {
+			server *servertest.Server
+			want   int
+		}{{one, 201}, {other, 201}, {one, 507}, {other, 507}} {
+			if i == 2 {
+				seconds.Add(1)
+			}
+			body := fmt.Sprintf("test: t%d\nsuccess: t%d\n%01000d", i, i, i)
+			if a := tt.server.Do("POST", "/v1/post-result", body, servertest.With("Content-Type", "application/octet-stream")); a.Status != tt.want {
+				t.Errorf("upload %d: %d, want %d\n%.300s", i, a.Status, tt.want, a.Body)
+			}
+		}
+	})
+}
+
 // TestAnonymousUpload_Retention: the runs that uploads without a credential made are
 // removed when they are old, and the event log says so. What somebody made, or
 // uploaded with a credential, stays.

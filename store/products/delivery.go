@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/internal/tables"
@@ -61,7 +62,7 @@ func (s *Store) DueWebhooks(ctx context.Context) ([]Webhook, error) {
 }
 
 // ClaimDeliveries takes some deliveries of a webhook that are due, and keeps other
-// replicas from taking them for as long as lease.
+// replicas from taking them for as long as lease, which their NextAt tells.
 func (s *Store) ClaimDeliveries(ctx context.Context, webhook uuid.UUID, limit int, lease time.Duration) ([]Delivery, error) {
 	const due = "next_at IS NOT NULL AND next_at <= ? AND webhook_id = ?"
 	var list []Delivery
@@ -78,7 +79,11 @@ func (s *Store) ClaimDeliveries(ctx context.Context, webhook uuid.UUID, limit in
 		if len(ids) == 0 {
 			return nil
 		}
-		return store.Translate(tx.db.Tx.Model(&Delivery{}).Where("id IN ?", ids).Update("next_at", store.Micros(now.Add(lease))).Error)
+		until := now.Add(lease)
+		for i := range list {
+			list[i].NextAt = &until
+		}
+		return store.Translate(tx.db.Tx.Model(&Delivery{}).Where("id IN ?", ids).Update("next_at", store.Micros(until)).Error)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim deliveries: %w", err)
@@ -96,13 +101,41 @@ func (s *Store) DeliveryWebhook(ctx context.Context, d *Delivery) (*Webhook, err
 	return &w, nil
 }
 
-// SaveDelivery writes what became of an attempt; nothing when the webhook was
-// deleted meanwhile.
-func (s *Store) SaveDelivery(ctx context.Context, d *Delivery) error {
+// NoteAttempt lets note write what became of an attempt that was claimed until a time;
+// nothing when the webhook was deleted meanwhile. claimed is false when the delivery is
+// no longer that attempt's: its server stood still and another one has taken it, or
+// somebody has asked for it once more. What that one does with it must stay.
+func (s *Store) NoteAttempt(ctx context.Context, id uuid.UUID, until time.Time, note func(d *Delivery, claimed bool)) error {
+	err := s.changeDelivery(ctx, id, func(d *Delivery) {
+		note(d, d.NextAt != nil && d.NextAt.Equal(until))
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// RepeatDelivery queues a delivery once more, also while an attempt is under way, and
+// returns it as it is then. ErrNotFound: the webhook was deleted meanwhile.
+func (s *Store) RepeatDelivery(ctx context.Context, id uuid.UUID) (repeated *Delivery, err error) {
+	now := s.Now()
+	err = s.changeDelivery(ctx, id, func(d *Delivery) {
+		d.State, d.Tries, d.NextAt = "pending", 0, &now
+		repeated = d
+	})
+	return repeated, err
+}
+
+func (s *Store) changeDelivery(ctx context.Context, id uuid.UUID, change func(d *Delivery)) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		err := tx.db.Tx.Model(d).Select("State", "Tries", "Attempts", "NextAt").Updates(d).Error
+		var d Delivery
+		err := tx.db.Tx.Clauses(clause.Locking{Strength: "UPDATE"}).Take(&d, "id = ?", id).Error
+		if err == nil {
+			change(&d)
+			err = tx.db.Tx.Model(&d).Select("State", "Tries", "Attempts", "NextAt").Updates(&d).Error
+		}
 		if err != nil {
-			return fmt.Errorf("delivery %s: %w", d.ID, store.Translate(err))
+			return fmt.Errorf("delivery %s: %w", id, store.Translate(err))
 		}
 		return nil
 	})

@@ -240,3 +240,38 @@ func TestMigrate_NewerSchema(t *testing.T) {
 		}
 	})
 }
+
+// A server that was stopped in the middle of a transaction does not hold up the others
+// until it goes on: PostgreSQL ends what it had begun, and it does it again then.
+func TestInTx_Stopped(t *testing.T) {
+	t.Parallel()
+	address := Postgres(t)
+	cfg := store.Config{DataDir: t.TempDir(), Database: address, MaxConns: 4, StatementTimeout: 4 * time.Second}
+	stopped, other := Open(t, cfg), Open(t, cfg)
+	for _, where := range []string{"a statement", "the commit"} {
+		runs := 0
+		err := stopped.InTx(t.Context(), func(tx *store.Store) error {
+			runs++
+			if err := tx.Lock(t.Context(), "shared"); err != nil {
+				return err
+			}
+			if err := put(t.Context(), tx, where); err != nil {
+				return err
+			}
+			if runs > 1 {
+				return nil
+			}
+			if err := other.InTx(t.Context(), func(tx *store.Store) error { return tx.Lock(t.Context(), "shared") }); err != nil {
+				t.Errorf("another server, while one is stopped before %s: %v", where, err)
+			}
+			if where == "a statement" {
+				return put(t.Context(), tx, "beside")
+			}
+			return nil
+		})
+		if err != nil || runs != 2 {
+			t.Errorf("stopped before %s: %v after %d runs, want none after 2", where, err, runs)
+		}
+	}
+	wantNames(t, other, "a statement", "the commit")
+}

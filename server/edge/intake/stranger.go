@@ -17,8 +17,8 @@ const (
 	freeBytes = 1 << 20
 
 	// totalEvery is how long the sum of what the store keeps is good; what this
-	// server takes meanwhile is added to it.
-	totalEvery = 10 * time.Second
+	// server takes meanwhile is added to it. What other servers take is not, so it is short.
+	totalEvery = time.Second
 
 	// spentFor is how long the bytes of an upload that failed lie on the disk, until
 	// the sweep of the blobs.

@@ -63,6 +63,16 @@ func (p *Proxy) cutAt(text string, n int, after bool) {
 	p.cuts, p.after = map[string]int{text: n}, after
 }
 
+// Cuts is how many of the cuts that were asked for are still to come.
+func (p *Proxy) Cuts() (left int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.cuts {
+		left += n
+	}
+	return left
+}
+
 // Cut cuts all connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
