@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/slipway-lab/slipway/store"
+	"github.com/slipway-lab/slipway/store/areas"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 	"github.com/slipway-lab/slipway/store/storetest/objectstore"
 )
@@ -71,8 +72,7 @@ func TestBlobs_BadPlaces(t *testing.T) {
 		"s3://b?endpoint=https://u:p@h/x":   "endpoint must be",
 		"azure://key:secret@account/bucket": "must be file:",
 	} {
-		s := Open(t, store.Config{DataDir: t.TempDir(), Blobs: address})
-		err := s.CheckBlobs(t.Context())
+		_, err := areas.Open(t.Context(), store.Config{DataDir: t.TempDir(), Blobs: address})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("blobs %s: %v, want it to say %s", address, err, want)
 		}
