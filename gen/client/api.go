@@ -58,7 +58,7 @@ func New(server string, opts ...Option) (*API, error) {
 // call needs as much; without an end a lost answer would be waited for always.
 const patience = 10 * time.Minute
 
-// ErrMoved: a call that changes something was sent to another address.
+// ErrMoved is what a call gets that changes something and was sent to another address.
 var ErrMoved = errors.New("the address leads elsewhere")
 
 // HTTPClient makes what New sends requests with. It follows no redirection of a call

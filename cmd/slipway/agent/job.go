@@ -310,7 +310,7 @@ func (j *job) post(ctx context.Context, outputErr error) error {
 			unread = errors.Join(unread, f.Content.(*lazyFile).end())
 		}
 		var p *client.Problem
-		why := ""
+		var why string
 		switch {
 		case err != nil && unread != nil:
 			why = "the files cannot be read: " + unread.Error()
