@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -52,11 +53,11 @@ func TestUpload_fileChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var meanwhile func()
+	var meanwhile atomic.Pointer[func()]
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if meanwhile != nil && r.Method == http.MethodPost {
-			meanwhile()
+		if f := meanwhile.Load(); *f != nil && r.Method == http.MethodPost {
+			(*f)()
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -78,7 +79,7 @@ func TestUpload_fileChanges(t *testing.T) {
 		{"it vanishes", "", func() { os.Remove(filepath.Join(l.dir, "green.xml")) }, 2, "nothing was sent"},
 	} {
 		l.write("green.xml", green)
-		meanwhile = test.meanwhile
+		meanwhile.Store(&test.meanwhile)
 		d := l.sh("slipway upload green.xml --server " + between.URL + " " + test.flags)
 		if d.code != test.code || !strings.Contains(d.err, test.says) {
 			t.Errorf("%s: exit %d, want %d with %q\nout: %s\nerr: %s", test.name, d.code, test.code, test.says, d.out, d.err)
