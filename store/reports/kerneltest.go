@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,10 @@ func orNull(text string) any {
 // kernelSet is a kernel of a job and a branch.
 type kernelSet struct{ job, branch, kernel string }
 
+func (k kernelSet) compare(other kernelSet) int {
+	return cmp.Or(cmp.Compare(k.job, other.job), cmp.Compare(k.branch, other.branch), cmp.Compare(k.kernel, other.kernel))
+}
+
 // keepKernels notes which kernels there are, since when, and whether any of their
 // tests has passed or failed.
 func (s *Store) keepKernels(ctx context.Context, tests []KernelTest) error {
@@ -145,8 +150,8 @@ func (s *Store) keepKernels(ctx context.Context, tests []KernelTest) error {
 			verdicts[k] = 1
 		}
 	}
-	for k, at := range first {
-		if err := s.keepKernel(ctx, k, at, verdicts[k]); err != nil {
+	for _, k := range slices.SortedFunc(maps.Keys(first), kernelSet.compare) { // nobody waits for another crosswise
+		if err := s.keepKernel(ctx, k, first[k], verdicts[k]); err != nil {
 			return err
 		}
 	}
@@ -160,7 +165,7 @@ const putKernel = `INSERT INTO kernel_sets (tenant, job, git_branch, kernel, fir
 
 // knownKernel returns since when a kernel is known, and its verdicts, or ErrNotFound.
 func (s *Store) knownKernel(ctx context.Context, k kernelSet) (first, verdicts int64, err error) {
-	rows, err := s.db.Query(ctx, "SELECT first_at, verdicts FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?",
+	rows, err := s.db.Query(ctx, "SELECT first_at, verdicts FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?"+s.db.KeepKernel(),
 		s.scope.Tenant, k.job, k.branch, k.kernel)
 	if err != nil {
 		return 0, 0, err
@@ -286,7 +291,7 @@ type tenantKernel struct{ Tenant, Job, Branch, Kernel string }
 // kernelsOf are the kernels of the tests that meet a condition.
 func (s *Store) kernelsOf(where string, args ...any) (list []tenantKernel, err error) {
 	err = s.db.Tx.Raw("SELECT DISTINCT tenant, job, COALESCE(git_branch, '') AS branch, kernel FROM kernel_tests"+where+
-		" AND job IS NOT NULL AND kernel IS NOT NULL", args...).Scan(&list).Error
+		" AND job IS NOT NULL AND kernel IS NOT NULL ORDER BY tenant, job, branch, kernel", args...).Scan(&list).Error
 	return list, store.Translate(err)
 }
 
@@ -294,9 +299,7 @@ func (s *Store) kernelsOf(where string, args ...any) (list []tenantKernel, err e
 // sets, and stand in no line.
 func (s *Store) forgetKernels(list []tenantKernel) error {
 	for _, k := range list {
-		err := s.db.Tx.Exec("DELETE FROM kernel_sets WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ? AND NOT EXISTS (SELECT 1 FROM kernel_tests t"+
-			" WHERE t.job = kernel_sets.job AND t.kernel = kernel_sets.kernel AND COALESCE(t.git_branch, '') = kernel_sets.git_branch AND t.tenant = kernel_sets.tenant AND t.replaced = 0)",
-			k.Tenant, k.Job, k.Branch, k.Kernel).Error
+		err := s.db.DropKernel(k.Tenant, k.Job, k.Branch, k.Kernel)
 		if err != nil {
 			return fmt.Errorf("kernel %s of %s: %w", k.Kernel, k.Job, store.Translate(err))
 		}

@@ -183,7 +183,7 @@ func (s *Store) removeReports(ctx context.Context, table string, list []candidat
 // kernelsOf are the kernels of reports.
 func (s *Store) kernelsOf(table string, keys []int64) (list []kernel, err error) {
 	err = s.db.Tx.Raw(`SELECT DISTINCT tenant, "job" AS job, COALESCE("git_branch", '') AS branch, "kernel" AS kernel FROM `+table+
-		` WHERE seq IN ? AND "job" IS NOT NULL AND "kernel" IS NOT NULL`, keys).Scan(&list).Error
+		` WHERE seq IN ? AND "job" IS NOT NULL AND "kernel" IS NOT NULL ORDER BY tenant, job, branch, kernel`, keys).Scan(&list).Error
 	return list, store.Translate(err)
 }
 
@@ -191,12 +191,11 @@ func (s *Store) kernelsOf(table string, keys []int64) (list []kernel, err error)
 // any more.
 func (s *Store) kernelsLeft(_ context.Context, list []kernel) error {
 	const one = " WHERE tenant = ? AND job = ? AND git_branch = ? AND kernel = ?"
-	const left = " EXISTS (SELECT 1 FROM kernel_tests t WHERE t.job = kernel_sets.job AND t.kernel = kernel_sets.kernel AND COALESCE(t.git_branch, '') = kernel_sets.git_branch AND t.tenant = kernel_sets.tenant AND t.replaced = 0)"
 	for _, k := range list {
-		err := s.exec([]string{
-			"DELETE FROM kernel_sets" + one + " AND NOT" + left,
-			"UPDATE kernel_sets SET expired = 1" + one,
-		}, k.Tenant, k.Job, k.Branch, k.Kernel)
+		err := s.db.DropKernel(k.Tenant, k.Job, k.Branch, k.Kernel)
+		if err == nil {
+			err = s.exec([]string{"UPDATE kernel_sets SET expired = 1" + one}, k.Tenant, k.Job, k.Branch, k.Kernel)
+		}
 		if err != nil {
 			return fmt.Errorf("kernel %s of %s: %w", k.Kernel, k.Job, err)
 		}
