@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -193,6 +194,32 @@ func (s *Store) ClaimJob(ctx context.Context, name string, lease time.Duration) 
 		return 0, fmt.Errorf("job %s: %w", name, err)
 	}
 	return position, nil
+}
+
+// HoldJob takes a job as ClaimJob does and keeps it until release, which waits for a
+// renewal that is under way; the lease itself stays until its end, or EndJob. held ends
+// with the cause ErrConflict when another server has taken the job meanwhile.
+func (s *Store) HoldJob(ctx context.Context, name string, lease time.Duration) (held context.Context, release func(), err error) {
+	if _, err := s.ClaimJob(ctx, name, lease); err != nil {
+		return nil, nil, err
+	}
+	held, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		tick := time.NewTicker(lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-tick.C:
+			}
+			if _, err := s.ClaimJob(held, name, lease); errors.Is(err, ErrConflict) {
+				cancel(err)
+			}
+		}
+	})
+	return held, func() { cancel(nil); renewing.Wait() }, nil
 }
 
 // MoveJob notes in the transaction of some work how far the job has come.

@@ -74,12 +74,11 @@ func (h *Handler) work(ctx context.Context) error {
 	if waits, err := h.waits(ctx); err != nil || !waits {
 		return err
 	}
-	if _, err := h.store.ClaimJob(ctx, jobName, jobLease); err != nil {
+	ctx, release, err := h.store.HoldJob(ctx, jobName, jobLease)
+	if err != nil {
 		return err
 	}
-	ctx, stop := h.keepJob(ctx)
-	defer stop()
-	var err error
+	defer release()
 	for more := true; more; {
 		if err := h.compareDue(ctx); err != nil {
 			return err
@@ -109,26 +108,6 @@ func (h *Handler) waits(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// keepJob renews the lease while there is work. The context ends when it is lost.
-func (h *Handler) keepJob(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		tick := time.NewTicker(jobLease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			if _, err := h.store.ClaimJob(ctx, jobName, jobLease); errors.Is(err, store.ErrConflict) {
-				cancel()
-			}
-		}
-	}()
-	return ctx, cancel
 }
 
 // due returns the set that is to be compared next, nil for none.

@@ -50,14 +50,14 @@ const (
 // precedence lets an addition that another server has overtaken go first the next time:
 // a large file would else never come to its end while small ones are added there.
 type precedence struct {
-	h    *Handler
-	job  string
-	stop context.CancelFunc // nil as long as it has none
+	h       *Handler
+	job     string
+	release func() // nil as long as it has none
 }
 
 // await waits until no other server has precedence, and takes it where it is wanted.
 func (p *precedence) await(ctx context.Context, wanted bool) error {
-	if p.stop != nil || p.h.store.Alone() {
+	if p.release != nil || p.h.store.Alone() {
 		return nil
 	}
 	look := time.NewTicker(firstLook)
@@ -65,14 +65,10 @@ func (p *precedence) await(ctx context.Context, wanted bool) error {
 	for {
 		held, err := p.h.store.JobHeld(ctx, p.job)
 		if err == nil && !held && wanted {
-			_, err = p.h.store.ClaimJob(ctx, p.job, firstLease)
+			_, p.release, err = p.h.store.HoldJob(ctx, p.job, firstLease) // when it is lost others go first
 			held = errors.Is(err, store.ErrConflict)
 		}
-		switch {
-		case err == nil && !held && wanted:
-			p.keep(ctx)
-			return nil
-		case !held:
+		if !held {
 			return err
 		}
 		select {
@@ -83,28 +79,11 @@ func (p *precedence) await(ctx context.Context, wanted bool) error {
 	}
 }
 
-// keep renews the lease until end.
-func (p *precedence) keep(ctx context.Context) {
-	ctx, p.stop = context.WithCancel(ctx)
-	go func() {
-		tick := time.NewTicker(firstLease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				_, _ = p.h.store.ClaimJob(ctx, p.job, firstLease) // without it others go first
-			}
-		}
-	}()
-}
-
 func (p *precedence) end(ctx context.Context) {
-	if p.stop == nil {
+	if p.release == nil {
 		return
 	}
-	p.stop()
+	p.release()
 	if err := p.h.store.EndJob(context.WithoutCancel(ctx), p.job); err != nil {
 		slog.WarnContext(ctx, "others wait until a lease ends to add to a run", "job", p.job, "error", err)
 	}

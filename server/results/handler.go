@@ -24,7 +24,7 @@ import (
 type Store interface {
 	Alone() bool
 	JobHeld(ctx context.Context, name string) (bool, error)
-	ClaimJob(ctx context.Context, name string, lease time.Duration) (position int64, err error)
+	HoldJob(ctx context.Context, name string, lease time.Duration) (held context.Context, release func(), err error)
 	EndJob(ctx context.Context, name string) error
 	CreateCloud(ctx context.Context, c *resultstore.Cloud) error
 	Cloud(ctx context.Context, scope store.Scope, id int64) (*resultstore.Cloud, error)

@@ -133,26 +133,12 @@ func (h *Handler) Tidy(ctx context.Context) error {
 // alone does work while no other server does any, and renews the lease meanwhile. The
 // context ends when it is lost.
 func (h *Handler) alone(ctx context.Context, work func(ctx context.Context) error) error {
-	if _, err := h.store.ClaimJob(ctx, retentionstore.JobName, jobLease); err != nil {
+	working, release, err := h.store.HoldJob(ctx, retentionstore.JobName, jobLease)
+	if err != nil {
 		return err
 	}
-	working, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		tick := time.NewTicker(jobLease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-working.Done():
-				return
-			case <-tick.C:
-			}
-			if _, err := h.store.ClaimJob(working, retentionstore.JobName, jobLease); errors.Is(err, store.ErrConflict) {
-				cancel(err)
-			}
-		}
-	}()
-	err := work(working)
+	defer release()
+	err = work(working)
 	if lost := context.Cause(working); err != nil && errors.Is(lost, store.ErrConflict) {
 		return lost
 	}

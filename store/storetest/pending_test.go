@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/results"
 	"github.com/slipway-lab/slipway/store/storetest"
+	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
 // TestPendingSets: a set waits for as long as its kind has to rest, anew with each
@@ -167,4 +168,38 @@ func TestRun_Comparable(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHoldJob: a job that is held stays held beyond its lease, until it is given up or
+// another server has taken it all the same.
+func TestHoldJob(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	cfg := store.Config{DataDir: t.TempDir(), Database: storetest.Postgres(t)}
+	one, other := storetest.Open(t, cfg), storetest.Open(t, cfg)
+	const lease = 300 * time.Millisecond
+	held, release, err := one.HoldJob(ctx, "job", lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	began := time.Now()
+	await.That(t, "it is held when three leases are over", func() bool {
+		is, err := other.JobHeld(ctx, "job")
+		if err != nil || held.Err() != nil {
+			t.Fatal(err, held.Err())
+		}
+		return time.Since(began) > 3*lease && is // on a machine that pauses a renewal may come late
+	})
+	await.That(t, "the other takes it", func() bool {
+		if err := one.EndJob(ctx, "job"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := other.ClaimJob(ctx, "job", time.Minute)
+		return err == nil
+	})
+	await.Receive(t, "the end of what was held", held.Done())
+	if cause := context.Cause(held); !errors.Is(cause, store.ErrConflict) {
+		t.Errorf("the cause is %v, want ErrConflict", cause)
+	}
 }
