@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -15,9 +14,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/lazyfile"
 	"github.com/slipway-lab/slipway/gen/client"
 )
 
@@ -307,7 +306,7 @@ func (j *job) post(ctx context.Context, outputErr error) error {
 		err := j.work.Result(ctx, e.Status, payload, opened...)
 		var unread error
 		for _, f := range opened {
-			unread = errors.Join(unread, f.Content.(*lazyFile).end())
+			unread = errors.Join(unread, f.Content.(*lazyfile.File).End())
 		}
 		var p *client.Problem
 		var why string
@@ -347,54 +346,9 @@ func filesRefused(p *client.Problem) bool {
 func opened(dir string, names []string) []client.File {
 	var files []client.File
 	for _, name := range names {
-		files = append(files, client.File{Name: name, Content: &lazyFile{path: filepath.Join(dir, filepath.FromSlash(name))}})
+		files = append(files, client.File{Name: name, Content: lazyfile.New(filepath.Join(dir, filepath.FromSlash(name)))})
 	}
 	return files
-}
-
-// lazyFile opens a file when it is read first, and closes it at its end. Another
-// goroutine may still read it when the call it is sent by is over.
-type lazyFile struct {
-	mu   sync.Mutex
-	path string
-	f    *os.File
-	done bool
-	err  error // why it cannot be read
-}
-
-// Read reads the file.
-func (l *lazyFile) Read(b []byte) (n int, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done {
-		return 0, io.EOF
-	}
-	if l.f == nil {
-		if l.f, l.err = os.Open(l.path); l.err != nil {
-			l.done = true
-			return 0, l.err
-		}
-	}
-	n, err = l.f.Read(b)
-	if err != nil {
-		l.done = true
-		l.f.Close()
-		if !errors.Is(err, io.EOF) {
-			l.err = err
-		}
-	}
-	return n, err
-}
-
-// end closes the file, and returns why it could not be read.
-func (l *lazyFile) end() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.f != nil && !l.done {
-		l.f.Close()
-	}
-	l.done = true
-	return l.err
 }
 
 // persist tries until it is done or refused; pauses grow to a limit.

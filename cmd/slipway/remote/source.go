@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/slipway-lab/slipway/cmd/slipway/lazyfile"
 	"github.com/slipway-lab/slipway/cmd/slipway/terminal"
 	"github.com/slipway-lab/slipway/gen/client"
 )
@@ -27,12 +28,13 @@ type source struct {
 	kept *os.File    // what came through a pipe, nil for a file
 }
 
-// open reads the file from its begin. Why it cannot be read is put into unread.
-func (s source) open(unread *error) io.ReadCloser {
+// open reads the file from its begin. end closes it, and returns why it could not be read.
+func (s source) open() (content io.Reader, end func() error) {
 	if s.kept != nil {
-		return io.NopCloser(io.NewSectionReader(s.kept, 0, s.size))
+		return io.NewSectionReader(s.kept, 0, s.size), func() error { return nil }
 	}
-	return &lazyFile{path: s.path, unread: unread}
+	f := lazyfile.New(s.path)
+	return f, f.End
 }
 
 // sources are the files that the caller named, with the bytes of those that come
@@ -266,45 +268,4 @@ func beingWritten(name string) (bool, error) {
 		return true, nil
 	}
 	return false, err
-}
-
-// lazyFile opens a file when it is read first and closes it at its end: a folder
-// may hold more files than a process may have open.
-type lazyFile struct {
-	path   string
-	f      *os.File
-	done   bool
-	unread *error
-}
-
-// Read reads the file.
-func (l *lazyFile) Read(b []byte) (int, error) {
-	if l.done {
-		return 0, io.EOF
-	}
-	if l.f == nil {
-		f, err := os.Open(l.path)
-		if err != nil {
-			*l.unread = err
-			return 0, err
-		}
-		l.f = f
-	}
-	n, err := l.f.Read(b)
-	if err != nil {
-		if !errors.Is(err, io.EOF) {
-			*l.unread = err
-		}
-		l.Close()
-	}
-	return n, err
-}
-
-// Close closes it, also when it was not read to its end.
-func (l *lazyFile) Close() error {
-	if l.f == nil || l.done {
-		return nil
-	}
-	l.done = true
-	return l.f.Close()
 }

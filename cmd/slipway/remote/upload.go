@@ -221,13 +221,16 @@ func (s *session) sendOnce(sources []source, post func([]client.File) error) err
 	progress := s.Progress("upload", total)
 	defer progress.End()
 	var files []client.File
-	var unread error
+	var ends []func() error
 	for _, src := range sources {
-		content := src.open(&unread)
-		defer content.Close()
-		files = append(files, client.File{Name: src.name, Content: progress.Reader(content)})
+		content, end := src.open()
+		files, ends = append(files, client.File{Name: src.name, Content: progress.Reader(content)}), append(ends, end)
 	}
 	err := post(files)
+	var unread error
+	for _, end := range ends {
+		unread = errors.Join(unread, end())
+	}
 	if err != nil && unread != nil { // it is not the server's trouble, and sent again it is the same
 		return terminal.Usage("nothing was sent: %w", unread)
 	}
