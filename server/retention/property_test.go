@@ -88,13 +88,11 @@ func newestImage(things []*thing) *thing {
 	return nil
 }
 
-// TestProperty stores things of all kinds and removes by age: what goes is what the
-// dry run said, nothing that is kept, verified or the newest complete of its line
-// goes, and everything else that is too old does.
-func TestProperty(t *testing.T) {
-	t.Parallel()
+// eachSeed runs the test on every database with a lab of its own for each of n seeds.
+func eachSeed(t *testing.T, n uint64, test func(t *testing.T, l *lab, seed uint64)) {
+	t.Helper()
 	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
-		for seed := range uint64(3) {
+		for seed := range n {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 				each := cfg
 				each.DataDir = t.TempDir()
@@ -103,35 +101,45 @@ func TestProperty(t *testing.T) {
 				}
 				l := open(t, each)
 				l.begin()
-				l.random(seed, 40)
-				l.clock.forward(10 * day)
-				const days = 25
-				var rules []object
-				for _, class := range []string{"raw", "attachments", "tests", "results", "reports", "opportunities", "output", "events", "audit", "webhooks"} {
-					rules = append(rules, object{"class": class, "days": days})
-				}
-				l.rules(rules...)
-				expect(l.things, l.clock.now(), days)
-				said, removed := l.dryRun(), l.remove()
-				if delete(said, "audit"); !maps.Equal(said, withoutAudit(removed)) { // which the two calls write to
-					t.Errorf("the dry run said %v\nthere went %v", said, removed)
-				}
-				gone := 0
-				for i, th := range l.things {
-					if there := l.there(th); there == th.gone {
-						t.Errorf("%d: %s %s of %s (%s, complete %v, protected %v) is there: %v", i, th.kind, th.path, th.line, th.ref, th.complete, th.protected, there)
-					}
-					if th.gone {
-						gone++
-					}
-				}
-				if gone < 5 {
-					t.Errorf("%d things went, want more to go", gone)
-				}
-				if again := l.dryRun(); len(again) > 1 || len(again) == 1 && again["audit"].Rows == 0 {
-					t.Errorf("after the run there would go %v, want nothing", again)
-				}
+				test(t, l, seed)
 			})
+		}
+	})
+}
+
+// TestProperty stores things of all kinds and removes by age: what goes is what the
+// dry run said, nothing that is kept, verified or the newest complete of its line
+// goes, and everything else that is too old does.
+func TestProperty(t *testing.T) {
+	t.Parallel()
+	eachSeed(t, 3, func(t *testing.T, l *lab, seed uint64) {
+		l.random(seed, 40)
+		l.clock.forward(10 * day)
+		const days = 25
+		var rules []object
+		for _, class := range []string{"raw", "attachments", "tests", "results", "reports", "opportunities", "output", "events", "audit", "webhooks"} {
+			rules = append(rules, object{"class": class, "days": days})
+		}
+		l.rules(rules...)
+		expect(l.things, l.clock.now(), days)
+		said, removed := l.dryRun(), l.remove()
+		if delete(said, "audit"); !maps.Equal(said, withoutAudit(removed)) { // which the two calls write to
+			t.Errorf("the dry run said %v\nthere went %v", said, removed)
+		}
+		gone := 0
+		for i, th := range l.things {
+			if there := l.there(th); there == th.gone {
+				t.Errorf("%d: %s %s of %s (%s, complete %v, protected %v) is there: %v", i, th.kind, th.path, th.line, th.ref, th.complete, th.protected, there)
+			}
+			if th.gone {
+				gone++
+			}
+		}
+		if gone < 5 {
+			t.Errorf("%d things went, want more to go", gone)
+		}
+		if again := l.dryRun(); len(again) > 1 || len(again) == 1 && again["audit"].Rows == 0 {
+			t.Errorf("after the run there would go %v, want nothing", again)
 		}
 	})
 }

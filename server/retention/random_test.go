@@ -5,9 +5,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"testing"
-
-	"github.com/slipway-lab/slipway/store"
-	"github.com/slipway-lab/slipway/store/storetest"
 )
 
 // TestRandomRules removes by random rules of age and size, several times, as time goes on.
@@ -15,43 +12,32 @@ import (
 // nothing more; the counts of a run that is there are those that it had.
 func TestRandomRules(t *testing.T) {
 	t.Parallel()
-	storetest.EachDirectConfig(t, func(t *testing.T, cfg store.Config) {
-		for seed := range uint64(2) {
-			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-				each := cfg
-				each.DataDir = t.TempDir()
-				if cfg.Database != "" {
-					each.Database = storetest.Postgres(t)
+	eachSeed(t, 2, func(t *testing.T, l *lab, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the same each time
+		counts := map[string]any{}
+		for round := range 3 {
+			l.random(seed*10+uint64(round), 20) //nolint:gosec // small
+			for _, th := range l.things {
+				if th.kind == "run" && counts[th.path] == nil && l.there(th) {
+					counts[th.path] = l.countsOf(th)
 				}
-				l := open(t, each)
-				l.begin()
-				r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the same each time
-				counts := map[string]any{}
-				for round := range 3 {
-					l.random(seed*10+uint64(round), 20) //nolint:gosec // small
-					for _, th := range l.things {
-						if th.kind == "run" && counts[th.path] == nil && l.there(th) {
-							counts[th.path] = l.countsOf(th)
-						}
-					}
-					l.rules(randomRules(r)...)
-					before := l.present()
-					said, removed := l.dryRun(), l.remove()
-					if delete(said, "audit"); !maps.Equal(said, withoutAudit(removed)) {
-						t.Errorf("round %d: the dry run said %v\nthere went %v", round, said, removed)
-					}
-					l.mustStay(before)
-					l.present()
-					for _, th := range l.things {
-						if th.kind == "run" && !th.gone && l.there(th) && fmt.Sprint(l.countsOf(th)) != fmt.Sprint(counts[th.path]) {
-							t.Errorf("round %d: %s counts %v, and did %v", round, th.path, l.countsOf(th), counts[th.path])
-						}
-					}
-					if again := withoutAudit(l.dryRun()); len(again) > 0 {
-						t.Errorf("round %d: after the run there would go %v, want nothing", round, again)
-					}
+			}
+			l.rules(randomRules(r)...)
+			before := l.present()
+			said, removed := l.dryRun(), l.remove()
+			if delete(said, "audit"); !maps.Equal(said, withoutAudit(removed)) {
+				t.Errorf("round %d: the dry run said %v\nthere went %v", round, said, removed)
+			}
+			l.mustStay(before)
+			l.present()
+			for _, th := range l.things {
+				if th.kind == "run" && !th.gone && l.there(th) && fmt.Sprint(l.countsOf(th)) != fmt.Sprint(counts[th.path]) {
+					t.Errorf("round %d: %s counts %v, and did %v", round, th.path, l.countsOf(th), counts[th.path])
 				}
-			})
+			}
+			if again := withoutAudit(l.dryRun()); len(again) > 0 {
+				t.Errorf("round %d: after the run there would go %v, want nothing", round, again)
+			}
 		}
 	})
 }
