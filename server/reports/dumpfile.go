@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/slipway-lab/slipway/server/imports"
 )
 
@@ -127,9 +125,6 @@ func packed(base string) bool {
 	return slices.Contains([]string{".xz", ".bz2", ".zip", ".lz4", ".lzma", ".7z", ".tgz"}, filepath.Ext(base))
 }
 
-// zstdWindow is what zstd --long asks for at most, and what one reader may keep.
-const zstdWindow = 128 << 20
-
 // unpacked is a file with what reads it.
 type unpacked struct {
 	io.Reader
@@ -151,7 +146,7 @@ func openDumped(path string, through func(io.Reader) io.Reader) (io.ReadCloser, 
 		}
 	}
 	if strings.HasSuffix(path, ".zst") {
-		out, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		out, err := imports.Zstd(in)
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}

@@ -16,8 +16,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/slipway-lab/slipway/server/imports"
 	"github.com/slipway-lab/slipway/server/imports/sqldump"
 )
@@ -50,9 +48,6 @@ const (
 	sqliteMagic = "SQLite format 3\x00"
 )
 
-// zstdWindow is what zstd --long asks for at most, and what one reader may keep.
-const zstdWindow = 128 << 20
-
 // unpacked is what a file holds, unpacked when it is compressed. Call end behind it.
 func unpacked(in *bufio.Reader) (text *bufio.Reader, end func(), err error) {
 	head, _ := in.Peek(len(zstdMagic)) // less in a short file
@@ -64,11 +59,11 @@ func unpacked(in *bufio.Reader) (text *bufio.Reader, end func(), err error) {
 		}
 		return bufio.NewReaderSize(out, 1<<20), func() {}, nil
 	case string(head) == zstdMagic:
-		out, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		out, err := imports.Zstd(in)
 		if err != nil {
 			return nil, nil, err
 		}
-		return bufio.NewReaderSize(out, 1<<20), out.Close, nil
+		return bufio.NewReaderSize(out, 1<<20), func() { _ = out.Close() }, nil
 	}
 	return in, func() {}, nil
 }
