@@ -39,10 +39,10 @@ func newRouter(e *echo.Echo, ops map[string]*operation) *Router {
 	return r
 }
 
+var braces = strings.NewReplacer("{", ":", "}", "")
+
 // generatedPath is how the generator writes a path for Echo.
-func generatedPath(path string) string {
-	return strings.NewReplacer("{", ":", "}", "").Replace(path)
-}
+func generatedPath(path string) string { return braces.Replace(path) }
 
 // add is called by the generated code through GET, POST and so on.
 func (r *Router) add(method, path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {

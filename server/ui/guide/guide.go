@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/yuin/goldmark"
@@ -100,11 +101,9 @@ type shown struct {
 	Before, After *Guide
 }
 
-// Handler answers the table of contents at /docs/guide/ and each guide at
-// /docs/guide/NAME, for GET and HEAD. Any other path and method is left to missing.
-//
-// The prefix function is that of the explorer: see ui.Handler.
-func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handler {
+// pages are all of them by path, rendered when somebody asks for the first: most servers
+// start without that.
+var pages = sync.OnceValue(func() map[string]shown {
 	guides := All()
 	pages := map[string]shown{root: {Title: "Guides", Guides: guides}}
 	for i, g := range guides {
@@ -117,13 +116,25 @@ func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handl
 		}
 		pages[root+"/"+g.Name] = one
 	}
+	return pages
+})
+
+// Handler answers the table of contents at /docs/guide/ and each guide at
+// /docs/guide/NAME, for GET and HEAD. Any other path and method is left to missing.
+//
+// The prefix function is that of the explorer: see ui.Handler.
+func Handler(prefix func(*http.Request) string, missing http.Handler) http.Handler {
 	style, err := embedded.ReadFile("guide.css")
 	if err != nil {
 		panic(fmt.Sprintf("guide: %v", err))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, root) {
+			missing.ServeHTTP(w, r)
+			return
+		}
 		h := w.Header()
-		one, ok := pages[strings.TrimSuffix(r.URL.Path, "/")]
+		one, ok := pages()[strings.TrimSuffix(r.URL.Path, "/")]
 		isStyle := r.URL.Path == root+"/guide.css"
 		if !ok && !isStyle || r.Method != http.MethodGet && r.Method != http.MethodHead {
 			missing.ServeHTTP(w, r)

@@ -31,10 +31,26 @@ func withoutPrefix(text []byte) []byte {
 	case c >= 'A' && c <= 'Z' && text[3] == ' ', c == '2':
 		text = text[len(datePrefix.Find(text)):]
 	}
-	if len(text) == 0 || text[0] != '[' && text[0] != '<' {
+	if !mayBePrintk(text) {
 		return text
 	}
 	return text[len(printkPrefix.Find(text)):]
+}
+
+// mayBePrintk spares the lines of JSON and XML the regular expression.
+func mayBePrintk(text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	next := text[1]
+	switch digit := next >= '0' && next <= '9'; text[0] {
+	case '<':
+		return digit
+	case '[':
+		return digit || next == ' ' || next >= 'A' && next <= 'Z'
+	default:
+		return false
+	}
 }
 
 // beginsKernel reports whether a line says that KTAP begins. Until 6.0 KUnit wrote
