@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 
 	"github.com/slipway-lab/slipway/store/internal/tables"
 )
@@ -318,11 +319,28 @@ func (s *Store) NewID() uuid.UUID { return s.core.config.NewID() }
 // DB is the way to the tables, for the stores of the areas.
 func (s *Store) DB(tables.Key) *tables.DB { return s.db }
 
+// naming is GORM's, and remembers the names of tables: to find the plural of a model's
+// name GORM tries sixty regular expressions, for each pool of connections anew.
+type naming struct{ schema.NamingStrategy }
+
+var tableNames sync.Map
+
+// TableName is the table of a model that does not name it itself.
+func (n naming) TableName(model string) string {
+	if known, ok := tableNames.Load(model); ok {
+		return known.(string)
+	}
+	name := n.NamingStrategy.TableName(model)
+	tableNames.Store(model, name)
+	return name
+}
+
 func openGorm(d gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(d, &gorm.Config{
 		SkipDefaultTransaction: true, // InTx is the only transaction
 		Logger:                 logger.Discard,
 		DisableAutomaticPing:   true,
+		NamingStrategy:         naming{},
 	})
 }
 

@@ -152,14 +152,15 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }
 
-// defaults are the settings that a server starts with when nobody says anything.
-func defaults() server.Config {
+// defaults are the settings that a server starts with when nobody says anything. Who
+// changes a list of them makes a new one.
+var defaults = sync.OnceValue(func() server.Config {
 	var c server.Config
 	if err := errors.Join(kong.ApplyDefaults(&c), kong.ApplyDefaults(&c.Access.Life)); err != nil {
 		panic(err) // a tag of a setting that cannot be read
 	}
 	return c
-}
+})
 
 func checkedClient(t testing.TB) *http.Client {
 	transport := &http.Transport{DisableCompression: true}

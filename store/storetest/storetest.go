@@ -33,6 +33,9 @@ func New(t testing.TB) *store.Store {
 // it when the test ends.
 func Open(t testing.TB, cfg store.Config) *store.Store {
 	t.Helper()
+	if err := prepare(cfg); err != nil {
+		t.Fatalf("a migrated SQLite file: %v", err)
+	}
 	s, err := areas.Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatalf("store.Open: %v", err)
