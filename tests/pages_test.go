@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/slipway-lab/slipway/cmd/slipway/demo"
 	"github.com/slipway-lab/slipway/server/servertest"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/storetest"
@@ -43,15 +43,20 @@ var browsed = map[string]string{
 	"history-none":  "/ui/history?name=nobody",
 }
 
-// startDemo starts a server that is filled with the demo.
+// startDemo starts a server that is filled with the demo, as the command makes it.
 func startDemo(t testing.TB) *servertest.Server {
 	t.Helper()
-	clock := &demo.Clock{}
-	s := storetest.Open(t, store.Config{DataDir: t.TempDir(), Now: clock.Now})
-	if _, err := demo.Fill(t.Context(), demo.Options{Store: s, Secret: []byte("test-server-secret"), Clock: clock}); err != nil {
+	program, err := binary()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return servertest.On(t, s)
+	data := t.TempDir()
+	c := exec.CommandContext(t.Context(), program, "demo", "--seed", "0", "--data", data)
+	c.Env = append(os.Environ(), "SLIPWAY_SECRET=test-server-secret")
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("slipway demo: %v\n%s", err, out)
+	}
+	return servertest.On(t, storetest.Open(t, store.Config{DataDir: data}))
 }
 
 // logIn logs a browser in by the form, and waits for a page.

@@ -17,6 +17,7 @@ import (
 func TestAgent_statuses(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	script := l.write("run.sh", `#!/bin/sh
 echo "image $SLIPWAY_IMAGE_UNIQUE_ID token <$SLIPWAY_TOKEN>"
 test -f opportunity.json || exit 9
@@ -81,6 +82,7 @@ func (l *lab) output(id string) string {
 func TestAgent_cancel(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	a := l.agent("", `sh -c 'trap "echo stopping; exit 0" TERM; echo begun; while :; do sleep 0.05; done'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(id), "begun") })
@@ -101,6 +103,7 @@ func TestAgent_cancel(t *testing.T) {
 func TestAgent_serverKilled(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	l.agent("", `sh -c 'echo first; while ! test -f `+l.dir+`/go; do sleep 0.05; done; echo second'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(id), "first") })
@@ -121,6 +124,7 @@ func TestAgent_serverKilled(t *testing.T) {
 func TestAgent_agentKilled(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	command := `sh -c 'echo $$ > ` + l.dir + `/pid; echo begun; sleep 1000'`
 	a := l.agent("", command)
 	id := l.advertise("one")[0]
@@ -150,6 +154,7 @@ func TestAgent_agentKilled(t *testing.T) {
 func TestAgent_drain(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	a := l.agent("", `sh -c 'echo begun; while ! test -f `+l.dir+`/go; do sleep 0.05; done'`)
 	ids := l.advertise("one", "two")
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(ids[0]), "begun") })
@@ -171,6 +176,7 @@ func TestAgent_drain(t *testing.T) {
 func TestAgent_late(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	a := l.agent("--lease 1s --capacity 1", `sh -c 'echo begun; while ! test -f `+l.dir+`/go; do sleep 0.05; done; exit 1'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(id), "begun") })
@@ -205,6 +211,7 @@ func TestAgent_late(t *testing.T) {
 func TestAgent_muchOutput(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	const size = 100 << 20
 	l.agent("", fmt.Sprintf("head -c %d /dev/zero", size))
 	id := l.advertise("one")[0]
@@ -225,6 +232,7 @@ func TestAgent_muchOutput(t *testing.T) {
 func TestAgent_many(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	var images []string
 	for i := range 20 {
 		images = append(images, fmt.Sprint("image-", i))
@@ -274,6 +282,7 @@ func TestAgent_many(t *testing.T) {
 func TestAgent_replaced(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	start := func(state string) *process {
 		return l.start("slipway agent run --name bench-1 --max-pause 100ms --state " + filepath.Join(l.dir, state) + " -- true")
 	}

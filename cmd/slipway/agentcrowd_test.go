@@ -57,6 +57,7 @@ func (l *lab) ended(id string) int {
 func TestAgent_hundred(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	const strays, others, crowd = 10, 150, 100
 	begin := `mkdir "` + l.dir + `/run.$SLIPWAY_TEST_OPPORTUNITY_ID.$SLIPWAY_ATTEMPT" || exit 9; `
 	stray := func(n int) *process {
@@ -153,6 +154,7 @@ func (l *lab) wantLate(taken []string) {
 func TestAgent_fullDisk(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	a := l.agent("", "echo said")
 	await.That(t, "it is there", func() bool { return strings.Contains(l.sh("slipway agents").out, "bench-1") })
 	l.want(0, "slipway agent drain bench-1")

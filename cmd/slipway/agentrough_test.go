@@ -45,6 +45,7 @@ func page(w http.ResponseWriter, status int) bool {
 func TestAgent_proxy(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	var beats, outputs, results, picks atomic.Int32
 	end := make(chan struct{})
 	address := l.behind(func(w http.ResponseWriter, r *http.Request) bool {
@@ -84,6 +85,7 @@ func TestAgent_proxy(t *testing.T) {
 func TestAgent_filesLeft(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	var refuse atomic.Bool
 	address := l.behind(func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") && refuse.Load() {
@@ -111,6 +113,7 @@ func TestAgent_filesLeft(t *testing.T) {
 func TestAgent_links(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	l.agent("--status-file status", `sh -c 'mkdir artifacts; echo note >note; echo other >artifacts/a; ln -s ../note artifacts/latest; test $SLIPWAY_IMAGE_UNIQUE_ID != pipe || mkfifo status'`)
 	if r := l.wantResult(l.advertise("link")[0], "PASSED"); len(r.Files) != 2 || r.Files[1].Name != "latest" {
 		t.Errorf("it came with %+v", r.Files)
@@ -122,6 +125,7 @@ func TestAgent_links(t *testing.T) {
 func TestAgent_grace(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	script := l.write("inner.sh", `trap 'sleep 1; touch "`+l.dir+`/tidied"; exit 0' TERM
 echo begun
 while :; do sleep 0.1; done
@@ -140,6 +144,7 @@ while :; do sleep 0.1; done
 func TestAgent_killedWithFiles(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	a := l.agent("", `sh -c 'mkdir artifacts; echo note >artifacts/note; echo other >artifacts/other; echo begun; sleep 1000'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return l.opportunity(id).State == "PICKED" && strings.Contains(l.output(id), "begun") })
@@ -155,6 +160,7 @@ func TestAgent_killedWithFiles(t *testing.T) {
 func TestOutput_followCut(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	var cuts atomic.Int32
 	address := l.behind(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/output") || cuts.Add(1) > 1 {
@@ -177,6 +183,7 @@ func TestOutput_followCut(t *testing.T) {
 func TestAgent_twin(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	l.agent("", "true")
 	l.wantResult(l.advertise("one")[0], "PASSED")
 	d := l.want(1, "slipway agent run --name bench-1 --state other -- false")

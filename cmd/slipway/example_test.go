@@ -98,7 +98,6 @@ func prepared(t *testing.T) *home {
 	t.Helper()
 	l := newLab(t)
 	h := l.home
-	h.hurry()
 	set := func(name, value string) { h.env = append(h.env, name+"="+value) }
 	set("PRODUCT", l.product)
 	set("SLIPWAY_DATA", filepath.Join(h.dir, "data"))

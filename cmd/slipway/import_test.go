@@ -46,6 +46,7 @@ func countCases(t *testing.T, s *store.Store) (n int64) {
 func TestImport_Killed(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
+	h.watched()
 	cases := dumpedCases(1000)
 	h.write("whole/test_case.json", cases)
 	h.want(0, "slipway migrate --data undisturbed && slipway migrate --data killed")
@@ -121,6 +122,7 @@ func TestImport_Killed(t *testing.T) {
 func TestImport_Usage(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
+	h.watched()
 	h.write("empty/readme.txt", "nothing")
 	h.want(2, "slipway import kernelci empty --data d")
 	h.want(2, "slipway import kernelci missing --data d")

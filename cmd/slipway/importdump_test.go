@@ -75,6 +75,7 @@ func TestImport_DumpKilled(t *testing.T) {
 		t.Run(system.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHome(t)
+			h.watched()
 			system.source(h, units)
 			h.want(0, "slipway migrate --data undisturbed && slipway migrate --data killed")
 			code := h.sh("slipway import " + system.name + " source --data undisturbed --report undisturbed.json").code
@@ -131,6 +132,7 @@ func readReport(t *testing.T, h *home, name string) (r importReport) {
 func TestImport_DumpUsage(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
+	h.watched()
 	h.want(0, "slipway migrate --data d")
 	h.write("dump.sql", refstackDump(2))
 	for _, system := range dumpedSystems {

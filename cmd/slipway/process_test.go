@@ -22,8 +22,7 @@ import (
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
-// asProgram makes the test's own binary be slipway, so that tests run processes
-// without building anything.
+// asProgram makes the test's own binary be slipway, with the race detector.
 const asProgram = "SLIPWAY_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -43,7 +42,8 @@ func TestMain(m *testing.M) {
 // plainDir holds the program that plain builds, and goes with the last test.
 var plainDir string
 
-// plain builds the program without the race detector.
+// plain builds the program without the race detector, with which a process takes 0.25 s
+// of CPU to begin, else 0.05: who walks through all commands calls hundreds.
 var plain = sync.OnceValues(func() (string, error) {
 	name := filepath.Join(plainDir, "slipway")
 	if out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput(); err != nil { //nolint:gosec // the name is ours
@@ -52,18 +52,29 @@ var plain = sync.OnceValues(func() (string, error) {
 	return name, nil
 })
 
-// hurry makes commands that are still to be called ones without the race detector: with
-// it a process takes 0.25 s of CPU to begin, else 0.05, and who walks through all commands
-// calls hundreds. What runs already keeps it.
-func (h *home) hurry() {
+// watched gives the commands that are still to be called the race detector. It is for
+// those that do several things at once; the server has tests with it of its own.
+func (h *home) watched() {
 	h.t.Helper()
-	name, err := plain()
+	self, err := os.Executable()
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	link := filepath.Join(h.dir, "bin", "slipway")
-	if err := errors.Join(os.Remove(link), os.Symlink(name, link)); err != nil {
+	if err := os.Remove(link); err != nil {
 		h.t.Fatal(err)
+	}
+	h.write("bin/slipway", "#!/bin/sh\n"+asProgram+"=1 exec '"+self+"' \"$@\"\n")
+	if err := os.Chmod(link, 0o755); err != nil { //nolint:gosec // a program
+		h.t.Fatal(err)
+	}
+}
+
+// noRace looks for what the detector found in a watched command.
+func noRace(t testing.TB, line, output string) {
+	t.Helper()
+	if strings.Contains(output, "WARNING: DATA RACE") {
+		t.Errorf("%s:\n%s", line, output)
 	}
 }
 
@@ -76,14 +87,13 @@ type home struct {
 
 func newHome(t testing.TB, env ...string) *home {
 	t.Helper()
-	self, err := os.Executable()
+	program, err := plain()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &home{t: t, dir: t.TempDir()}
 	bin := filepath.Join(h.dir, "bin")
-	h.write("bin/slipway", "#!/bin/sh\n"+asProgram+"=1 exec '"+self+"' \"$@\"\n")
-	if err := os.Chmod(filepath.Join(bin, "slipway"), 0o755); err != nil { //nolint:gosec // a program
+	if err := errors.Join(os.Mkdir(bin, 0o700), os.Symlink(program, filepath.Join(bin, "slipway"))); err != nil {
 		t.Fatal(err)
 	}
 	h.env = append([]string{
@@ -133,6 +143,7 @@ func (h *home) sh(line string) done {
 	if err != nil && !errors.As(err, &exit) {
 		h.t.Fatalf("%s: %v", line, err)
 	}
+	noRace(h.t, line, errs.String())
 	return done{out: out.String(), err: errs.String(), code: c.ProcessState.ExitCode()}
 }
 
@@ -184,6 +195,7 @@ func (h *home) start(line string) *process {
 	h.t.Cleanup(func() {
 		p.signal(syscall.SIGKILL)
 		<-p.end
+		noRace(h.t, line, p.log.String())
 		if h.t.Failed() {
 			h.t.Logf("%s:\n%s", line, p.log)
 		}

@@ -90,6 +90,7 @@ func TestUpload_product(t *testing.T) {
 func TestUpload_silentRunner(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "SLIPWAY_STALL_TIMEOUT=100ms")
+	l.watched()
 	d := l.want(0, `(printf 'test: a\nsuccess: a\n'; sleep 1; printf 'test: b\nfailure: b\n') | slipway upload -`)
 	if !strings.Contains(d.out, "2 tests: 1 passed, 1 failed") {
 		t.Errorf("it prints %s", d.out)
@@ -100,6 +101,7 @@ func TestUpload_silentRunner(t *testing.T) {
 func TestUpload_follow(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	h := l.home
 	p := h.start("slipway upload --follow late.subunit")
 	p.await(t, "waiting until late.subunit is written")
@@ -129,6 +131,7 @@ func TestUpload_follow(t *testing.T) {
 func TestUpload_interruptedProduct(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	work := l.pick("bench-1", "one")[0]
 	big := l.write("big.xml", junitFile)
 	if err := os.Truncate(big, 8<<30); err != nil { // a hole, which takes no room and some time

@@ -18,6 +18,7 @@ import (
 func TestUpload_links(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	green := strings.Replace(junitFile, `<failure message="timeout">it took too long</failure>`, "", 1)
 	l.write("green.xml", green)
 	l.write("junit.xml", junitFile)
@@ -48,6 +49,7 @@ func TestUpload_links(t *testing.T) {
 func TestUpload_fileChanges(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	green := strings.Replace(junitFile, `<failure message="timeout">it took too long</failure>`, "", 1)
 	target, err := url.Parse("http://" + l.address)
 	if err != nil {
@@ -91,6 +93,7 @@ func TestUpload_fileChanges(t *testing.T) {
 func TestUpload_serverAway(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	l.watched()
 	l.write("junit.xml", junitFile)
 	l.server.kill()
 	p := l.start("slipway upload junit.xml --retries 20")

@@ -437,7 +437,7 @@ func TestTests_tenThousand(t *testing.T) {
 			t.Fatalf("%s stands there %d times", name, strings.Count(text, name))
 		}
 	}
-	const limit = 400 << 10 // KiB, with the race detector's share
+	const limit = 300 << 10 // KiB
 	if d.memory > limit {
 		t.Errorf("it took %d KiB of memory, at most %d", d.memory, limit)
 	}
