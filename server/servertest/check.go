@@ -221,7 +221,9 @@ func find(method, path string) *openapi3.Operation {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	path = slashes.ReplaceAllString(path, "/")
+	if strings.Contains(path, "//") { // seldom, and every answer of every test comes here
+		path = slashes.ReplaceAllString(path, "/")
+	}
 	if path != "/" {
 		path = strings.TrimSuffix(path, "/")
 	}
