@@ -170,10 +170,13 @@ const mostBytes = 300 << 10
 
 func lookAround(t *testing.T, tab context.Context, address, name, axe string) {
 	t.Helper()
-	for _, width := range []int64{1280, narrow} {
-		open(t, tab, address, name, width)
-		if axe != "" {
-			ask(t, tab, chromedp.Evaluate[bool](axe+"; true"))
+	open(t, tab, address, name)
+	if axe != "" {
+		ask(t, tab, chromedp.Evaluate[bool](axe+"; true"))
+	}
+	for _, width := range []int64{narrow, 1280} { // as somebody who turns a telephone
+		if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 800)); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
 		for i, scheme := range []string{"light", "dark"} { // a style sheet's matter, of the same page
 			view := fmt.Sprintf("%s-%d-%s", name, width, scheme)
@@ -204,10 +207,10 @@ func fits(t *testing.T, tab context.Context, name string, width int64) {
 	}
 }
 
-// open shows a page in a window of a width.
-func open(t *testing.T, tab context.Context, address, name string, width int64) {
+// open shows a page on a telephone.
+func open(t *testing.T, tab context.Context, address, name string) {
 	t.Helper()
-	if err := chromedp.Do(tab, chromedp.EmulateViewport(width, 800), chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS(`h1`))); err != nil {
+	if err := chromedp.Do(tab, chromedp.EmulateViewport(narrow, 800), chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS(`h1`))); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 }
