@@ -36,6 +36,9 @@ func (p *pass) finish(complete bool) error {
 	if others := t.reruns + t.flakes; others > 0 {
 		t.rec.Attempts, t.rec.Flaky = others+1, true
 	}
+	if status == report.Success {
+		p.tries += int64(t.flakes)
+	}
 	t.notes.Into(&t.rec)
 	p.red = p.red || status.Failed() || t.failures > 0
 	return p.sink.Test(&t.rec)

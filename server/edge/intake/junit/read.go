@@ -17,6 +17,7 @@ type pass struct {
 	cases  int    // testcases of the document at hand
 	other  string // the first element in it that may hold tests and is not JUnit's
 	counts int64  // errors and failures that the outermost element says
+	tries  int64  // failed attempts of tests that have passed at last; Surefire 3 counts them as failures too
 	red    bool   // a test in the document at hand has not passed
 	mocha  bool   // mocha-junit-reporter has written it
 	listed bool   // googletest has written it for --gtest_list_tests, which runs nothing
@@ -103,7 +104,7 @@ func (p *pass) Start(e *xmlfile.Element) error {
 
 // startRoot begins a document.
 func (p *pass) startRoot(e *xmlfile.Element) {
-	p.rootAt, p.counts, p.red, p.cases, p.other = e.Place, 0, false, 0, ""
+	p.rootAt, p.counts, p.tries, p.red, p.cases, p.other = e.Place, 0, 0, false, 0, ""
 	p.mocha = e.Name == "testsuites" && e.Attr("name") == "Mocha Tests"
 	p.listed = e.Name == "testsuites" && e.Attr("name") == "AllTests" && !e.Has("failures") && !e.Has("errors") && !e.Has("time")
 	if !isSuite(e.Name) {
@@ -259,7 +260,7 @@ func (p *pass) End(e xmlfile.Ended) error {
 	if e.Depth == 1 && p.cases == 0 && p.other != "" { // such as libcheck's own XML
 		p.damage(p.rootAt, "there is no testcase in it, and an element %s, which is not JUnit's", report.Quote(p.other))
 	}
-	if e.Depth == 1 && e.Complete && p.counts > 0 && !p.red {
+	if e.Depth == 1 && e.Complete && p.counts > p.tries && !p.red {
 		p.damage(p.rootAt, "the report counts %d errors and failures, and no test in it has failed", p.counts)
 	}
 	return nil

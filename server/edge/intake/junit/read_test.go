@@ -125,6 +125,23 @@ func TestRead_properties(t *testing.T) {
 	}
 }
 
+// TestRead_tries shows that failed attempts explain what the report counts, where
+// their tests have passed at last, and no more than that.
+func TestRead_tries(t *testing.T) {
+	t.Parallel()
+	const flaky = `<testcase name="a"><flakyFailure/><flakyError/></testcase>`
+	for in, damage := range map[string]int64{
+		`<testsuite name="s" tests="3" failures="1" errors="1">` + flaky + `</testsuite>`:                                             0,
+		`<testsuite name="s" tests="3" failures="3">` + flaky + `</testsuite>`:                                                        1,
+		`<testsuite name="s" failures="2"><testcase name="a"><flakyFailure/><flakyFailure/><skipped/></testcase></testsuite>`:         1,
+		`<testsuite name="s" failures="2">` + flaky + `</testsuite><testsuite name="t" failures="2"><testcase name="b"/></testsuite>`: 1,
+	} {
+		if got, _ := read(t, in, report.Limits{}); int64(got.Report.DamageCount) != damage {
+			t.Errorf("%s: damage %+v, want %d", in, got.Report.Damage, damage)
+		}
+	}
+}
+
 // TestRead_suiteErrors shows that an error of a suite that a test of it has too is
 // no further test.
 func TestRead_suiteErrors(t *testing.T) {

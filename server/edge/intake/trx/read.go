@@ -17,6 +17,8 @@ type pass struct {
 	tests []*test // that are open: those of data rows stand in that of their method
 	spare []*test
 	red   bool
+	ran   bool   // there is a part that tells of a run
+	other string // the first part that is none of the schema's
 
 	text    xmlfile.Text
 	name    string // of the element whose text is collected
@@ -55,7 +57,21 @@ func isResult(e *xmlfile.Element) bool {
 	return strings.HasSuffix(e.Name, "Result") && (e.Above() == "Results" || e.Above() == "InnerResults") || e.Name == "TestResultAggregation" && e.Above() == "Results"
 }
 
+// parts are the elements of the outermost one (vstst.xsd, TestRunType), and whether
+// they tell of a run.
+var parts = map[string]bool{
+	"Results": true, "ResultSummary": true, "TestDefinitions": true, "TestEntries": true,
+	"Build": false, "TestLists": false, "TestRunConfiguration": false, "TestSettings": false, "Times": false,
+}
+
 func (p *pass) Start(e *xmlfile.Element) error {
+	if e.Depth == 2 {
+		ran, known := parts[e.Name]
+		p.ran = p.ran || ran
+		if !known && p.other == "" {
+			p.other = e.Name
+		}
+	}
 	switch {
 	case isResult(e):
 		return p.startTest(e)
@@ -100,7 +116,10 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	if definition.tags != "" {
 		t.rec.Tags = xmlfile.Tags(strings.Split(definition.tags, "\n"), e.Place, p.sink)
 	}
-	t.status = p.statusOf(e.Attr("outcome"))
+	t.status = report.Fail // what is not written is the first word of the list, Error
+	if e.Has("outcome") {
+		t.status = p.statusOf(e.Attr("outcome"))
+	}
 	t.rec.Start, t.rec.Stop = xmlfile.Time(e.Attr("startTime")), xmlfile.Time(e.Attr("endTime"))
 	if t.rec.Stop.Before(t.rec.Start) {
 		t.rec.Stop = time.Time{}
@@ -196,6 +215,10 @@ func (p *pass) End(e xmlfile.Ended) error {
 		p.summary.open = nil
 	case e.Depth == 1:
 		p.endRun()
+		if p.other != "" && !p.ran { // such as CppUnit's and AUnit's own XML
+			p.sink.Damage(e.Place, report.KindXML, "there are no Results in it, and an element %s, which is not TRX's", report.Quote(p.other))
+		}
+		p.ran, p.other = false, ""
 	}
 	return nil
 }

@@ -57,6 +57,10 @@ func TestRead(t *testing.T) {
 			"Lab.Arm.Turns success", "Lab.Leg.Walks success", "Lab.Arm.Lifts success", "Lost success"),
 		"rows": xmltest.Says(run(`<UnitTestResult testId="a1" testName="Axis" outcome="Failed"><Output><StdOut>p</StdOut></Output><InnerResults>`+one("a1", "Axis (x)", "Passed")+one("a1", "Axis (y)", "Failed")+`</InnerResults></UnitTestResult>`, summary), 0,
 			"Lab.Arm.Axis (x) success", "Lab.Arm.Axis (y) fail", "Lab.Arm.Axis fail"),
+		"no outcome":                xmltest.Says(run(`<UnitTestResult testId="a1" testName="a"/>`, `<ResultSummary outcome="Completed"/>`), 0, "Lab.Arm.a fail"), // Error is the default that is left out
+		"CppUnit":                   xmltest.Says(`<TestRun><FailedTests><FailedTest id="3"><Name>Arm::turns</Name></FailedTest></FailedTests><SuccessfulTests/><Statistics/></TestRun>`, 1),
+		"of a later schema":         xmltest.Says(run(one("a1", "a", "Passed"), summary+`<Benches/>`), 0, "Lab.Arm.a success"),
+		"a run of nothing":          xmltest.Says(`<TestRun><Times/><ResultSummary outcome="Completed"/></TestRun>`, 0),
 		"an aborted run":            xmltest.Says(run(one("a1", "a", "Passed"), `<ResultSummary outcome="Aborted"/>`), 1, "Lab.Arm.a success"),
 		"a failed run":              xmltest.Says(run(one("a1", "a", "Passed"), `<ResultSummary outcome="Failed"/>`), 1, "Lab.Arm.a success"),
 		"an error of the run":       xmltest.Says(run(one("a1", "a", "Passed"), `<ResultSummary outcome="Completed"><RunInfos><RunInfo outcome="Error"><Text>host crashed</Text></RunInfo></RunInfos></ResultSummary>`), 1, "Lab.Arm.a success"),
