@@ -65,7 +65,11 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 			s.Line("damage: %d more", saved.DamageCount-shown)
 			break
 		}
-		s.Line("damage at byte %d: %s (%s)", d.Offset, terminal.Plain(d.Reason), d.Kind)
+		where := ""
+		if d.File != nil {
+			where = " in " + terminal.Plain(*d.File)
+		}
+		s.Line("damage%s at byte %d: %s (%s)", where, d.Offset, terminal.Plain(d.Reason), d.Kind)
 	}
 	for _, w := range saved.Warnings {
 		s.Line("warning: %s", terminal.Plain(w))

@@ -7,6 +7,24 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
+// unread says whose an outermost element is that no reader knows, and what the runner
+// can write instead.
+var unread = map[string]string{
+	"test-results":    ", which is NUnit 2's; NUnit 3's test-run is read",
+	"testng-results":  ", which is TestNG's own; its junitreports are read",
+	"TestLog":         ", which is Boost.Test's own; --log_format=JUNIT is read",
+	"TestResult":      ", which is Boost.Test's own; --log_format=JUNIT is read",
+	"Catch2TestRun":   ", which is Catch2's own; --reporter junit is read",
+	"Catch":           ", which is Catch2's own; --reporter junit is read",
+	"TestCase":        ", as Qt Test's own; its output junitxml is read",
+	"doctest":         ", which is doctest's own; --reporters=junit is read",
+	"gtester":         ", which is GLib's; its TAP is read",
+	"coverage":        ", which is about coverage and tells of no test",
+	"checkstyle":      ", which is Checkstyle's and tells of no test",
+	"BugCollection":   ", which is FindBugs' and tells of no test",
+	"CoverageSession": ", which is about coverage and tells of no test",
+}
+
 // root looks in the beginning of a file for its outermost element, behind a
 // declaration, comments and lines of output that are no part of it. It returns
 // the name without its prefix, and the text from the element on; both are empty

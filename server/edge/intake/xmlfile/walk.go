@@ -236,7 +236,7 @@ func (w *walker) startRoot() error {
 	known := slices.Contains(w.kind.Roots, w.el.Name)
 	switch {
 	case !w.rooted && !known:
-		return w.stop("no %s: the outermost element is %s", w.kind.Title, report.Quote(w.el.Name))
+		return w.stop("no %s: the outermost element is %s%s", w.kind.Title, report.Quote(w.el.Name), unread[w.el.Name])
 	case w.rooted && known:
 		w.joined++
 	case w.rooted:

@@ -15,6 +15,7 @@ type pass struct {
 	decoder *xmlfile.Decoder
 
 	assembly assembly
+	class    string // the open one, as version 1 has them
 	test     test
 	text     collected
 }
@@ -51,6 +52,10 @@ func (p *pass) Start(e *xmlfile.Element) error {
 		p.startAssembly(e)
 	case p.test.depth > 0:
 		p.inTest(e, above)
+	case e.Name == "class":
+		p.class = e.Attr("name")
+	case e.Name == "failure" && above == "class":
+		return p.startFailure(e)
 	case e.Name == "test":
 		return p.startTest(e)
 	case e.Name == "error" && above == "errors":
@@ -118,12 +123,29 @@ func (p *pass) startError(e *xmlfile.Element) error {
 	return err
 }
 
+// startFailure begins what version 1 says of a class whose fixture has failed.
+func (p *pass) startFailure(e *xmlfile.Element) error {
+	name := p.class
+	if strings.TrimSpace(name) == "" {
+		name = e.Attr("exception-type")
+	}
+	err := p.begin(e, name)
+	if err == nil {
+		p.test.rec.Status = report.Fail
+	}
+	return err
+}
+
 // inTest takes an element in the open test.
 func (p *pass) inTest(e *xmlfile.Element, above string) {
 	t := &p.test
 	deep := e.Depth - t.depth
 	switch {
 	case p.text.depth > 0:
+	case deep == 1 && above == "failure" && e.Name == "message": // of a class
+		p.collect(e, "message", xmlfile.PlainText)
+	case deep == 1 && above == "failure" && e.Name == "stack-trace":
+		p.collect(e, "traceback", xmlfile.Traceback)
 	case deep == 1 && e.Name == "failure":
 		if kind := e.Attr("exception-type"); kind != "" {
 			t.notes.Property("exception-type", kind)

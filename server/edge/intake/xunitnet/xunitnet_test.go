@@ -52,6 +52,8 @@ func TestRead(t *testing.T) {
 		"one assembly is red":    xmltest.Says(`<assemblies><assembly failed="1">`+one("a", "Fail")+`</assembly><assembly failed="1">`+one("b", "Pass")+`</assembly></assemblies>`, 1, "a fail", "b success"),
 		"an assembly alone":      xmltest.Says(`<assembly name="a" passed="1">`+collection(one("a", "Pass"))+`</assembly>`, 0, "a success"),
 		"version 1, in a class":  xmltest.Says(`<assemblies><assembly><class>`+one("a", "Pass")+`</class></assembly></assemblies>`, 0, "a success"),
+		"a class of version 1":   xmltest.Says(`<assembly name="a" passed="1"><class name="Lab.Arm"><failure exception-type="E"><message>m</message><stack-trace>s</stack-trace></failure>`+one("a", "Pass")+`</class></assembly>`, 0, "Lab.Arm fail", "a success"),
+		"a class without a name": xmltest.Says(`<assembly name="a" passed="1"><class><failure exception-type="E"/></class></assembly>`, 0, "E fail"),
 		"cut in a test":          xmltest.Says(`<assemblies><assembly>`+one("a", "Pass")+`<test name="b" result="Pass"><output>`, 1, "a success", "b unknown…"),
 		"cut in an error":        xmltest.Says(`<assemblies><assembly><errors><error name="e"><failure><message>m`, 1, "e fail…"),
 		"a name in another name": xmltest.Says(assemblies("", collection(`<test name="a" result="Pass"><failure><test name="b" result="Fail"/></failure></test>`)), 0, "a success"),
