@@ -24,6 +24,18 @@ var kinds = map[string]kind{
 	"rerunFailure": rerun, "rerunError": rerun, "flakyFailure": flaky, "flakyError": flaky,
 }
 
+// kindOf is the kind of an element, also of one that begins with a capital letter.
+func kindOf(name string) (k kind, known bool) {
+	if k, known = kinds[name]; known {
+		return k, true
+	}
+	switch strings.ToLower(name) {
+	case "failure", "error", "skipped", "ignored":
+		return kinds[strings.ToLower(name)], true
+	}
+	return 0, false
+}
+
 // child is an element that explains the outcome of a test.
 type child struct {
 	depth   int // 0 if there is none
@@ -48,9 +60,9 @@ func (p *pass) explain(k kind, e *xmlfile.Element) {
 	why.message, why.lost = e.Lookup("message")
 	why.trace.Reset()
 	e.Collect(&why.body)
-	kindOf := e.Attr("type")
+	typed := e.Attr("type")
 	if why.message == "" {
-		why.message, why.spare = kindOf, true
+		why.message, why.spare = typed, true
 	}
 	t := &p.test
 	if t.depth == 0 {
@@ -61,8 +73,8 @@ func (p *pass) explain(k kind, e *xmlfile.Element) {
 		t.failures++
 	case skipped:
 		t.skips++
-		t.xfail = t.xfail || kindOf == "pytest.xfail" || strings.EqualFold(kindOf, "xfail")
-		t.todo = t.todo || kindOf == "todo"
+		t.xfail = t.xfail || typed == "pytest.xfail" || strings.EqualFold(typed, "xfail")
+		t.todo = t.todo || typed == "todo"
 	case rerun:
 		t.reruns++
 	case flaky:

@@ -26,7 +26,7 @@ func (p *pass) finish(complete bool) error {
 	} else if !complete {
 		status = report.Fail
 	}
-	if p.listed && status == report.Success && t.status == [2]string{} && !t.rec.HasDuration {
+	if p.listed && status == report.Success && t.status == [3]string{} && !t.rec.HasDuration {
 		status = report.Exists
 	}
 	t.rec.Status, t.rec.Complete = status, complete
@@ -47,7 +47,7 @@ func (p *pass) finish(complete bool) error {
 // outcome is what the children of a test say, and without one that says how it
 // ended its attributes, if they can.
 func (t *test) outcome() report.Status {
-	said := func(word func(string) bool) bool { return word(t.status[0]) || word(t.status[1]) }
+	said := func(word func(string) bool) bool { return slices.ContainsFunc(t.status[:], word) }
 	switch {
 	case t.failures > 0 && t.todo:
 		return report.XFail // node's runner ignores it

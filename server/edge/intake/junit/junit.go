@@ -109,7 +109,7 @@ func suiteName(name string) string {
 
 // failWords are what a status attribute has in it that says that a test failed: igt has
 // dmesg-fail and incomplete, others "timed out" and crashed.
-var failWords = regexp.MustCompile(`fail|error|\berr\b|broken|crash|time[-_ ]?d?[-_ ]?out|abort|incomplete|interrupt|cancel|\b(hung|hang|killed|died|panic|notok|not ok)\b`)
+var failWords = regexp.MustCompile(`fail|error|\berr\b|broken|crash|time[-_ ]?d?[-_ ]?out|abort|incomplete|interrupt|cancel|unsuccess|terminat|not[-_ ]?pass|\b(hung|hang|killed|died|panic|panicked|notok|not ok|nok|ko)\b`)
 
 // failWord reports whether a status attribute says that a test failed.
 func failWord(text string) bool {

@@ -51,7 +51,7 @@ type test struct {
 	place  int64
 	rec    report.Record
 	notes  xmlfile.Notes
-	status [2]string // its attributes status and result
+	status [3]string // its attributes status, result and outcome
 
 	failures, skips int // elements
 	reruns, flakes  int // attempts that are not the deciding one
@@ -111,7 +111,7 @@ func (p *pass) startRoot(e *xmlfile.Element) {
 		return
 	}
 	for _, what := range []string{"errors", "failures"} {
-		n, err := strconv.ParseInt(strings.TrimSpace(e.Attr(what)), 10, 32)
+		n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimSpace(e.Attr(what)), ",", ""), 10, 32)
 		if err == nil && n > 0 {
 			p.counts += n
 		}
@@ -137,7 +137,10 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	}
 	p.cases++
 	t := &p.test
-	*t = test{depth: e.Depth, place: e.Place, notes: t.notes, status: [2]string{e.Attr("status"), e.Attr("result")}}
+	*t = test{depth: e.Depth, place: e.Place, notes: t.notes, status: [3]string{e.Attr("status"), e.Attr("result"), e.Attr("outcome")}}
+	if t.status[2] == "" && strings.EqualFold(e.Attr("success"), "false") {
+		t.status[2] = "failed"
+	}
 	t.notes.Begin(p.sink)
 	t.rec = report.Record{
 		ID:    p.sink.Text(idOf(e.Attr("classname"), e.Attr("name"), p.mocha), e.Place, report.KindXML, "test id"),
@@ -185,7 +188,7 @@ func (p *pass) inTest(e *xmlfile.Element) {
 			p.startOutput(e)
 		}
 	case e.Depth == t.depth+1:
-		k, why := kinds[e.Name]
+		k, why := kindOf(e.Name)
 		if e.Name == "warning" && strings.HasPrefix(e.Attr("type"), "PHPUnit") {
 			k, why = failed, true // its run ends with an exit code that is not 0
 		}
@@ -194,6 +197,10 @@ func (p *pass) inTest(e *xmlfile.Element) {
 			p.explain(k, e)
 		case e.Name == "system-out" || e.Name == "system-err" || e.Name == "warning":
 			p.startOutput(e)
+		}
+	case e.Depth == t.depth+2 && (above == "failures" || above == "errors"):
+		if k, why := kindOf(e.Name); why {
+			p.explain(k, e)
 		}
 	case e.Depth == t.depth+2 && above == "properties" && e.Name == "property":
 		if e.Has("value") {

@@ -78,7 +78,7 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	case e.Name == "ResultSummary" && e.Depth == 2:
 		p.summary = summary{depth: e.Depth, place: e.Place, outcome: e.Attr("outcome")}
 	case p.summary.depth > 0 && e.Name == "Counters":
-		for _, what := range []string{"failed", "error", "timeout", "aborted"} {
+		for _, what := range []string{"failed", "error", "timeout", "aborted", "notRunnable", "disconnected"} {
 			if n, err := strconv.ParseUint(strings.TrimSpace(e.Attr(what)), 10, 31); err == nil {
 				p.summary.counted += int64(n)
 			}
