@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -50,10 +51,10 @@ func utf16Of(head []byte) encoding.Encoding {
 }
 
 // UTF8 returns r, which begins with head, as UTF-8: r itself when it is so
-// already. ok is false when the declaration names an encoding that is not known.
-// A declaration that can be read as ASCII and names UTF-16 is wrong, and is passed
-// over.
-func UTF8(head []byte, r io.Reader) (decoded io.Reader, name string, ok bool) {
+// already. known is false when the declaration names an encoding that is not known,
+// which then is taken for UTF-8. A declaration that can be read as ASCII and names
+// UTF-16, or another encoding in which it would be none, is wrong, and is passed over.
+func UTF8(head []byte, r io.Reader) (decoded io.Reader, name string, known bool) {
 	if wide := utf16Of(head); wide != nil {
 		return wide.NewDecoder().Reader(r), "utf-16", true
 	}
@@ -62,15 +63,34 @@ func UTF8(head []byte, r io.Reader) (decoded io.Reader, name string, ok bool) {
 		return r, "", true
 	}
 	name = strings.ToLower(strings.TrimSpace(string(found[1])))
-	if name == "utf8" || name == "utf-8" || strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "ucs-2") {
+	if name == "" || name == "utf8" || name == "utf-8" || strings.HasPrefix(name, "utf-16") || strings.HasPrefix(name, "ucs-2") {
 		return r, name, true
 	}
-	e, canonical := charset.Lookup(name)
-	switch {
-	case e == nil || canonical == "replacement":
-		return nil, name, false
-	case canonical == "utf-8":
+	e := encodingOf(name)
+	if e == nil {
+		return r, name, false
+	}
+	const declaration = "<?xml"
+	if text, err := e.NewDecoder().String(declaration); e == unicode.UTF8 || err != nil || text != declaration {
 		return r, name, true
 	}
 	return e.NewDecoder().Reader(r), name, true
+}
+
+// encodingOf returns the encoding of that name, nil if there is none. The web does not
+// know those of DOS, such as cp850, and Python's names have other hyphens.
+func encodingOf(name string) encoding.Encoding {
+	hyphened := strings.TrimSuffix(strings.ReplaceAll(name, "_", "-"), "-sig")
+	for _, name := range []string{name, hyphened, strings.Replace(hyphened, "latin-", "latin", 1)} {
+		if e, canonical := charset.Lookup(name); e != nil && canonical != "replacement" {
+			if canonical == "utf-8" {
+				return unicode.UTF8
+			}
+			return e
+		}
+		if e, err := ianaindex.IANA.Encoding(name); err == nil && e != nil {
+			return e
+		}
+	}
+	return nil
 }

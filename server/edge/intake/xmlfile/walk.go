@@ -94,10 +94,9 @@ func Walk(ctx context.Context, in report.Input, s *report.Sink, kind Kind, h Han
 		w.base, head = int64(len(utf8Mark)), head[len(utf8Mark):]
 	}
 	raw := io.NewSectionReader(in, w.base, in.Size-w.base)
-	text, name, ok := UTF8(head, raw)
-	if !ok {
-		w.damage(w.base, "the encoding %s is not supported", report.Quote(name))
-		return nil
+	text, name, known := UTF8(head, raw)
+	if !known {
+		w.damage(w.base, "the encoding %s is not known; it is read as UTF-8", report.Quote(name))
 	}
 	w.recoded = text != io.Reader(raw)
 	w.scanner = scanner{ctx: ctx, src: text, buf: make([]byte, min(bufferBytes, max(minBuffer, in.Size+1)))}

@@ -149,6 +149,33 @@ func TestWalk_slowly(t *testing.T) {
 	}
 }
 
+// TestWalk_encodings shows which names of encodings are known.
+func TestWalk_encodings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, text, want string
+		damage           int
+	}{
+		{"latin-1", "h\xf6he", "höhe", 0},
+		{"LATIN_1", "h\xf6he", "höhe", 0},
+		{"iso_8859_15", "5 \xa4", "5 €", 0},
+		{"utf_8", "höhe", "höhe", 0},
+		{"utf_8_sig", "höhe", "höhe", 0},
+		{"", "höhe", "höhe", 0},
+		{"cp850", "h\x94he", "höhe", 0},
+		{"IBM437", "h\x94he", "höhe", 0},
+		{"UTF-16", "höhe", "höhe", 0},
+		{"utf-32", "höhe", "höhe", 1},
+		{"IBM037", "höhe", "höhe", 0}, // in EBCDIC the declaration would be none
+		{"x-bench", "höhe", "höhe", 1},
+	} {
+		got, r := walk(t, "<?xml version='1.0' encoding='"+tt.name+"'?><b>"+tt.text+"</b>", report.Limits{})
+		if want := []string{"<b", ">b " + tt.want}; !slices.Equal(got.said, want) || r.DamageCount != tt.damage {
+			t.Errorf("%s: %q, damage %v, want %q", tt.name, got.said, r.Damage, want)
+		}
+	}
+}
+
 // oneByte gives what is read behind the declaration byte by byte.
 type oneByte struct{ r io.ReaderAt }
 
