@@ -76,6 +76,7 @@ type test struct {
 	diag     report.Attachment
 	children []*test
 	parent   bool   // has a level of its own, be it an empty one
+	braced   bool   // a line "{" follows it
 	skipped  bool   // that level says 1..0
 	why      string // and why
 }
@@ -161,6 +162,9 @@ func (r *reader) line(l lines.Line) error {
 		r.text(l, p)
 	default:
 		if p.kind == other && !r.kernel {
+			if r.brace(l, p) {
+				return nil
+			}
 			r.stray(l)
 		}
 		r.text(l, p)
