@@ -15,8 +15,11 @@ import (
 var words = map[string]report.Status{
 	"passed": report.Success, "skipped": report.Skip, "untested": report.Skip,
 	"failed": report.Fail, "undefined": report.Fail, "ambiguous": report.Fail, "pending": report.Fail,
-	"error": report.Fail, "hook_error": report.Fail, "unknown": report.Unknown,
+	"error": report.Fail, "hook_error": report.Fail, "cleanup_error": report.Fail, "unknown": report.Unknown,
 }
+
+// failing reports whether a feature that says so of itself has failed.
+func failing(word string) bool { return words[word] == report.Fail }
 
 // order is which of the results of its steps decides over a scenario.
 var order = []report.Status{report.Success, report.Skip, report.Unknown, report.Fail}

@@ -15,7 +15,7 @@ const MaxBytes = 128 << 10
 
 // Line is one line of a file. Text belongs to the scanner until the next one.
 type Line struct {
-	Text []byte // without the end of the line, "\n" or "\r\n"
+	Text []byte // without the end of the line, "\n" or "\r\n", and without a byte order mark before it
 
 	// At and End are the places in the file where the line begins and where the
 	// next one does.
@@ -24,6 +24,9 @@ type Line struct {
 	Ended bool // false for a last line without an end
 	Long  bool // Text is only the beginning of it
 }
+
+// utf8Mark begins a file of some writers, hence a line of files that were put together.
+var utf8Mark = []byte("\ufeff")
 
 // Scanner reads one line after another. It takes memory for one of them.
 type Scanner struct {
@@ -56,7 +59,7 @@ func (s *Scanner) Next() (Line, error) {
 	if n := len(l.Text); !l.Long && n > 0 && l.Text[n-1] == '\n' {
 		l.Text, l.Ended = l.Text[:n-1], true
 	}
-	l.Text = bytes.TrimSuffix(l.Text, []byte("\r"))
+	l.Text = bytes.TrimPrefix(bytes.TrimSuffix(l.Text, []byte("\r")), utf8Mark)
 	return l, nil
 }
 

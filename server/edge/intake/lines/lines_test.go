@@ -12,7 +12,7 @@ import (
 func TestScanner(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", lines.MaxBytes+10)
-	input := "a\r\n\n" + long + "\nb"
+	input := "a\r\n\ufeff\n" + long + "\nb"
 	want := []struct {
 		text        string
 		at          int64
@@ -20,7 +20,7 @@ func TestScanner(t *testing.T) {
 	}{
 		{"a", 0, true, false},
 		{"", 3, true, false},
-		{long[:lines.MaxBytes], 4, true, true},
+		{long[:lines.MaxBytes], 7, true, true},
 		{"b", int64(len(input)) - 1, false, false},
 	}
 	s := lines.New(strings.NewReader(input))

@@ -21,7 +21,11 @@ func (r *reader) end(at int64) error {
 	}
 	r.checkPlan(r.levels[0])
 	r.before = report.Attachment{}
-	return r.flush()
+	if err := r.flush(); err != nil {
+		return err
+	}
+	r.checkSummary()
+	return nil
 }
 
 // flush hands on what is complete of the outermost level.
@@ -68,6 +72,7 @@ func (r *reader) record(t *test, id string) error {
 	if err := r.sink.Begin(t.at); err != nil {
 		return err
 	}
+	r.red = r.red || t.status() == report.Fail
 	rec := &r.rec
 	*rec = report.Record{
 		ID:       r.sink.Text(id, t.at, report.KindContent, "the name of a test"),

@@ -57,7 +57,7 @@ func mayBePrintk(text []byte) bool {
 // TAP's version; in the kernel's log, that is KTAP as well.
 func beginsKernel(text []byte) bool {
 	rest := withoutPrefix(text)
-	body := bytes.TrimLeft(rest, " ")
+	body := bytes.TrimLeft(rest, " \t")
 	return bytes.HasPrefix(body, []byte("KTAP version ")) || bytes.HasPrefix(body, []byte("# selftests: ")) ||
 		len(rest) < len(text) && bytes.HasPrefix(body, []byte("TAP version "))
 }

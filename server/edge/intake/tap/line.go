@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -36,11 +37,12 @@ const nested = 4
 
 // parse says what a line is. kernel is for KTAP.
 func parse(text []byte, kernel bool) parsed {
+	text = withoutColour(text)
 	if kernel {
 		text = withoutPrefix(text)
 	}
-	body := bytes.TrimLeft(text, " ")
-	p := parsed{indent: len(text) - len(body)}
+	body := bytes.TrimLeft(text, " \t")
+	p := parsed{indent: width(text[:len(text)-len(body)])}
 	if len(body) == 0 {
 		return p.as(blank, nil)
 	}
@@ -51,6 +53,21 @@ func parse(text []byte, kernel bool) parsed {
 		}
 	}
 	return structure(p, body)
+}
+
+// width is how far white space indents; KUnit has written tabs, where others have
+// four spaces.
+func width(space []byte) int { return len(space) + (nested-1)*bytes.Count(space, []byte("\t")) }
+
+var colour = regexp.MustCompile(`\x1b\[[0-9;:]*[mK]`)
+
+// withoutColour takes the colours off a line that begins with one, as runners write
+// what they take for a terminal.
+func withoutColour(text []byte) []byte {
+	if body := bytes.TrimLeft(text, " \t"); len(body) == 0 || body[0] != 0x1b {
+		return text
+	}
+	return colour.ReplaceAll(text, nil)
 }
 
 func (p parsed) as(k kind, rest []byte) parsed {

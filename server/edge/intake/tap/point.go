@@ -96,6 +96,53 @@ func (t *test) adopt(lv *level) {
 	t.skipped, t.why = lv.plan == 0 && lv.points == 0, lv.why
 }
 
+// brace takes the lines "{" and "}" in which Perl's Test2 and node-tap put the subtests
+// of the point before them, and reports whether the line was one.
+func (r *reader) brace(l lines.Line, p parsed) bool {
+	body := string(bytes.TrimSpace(l.Text))
+	if body != "{" && body != "}" {
+		return false
+	}
+	for i, lv := range r.levels {
+		n := len(lv.tests)
+		if lv.indent != p.indent || n == 0 {
+			continue
+		}
+		t := lv.tests[n-1]
+		if t.parent {
+			return false
+		}
+		if body == "{" {
+			t.braced = i == len(r.levels)-1
+			return t.braced
+		}
+		if !t.unbrace(r.kernel) {
+			return false
+		}
+		for r.top() != lv {
+			r.close(t, p.indent)
+		}
+		r.last = t
+		return true
+	}
+	return false
+}
+
+// unbrace takes the brace off what a point says, and reports whether it has one or
+// one follows it.
+func (t *test) unbrace(kernel bool) bool {
+	text := &t.desc.name
+	if t.desc.word != "" {
+		text = &t.desc.reason
+	}
+	rest, ok := strings.CutSuffix(*text, "{")
+	if ok = ok && (rest == "" || strings.HasSuffix(rest, " ")); ok && !t.braced {
+		*text = strings.TrimSpace(rest)
+		t.name(kernel)
+	}
+	return ok || t.braced
+}
+
 // orphan keeps subtests whose parent's point never came.
 func (r *reader) orphan(outer, lv *level) {
 	if len(lv.tests) == 0 && lv.plan <= 0 {

@@ -76,6 +76,7 @@ type test struct {
 	diag     report.Attachment
 	children []*test
 	parent   bool   // has a level of its own, be it an empty one
+	braced   bool   // a line "{" follows it
 	skipped  bool   // that level says 1..0
 	why      string // and why
 }
@@ -110,6 +111,8 @@ type reader struct {
 	strict bool     // the file says that what is no TAP in it is an error
 	any    bool     // something of the document at hand was seen
 	held   int64    // bytes of tests whose parent is not known yet
+	told   summary  // what the comments of the document say of all of it
+	red    bool     // a test of the document failed
 
 	spare  *test
 	last   *test             // what diagnostics belong to in TAP
@@ -125,7 +128,7 @@ type reader struct {
 // begin starts a document.
 func (r *reader) begin() {
 	r.levels = []*level{{plan: -1}}
-	r.any, r.last, r.strict = false, nil, false
+	r.any, r.last, r.strict, r.red, r.told = false, nil, false, false, summary{}
 }
 
 func (r *reader) top() *level { return r.levels[len(r.levels)-1] }
@@ -161,7 +164,13 @@ func (r *reader) line(l lines.Line) error {
 		r.text(l, p)
 	default:
 		if p.kind == other && !r.kernel {
+			if r.brace(l, p) {
+				return nil
+			}
 			r.stray(l)
+		}
+		if p.kind == comment && p.indent == 0 && !r.kernel {
+			r.told.add(l.Text, l.At)
 		}
 		r.text(l, p)
 	}

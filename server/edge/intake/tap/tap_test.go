@@ -155,6 +155,12 @@ func TestTAP(t *testing.T) {
 		"open block":        {"1..2\nok 1 a\n  ---\n  x: y\nnot ok 2 b\n", "a=success; b=fail", "malformed", "fail"},
 		"cut block":         {"1..1\nok 1 a\n  ---\n  x: y\n", "a=success", "truncated", "incomplete"},
 		"cut point":         {"1..1\nok 1 a", "a=success", "truncated", "incomplete"},
+		"braces":            {"1..3\nok 1 - s {\n    ok 1 - a\n    not ok 2 - b {\n        1..1\n        ok 1 - c\n    }\n    1..2\n}\n\nok 2 - t # SKIP no {\n    1..0\n}\nnot ok 3 - u { # time=2ms\n    ok 1 - d\n    1..1\n}\n", "s > a=success; s > b > c=success; s > b=fail; t=skip; u > d=success; u=fail", "", "fail"},
+		"braces behind":     {"1..2\nok 1 - s # time=4ms\n  ---\n  x: y\n  ...\n{\n    ok 1 - a\n    1..1\n}\nok 2 - s {\n}\n", "s > a=success; s (2)=success", "", "pass"},
+		"braces, cut":       {"1..1\nok 1 - s {\n    ok 1 - a\n", "s {=success; test 0 > a=success", "unclosed", "incomplete"},
+		"a brace is a name": {"1..2\nok 1 - s {\n    ok 1 - a\n    1..1\nok 2 - t\n}\n", "s {=success; t > a=success", "", "pass"},
+		"tabs":              {"1..1\n\t1..1\n\t\t1..1\n\t    not ok 1 - a\n\tok 1 - s\nok 1 - t\n", "t > s > a=fail", "", "fail"},
+		"colours":           {"\x1b[1;32mok 1\x1b[0m - a \x1b[K\n    \x1b[31mnot ok 1 - b\x1b[0m\n\x1b[31mnot ok 2 - c\x1b[0m\n1..2\n", "a=success; c > b=fail", "", "fail"},
 		"windows":           {"1..1\r\nok 1 a\r\n", "a=success", "", "pass"},
 	})
 }

@@ -1,0 +1,49 @@
+package tap
+
+import (
+	"bytes"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
+)
+
+// summary is what a runner says of the whole run in comments of the outermost
+// level.
+type summary struct {
+	counts bool   // "# tests 3" of node, tape and mocha; "# fail 1" is no name behind it
+	failed string // the comment that says that the run failed
+	at     int64
+}
+
+// endings begin the comments of Perl's Test::More that come with an exit code; it
+// writes them where diagnostics go, behind a plan that may be met.
+var endings = [][]byte{[]byte("# Looks like your test exited with "), []byte("# Looks like you failed ")}
+
+func (s *summary) add(text []byte, at int64) {
+	if s.failed != "" {
+		return
+	}
+	for _, e := range endings {
+		if rest, ok := bytes.CutPrefix(text, e); ok && positive(rest) {
+			s.failed, s.at = string(text[:min(len(text), 200)]), at
+		}
+	}
+	if rest, ok := bytes.CutPrefix(text, []byte("# tests ")); ok {
+		s.counts = positive(rest)
+	}
+	if rest, ok := bytes.CutPrefix(text, []byte("# fail ")); ok && s.counts && positive(rest) {
+		s.failed, s.at = string(text[:min(len(text), 200)]), at
+	}
+}
+
+// positive reports whether a text begins with a number above zero.
+func positive(text []byte) bool {
+	text = bytes.TrimLeft(text, " ")
+	return number(append([]byte("0"), text[:digitsOf(text)]...)) > 0
+}
+
+// checkSummary compares what the comments say with the tests of the document.
+func (r *reader) checkSummary() {
+	if r.told.failed != "" && !r.red {
+		r.sink.Damage(r.told.at, report.KindVerdict, "a comment says that the run failed, and no test in it did: %s", report.Quote(r.told.failed))
+	}
+}
