@@ -148,3 +148,27 @@ func TestAggregate_First(t *testing.T) {
 		}
 	})
 }
+
+// TestReports_EmptyLists: clients go through the lists of groups, cases and builds without
+// a look at whether there are any (app/models/test_group.py, test_case.py, build.py).
+func TestReports_EmptyLists(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	newLab(t, s, "lab-a")
+	post(t, s, 201, "/test/group", `{"name":"none","lab_name":"lab-a","job":"next","kernel":"k"}`)
+	post(t, s, 201, "/test/group", `{"name":"one","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"a"}]}`)
+	post(t, s, 202, "/build", `{"job":"next","kernel":"k","defconfig":"d","arch":"arm"}`)
+	for path, fields := range map[string]string{
+		"/test/group?name=none": "test_cases sub_groups",
+		"/test/group?name=one":  "sub_groups",
+		"/test/case":            "measurements attachments log_lines",
+		"/build":                "build_platform dtb_dir_data",
+	} {
+		d := get(t, s, path).Result[0]
+		for field := range strings.FieldsSeq(fields) {
+			if list, ok := d[field].([]any); !ok || len(list) != 0 {
+				t.Errorf("%s: %s is %v, want []", path, field, d[field])
+			}
+		}
+	}
+}
