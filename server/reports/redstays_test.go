@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -172,3 +173,24 @@ func TestReports_EmptyLists(t *testing.T) {
 		}
 	}
 }
+
+// TestCallback_Folder: a path that means what another one means is where that one leads,
+// and no reason to lose the log.
+func TestCallback_Folder(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	lab := newLab(t, s, "lab-a")
+	post(t, s, 202, callbackPath, lavaJob(t, func(job map[string]any) {
+		was := job["definition"].(string)
+		job["definition"] = fileServer.ReplaceAllString(was, "job.file_server_resource: ./next//master/./k/")
+		if job["definition"] == was {
+			t.Fatal("the job says nothing of a file server")
+		}
+	}), raw(lab))
+	log, _ := get(t, s, "/test/group?name=usb").Result[0]["log"].(string)
+	if !strings.HasPrefix(log, "next/master/k/lab-a/") || !hasFile(s, log) {
+		t.Errorf("the log is at %q, want it in next/master/k/lab-a", log)
+	}
+}
+
+var fileServer = regexp.MustCompile(`job\.file_server_resource: \S+`)
