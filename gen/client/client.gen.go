@@ -10733,6 +10733,9 @@ type ListTestGroupsParams struct {
 	// BoardInstance Only where `board_instance` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	BoardInstance FilterBoardInstance `form:"board_instance,omitempty" json:"board_instance,omitempty"`
 
+	// Mach Only where `mach` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Mach FilterMach `form:"mach,omitempty" json:"mach,omitempty"`
+
 	// Time Only where `time` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Time FilterTime `form:"time,omitempty" json:"time,omitempty"`
 
@@ -37046,6 +37049,18 @@ func NewListTestGroupsRequest(server string, params *ListTestGroupsParams) (*htt
 		if params.BoardInstance != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "board_instance", params.BoardInstance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Mach != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "mach", params.Mach, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

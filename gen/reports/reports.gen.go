@@ -3867,6 +3867,9 @@ type ListTestGroupsParams struct {
 	// BoardInstance Only where `board_instance` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	BoardInstance FilterBoardInstance `form:"board_instance,omitempty" json:"board_instance,omitempty"`
 
+	// Mach Only where `mach` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Mach FilterMach `form:"mach,omitempty" json:"mach,omitempty"`
+
 	// Time Only where `time` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Time FilterTime `form:"time,omitempty" json:"time,omitempty"`
 
@@ -7629,6 +7632,13 @@ func (w *ServerInterfaceWrapper) ListTestGroups(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "board_instance", ctx.QueryParams(), &params.BoardInstance, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board_instance: %s", err))
+	}
+
+	// ------------- Optional query parameter "mach" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mach", ctx.QueryParams(), &params.Mach, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mach: %s", err))
 	}
 
 	// ------------- Optional query parameter "time" -------------

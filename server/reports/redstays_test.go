@@ -194,3 +194,27 @@ func TestCallback_Folder(t *testing.T) {
 }
 
 var fileServer = regexp.MustCompile(`job\.file_server_resource: \S+`)
+
+// TestGroups_Mach: kernelci-frontend asks for the groups of a SoC (views of socs), and
+// must not be shown those of all others.
+func TestGroups_Mach(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		for _, g := range []string{`"name":"boot","lab_name":"lab-a","mach":"tegra"`, `"name":"usb","lab_name":"lab-b","mach":"tegra"`, `"name":"boot","lab_name":"lab-c","mach":"qemu"`, `"name":"boot","lab_name":"lab-d"`} {
+			post(t, s, 201, "/test/group", `{"job":"next","kernel":"k",`+g+`}`)
+		}
+		if p := get(t, s, "/test/group?mach=tegra&parent_id=null"); p.Count != 2 {
+			t.Errorf("%d groups of tegra, want 2", p.Count)
+		}
+		if p := get(t, s, "/test/group?mach=null"); p.Count != 1 {
+			t.Errorf("%d groups of no SoC, want 1", p.Count)
+		}
+		if p := get(t, s, "/test/group?mach=tegra&mach=qemu&aggregate=name&sort=name&sort_order=1&field=mach"); len(p.Result) != 2 || p.Result[0]["mach"] == nil {
+			t.Errorf("the plans of two SoCs: %v, want boot and usb", p.Result)
+		}
+		a := post(t, s, 200, "/batch", `{"batch":[{"resource":"test_group","distinct":"lab_name","query":"mach=tegra"},{"resource":"count","document":"test_group","query":"mach=qemu"}]}`)
+		if want := `{"code":200,"result":[{"result":[{"count":2,"result":["lab-a","lab-b"]}]},{"result":[{"collection":"test_group","count":1}]}]}`; string(a.Body) != want {
+			t.Errorf("batch: %s, want %s", a.Body, want)
+		}
+	})
+}

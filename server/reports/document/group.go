@@ -40,7 +40,7 @@ var Group = Schema{
 		{Name: "board", Kind: Text, From: "board", Flags: Search | Distinct},
 		{Name: "board_instance", Kind: Text, From: "board_instance", Flags: Search | Distinct},
 		{Name: "device_type", Kind: Text, From: "device_type", Flags: Distinct},
-		{Name: "mach", Kind: Text, From: "mach", Flags: Distinct},
+		{Name: "mach", Kind: Text, From: "mach", Flags: Search | Distinct},
 		{Name: "compiler", Kind: Text, From: "compiler"},
 		{Name: "compiler_version", Kind: Text, From: "compiler_version"},
 		{Name: "compiler_version_full", Kind: Text, From: "compiler_version_full"},
