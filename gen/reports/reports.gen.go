@@ -52,8 +52,8 @@ type BatchAnswer struct {
 
 	// Result What was asked for: a list, also of one.
 	Result []struct {
-		// OperationID The name that the request gave the operation.
-		OperationID *string `json:"operation_id,omitempty"`
+		// OperationID A text, or the list that was sent.
+		OperationID interface{} `json:"operation_id,omitempty"`
 
 		// Result What the operation found.
 		Result []interface{} `json:"result"`
@@ -79,8 +79,8 @@ type BatchEntry struct {
 	// Method How to ask; only GET is answered.
 	Method nullable.Nullable[string] `json:"method,omitempty"`
 
-	// OperationID A name of the caller's own, by which the answer is found.
-	OperationID nullable.Nullable[string] `json:"operation_id,omitempty"`
+	// OperationID A text, a number or a list, for the client; its answer repeats it, a number as text.
+	OperationID nullable.Nullable[interface{}] `json:"operation_id,omitempty"`
 
 	// Query The conditions, as they would stand in a query string.
 	Query nullable.Nullable[string] `json:"query,omitempty"`

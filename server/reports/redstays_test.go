@@ -85,7 +85,12 @@ func TestBatch_Forms(t *testing.T) {
 	if want := `{"code":200,"result":[{"operation_id":"7","result":[{"_id":{"$oid":"` + id + `"},"job":"next"}]}]}`; string(a.Body) != want {
 		t.Errorf("batch: %s, want %s", a.Body, want)
 	}
-	for _, entry := range []string{`{"operation_id":true}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
+	// The pages of kernelci-frontend name a question by what it is about and what it counts.
+	a = post(t, s, 200, "/batch", `{"batch":[{"operation_id":["`+id+`", "lab \u00fc", 7],"resource":"count","document":"job"},{"operation_id":[],"resource":"nothing"}]}`)
+	if want := `{"code":200,"result":[{"operation_id":["` + id + `", "lab \u00fc", 7],"result":[{"collection":"job","count":1}]},{"operation_id":[],"result":[]}]}`; string(a.Body) != want {
+		t.Errorf("batch: %s, want %s", a.Body, want)
+	}
+	for _, entry := range []string{`{"operation_id":true}`, `{"operation_id":{"a":1}}`, `{"resource":["job"]}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
 		post(t, s, 400, "/batch", `{"batch":[`+entry+`]}`)
 	}
 }
