@@ -95,6 +95,22 @@ func TestBatch_Forms(t *testing.T) {
 	}
 }
 
+// TestBatch_Many: the first page of kernelci-frontend asks six questions for each branch
+// of the last weeks at once.
+func TestBatch_Many(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	ask := func(n int) string {
+		return `{"batch":[` + strings.TrimSuffix(strings.Repeat(`{"resource":"count","document":"build","query":"status=PASS"},`, n), ",") + `]}`
+	}
+	if a := post(t, s, 200, "/batch", ask(1000)); strings.Count(string(a.Body), `"count":0`) != 1000 {
+		t.Errorf("%d answers to 1000 questions", strings.Count(string(a.Body), `"count":0`))
+	}
+	if a := post(t, s, 400, "/batch", ask(1001)); !strings.Contains(string(a.Body), "at most 1000 questions") {
+		t.Errorf("answer: %s", a.Body)
+	}
+}
+
 // TestGroups_TooMany: who sends too much is told how much is allowed, and where.
 func TestGroups_TooMany(t *testing.T) {
 	t.Parallel()
