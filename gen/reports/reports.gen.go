@@ -52,8 +52,8 @@ type BatchAnswer struct {
 
 	// Result What was asked for: a list, also of one.
 	Result []struct {
-		// OperationID The name that the request gave the operation.
-		OperationID *string `json:"operation_id,omitempty"`
+		// OperationID A text, or the list that was sent.
+		OperationID interface{} `json:"operation_id,omitempty"`
 
 		// Result What the operation found.
 		Result []interface{} `json:"result"`
@@ -79,8 +79,8 @@ type BatchEntry struct {
 	// Method How to ask; only GET is answered.
 	Method nullable.Nullable[string] `json:"method,omitempty"`
 
-	// OperationID A name of the caller's own, by which the answer is found.
-	OperationID nullable.Nullable[string] `json:"operation_id,omitempty"`
+	// OperationID A text, a number or a list, for the client; its answer repeats it, a number as text.
+	OperationID nullable.Nullable[interface{}] `json:"operation_id,omitempty"`
 
 	// Query The conditions, as they would stand in a query string.
 	Query nullable.Nullable[string] `json:"query,omitempty"`
@@ -3867,6 +3867,9 @@ type ListTestGroupsParams struct {
 	// BoardInstance Only where `board_instance` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	BoardInstance FilterBoardInstance `form:"board_instance,omitempty" json:"board_instance,omitempty"`
 
+	// Mach Only where `mach` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
+	Mach FilterMach `form:"mach,omitempty" json:"mach,omitempty"`
+
 	// Time Only where `time` is this: a text, compared exactly. Repeated: any of them. `null`: it has no value.
 	Time FilterTime `form:"time,omitempty" json:"time,omitempty"`
 
@@ -7629,6 +7632,13 @@ func (w *ServerInterfaceWrapper) ListTestGroups(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "board_instance", ctx.QueryParams(), &params.BoardInstance, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter board_instance: %s", err))
+	}
+
+	// ------------- Optional query parameter "mach" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "mach", ctx.QueryParams(), &params.Mach, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter mach: %s", err))
 	}
 
 	// ------------- Optional query parameter "time" -------------

@@ -19,6 +19,7 @@ import (
 type batchEntry struct {
 	Method      string
 	OperationID string
+	Operation   []byte // instead of OperationID: a list, as kernelci-frontend names its questions
 	Resource    string
 	Document    string
 	Query       string
@@ -96,6 +97,8 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 		case !ok:
 			return fmt.Errorf("has the key %.80q, which is unknown; known are method, operation_id, resource, document, query and distinct", name)
 		case value == nil: // null is as good as absent
+		case into == &e.OperationID && (*value)[0] == '[':
+			e.Operation = *value
 		case !readText(*value, into, into == &e.Document):
 			return fmt.Errorf("has a %s that is not a text", name)
 		}
@@ -164,7 +167,10 @@ func (h *Handler) appendBatch(ctx context.Context, b *body, view *reportstore.St
 			b.buf = append(b.buf, ',')
 		}
 		b.buf = append(b.buf, '{')
-		if e.OperationID != "" {
+		switch {
+		case e.Operation != nil:
+			b.buf = append(append(append(b.buf, `"operation_id":`...), e.Operation...), ',')
+		case e.OperationID != "":
 			b.buf, _ = appendJSON(append(b.buf, `"operation_id":`...), e.OperationID) // a text cannot fail
 			b.buf = append(b.buf, ',')
 		}

@@ -150,8 +150,9 @@ func (h *Handler) callbackFiles(ctx context.Context, c *callback) (_ []*reportst
 		contents["lava-json-"+name+"-"+c.job.ID+".json"] = text
 	}
 	var files []*reportstore.File
+	folder := withoutDots(strings.Join(strings.FieldsFunc(c.job.Folder(c.lab), func(c rune) bool { return c == '/' }), "/"))
 	for _, file := range slices.Sorted(maps.Keys(contents)) { // their paths are locked in this order
-		path, err := filePath(c.job.Folder(c.lab) + "/" + strings.ReplaceAll(file, "/", "_"))
+		path, err := filePath(folder + "/" + strings.ReplaceAll(file, "/", "_"))
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("The file %.200q of the job was not kept: its path %s", file, err))
 			continue

@@ -49,7 +49,7 @@ func TestCatalogueOf(t *testing.T) {
 		{document.Group, map[query.Kind]string{
 			query.ID: "_id boot_id build_id job_id parent_id", query.Date: "created_on time", query.Int: "index",
 			query.Text: "arch board board_instance build_environment defconfig defconfig_full git_branch git_commit git_url job " +
-				"kernel lab_name name plan version",
+				"kernel lab_name mach name plan version",
 		}},
 		{document.Case, map[query.Kind]string{
 			query.ID: "_id regression_id test_group_id", query.Date: "created_on time", query.Int: "index",

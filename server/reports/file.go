@@ -211,7 +211,7 @@ func (in *form) place() (names []string, err error) {
 	}
 	for _, f := range in.files {
 		names = append(names, f.Path)
-		if f.Path, err = filePath(folder + "/" + f.Path); err != nil {
+		if f.Path, err = filePath(folder + "/" + withoutDots(f.Path)); err != nil {
 			return nil, fault.InvalidField("form", "path", "with the name of a file %s", err)
 		}
 	}
@@ -222,7 +222,7 @@ func (in *form) place() (names []string, err error) {
 // lab's files, the lab (app/handlers/upload.py).
 func (in *form) folder() (string, error) {
 	if p := in.fields["path"]; p != "" {
-		p = strings.TrimSuffix(p, "/")
+		p = withoutDots(strings.TrimSuffix(p, "/"))
 		if _, err := filePath(p); err != nil {
 			return "", fault.InvalidField("form", "path", "%s", err)
 		}

@@ -76,7 +76,12 @@ func TestFiles_FormNames(t *testing.T) {
 	if a.Status != 200 || !strings.Contains(string(a.Body), `"filename":"dtbs/vendor/board.dtb"`) || !hasFile(s, "next/master/dtbs/vendor/board.dtb") {
 		t.Errorf("a name with folders: %d %s", a.Status, a.Body)
 	}
-	for _, name := range []string{"../evil", "../../evil", "a/../../evil", "%2e%2e/evil", "..%2fevil", "/etc/evil", `..\\evil`, "a//evil", "."} {
+	// As kernelci-core names the files of a folder, and shells the folder itself.
+	a = sendForm(t, s, servertest.AdminToken, map[string]string{"path": "./next/./dot/"}, "./kernel.config", "x", "logs/./kernel.log", "y")
+	if a.Status != 200 || !strings.Contains(string(a.Body), `"filename":"./kernel.config"`) || !hasFile(s, "next/dot/kernel.config") || !hasFile(s, "next/dot/logs/kernel.log") {
+		t.Errorf("a name that begins where it stands: %d %s", a.Status, a.Body)
+	}
+	for _, name := range []string{"../evil", "../../evil", "a/../../evil", "%2e%2e/evil", "..%2fevil", "/etc/evil", `..\\evil`, "a//evil", ".", "./../evil", "./."} {
 		if a := sendForm(t, s, servertest.AdminToken, map[string]string{"path": "d"}, name, "x"); a.Status != 400 {
 			t.Errorf("%s: %d %s, want 400", name, a.Status, a.Body)
 		}

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -47,4 +48,11 @@ func checkPath(path string) error {
 		}
 	}
 	return nil
+}
+
+// withoutDots leaves out the parts of a path that mean the folder they stand in:
+// kernelci-core names the files of a folder ./config (kernelci/storage.py,
+// discover_files).
+func withoutDots(path string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(part string) bool { return part == "." }), "/")
 }

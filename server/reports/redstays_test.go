@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -84,8 +85,29 @@ func TestBatch_Forms(t *testing.T) {
 	if want := `{"code":200,"result":[{"operation_id":"7","result":[{"_id":{"$oid":"` + id + `"},"job":"next"}]}]}`; string(a.Body) != want {
 		t.Errorf("batch: %s, want %s", a.Body, want)
 	}
-	for _, entry := range []string{`{"operation_id":true}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
+	// The pages of kernelci-frontend name a question by what it is about and what it counts.
+	a = post(t, s, 200, "/batch", `{"batch":[{"operation_id":["`+id+`", "lab \u00fc", 7],"resource":"count","document":"job"},{"operation_id":[],"resource":"nothing"}]}`)
+	if want := `{"code":200,"result":[{"operation_id":["` + id + `", "lab \u00fc", 7],"result":[{"collection":"job","count":1}]},{"operation_id":[],"result":[]}]}`; string(a.Body) != want {
+		t.Errorf("batch: %s, want %s", a.Body, want)
+	}
+	for _, entry := range []string{`{"operation_id":true}`, `{"operation_id":{"a":1}}`, `{"resource":["job"]}`, `{"resource":"job","document":{"oid":"` + id + `"}}`, `{"resource":{"$oid":"` + id + `"}}`, `{"query":["a"]}`} {
 		post(t, s, 400, "/batch", `{"batch":[`+entry+`]}`)
+	}
+}
+
+// TestBatch_Many: the first page of kernelci-frontend asks six questions for each branch
+// of the last weeks at once.
+func TestBatch_Many(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	ask := func(n int) string {
+		return `{"batch":[` + strings.TrimSuffix(strings.Repeat(`{"resource":"count","document":"build","query":"status=PASS"},`, n), ",") + `]}`
+	}
+	if a := post(t, s, 200, "/batch", ask(1000)); strings.Count(string(a.Body), `"count":0`) != 1000 {
+		t.Errorf("%d answers to 1000 questions", strings.Count(string(a.Body), `"count":0`))
+	}
+	if a := post(t, s, 400, "/batch", ask(1001)); !strings.Contains(string(a.Body), "at most 1000 questions") {
+		t.Errorf("answer: %s", a.Body)
 	}
 }
 
@@ -145,6 +167,75 @@ func TestAggregate_First(t *testing.T) {
 			if d := get(t, s, "/boot/"+id).Result[0]; fmt.Sprint(d["created_on"]) != fmt.Sprint(whole[0]["result"].(map[string]any)["created_on"]) {
 				t.Errorf("aggregate=job%s mixes documents: %v", query, whole[0])
 			}
+		}
+	})
+}
+
+// TestReports_EmptyLists: clients go through the lists of groups, cases and builds without
+// a look at whether there are any (app/models/test_group.py, test_case.py, build.py).
+func TestReports_EmptyLists(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	newLab(t, s, "lab-a")
+	post(t, s, 201, "/test/group", `{"name":"none","lab_name":"lab-a","job":"next","kernel":"k"}`)
+	post(t, s, 201, "/test/group", `{"name":"one","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"a"}]}`)
+	post(t, s, 202, "/build", `{"job":"next","kernel":"k","defconfig":"d","arch":"arm"}`)
+	for path, fields := range map[string]string{
+		"/test/group?name=none": "test_cases sub_groups",
+		"/test/group?name=one":  "sub_groups",
+		"/test/case":            "measurements attachments log_lines",
+		"/build":                "build_platform dtb_dir_data",
+	} {
+		d := get(t, s, path).Result[0]
+		for field := range strings.FieldsSeq(fields) {
+			if list, ok := d[field].([]any); !ok || len(list) != 0 {
+				t.Errorf("%s: %s is %v, want []", path, field, d[field])
+			}
+		}
+	}
+}
+
+// TestCallback_Folder: a path that means what another one means is where that one leads,
+// and no reason to lose the log.
+func TestCallback_Folder(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	lab := newLab(t, s, "lab-a")
+	post(t, s, 202, callbackPath, lavaJob(t, func(job map[string]any) {
+		was := job["definition"].(string)
+		job["definition"] = fileServer.ReplaceAllString(was, "job.file_server_resource: ./next//master/./k/")
+		if job["definition"] == was {
+			t.Fatal("the job says nothing of a file server")
+		}
+	}), raw(lab))
+	log, _ := get(t, s, "/test/group?name=usb").Result[0]["log"].(string)
+	if !strings.HasPrefix(log, "next/master/k/lab-a/") || !hasFile(s, log) {
+		t.Errorf("the log is at %q, want it in next/master/k/lab-a", log)
+	}
+}
+
+var fileServer = regexp.MustCompile(`job\.file_server_resource: \S+`)
+
+// TestGroups_Mach: kernelci-frontend asks for the groups of a SoC (views of socs), and
+// must not be shown those of all others.
+func TestGroups_Mach(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		for _, g := range []string{`"name":"boot","lab_name":"lab-a","mach":"tegra"`, `"name":"usb","lab_name":"lab-b","mach":"tegra"`, `"name":"boot","lab_name":"lab-c","mach":"qemu"`, `"name":"boot","lab_name":"lab-d"`} {
+			post(t, s, 201, "/test/group", `{"job":"next","kernel":"k",`+g+`}`)
+		}
+		if p := get(t, s, "/test/group?mach=tegra&parent_id=null"); p.Count != 2 {
+			t.Errorf("%d groups of tegra, want 2", p.Count)
+		}
+		if p := get(t, s, "/test/group?mach=null"); p.Count != 1 {
+			t.Errorf("%d groups of no SoC, want 1", p.Count)
+		}
+		if p := get(t, s, "/test/group?mach=tegra&mach=qemu&aggregate=name&sort=name&sort_order=1&field=mach"); len(p.Result) != 2 || p.Result[0]["mach"] == nil {
+			t.Errorf("the plans of two SoCs: %v, want boot and usb", p.Result)
+		}
+		a := post(t, s, 200, "/batch", `{"batch":[{"resource":"test_group","distinct":"lab_name","query":"mach=tegra"},{"resource":"count","document":"test_group","query":"mach=qemu"}]}`)
+		if want := `{"code":200,"result":[{"result":[{"count":2,"result":["lab-a","lab-b"]}]},{"result":[{"collection":"test_group","count":1}]}]}`; string(a.Body) != want {
+			t.Errorf("batch: %s, want %s", a.Body, want)
 		}
 	})
 }

@@ -154,7 +154,11 @@ func (d *Document) AppendJSON(dst []byte, keep func(name string) bool) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, f.label...)
-		dst = appendValue(dst, f.Kind, d.values[f.place])
+		if value := d.values[f.place]; value == nil && f.has(Filled) {
+			dst = append(dst, "[]"...)
+		} else {
+			dst = appendValue(dst, f.Kind, value)
+		}
 	}
 	return append(dst, '}')
 }

@@ -47,6 +47,7 @@ const (
 	Upper                      // in a body any case, held in capitals
 	NullStays                  // null in a body is kept, the default is for an absent key only
 	Hidden                     // not part of the document that clients see
+	Filled                     // a list that clients walk without a look: [] when it has no value
 )
 
 // Field is one row of a Schema.
