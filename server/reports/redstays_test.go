@@ -239,3 +239,25 @@ func TestGroups_Mach(t *testing.T) {
 		}
 	})
 }
+
+// TestCase_Plan: kernelci-frontend counts the failures of a plan, which is the name of the
+// outermost group, by the plan of its cases, and shows the plan green when there are none.
+func TestCase_Plan(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		post(t, s, 201, "/test/group", `{"name":"kselftest","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"a","status":"FAIL"}],
+			"sub_groups":[{"name":"net","test_cases":[{"name":"b","status":"FAIL"}],"sub_groups":[{"name":"tcp","test_cases":[{"name":"c","status":"FAIL"}]}]}]}`)
+		id := oidOf(get(t, s, "/test/group?name=tcp").Result[0])
+		post(t, s, 201, "/test/case", `{"name":"d","status":"FAIL","test_group_id":"`+id+`"}`)
+		post(t, s, 201, "/test/group", `{"name":"told","plan":"other","lab_name":"lab-a","job":"next","kernel":"k","test_cases":[{"name":"e","status":"FAIL"}]}`)
+		for query, want := range map[string]string{
+			"plan=kselftest": "kselftest.a=FAIL kselftest.net.b=FAIL kselftest.net.tcp.c=FAIL kselftest.net.tcp.d=FAIL",
+			"plan=other":     "other.told.e=FAIL",
+			"plan=null":      "",
+		} {
+			if got := outcomes(t, s, query+"&status=FAIL&regression_id=null"); got != want {
+				t.Errorf("%s: %s, want %s", query, got, want)
+			}
+		}
+	})
+}

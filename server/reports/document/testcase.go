@@ -71,6 +71,9 @@ func CompleteCase(c, group *Document, above ...string) {
 	for _, name := range fromGroup {
 		c.Set(name, group.Get(name))
 	}
+	if c.Get("plan") == nil { // the outermost group stands for it (app/utils/kci_test/__init__.py)
+		c.Set("plan", append(slices.Clone(above), group.Text("name"))[0])
+	}
 	if c.Get("test_case_path") == nil {
 		c.Set("test_case_path", casePath(group.Text("plan"), append(slices.Clone(above), group.Text("name")), c.Text("name")))
 	}
