@@ -564,7 +564,7 @@ type KernelBuild struct {
 	BuildLogSize nullable.Nullable[int64] `json:"build_log_size,omitempty"`
 
 	// BuildPlatform The machine that built it, as uname says it: a list of texts.
-	BuildPlatform nullable.Nullable[[]interface{}] `json:"build_platform,omitempty"`
+	BuildPlatform []interface{} `json:"build_platform,omitempty"`
 
 	// BuildTime How long the build took, in seconds.
 	BuildTime nullable.Nullable[float64] `json:"build_time,omitempty"`
@@ -603,7 +603,7 @@ type KernelBuild struct {
 	DtbDir nullable.Nullable[string] `json:"dtb_dir,omitempty"`
 
 	// DtbDirData The names of the device trees that were built.
-	DtbDirData nullable.Nullable[[]interface{}] `json:"dtb_dir_data,omitempty"`
+	DtbDirData []interface{} `json:"dtb_dir_data,omitempty"`
 
 	// Errors How many errors the log of the build has.
 	Errors nullable.Nullable[int64] `json:"errors,omitempty"`
@@ -1957,7 +1957,7 @@ type TestCase struct {
 	Arch nullable.Nullable[string] `json:"arch,omitempty"`
 
 	// Attachments Files of the case: a list of objects, kept as they were sent.
-	Attachments nullable.Nullable[[]interface{}] `json:"attachments,omitempty"`
+	Attachments []interface{} `json:"attachments,omitempty"`
 
 	// BuildEnvironment The name of the environment of the build, such as gcc-10.
 	BuildEnvironment nullable.Nullable[string] `json:"build_environment,omitempty"`
@@ -1996,7 +1996,7 @@ type TestCase struct {
 	LabName nullable.Nullable[string] `json:"lab_name,omitempty"`
 
 	// LogLines The lines of the log that belong to the case, kept as they were sent.
-	LogLines nullable.Nullable[[]interface{}] `json:"log_lines,omitempty"`
+	LogLines []interface{} `json:"log_lines,omitempty"`
 
 	// Mach The family of machines that the board belongs to, such as omap2.
 	Mach nullable.Nullable[string] `json:"mach,omitempty"`
@@ -2005,7 +2005,7 @@ type TestCase struct {
 	Maximum nullable.Nullable[float64] `json:"maximum,omitempty"`
 
 	// Measurements What the case measured: a list of objects with a value and its unit.
-	Measurements nullable.Nullable[[]interface{}] `json:"measurements,omitempty"`
+	Measurements []interface{} `json:"measurements,omitempty"`
 
 	// Metadata Whatever else the sender wants to keep: an object, returned as it was sent, and not looked at.
 	Metadata map[string]interface{} `json:"metadata,omitempty"`
@@ -2290,10 +2290,10 @@ type TestGroup struct {
 	StartTime nullable.Nullable[OptionalTimestamp] `json:"start_time,omitempty"`
 
 	// SubGroups The groups inside this one. In a report the groups themselves, in answers their ids.
-	SubGroups nullable.Nullable[[]ObjectID] `json:"sub_groups,omitempty"`
+	SubGroups []ObjectID `json:"sub_groups,omitempty"`
 
 	// TestCases The cases of the group. In a report the cases themselves, in answers their ids.
-	TestCases nullable.Nullable[[]ObjectID] `json:"test_cases,omitempty"`
+	TestCases []ObjectID `json:"test_cases,omitempty"`
 
 	// Time How long it took, in seconds; answers render it as a time since 1970.
 	Time nullable.Nullable[OptionalTimestamp] `json:"time,omitempty"`
