@@ -7,11 +7,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/slipway-lab/slipway/openapi"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge/bodycheck"
 	"github.com/slipway-lab/slipway/server/edge/call"
 	"github.com/slipway-lab/slipway/server/edge/fault"
 )
@@ -114,12 +116,26 @@ func faultOf(err error) *fault.Fault {
 
 // inDialect applies the rules by which a system's clients expect certain errors.
 func inDialect(d dialect, f *fault.Fault) *fault.Fault {
+	if name, ok := missing(f); ok && d == drydock { // drydock_provisioner/control
+		g := *f
+		g.Detail = "Missing input required value: " + name
+		return &g
+	}
 	if d != kernelci || f.ID != "unauthorized" && f.ID != "forbidden" {
 		return f
 	}
 	// KernelCI's clients know 403 only (app/handlers/base.py), without a challenge.
 	g := fault.Forbidden(kernelciRefusal)
 	return g.Because(f)
+}
+
+// missing names the first member that a body lacks, when that is what is wrong with it.
+func missing(f *fault.Fault) (name string, ok bool) {
+	if len(f.Errors) == 0 || !f.Errors[0].InBody || f.Errors[0].Message != bodycheck.IsRequired {
+		return "", false
+	}
+	name, ok = strings.CutPrefix(f.Errors[0].Pointer, "/")
+	return name, ok && !strings.Contains(name, "/")
 }
 
 func problemType(op *operation) string {

@@ -486,8 +486,8 @@ func TestCreateTask_refuses(t *testing.T) {
 		text       string
 	}{
 		{"an unknown action", `{"action":"paint_nodes","design_ref":"x"}`, 400, "Unsupported action paint_nodes"},
-		{"no action", `{"design_ref":"x"}`, 400, "action"},
-		{"no design", `{"action":"deploy_nodes"}`, 400, "design_ref"},
+		{"no action", `{"design_ref":"x"}`, 400, "Missing input required value: action"},
+		{"no design", `{"action":"deploy_nodes"}`, 400, "Missing input required value: design_ref"},
 		{"no JSON", `{`, 400, ""},
 		{"a list", `[]`, 400, ""},
 		{"an unknown stored design", `{"action":"deploy_nodes","design_ref":"slipway:/designs/nope"}`, 400, "design_ref names a stored design that does not exist"},

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
+// IsRequired is the message at a member that a body lacks.
+const IsRequired = "is required"
+
 // Fixed messages; those that depend on the schema are made when it is compiled.
 const (
 	isNull       = "must not be null"
-	isRequired   = "is required"
 	isReadOnly   = "is set by the server and must not be sent"
 	isRepeated   = "repeats an earlier item; all items must differ"
 	excluded     = "has a form that is excluded here"

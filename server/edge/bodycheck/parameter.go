@@ -99,7 +99,7 @@ func (p *Parameter) Take(given []string) (taken []string, fault string) {
 	missing := p.missing(given)
 	switch {
 	case missing && p.required:
-		return nil, isRequired
+		return nil, IsRequired
 	case missing:
 		return p.defaults, ""
 	case p.isBlank(given) && p.defaults == nil:

@@ -77,7 +77,7 @@ func (w *walker) discriminate(c *choice, raw []byte) bool {
 	case w.run.fatal != nil:
 		return false
 	case kind == jsontext.KindInvalid:
-		return w.failMember(d.property, isRequired)
+		return w.failMember(d.property, IsRequired)
 	case kind != jsontext.KindString:
 		return w.failMember(d.property, notString)
 	case d.branches == nil:

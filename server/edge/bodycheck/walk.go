@@ -184,7 +184,7 @@ func (w *walker) missing(r *objectRule, start int) bool {
 	}
 	given := memberNames(w.in[start:w.offset()])
 	for _, name := range sortedNames(r.members) {
-		if r.members[name].required && !given[name] && !w.failMember(name, isRequired) {
+		if r.members[name].required && !given[name] && !w.failMember(name, IsRequired) {
 			return false
 		}
 	}
