@@ -98,8 +98,18 @@ func (p *pass) Start(e *xmlfile.Element) error {
 		p.inTest(e)
 	case isSuite(e.Above()):
 		p.inSuite(e)
+	default:
+		p.lost(e)
 	}
 	return nil
+}
+
+// lost is damage where something has failed that is neither a test nor a suite, such as
+// a step. What stands in an output is text that was not escaped.
+func (p *pass) lost(e *xmlfile.Element) {
+	if (e.Name == "failure" || e.Name == "error") && e.Above() != "properties" && p.output.depth == 0 && p.why.depth == 0 {
+		p.damage(e.Place, "an element %s in %s, of which it is not known what has failed", report.Quote(e.Name), report.Quote(e.Above()))
+	}
 }
 
 // startRoot begins a document.
@@ -209,6 +219,8 @@ func (p *pass) inTest(e *xmlfile.Element) {
 		}
 		p.output = output{depth: e.Depth, name: e.Attr("name"), property: true, text: p.output.text}
 		e.Collect(&p.output.text)
+	default:
+		p.lost(e)
 	}
 }
 
