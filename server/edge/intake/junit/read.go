@@ -242,11 +242,18 @@ func (p *pass) inSuite(e *xmlfile.Element) {
 		}
 		s.errors.count++
 		p.why.suite = s.errors
-	case "suite", "test", "case", "test-suite", "test-case", "results", "TestCase", "TestSuite":
-		if p.other == "" {
+	default:
+		if p.other == "" && others[strings.ToLower(e.Name)] {
 			p.other = e.Name
 		}
 	}
+}
+
+// others are elements of other formats that hold tests, and of JUnit's in another
+// writing, in small letters.
+var others = map[string]bool{
+	"suite": true, "suites": true, "test-suite": true, "test_suite": true, "testsuite": true, "testsuites": true, "feature": true, "scenario": true,
+	"test": true, "tests": true, "case": true, "cases": true, "test-case": true, "test_case": true, "testcase": true, "testcases": true, "results": true,
 }
 
 func (p *pass) startOutput(e *xmlfile.Element) {
