@@ -288,6 +288,10 @@ func TestFaults_Swallowed(t *testing.T) {
 		"counts that agree":      {`{"counts":{"success":1,"fail":0,"inprogress":0},"tests":[{"id":"a","status":"success"}]}`, "pass", ""},
 		"a summary in other words": {
 			`{"summary":{"passed":1,"failed":2},"results":["a"]}`, "incomplete", "'failed' says"},
+		"a failure of a step": {
+			`<testsuite name="s"><testcase name="a"><steps><step><failure/></step></steps></testcase></testsuite>`, "incomplete", "'failure' in 'step'"},
+		"a failure of what is no test": {
+			`<testsuite name="s"><testcase name="a"/><TestCase name="b"><failure/></TestCase></testsuite>`, "incomplete", "'failure' in 'TestCase'"},
 		"codes of processes": {`{"results":[{"name":"a","exit_code":1}]}`, "error", "carry 'exit_code'"},
 	} {
 		got := mustSave(t, s.Do("POST", "/v1/post-result", c.body, servertest.With("Content-Type", "application/octet-stream")))

@@ -2,6 +2,7 @@ package results_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"mime/multipart"
 	"strings"
@@ -23,6 +24,7 @@ var foreign = map[string][2]string{
 	"Qt":       {`<TestCase name="Arm"><TestFunction name="turns"><Incident type="fail" file="a.cpp" line="1"/></TestFunction></TestCase>`, "TestCase"},
 	"Catch2":   {`<Catch2TestRun name="arm"><TestCase name="turns"><OverallResult success="false"/></TestCase><OverallResults failures="1"/></Catch2TestRun>`, "Catch2TestRun"},
 	"libcheck": {`<testsuites xmlns="http://check.sourceforge.net/ns"><suite><title>arm</title><test result="failure"><id>turns</id></test></suite></testsuites>`, "suite"},
+	"a list":   {`<testsuites><testsuite name="arm"><tests><test name="turns" result="fail"/></tests></testsuite></testsuites>`, "tests"},
 	"JMeter":   {`<testResults version="1.2"><httpSample t="5" s="false" lb="turn"/></testResults>`, "testResults"},
 }
 
@@ -50,6 +52,23 @@ func TestForeign(t *testing.T) {
 		got = mustSave(t, s.Send("POST", "/v1/post-result", &body, servertest.With("Content-Type", form.FormDataContentType())))
 		if got.Outcome != "incomplete" || got.Tests != 1 || len(got.Damage) == 0 {
 			t.Errorf("%s beside a file that passed: outcome %s of %d tests, damage %v; want incomplete", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+}
+
+// TestCommas reads lengths of time as other locales print them.
+func TestCommas(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for text, want := range map[string]float64{"0,048": 0.048, "1,234.5": 1234.5, "1.234,5": 1234.5, "12.345": 12.345} {
+		got := mustSave(t, s.Do("POST", "/v1/post-result", `<testsuite name="arm"><testcase name="turns" time="`+text+`"/></testsuite>`, servertest.With("Content-Type", "application/octet-stream")))
+		var page struct{ Tests []struct{ Duration *float64 } }
+		a := s.Do("GET", fmt.Sprintf("/v1/runs/%d/results/current/tests", got.TestID), "", servertest.Admin())
+		if err := json.Unmarshal(a.Body, &page); err != nil || a.Status != 200 {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		if len(page.Tests) != 1 || page.Tests[0].Duration == nil || *page.Tests[0].Duration != want {
+			t.Errorf("%s: %+v, want %v", text, page.Tests, want)
 		}
 	}
 }

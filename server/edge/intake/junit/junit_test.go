@@ -164,6 +164,13 @@ func TestRead(t *testing.T) {
 		{"an error of a suite without a name", `<testsuite><testcase name="a"/><error/></testsuite>`, []string{"a success"}, 1},
 		{"an error of a suite that is cut", `<testsuite name="s"><error>half`, []string{"s fail…" + trace + `"half"`}, 1},
 		{"an error in another element", `<testsuite name="s"><properties><error/></properties><testcase name="a"/></testsuite>`, []string{"a success"}, 0},
+		{"tests of another writing", `<testsuites><testsuite name="s"><tests><test name="a" result="fail"/></tests></testsuite></testsuites>`, nil, 1},
+		{"the same in other letters", `<testsuites><TestSuite name="s"><testCase name="a"/></TestSuite></testsuites>`, nil, 1},
+		{"no tests but properties", `<testsuites><testsuite name="s"><properties><property name="a"/></properties></testsuite></testsuites>`, nil, 0},
+		{"a failure of a step", `<testsuite name="s"><testcase name="a"><steps><step><failure/></step></steps></testcase></testsuite>`, []string{"a success"}, 1},
+		{"a failure of what is no test", `<testsuite name="s"><testcase name="a"/><TestCase name="b"><failure/></TestCase></testsuite>`, []string{"a success"}, 1},
+		{"elements in an output", `<testsuite name="s"><testcase name="a"><system-out><r><failure/></r></system-out></testcase><system-err><r><error/></r></system-err></testsuite>`, []string{"a success"}, 0},
+		{"elements in a failure", `<testsuite name="s"><testcase name="a"><failure><r><error/></r></failure></testcase></testsuite>`, []string{"a fail"}, 0},
 
 		{"counted failures that are not there", `<testsuites errors="0" failures="2"><testsuite name="s"><testcase name="a"/></testsuite></testsuites>`, []string{"a success"}, 1},
 		{"counted failures without a test", `<testsuite errors="1"/>`, nil, 1},

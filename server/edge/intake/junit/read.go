@@ -98,8 +98,18 @@ func (p *pass) Start(e *xmlfile.Element) error {
 		p.inTest(e)
 	case isSuite(e.Above()):
 		p.inSuite(e)
+	default:
+		p.lost(e)
 	}
 	return nil
+}
+
+// lost is damage where something has failed that is neither a test nor a suite, such as
+// a step. What stands in an output is text that was not escaped.
+func (p *pass) lost(e *xmlfile.Element) {
+	if (e.Name == "failure" || e.Name == "error") && e.Above() != "properties" && p.output.depth == 0 && p.why.depth == 0 {
+		p.damage(e.Place, "an element %s in %s, of which it is not known what has failed", report.Quote(e.Name), report.Quote(e.Above()))
+	}
 }
 
 // startRoot begins a document.
@@ -209,6 +219,8 @@ func (p *pass) inTest(e *xmlfile.Element) {
 		}
 		p.output = output{depth: e.Depth, name: e.Attr("name"), property: true, text: p.output.text}
 		e.Collect(&p.output.text)
+	default:
+		p.lost(e)
 	}
 }
 
@@ -230,11 +242,18 @@ func (p *pass) inSuite(e *xmlfile.Element) {
 		}
 		s.errors.count++
 		p.why.suite = s.errors
-	case "suite", "test", "case", "test-suite", "test-case", "results", "TestCase", "TestSuite":
-		if p.other == "" {
+	default:
+		if p.other == "" && others[strings.ToLower(e.Name)] {
 			p.other = e.Name
 		}
 	}
+}
+
+// others are elements of other formats that hold tests, and of JUnit's in another
+// writing, in small letters.
+var others = map[string]bool{
+	"suite": true, "suites": true, "test-suite": true, "test_suite": true, "testsuite": true, "testsuites": true, "feature": true, "scenario": true,
+	"test": true, "tests": true, "case": true, "cases": true, "test-case": true, "test_case": true, "testcase": true, "testcases": true, "results": true,
 }
 
 func (p *pass) startOutput(e *xmlfile.Element) {

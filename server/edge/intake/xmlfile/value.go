@@ -9,16 +9,17 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
-// Seconds reads a length of time: "1.5", "1,234.5" (Ant groups thousands) and
-// "1,5" (as other locales print it). What cannot be one is false.
+// Seconds reads a length of time: "1.5", "1,234.5" (Ant groups thousands), and "1,5"
+// and "1.234,5" (as other locales print them). What cannot be one is false.
 func Seconds(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
-	if strings.IndexByte(text, ',') >= 0 {
-		separator := ""
-		if !strings.Contains(text, ".") {
-			separator = "."
-		}
-		text = strings.ReplaceAll(text, ",", separator)
+	dot := strings.LastIndexByte(text, '.')
+	switch comma := strings.LastIndexByte(text, ','); {
+	case comma < 0:
+	case comma > dot && strings.IndexByte(text, ',') == comma:
+		text = strings.ReplaceAll(text[:comma], ".", "") + "." + text[comma+1:]
+	case dot >= 0:
+		text = strings.ReplaceAll(text, ",", "")
 	}
 	seconds, err := strconv.ParseFloat(text, 64)
 	const most = 100 * 366 * 24 * 3600

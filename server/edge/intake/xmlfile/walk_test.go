@@ -176,6 +176,25 @@ func TestWalk_encodings(t *testing.T) {
 	}
 }
 
+// TestSeconds shows which comma is the one before the fraction.
+func TestSeconds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"1.5": 1500 * time.Millisecond, " 1,5 ": 1500 * time.Millisecond, "0,048": 48 * time.Millisecond, "1,234": 1234 * time.Millisecond,
+		"1,234.5": 1234500 * time.Millisecond, "1.234,5": 1234500 * time.Millisecond, "1,234,567.5": 1234567500 * time.Millisecond,
+		"1.234.567,5": 1234567500 * time.Millisecond, ",5": 500 * time.Millisecond, "3": 3 * time.Second,
+	} {
+		if got, ok := xmlfile.Seconds(text); got != want || !ok {
+			t.Errorf("%q is %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", ",", "1,2.3,4.5", "1,2,3", "1.2.3", "soon", "-1", "-1,5", "NaN", "1e300"} {
+		if got, ok := xmlfile.Seconds(text); ok {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
 // oneByte gives what is read behind the declaration byte by byte.
 type oneByte struct{ r io.ReaderAt }
 
