@@ -2,6 +2,8 @@
 package formats
 
 import (
+	"bytes"
+
 	"github.com/slipway-lab/slipway/server/edge/intake/allure"
 	"github.com/slipway-lab/slipway/server/edge/intake/avocado"
 	"github.com/slipway-lab/slipway/server/edge/intake/checkbox"
@@ -11,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/gotest"
 	"github.com/slipway-lab/slipway/server/edge/intake/gtest"
 	"github.com/slipway-lab/slipway/server/edge/intake/jest"
+	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
 	"github.com/slipway-lab/slipway/server/edge/intake/junit"
 	"github.com/slipway-lab/slipway/server/edge/intake/kirk"
 	"github.com/slipway-lab/slipway/server/edge/intake/libtest"
@@ -116,9 +119,30 @@ func Find(readers []report.Reader, in report.Input, prefix []byte) (report.Reade
 		}
 	}
 	if sure <= report.Possible {
+		if r, err := byOutline(readers, in, prefix, sure); r != nil || err != nil {
+			return r, err
+		}
 		if r, err := findLate(readers, in, prefix); r != nil || err != nil {
 			return r, err
 		}
 	}
 	return best, nil
+}
+
+// byOutline looks for the format of a JSON file of which the beginning shows
+// nothing but one long text or list. It is nil when its outline tells no more.
+func byOutline(readers []report.Reader, in report.Input, prefix []byte, sure report.Confidence) (report.Reader, error) {
+	text := bytes.TrimLeft(prefix, " \t\r\n")
+	if in.Size <= int64(len(prefix)) || len(text) == 0 || text[0] != '{' && text[0] != '[' || kernelLine.Match(text) {
+		return nil, nil
+	}
+	outline, err := jsonfile.Outline(in, report.PrefixBytes)
+	if err != nil {
+		return nil, err
+	}
+	best, c := byPrefix(readers, outline)
+	if c > sure {
+		return best, nil
+	}
+	return nil, nil
 }

@@ -51,7 +51,7 @@ func (format) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 		}
 		return err
 	}
-	r := &reader{sink: s, flows: map[string]*flow{}}
+	r := &reader{in: in, sink: s, flows: map[string]*flow{}}
 	err := lines.Each(ctx, in.Reader(), r.line)
 	if err == nil {
 		err = r.end(in.Size)
@@ -64,6 +64,7 @@ func (format) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 
 // reader is one file being read.
 type reader struct {
+	in    report.Input
 	sink  *report.Sink
 	flows map[string]*flow
 	order []*flow
@@ -92,6 +93,10 @@ type suite struct {
 	at   int64
 }
 
+// maxMessage is how long a message may be. What a test printed, or a diff that it
+// failed with, is one line.
+const maxMessage = 8 << 20
+
 // maxFlows bounds how many streams a file may have.
 const maxFlows = 10_000
 
@@ -100,6 +105,13 @@ func (r *reader) line(l lines.Line) error {
 	rest, ok := bytes.CutPrefix(body, mark)
 	if !ok {
 		return r.behind(l)
+	}
+	if l.Long && l.End-l.At <= maxMessage {
+		text := make([]byte, l.End-l.At)
+		if n, err := r.in.ReadAt(text, l.At); n < len(text) {
+			return err
+		}
+		_, rest, _ = bytes.Cut(bytes.TrimRight(text, "\r\n"), mark)
 	}
 	m, whole := parseMessage(rest)
 	if !whole {
