@@ -154,6 +154,9 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 	if e.several() && m.reader != nil && m.reader.Info().Format == report.FormatJSON && !beginsAsJSON(prefix) {
 		m.reader = nil // a log whose lines begin with a bracket
 	}
+	if e.several() && m.reader == nil && err == nil {
+		m.reportLike = m.reportLike || hidesReport(e.readers, prefix)
+	}
 	return err
 }
 

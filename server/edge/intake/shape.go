@@ -7,6 +7,9 @@ import (
 	"regexp"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/formats"
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
 // beginsLikeReport reports whether a file begins as results do: such a file may hold
@@ -23,6 +26,30 @@ func beginsLikeReport(prefix []byte) bool {
 	}
 	return beginsAsTAP.Match(text)
 }
+
+// hidesReport reports whether a file that nobody reads has results behind what a
+// tool has printed before them: a point of TAP that failed, or a document in JSON.
+// It is damage as well.
+func hidesReport(readers []report.Reader, prefix []byte) bool {
+	const most = 20 // lines that may begin a document
+	documents := 0
+	for at := 0; at < len(prefix); {
+		line, _, _ := bytes.Cut(prefix[at:], []byte("\n"))
+		switch {
+		case failedPoint.Match(line):
+			return true
+		case documents < most && len(line) > 0 && (line[0] == '{' || line[0] == '['):
+			documents++
+			if formats.Likely(readers, prefix[at:]) {
+				return true
+			}
+		}
+		at += len(line) + 1
+	}
+	return false
+}
+
+var failedPoint = regexp.MustCompile(`^not ok( \d+)?( -|\s*$| \S)`)
 
 var beginsAsTAP = regexp.MustCompile(`^(TAP version \d|1\.\.\d|(not )?ok \d)`)
 

@@ -32,7 +32,7 @@ func detect(prefix []byte, kernel bool) report.Confidence {
 				return report.Certain - 1 // kselftest begins so too
 			}
 			if first != plan && first != point {
-				return report.No
+				return detectBehind(prefix)
 			}
 		}
 		lines++
@@ -48,6 +48,30 @@ func detect(prefix []byte, kernel bool) report.Confidence {
 		return report.Likely
 	case !whole && points*4 >= lines: // the plan may stand at the end
 		return report.Possible
+	}
+	return report.No
+}
+
+// detectBehind looks for the version of TAP behind what npm or make print before a
+// report. A line of it that a page quotes, or a document of another format has in
+// it, is none.
+func detectBehind(prefix []byte) report.Confidence {
+	if body := bytes.TrimLeft(prefix, " \t\r\n"); len(body) > 0 && bytes.IndexByte([]byte("<{["), body[0]) >= 0 {
+		return report.No
+	}
+	found := false
+	for text := range bytes.Lines(prefix) {
+		text = bytes.TrimRight(text, "\r\n")
+		switch p := parse(text, false); {
+		case bytes.HasPrefix(text, []byte("```")):
+			return report.No
+		case found && (p.kind == plan || p.kind == point || p.kind == comment || p.kind == subtest):
+			return report.Possible
+		case p.kind == version && p.indent == 0:
+			found = true
+		case p.kind != blank:
+			found = false
+		}
 	}
 	return report.No
 }
