@@ -49,7 +49,7 @@ func hidesReport(readers []report.Reader, prefix []byte) bool {
 	return false
 }
 
-var failedPoint = regexp.MustCompile(`^not ok( \d+)?( -|\s*$| \S)`)
+var failedPoint = regexp.MustCompile(`^not ok( \d+\b| -|\s*$)`)
 
 var beginsAsTAP = regexp.MustCompile(`^(TAP version \d|1\.\.\d|(not )?ok \d)`)
 

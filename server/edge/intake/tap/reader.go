@@ -23,7 +23,7 @@ func New() report.Reader {
 	return &dialect{separator: " > ", info: report.Info{
 		Format:     report.FormatTAP,
 		Title:      "TAP 12 to 14",
-		Recognised: "The first line that is not blank or a comment is \"TAP version N\", a plan \"1..N\", or a test point of a file that has a plan.",
+		Recognised: "The first line that is not blank or a comment is \"TAP version N\", a plan \"1..N\", or a test point of a file that has a plan; or the version stands behind what a tool has printed.",
 		Naming:     "The description of the point, levels joined by \" > \"; a repeated name of one level gets \" (2)\".",
 		Example:    "TAP version 14\n1..2\nok 1 - arm moves\nnot ok 2 - arm lifts\n  ---\n  message: load is not five\n  ...\n",
 	}}

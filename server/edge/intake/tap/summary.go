@@ -14,18 +14,16 @@ type summary struct {
 	at     int64
 }
 
-// endings begin the comments of Perl's Test::More that come with an exit code; it
-// writes them where diagnostics go, behind a plan that may be met.
-var endings = [][]byte{[]byte("# Looks like your test exited with "), []byte("# Looks like you failed ")}
+// ending begins the comment of Perl's Test::More that comes with an exit code; it
+// writes it where diagnostics go, behind a plan that may be met.
+var ending = []byte("# Looks like your test exited with ")
 
 func (s *summary) add(text []byte, at int64) {
 	if s.failed != "" {
 		return
 	}
-	for _, e := range endings {
-		if rest, ok := bytes.CutPrefix(text, e); ok && positive(rest) {
-			s.failed, s.at = string(text[:min(len(text), 200)]), at
-		}
+	if rest, ok := bytes.CutPrefix(text, ending); ok && positive(rest) {
+		s.failed, s.at = string(text[:min(len(text), 200)]), at
 	}
 	if rest, ok := bytes.CutPrefix(text, []byte("# tests ")); ok {
 		s.counts = positive(rest)
