@@ -59,10 +59,10 @@ func parse(text []byte, kernel bool) parsed {
 // four spaces.
 func width(space []byte) int { return len(space) + (nested-1)*bytes.Count(space, []byte("\t")) }
 
-var colour = regexp.MustCompile(`\x1b\[[0-9;:]*[mK]`)
+var colour = regexp.MustCompile(`\x1b\[[0-9;:?]*[A-Za-z]`)
 
-// withoutColour takes the colours off a line that begins with one, as runners write
-// what they take for a terminal.
+// withoutColour takes colours and other orders to a terminal off a line that begins
+// with one.
 func withoutColour(text []byte) []byte {
 	if body := bytes.TrimLeft(text, " \t"); len(body) == 0 || body[0] != 0x1b {
 		return text

@@ -160,7 +160,7 @@ func TestTAP(t *testing.T) {
 		"braces, cut":       {"1..1\nok 1 - s {\n    ok 1 - a\n", "s {=success; test 0 > a=success", "unclosed", "incomplete"},
 		"a brace is a name": {"1..2\nok 1 - s {\n    ok 1 - a\n    1..1\nok 2 - t\n}\n", "s {=success; t > a=success", "", "pass"},
 		"tabs":              {"1..1\n\t1..1\n\t\t1..1\n\t    not ok 1 - a\n\tok 1 - s\nok 1 - t\n", "t > s > a=fail", "", "fail"},
-		"colours":           {"\x1b[1;32mok 1\x1b[0m - a \x1b[K\n    \x1b[31mnot ok 1 - b\x1b[0m\n\x1b[31mnot ok 2 - c\x1b[0m\n1..2\n", "a=success; c > b=fail", "", "fail"},
+		"colours":           {"\x1b[1;32mok 1\x1b[0m - a \x1b[K\n    \x1b[31mnot ok 1 - b\x1b[0m\n\x1b[2K\x1b[?25hnot ok 2 - c\x1b[0m\n1..2\n", "a=success; c > b=fail", "", "fail"},
 		"windows":           {"1..1\r\nok 1 a\r\n", "a=success", "", "pass"},
 	})
 }
