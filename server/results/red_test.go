@@ -65,6 +65,8 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"npm's lines before JSON":             {[]named{{"a.tap", greenTAP}, {"b.json", "\n> arm@1.0.0 test\n> mocha -R json\n\n{\n \"stats\": {\"passes\": 0, \"failures\": 1},\n \"tests\": [{\"fullTitle\": \"a\", \"err\": {\"message\": \"x\"}}]\n}\n"}}, "incomplete", 0},
 		"points behind a word":                {[]named{{"a.tap", greenTAP}, {"b.tap", "starting\n1..2\nok 1\nnot ok 2\n"}}, "incomplete", 0},
 		"a page about TAP":                    {[]named{{"a.tap", greenTAP}, {"README.md", "What a report is:\n\n```\nTAP version 13\n1..1\nok 1\n```\n"}}, "pass", 0},
+		"cargo's own lines":                   {[]named{{"", `{"reason":"compiler-artifact","message":{"a":1}}` + "\n" + `{"reason":"build-finished","success":true}` + "\n" + strings.ReplaceAll(rustGreen, `"ok"`, `"failed"`)}}, "fail", 1},
+		"cargo's build, in JSON":              {[]named{{"", rustGreen + `{"reason":"build-finished","success":false}` + "\n"}}, "incomplete", 0},
 		"teamcity, of another test":           {[]named{{"", fmt.Sprintf(teamcity, "##teamcity[testFailed name='h' message='m']")}}, "pass", 0},
 		"tap, bails out":                      {[]named{{"", "TAP version 14\n1..1\nok 1 - a\nbail out! no board\n"}}, "incomplete", 0},
 		"tap, strict":                         {[]named{{"", "TAP version 14\npragma +strict\n1..1\nok 1 - a\nnot okay\n"}}, "incomplete", 0},

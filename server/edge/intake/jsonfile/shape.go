@@ -2,6 +2,7 @@ package jsonfile
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -40,7 +41,8 @@ func Look(prefix []byte, words ...string) Shape {
 	return s
 }
 
-// LookLine finds the shape of the first line that is an object.
+// LookLine finds the shape of the first line that is an object and has the words;
+// what stands before it is noise, such as the lines that Cargo writes of a build.
 func LookLine(prefix []byte, words ...string) Shape {
 	for _, w := range words {
 		if !bytes.Contains(prefix, []byte(w)) {
@@ -53,7 +55,7 @@ func LookLine(prefix []byte, words ...string) Shape {
 		if len(text) == 0 {
 			continue
 		}
-		if text[0] != '{' {
+		if text[0] != '{' || slices.ContainsFunc(words, func(w string) bool { return !bytes.Contains(text, []byte(w)) }) {
 			noise = true
 			continue
 		}

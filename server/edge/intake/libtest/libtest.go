@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
@@ -85,6 +87,9 @@ func (s *stream) plain(line []byte, at int64) {
 type event struct {
 	kind, event string
 	failed      int64
+
+	reason  string // of Cargo's own lines
+	refused bool   // success of them is false
 }
 
 func (s *stream) line() error {
@@ -101,7 +106,15 @@ func (s *stream) line() error {
 			t.ID, err = s.Name("a test's name")
 		case "exec_time":
 			err = t.Length(time.Second)
-		case "stdout", "message", "reason":
+		case "reason":
+			if ev.kind == "" { // Cargo's own lines begin with it
+				ev.reason, err = s.Str()
+			} else {
+				err = t.Attach(name)
+			}
+		case "success":
+			ev.refused = s.Is(jsontext.KindFalse)
+		case "stdout", "message":
 			err = t.Attach(name)
 		case "failed":
 			ev.failed, err = s.Count()
@@ -118,11 +131,17 @@ func (s *stream) line() error {
 		t.ID = "suite"
 		return s.suite(t, ev)
 	case "test":
+		if ev.reason != "" {
+			t.AttachData("reason", "", []byte(ev.reason), int64(len(ev.reason)))
+		}
 		return s.test(t, ev.event)
 	case "bench":
 		t.Status = report.Success
 		s.events = true
 		return s.Emit(t)
+	}
+	if ev.reason == "build-finished" && ev.refused && s.problem == "" {
+		s.problem, s.at = "the build failed", s.Offset()
 	}
 	s.Drop(t)
 	return nil
