@@ -67,6 +67,8 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"a page about TAP":                    {[]named{{"a.tap", greenTAP}, {"README.md", "What a report is:\n\n```\nTAP version 13\n1..1\nok 1\n```\n"}}, "pass", 0},
 		"cargo's own lines":                   {[]named{{"", `{"reason":"compiler-artifact","message":{"a":1}}` + "\n" + `{"reason":"build-finished","success":true}` + "\n" + strings.ReplaceAll(rustGreen, `"ok"`, `"failed"`)}}, "fail", 1},
 		"cargo's build, in JSON":              {[]named{{"", rustGreen + `{"reason":"build-finished","success":false}` + "\n"}}, "incomplete", 0},
+		"npm's lines behind TAP":              {[]named{{"", greenTAP + "\nnpm ERR! Test failed.  See above for more details.\n"}}, "incomplete", 0},
+		"make's lines within TAP":             {[]named{{"", "1..2\nok 1 - a\nmake: *** [Makefile:2: arm] Error 1\nok 2 - arm is not made\n"}}, "pass", 0},
 		"teamcity, of another test":           {[]named{{"", fmt.Sprintf(teamcity, "##teamcity[testFailed name='h' message='m']")}}, "pass", 0},
 		"tap, bails out":                      {[]named{{"", "TAP version 14\n1..1\nok 1 - a\nbail out! no board\n"}}, "incomplete", 0},
 		"tap, strict":                         {[]named{{"", "TAP version 14\npragma +strict\n1..1\nok 1 - a\nnot okay\n"}}, "incomplete", 0},

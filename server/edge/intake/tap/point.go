@@ -17,6 +17,7 @@ func (r *reader) point(l lines.Line, p parsed) error {
 		}
 	}
 	r.any = true
+	r.told.point()
 	t := r.newTest()
 	*t = test{at: l.At, number: p.number, failed: !p.ok, desc: describe(p.rest, r.kernel)}
 	if t.desc.word == "TIMEOUT" || t.desc.word == "ERROR" {

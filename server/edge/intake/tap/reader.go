@@ -168,6 +168,7 @@ func (r *reader) line(l lines.Line) error {
 				return nil
 			}
 			r.stray(l)
+			r.told.tool(l.Text, l.At)
 		}
 		if p.kind == comment && p.indent == 0 && !r.kernel {
 			r.told.add(l.Text, l.At)

@@ -10,7 +10,8 @@ import (
 // level.
 type summary struct {
 	counts bool   // "# tests 3" of node, tape and mocha; "# fail 1" is no name behind it
-	failed string // the comment that says that the run failed
+	failed string // the line that says that the run failed
+	tools  bool   // it is a tool's, and no comment
 	at     int64
 }
 
@@ -33,6 +34,25 @@ func (s *summary) add(text []byte, at int64) {
 	}
 }
 
+// problems begin what npm, yarn and make print last of a command that failed.
+var problems = [][]byte{[]byte("npm ERR! Test failed"), []byte("npm error Test failed"), []byte("npm ERR! code "), []byte("npm error code "), []byte("error Command failed with exit code "), []byte("make: *** ")}
+
+// tool takes a line that is no TAP. A point behind it takes it back: then it was
+// what a test has printed.
+func (s *summary) tool(text []byte, at int64) {
+	for _, p := range problems {
+		if s.failed == "" && bytes.HasPrefix(text, p) {
+			s.failed, s.at, s.tools = string(text[:min(len(text), 200)]), at, true
+		}
+	}
+}
+
+func (s *summary) point() {
+	if s.tools {
+		*s = summary{counts: s.counts}
+	}
+}
+
 // positive reports whether a text begins with a number above zero.
 func positive(text []byte) bool {
 	text = bytes.TrimLeft(text, " ")
@@ -42,6 +62,6 @@ func positive(text []byte) bool {
 // checkSummary compares what the comments say with the tests of the document.
 func (r *reader) checkSummary() {
 	if r.told.failed != "" && !r.red {
-		r.sink.Damage(r.told.at, report.KindVerdict, "a comment says that the run failed, and no test in it did: %s", report.Quote(r.told.failed))
+		r.sink.Damage(r.told.at, report.KindVerdict, "a line says that the run failed, and no test in it did: %s", report.Quote(r.told.failed))
 	}
 }
