@@ -71,11 +71,12 @@ func CompleteCase(c, group *Document, above ...string) {
 	for _, name := range fromGroup {
 		c.Set(name, group.Get(name))
 	}
+	groups := append(slices.Clone(above), group.Text("name"))
 	if c.Get("plan") == nil { // the outermost group stands for it (app/utils/kci_test/__init__.py)
-		c.Set("plan", append(slices.Clone(above), group.Text("name"))[0])
+		c.Set("plan", groups[0])
 	}
 	if c.Get("test_case_path") == nil {
-		c.Set("test_case_path", casePath(group.Text("plan"), append(slices.Clone(above), group.Text("name")), c.Text("name")))
+		c.Set("test_case_path", casePath(group.Text("plan"), groups, c.Text("name")))
 	}
 }
 

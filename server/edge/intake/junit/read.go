@@ -107,7 +107,7 @@ func (p *pass) Start(e *xmlfile.Element) error {
 // lost is damage where something has failed that is neither a test nor a suite, such as
 // a step. What stands in an output is text that was not escaped.
 func (p *pass) lost(e *xmlfile.Element) {
-	if (e.Name == "failure" || e.Name == "error") && e.Above() != "properties" && p.output.depth == 0 && p.why.depth == 0 {
+	if k, known := kindOf(e.Name); known && k == failed && e.Above() != "properties" && p.output.depth == 0 && p.why.depth == 0 {
 		p.damage(e.Place, "an element %s in %s, of which it is not known what has failed", report.Quote(e.Name), report.Quote(e.Above()))
 	}
 }
@@ -286,7 +286,7 @@ func (p *pass) End(e xmlfile.Ended) error {
 	if e.Depth == 1 && p.cases == 0 && p.other != "" { // such as libcheck's own XML
 		p.damage(p.rootAt, "there is no testcase in it, and an element %s, which is not JUnit's", report.Quote(p.other))
 	}
-	if e.Depth == 1 && e.Complete && p.counts > p.tries && !p.red {
+	if e.Depth == 1 && e.Complete && p.counts > 0 && p.counts != p.tries && !p.red {
 		p.damage(p.rootAt, "the report counts %d errors and failures, and no test in it has failed", p.counts)
 	}
 	return nil

@@ -129,13 +129,15 @@ func TestRead_properties(t *testing.T) {
 }
 
 // TestRead_tries shows that failed attempts explain what the report counts, where
-// their tests have passed at last, and no more than that.
+// their tests have passed at last and they are as many, and nothing else.
 func TestRead_tries(t *testing.T) {
 	t.Parallel()
 	const flaky = `<testcase name="a"><flakyFailure/><flakyError/></testcase>`
 	for in, damage := range map[string]int64{
 		`<testsuite name="s" tests="3" failures="1" errors="1">` + flaky + `</testsuite>`:                                             0,
 		`<testsuite name="s" tests="3" failures="3">` + flaky + `</testsuite>`:                                                        1,
+		`<testsuite name="s" tests="3" failures="1">` + flaky + `</testsuite>`:                                                        1,
+		`<testsuite name="s"><testcase name="a"><step><Failure/></step></testcase></testsuite>`:                                       1,
 		`<testsuite name="s" failures="2"><testcase name="a"><flakyFailure/><flakyFailure/><skipped/></testcase></testsuite>`:         1,
 		`<testsuite name="s" failures="2">` + flaky + `</testsuite><testsuite name="t" failures="2"><testcase name="b"/></testsuite>`: 1,
 	} {

@@ -55,11 +55,11 @@ func (p *pass) Start(e *xmlfile.Element) error {
 	case e.Name == "class":
 		p.class = e.Attr("name")
 	case e.Name == "failure" && above == "class":
-		return p.startFailure(e)
+		return p.startError(e, p.class, "exception-type") // version 1: the fixture of the class
 	case e.Name == "test":
 		return p.startTest(e)
 	case e.Name == "error" && above == "errors":
-		return p.startError(e)
+		return p.startError(e, e.Attr("name"), "type") // the clean-up of a class, or the run itself
 	}
 	return nil
 }
@@ -109,25 +109,11 @@ func (p *pass) startTest(e *xmlfile.Element) error {
 	return nil
 }
 
-// startError begins what went wrong beside the tests: the clean-up of a class, or
-// the run itself.
-func (p *pass) startError(e *xmlfile.Element) error {
-	name := e.Attr("name")
+// startError begins what went wrong beside the tests, which is called by the type of
+// the error where it has no name.
+func (p *pass) startError(e *xmlfile.Element, name, typed string) error {
 	if strings.TrimSpace(name) == "" {
-		name = e.Attr("type")
-	}
-	err := p.begin(e, name)
-	if err == nil {
-		p.test.rec.Status = report.Fail
-	}
-	return err
-}
-
-// startFailure begins what version 1 says of a class whose fixture has failed.
-func (p *pass) startFailure(e *xmlfile.Element) error {
-	name := p.class
-	if strings.TrimSpace(name) == "" {
-		name = e.Attr("exception-type")
+		name = e.Attr(typed)
 	}
 	err := p.begin(e, name)
 	if err == nil {
