@@ -18,9 +18,11 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
+	"github.com/slipway-lab/slipway/server/edge"
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
 	"github.com/slipway-lab/slipway/store/storetest"
@@ -116,7 +118,7 @@ func On(t testing.TB, s *store.Store, change ...func(*server.Config)) *Server {
 
 func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.Config)) *Server {
 	t.Helper()
-	document() // holds it, so that all servers share one
+	rules() // holds them, so that all servers share them
 	c := defaults()
 	c.Store, c.AuditLines, c.Build = s, secrets, "1.0.0.dev1.g0123456"
 	c.Results.Pepper, c.Lab.Secret = pepper, pepper
@@ -151,6 +153,16 @@ func start(t testing.TB, s *store.Store, l net.Listener, change []func(*server.C
 	})
 	return &Server{URL: srv.URL, Store: s, HTTP: checkedClient(t), t: t, Auth: c.Auth, stop: stop, server: h}
 }
+
+// rules is what a server reads of the document. Without somebody who holds it, the
+// next server would read it again.
+var rules = sync.OnceValue(func() *openapi3.T {
+	doc, err := edge.LoadRules()
+	if err != nil {
+		panic(err)
+	}
+	return doc
+})
 
 // defaults are the settings that a server starts with when nobody says anything. Who
 // changes a list of them makes a new one.
@@ -261,7 +273,7 @@ func ForExample() (url, token string, stop func()) {
 	s, err := areas.Open(context.Background(), store.Config{DataDir: dir})
 	must(err)
 	must(s.Migrate(context.Background()))
-	document() // holds it, so that all servers share one
+	rules() // holds them, so that all servers share them
 	c := defaults()
 	c.Store, c.Auth = s, auth.New(auth.Config{Store: s, Pepper: pepper, AdminToken: AdminToken, Now: s.Now})
 	h, err := server.New(c)
