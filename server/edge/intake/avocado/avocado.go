@@ -44,7 +44,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 
 // Read reads the tests.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
-	var red int64
+	var red, total int64
 	repeats := jsonfile.Repeats{}
 	f, err := jsonfile.Read(ctx, in, s, func(f *jsonfile.File) error {
 		return f.Object(func(name string) error {
@@ -58,12 +58,21 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 				}
 				red += n
 				return err
+			case "total":
+				n, err := f.Count()
+				total = max(total, n)
+				return err
 			}
 			return nil
 		})
 	})
 	if err == nil && red > 0 && f.Red == 0 {
 		f.Damage(f.Offset(), report.KindVerdict, "the job counts %d errors, failures or interrupts, and no test in the list has one", red)
+	}
+	if err == nil && total > int64(f.Tests) {
+		// A job that is interrupted lists what has run and counts the rest as skipped
+		// (avocado/core/result.py, _reconcile); only its exit code says so, and this.
+		f.Damage(f.Offset(), report.KindPlan, "the job counts %d tests, and its list has %d: it did not run to its end", total, f.Tests)
 	}
 	return err
 }

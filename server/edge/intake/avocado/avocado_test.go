@@ -28,6 +28,7 @@ func TestGood(t *testing.T) {
 		{`"interrupt": 0`, `"interrupt": 1`},
 		{`"interrupt": 0`, `"interrupt": true`},
 		{`"errors": 0`, `"errors": 2`},
+		{`"total": 1`, `"total": 2`},
 	}})
 }
 
@@ -53,6 +54,16 @@ func TestRead(t *testing.T) {
 			Name:  `an interrupted job without a red test is damage`,
 			Text:  `{"job_id":"x","interrupt":1,"tests":[{"name":"a","status":"PASS"}]}`,
 			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `a job that was interrupted between two tests counts more than it lists`,
+			Text:  `{"job_id":"x","interrupt":0,"pass":1,"skip":2,"total":3,"tests":[{"name":"a","status":"PASS"}]}`,
+			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
+		},
+		{
+			Name:  `a total is no more than a count`,
+			Text:  `{"job_id":"x","total":2,"tests":[{"name":"a","status":"PASS"},{"name":"b","status":"SKIP"}]}`,
+			Tests: `a=success; b=skip`, Outcome: report.OutcomePass,
 		},
 		{
 			Name:  `a name that only begins with a digit stays`,
