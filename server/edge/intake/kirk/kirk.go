@@ -4,6 +4,7 @@ package kirk
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/jsonfile"
@@ -69,6 +70,10 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 var words = map[string]report.Status{
 	"pass": report.Success, "fail": report.Fail, "brok": report.Fail, "conf": report.Skip, "warn": report.Fail,
 	"skip": report.Skip,
+
+	// As LTP itself prints them; openQA's runners write so what a test's log says.
+	"tpass": report.Success, "tfail": report.Fail, "tbrok": report.Fail, "tconf": report.Skip, "twarn": report.Fail,
+	"tskip": report.Skip,
 }
 
 func test(f *jsonfile.File, t *jsonfile.Test) error {
@@ -88,7 +93,7 @@ func test(f *jsonfile.File, t *jsonfile.Test) error {
 		}
 		return err
 	})
-	if !said || t.Status == report.Success && words[result] == report.Fail {
+	if !said || t.Status == report.Success && words[strings.ToLower(result)] == report.Fail {
 		t.Status = f.Status(words, result) // red never hides behind the other word
 	}
 	return err

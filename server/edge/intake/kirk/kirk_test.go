@@ -44,6 +44,11 @@ func TestRead(t *testing.T) {
 			Tests: `a=fail`, Outcome: report.OutcomeFail,
 		},
 		{
+			Name:  `LTP's own words beside the status`,
+			Text:  `{"results":[{"test_fqn":"a","status":"pass","test":{"result":"TFAIL"}},{"test_fqn":"b","status":"pass","test":{"result":"TBROK"}},{"test_fqn":"c","test":{"result":"TCONF"}},{"test_fqn":"d","status":"pass","test":{"result":"TPASS"}}]}`,
+			Tests: `a=fail; b=fail; c=skip; d=success`, Outcome: report.OutcomeFail,
+		},
+		{
 			Name:  `stats that disagree are damage`,
 			Text:  `{"stats":{"failed":0,"broken":3},"results":[{"test_fqn":"a","status":"pass"}]}`,
 			Tests: `a=success`, Outcome: report.OutcomeIncomplete,
