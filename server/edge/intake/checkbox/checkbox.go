@@ -22,7 +22,7 @@ func (Reader) Info() report.Info {
 	return report.Info{
 		Format:     "checkbox",
 		Title:      "Checkbox submission.json",
-		Recognised: "an object whose results have outcome and category_id or full_id",
+		Recognised: "an object whose results have outcome and category_id or full_id, or in older files status, category, io_log and project",
 		Naming:     "the job's id; its full_id when the id occurs twice",
 		Example:    `{"results":[{"id":"usb/insert","full_id":"lab::usb/insert","outcome":"pass","duration":0.5}]}`,
 	}
@@ -33,6 +33,8 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 	s := jsonfile.Look(prefix)
 	switch {
 	case s.Has("results[].outcome") && s.Any("results[].category_id", "results[].full_id"):
+		return report.Certain
+	case s.Has("results[].status", "results[].category", "results[].io_log", "results[].project"): // older files have no outcome
 		return report.Certain
 	case s.Has("origin.name", "testplan_id"): // the results come after a list of all packages
 		return report.Certain

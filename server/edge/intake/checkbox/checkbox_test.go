@@ -49,6 +49,11 @@ func TestRead(t *testing.T) {
 			Tests: `x::a=success; y::a=fail; b=success`, Outcome: report.OutcomeFail,
 		},
 		{
+			Name:  `older files have a status and no outcome`,
+			Text:  `{"packages":[],"results":[{"id":"a","name":"A","certification_status":"unspecified","category":"x::a","status":"fail","comments":null,"io_log":"no","type":"test","project":"certification"},{"id":"b","category":"x::a","status":"pass","comments":null,"io_log":"","type":"test","project":"certification"},{"id":"c","category":"x::a","status":"skip","comments":null,"io_log":"","type":"test","project":"certification"}],"kernel":"4.4"}`,
+			Tests: `a=fail; b=success; c=skip`, Outcome: report.OutcomeFail,
+		},
+		{
 			Name:  `none is only listed`,
 			Text:  `{"testplan_id":"p","origin":{"name":"Checkbox"},"results":[{"id":"a","full_id":"x::a","outcome":"none"},{"id":"b","full_id":"x::b","outcome":null}]}`,
 			Tests: `a=exists; b=exists`, Outcome: report.OutcomeEmpty,
