@@ -2,9 +2,13 @@ package tap
 
 import (
 	"bytes"
+	"regexp"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
+
+// pragma may stand before everything else of TAP 13 and 14.
+var pragma = regexp.MustCompile(`^pragma [+-]\w`)
 
 // detect judges the beginning of a file.
 //
@@ -24,7 +28,7 @@ func detect(prefix []byte, kernel bool) report.Confidence {
 			continue
 		}
 		p := parse(text, false)
-		if p.kind == blank || p.kind == comment || p.kind == subtest {
+		if p.kind == blank || p.kind == comment || p.kind == subtest || pragma.Match(text) {
 			continue
 		}
 		if first == other {

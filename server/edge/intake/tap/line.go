@@ -26,9 +26,11 @@ const (
 type parsed struct {
 	kind   kind
 	indent int
-	ok     bool   // of a point
-	number int64  // of a point, 0 without one; of a plan how many points it promises
-	rest   []byte // what follows: name and directive, reason, or the name of a subtest
+	ok     bool    // of a point
+	number int64   // of a point; of a plan how many points it promises
+	has    bool    // a point has a number, be it 0, which none should have
+	todo   []int64 // the points that a plan expects to fail
+	rest   []byte  // what follows: name and directive, reason, or the name of a subtest
 }
 
 // nested is how far a point behind "# " is taken to be indented; kselftest marks
@@ -100,8 +102,8 @@ func structure(p parsed, body []byte) parsed {
 		return asPoint(p, body)
 	case '#':
 		return asComment(p, body)
-	case 'T', 'K':
-		if bytes.HasPrefix(body, []byte("TAP version ")) || bytes.HasPrefix(body, []byte("KTAP version ")) {
+	case 'T', 't', 'K':
+		if isVersion(body) {
 			return p.as(version, nil)
 		}
 	case 'B', 'b':
@@ -119,6 +121,20 @@ func structure(p parsed, body []byte) parsed {
 	return p
 }
 
+// anyVersion is how TAP::Parser and node's tap-parser take the version: in any case.
+var anyVersion = regexp.MustCompile(`^(?i:TAP\s+version\s+\d+)\s*$`)
+
+func isVersion(body []byte) bool {
+	if bytes.HasPrefix(body, []byte("TAP version ")) || bytes.HasPrefix(body, []byte("KTAP version ")) {
+		return true
+	}
+	return len(body) > 4 && isSpace(body[3]) && anyVersion.Match(body)
+}
+
+// todoList is what Perl's Test.pm puts behind its plan: the numbers of the points that
+// are expected to fail.
+var todoList = regexp.MustCompile(`^todo(?:\s+\d+)+\s*;?`)
+
 func asPoint(p parsed, body []byte) parsed {
 	rest, not := body, false
 	if after, ok := bytes.CutPrefix(body, []byte("not ")); ok {
@@ -131,7 +147,7 @@ func asPoint(p parsed, body []byte) parsed {
 	p.ok = !not
 	rest = bytes.TrimSpace(rest)
 	if digits := digitsOf(rest); digits > 0 && (digits == len(rest) || isSpace(rest[digits])) {
-		p.number = number(rest[:digits])
+		p.number, p.has = number(rest[:digits]), true
 		rest = bytes.TrimLeft(rest[digits:], " \t")
 	}
 	if len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || isSpace(rest[1])) {
@@ -148,6 +164,12 @@ func asPlan(p parsed, body []byte) parsed {
 	}
 	p.number = number(rest[:digits])
 	rest = bytes.TrimSpace(rest[digits:])
+	if list := todoList.Find(rest); list != nil {
+		for _, n := range bytes.Fields(bytes.Trim(list, "todo;")) {
+			p.todo = append(p.todo, number(n))
+		}
+		rest = bytes.TrimSpace(rest[len(list):])
+	}
 	if len(rest) > 0 && rest[0] != '#' {
 		return p
 	}

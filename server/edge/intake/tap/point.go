@@ -19,7 +19,7 @@ func (r *reader) point(l lines.Line, p parsed) error {
 	r.any = true
 	r.told.point()
 	t := r.newTest()
-	*t = test{at: l.At, number: p.number, failed: !p.ok, desc: describe(p.rest, r.kernel)}
+	*t = test{at: l.At, number: p.number, numbered: p.has, failed: !p.ok, desc: describe(p.rest, r.kernel)}
 	if t.desc.word == "TIMEOUT" || t.desc.word == "ERROR" {
 		t.failed = true
 	}
@@ -162,8 +162,11 @@ func (r *reader) orphan(outer, lv *level) {
 // count compares the point's number with its place.
 func (lv *level) count(t *test) {
 	lv.points++
-	if t.number == 0 {
+	if !t.numbered {
 		t.number = lv.last + 1
+	}
+	if t.desc.word == "" && lv.todo[t.number] {
+		t.desc.word = "TODO"
 	}
 	n := uint64(t.number)
 	lv.mixed = lv.mixed || t.number != lv.points

@@ -68,6 +68,7 @@ func (d *dialect) Read(ctx context.Context, in report.Input, s *report.Sink) err
 type test struct {
 	at       int64
 	number   int64
+	numbered bool // by the file
 	missing  bool // a parent whose point never came
 	failed   bool
 	desc     description
@@ -91,6 +92,7 @@ type level struct {
 	after  bool  // the plan stands behind points
 	why    string
 	next   string
+	todo   map[int64]bool // the points that the plan expects to fail
 
 	// The numbers of the points: the last one, whether they are out of order, and
 	// sums that tell whether each came once.
@@ -113,6 +115,7 @@ type reader struct {
 	held   int64    // bytes of tests whose parent is not known yet
 	told   summary  // what the comments of the document say of all of it
 	red    bool     // a test of the document failed
+	not    bool     // the line before is "not" alone, whose "ok" comes in this one
 
 	spare  *test
 	last   *test             // what diagnostics belong to in TAP
@@ -142,6 +145,10 @@ func (r *reader) line(l lines.Line) error {
 	if !l.Ended && (p.kind == point || p.kind == plan) {
 		r.sink.Damage(l.At, report.KindTruncated, "the last line does not end: it may have been cut")
 	}
+	if r.not && p.kind == point {
+		p.ok = false
+	}
+	r.not = p.kind == other && !r.kernel && string(bytes.TrimSpace(l.Text)) == "not"
 	switch p.kind {
 	case version:
 		if p.indent == 0 && r.any {
@@ -255,6 +262,12 @@ func (r *reader) plan(l lines.Line, p parsed) error {
 		return nil
 	}
 	lv.plan, lv.after = p.number, lv.points > 0
+	for _, n := range p.todo {
+		if lv.todo == nil {
+			lv.todo = map[int64]bool{}
+		}
+		lv.todo[n] = true
+	}
 	if word, reason := directive(p.rest, "SKIP"); word != "" {
 		lv.why = reason
 	}

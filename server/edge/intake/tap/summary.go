@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"regexp"
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
@@ -19,11 +20,18 @@ type summary struct {
 // writes it where diagnostics go, behind a plan that may be met.
 var ending = []byte("# Looks like your test exited with ")
 
+// kselftest is what the kernel's test programs say last of a run that failed
+// (tools/testing/selftests/kselftest.h, kselftest_harness.h).
+var kselftest = regexp.MustCompile(`^# (Totals: pass:\d.* (fail|error):0*[1-9]|FAILED: \d+ / \d+ tests passed)`)
+
 func (s *summary) add(text []byte, at int64) {
 	if s.failed != "" {
 		return
 	}
 	if rest, ok := bytes.CutPrefix(text, ending); ok && positive(rest) {
+		s.failed, s.at = string(text[:min(len(text), 200)]), at
+	}
+	if kselftest.Match(text) {
 		s.failed, s.at = string(text[:min(len(text), 200)]), at
 	}
 	if rest, ok := bytes.CutPrefix(text, []byte("# tests ")); ok {

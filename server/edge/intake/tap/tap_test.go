@@ -33,6 +33,10 @@ func TestDetect(t *testing.T) {
 		"a log":               {"ok it works\nand so on\n1..2\n", true, false}, // nothing tells it apart
 		"prose":               {"okay\n1..2\n", false, false},
 		"plan is not a plan":  {"1..2 bottles\n", false, false},
+		"version in any case": {"TAP Version 13\nok 1\n1..1\n", true, false},
+		"prose on a version":  {"tap version 13 is old\nok 1\n1..1\n", false, false},
+		"a pragma first":      {"pragma +strict\n1..1\nok 1\n", true, false},
+		"Test.pm's plan":      {"1..3 todo 3 2;\nok 1\n", true, false},
 		"nothing":             {"", false, false},
 		"kernel log":          {"[    0.000000] Linux version 6.1\n[    1.234567] KTAP version 1\n", false, true},
 		"kernel log, caller":  {"<6>[    1.234567][    T1] KTAP version 1\n", false, true},
@@ -161,6 +165,16 @@ func TestTAP(t *testing.T) {
 		"a brace is a name": {"1..2\nok 1 - s {\n    ok 1 - a\n    1..1\nok 2 - t\n}\n", "s {=success; t > a=success", "", "pass"},
 		"tabs":              {"1..1\n\t1..1\n\t\t1..1\n\t    not ok 1 - a\n\tok 1 - s\nok 1 - t\n", "t > s > a=fail", "", "fail"},
 		"colours":           {"\x1b[1;32mok 1\x1b[0m - a \x1b[K\n    \x1b[31mnot ok 1 - b\x1b[0m\n\x1b[2K\x1b[?25hnot ok 2 - c\x1b[0m\n1..2\n", "a=success; c > b=fail", "", "fail"},
+		"number zero":       {"1..3\nok 1 a\nok 0 b\nok 3 c\n", "a=success; b=success; c=success", "plan", "incomplete"},
+		"not before":        {"1..3\nnot \nok 1 a\nok 2 b\n  not\n  ok 3 c\nok 3 d\n", "a=fail; b=success; d > c=fail", "", "fail"},
+		"not, and no point": {"1..1\nnot\nmuch\nok 1 a\n", "a=success", "", "pass"},
+		"version, any case": {"tap  version 13\n1..1\nok 1 a\nTap Version 14\n1..1\nnot ok 1 b\n", "a=success; b=fail", "", "fail"},
+		"Test.pm's todo":    {"1..4 todo 4 2;\nnot ok 1 a\nnot ok 2 b\nok 3 c\nok 4 d\n", "a=fail; b=xfail; c=success; d=success", "", "fail"},
+		"todo, with notes":  {"1..2 todo 1; # x\nnot ok\nok\n", "test 1=xfail; test 2=success", "", "pass"},
+		"plan, other words": {"TAP version 13\n1..1 todo x\nok 1 a\n", "a=success", "plan", "incomplete"},
+		"kernel's totals":   {"TAP version 13\n1..1\nok 1 a\n# Totals: pass:1 fail:0 xfail:0 xpass:0 skip:0 error:2\n", "a=success", "verdict", "incomplete"},
+		"good totals":       {"TAP version 13\n1..1\nok 1 a\n# PASSED: 1 / 1 tests passed.\n# Totals: pass:10 fail:0 xfail:1 xpass:0 skip:0 error:0\n", "a=success", "", "pass"},
+		"kernel's harness":  {"TAP version 13\n1..1\nok 1 a\n# FAILED: 0 / 1 tests passed.\n", "a=success", "verdict", "incomplete"},
 		"windows":           {"1..1\r\nok 1 a\r\n", "a=success", "", "pass"},
 	})
 }
