@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
 // v1reader reads the lines of a v1 stream. At most one test is open at a time,
@@ -25,6 +27,10 @@ type v1reader struct {
 	ended   int64 // details that begin before this place end, since others did
 	bare    int   // error and failure lines without a test and without details
 	bareAt  int64 // where the first of them stands
+
+	red     bool   // a test failed
+	suite   string // the first line that says that a suite failed
+	suiteAt int64
 
 	// visit, if set, is told of each line that is about to be read and of each
 	// chunk of an attachment, and may end the reading with errStop.
@@ -59,6 +65,9 @@ func (r *v1reader) read() error {
 	}
 	r.warnDropped()
 	r.warnBare()
+	if r.suite != "" && !r.red {
+		r.damage(r.suiteAt, report.KindVerdict, "a line says that a suite failed, and no test in the stream did: "+quote(r.suite))
+	}
 	return nil
 }
 
@@ -75,6 +84,7 @@ func (r *v1reader) line(l line) error {
 		return nil
 	}
 	if !d.meaningful() {
+		r.failedSuite(l)
 		r.output(l)
 		return nil
 	}
@@ -271,6 +281,23 @@ func (r *v1reader) warnBare() {
 	}
 }
 
+// suiteFailures begin the lines in which Samba's runner says of a whole suite how it
+// ended (selftest/Subunit.pm). Such a suite may have died behind its last good test.
+var suiteFailures = [][]byte{[]byte("testsuite-failure: "), []byte("testsuite-error: "), []byte("testsuite-uxsuccess: ")}
+
+// failedSuite takes a line that is no directive, outside of a test.
+func (r *v1reader) failedSuite(l line) {
+	if r.current != nil || r.suite != "" || !bytes.HasPrefix(l.text, []byte("testsuite-")) {
+		return
+	}
+	for _, p := range suiteFailures {
+		if bytes.HasPrefix(l.text, p) {
+			text, _ := repair(string(l.text[:min(len(l.text), 200)]))
+			r.suite, r.suiteAt = text, l.start
+		}
+	}
+}
+
 // start begins a test.
 func (r *v1reader) start(l line, label []byte) error {
 	e, err := r.open(l.start)
@@ -313,6 +340,7 @@ func (r *v1reader) finish(complete bool) error {
 	e := r.current
 	r.current = nil
 	e.Complete = complete
+	r.red = r.red || e.Status.Failed() || !complete
 	e.Stop = r.clock
 	if r.tags.pay() {
 		e.Tags = r.tags.appendTo(e.Tags[:0])
