@@ -29,7 +29,7 @@ export GORACE ?= atexit_sleep_ms=0
 JOBS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # The packages whose tests take longest begin first, so that none of them is alone at the end.
-longest := ./tests ./cmd/slipway ./server/ui/pages ./server/reports
+longest := ./tests ./cmd/slipway ./server/ui/pages ./server/reports ./cmd/slipway/demo ./server/retention ./server ./store/storetest ./tests/clients
 
 # What object-store built; .ci/run has its own.
 export SLIPWAY_TEST_S3 ?= $(wildcard $(CURDIR)/.cache/versitygw)
