@@ -24,6 +24,11 @@ var ending = []byte("# Looks like your test exited with ")
 // (tools/testing/selftests/kselftest.h, kselftest_harness.h).
 var kselftest = regexp.MustCompile(`^# (Totals: pass:\d.* (fail|error):0*[1-9]|FAILED: \d+ / \d+ tests passed)`)
 
+// kselftestFails spares other comments the pattern.
+func kselftestFails(text []byte) bool {
+	return (bytes.HasPrefix(text, []byte("# Totals: ")) || bytes.HasPrefix(text, []byte("# FAILED: "))) && kselftest.Match(text)
+}
+
 func (s *summary) add(text []byte, at int64) {
 	if s.failed != "" {
 		return
@@ -31,7 +36,7 @@ func (s *summary) add(text []byte, at int64) {
 	if rest, ok := bytes.CutPrefix(text, ending); ok && positive(rest) {
 		s.failed, s.at = string(text[:min(len(text), 200)]), at
 	}
-	if kselftest.Match(text) {
+	if kselftestFails(text) {
 		s.failed, s.at = string(text[:min(len(text), 200)]), at
 	}
 	if rest, ok := bytes.CutPrefix(text, []byte("# tests ")); ok {
