@@ -116,10 +116,8 @@ func (h *Handler) saveCallback(ctx context.Context, c *callback, sort callbackSo
 		return nil, err
 	}
 	return warnings, h.writer(ctx).InTx(ctx, func(tx *reportstore.Store) error {
-		for _, f := range files {
-			if _, err := tx.SaveFile(ctx, f); err != nil {
-				return err
-			}
+		if _, err := tx.SaveFiles(ctx, files); err != nil {
+			return err
 		}
 		return write(tx)
 	})

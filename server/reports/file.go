@@ -49,11 +49,11 @@ func (h *Handler) UploadFile(ctx context.Context, req reportsapi.UploadFileReque
 		return nil, err
 	}
 	f.Path = name
-	status, err := saveFile(ctx, h.writer(ctx), f)
+	created, err := h.writer(ctx).SaveFile(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	base := path.Base(name)
+	status, base := fileStatus(created), path.Base(name)
 	verb := map[int]string{http.StatusCreated: "uploaded", http.StatusOK: "replaced"}[status]
 	return done(outcome{
 		Code: status, Reason: fmt.Sprintf("File '%s' %s", base, verb),
@@ -90,12 +90,11 @@ func (h *Handler) keep(ctx context.Context, from io.Reader) (*reportstore.File, 
 	return &reportstore.File{SHA256: sha, Bytes: size, Uploader: auth.From(ctx).TokenID}, err
 }
 
-func saveFile(ctx context.Context, s *reportstore.Store, f *reportstore.File) (status int, err error) {
-	isNew, err := s.SaveFile(ctx, f)
-	if isNew {
-		return http.StatusCreated, err
+func fileStatus(created bool) int {
+	if created {
+		return http.StatusCreated
 	}
-	return http.StatusOK, err
+	return http.StatusOK
 }
 
 // form is what a multipart upload holds. The fields may come after the files.
@@ -128,20 +127,13 @@ func (h *Handler) UploadFiles(ctx context.Context, _ reportsapi.UploadFilesReque
 	if err := mayUpload(ctx, in.fields["lab_name"], in.files); err != nil {
 		return nil, err
 	}
-	var result []uploaded
-	err = h.writer(ctx).InTx(ctx, func(tx *reportstore.Store) error { // all of them, or none
-		result = nil
-		for i, f := range in.files {
-			status, err := saveFile(ctx, tx, f)
-			if err != nil {
-				return err
-			}
-			result = append(result, uploaded{Status: status, Filename: names[i], Bytes: f.Bytes})
-		}
-		return nil
-	})
+	created, err := h.writer(ctx).SaveFiles(ctx, in.files)
 	if err != nil {
 		return nil, err
+	}
+	var result []uploaded
+	for i, f := range in.files {
+		result = append(result, uploaded{Status: fileStatus(created[i]), Filename: names[i], Bytes: f.Bytes})
 	}
 	return done(outcome{Code: http.StatusOK, Result: result}), nil
 }

@@ -67,6 +67,31 @@ func TestFiles_Limits(t *testing.T) {
 	}, small)
 }
 
+// TestFiles_ManyOfABuild: a build for arm comes with more than a thousand device trees
+// in one form, and a builder of 2018 tries for ever when it is refused.
+func TestFiles_ManyOfABuild(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		var files []string
+		for i := range 1100 {
+			files = append(files, fmt.Sprintf("dtbs/board-%d.dtb", i), "x")
+		}
+		files = append(files, "dtbs/board-0.dtb", "y")
+		for i, want := range []int{1100, 0} {
+			a := sendForm(t, s, servertest.AdminToken, map[string]string{"path": "next/arm"}, files...)
+			if got := strings.Count(string(a.Body), `"status":201`); a.Status != 200 || got != want {
+				t.Fatalf("upload %d: %d, %d new files, want %d: %.300s", i, a.Status, got, want, a.Body)
+			}
+		}
+		if a := s.Do("GET", "/v1/files/next/arm/dtbs/board-0.dtb", "", servertest.Admin()); string(a.Body) != "y" {
+			t.Errorf("of two files with one name: %d %s, want the last", a.Status, a.Body)
+		}
+		if !hasFile(s, "next/arm/dtbs/board-1099.dtb") {
+			t.Error("the last file is not there")
+		}
+	})
+}
+
 // TestFiles_FormNames: KernelCI's builders send names with folders, and others
 // send names that try to get out.
 func TestFiles_FormNames(t *testing.T) {
