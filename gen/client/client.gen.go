@@ -12582,7 +12582,8 @@ type ClientInterface interface {
 	// CreateBuildWithBody Report a build
 	//
 	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-	// `artifacts`. Its job is created when it does not exist. A second report of
+	// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+	// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -12594,7 +12595,8 @@ type ClientInterface interface {
 	// CreateBuild Report a build
 	//
 	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-	// `artifacts`. Its job is created when it does not exist. A second report of
+	// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+	// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -15942,7 +15944,8 @@ func (c *Client) ListBuilds(ctx context.Context, params *ListBuildsParams, reqEd
 // CreateBuildWithBody Report a build
 //
 // KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-// `artifacts`. Its job is created when it does not exist. A second report of
+// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -15964,7 +15967,8 @@ func (c *Client) CreateBuildWithBody(ctx context.Context, contentType string, bo
 // CreateBuild Report a build
 //
 // KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-// `artifacts`. Its job is created when it does not exist. A second report of
+// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -39553,7 +39557,8 @@ type ClientWithResponsesInterface interface {
 	// CreateBuildWithBodyWithResponse Report a build
 	//
 	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-	// `artifacts`. Its job is created when it does not exist. A second report of
+	// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+	// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -39565,7 +39570,8 @@ type ClientWithResponsesInterface interface {
 	// CreateBuildWithResponse Report a build
 	//
 	// KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-	// `artifacts`. Its job is created when it does not exist. A second report of
+	// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+	// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 	// the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 	// as leniently as those of boots.
 	//
@@ -49856,7 +49862,8 @@ func (c *ClientWithResponses) ListBuildsWithResponse(ctx context.Context, params
 // CreateBuildWithBodyWithResponse Report a build
 //
 // KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-// `artifacts`. Its job is created when it does not exist. A second report of
+// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //
@@ -49874,7 +49881,8 @@ func (c *ClientWithResponses) CreateBuildWithBodyWithResponse(ctx context.Contex
 // CreateBuildWithResponse Report a build
 //
 // KernelCI: a build system reports a kernel that it built, in fields of their own or, since 2021, in kernelci-core's `bmeta`, `steps` and
-// `artifacts`. Its job is created when it does not exist. A second report of
+// `artifacts`. Before that its builders uploaded a file, `bmeta.json` or `build.json`, and posted where it is: where the body has no
+// `build_result`, the rest of the build is read from there. Its job is created when it does not exist. A second report of
 // the same job, kernel, branch, architecture, configuration and build environment replaces the first and keeps its id. Bodies are read
 // as leniently as those of boots.
 //

@@ -18,7 +18,7 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 	if err != nil {
 		return nil, err
 	}
-	build, warnings, err := document.IntakeBuild(parsed)
+	build, warnings, err := h.intakeBuild(ctx, parsed)
 	if err != nil {
 		return nil, refusedBody(ctx, err)
 	}
