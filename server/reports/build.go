@@ -43,11 +43,12 @@ func (h *Handler) CreateBuild(ctx context.Context, _ reportsapi.CreateBuildReque
 }
 
 // jobOf returns the id of a build's job, its tenant's or that of nobody. It makes
-// one when there is neither.
+// one when there is neither, and tells its tenant's what it does not know of its source.
 func (h *Handler) jobOf(ctx context.Context, tx *reportstore.Store, build *document.Document) (id any, err error) {
 	job := document.JobOfBuild(build)
 	err = tx.SaveReport(ctx, jobs.table, job.Identity(), func(tx *reportstore.Store, old *reportstore.Report) (*reportstore.Report, error) {
-		if old == nil && tx.Tenant() != "" {
+		own := old != nil
+		if !own && tx.Tenant() != "" {
 			old, err = tx.For(store.Scope{}).ReportByIdentity(ctx, jobs.table, job.Identity())
 			if err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, err
@@ -55,7 +56,11 @@ func (h *Handler) jobOf(ctx context.Context, tx *reportstore.Store, build *docum
 		}
 		if old != nil {
 			id = old.Get(jobs.table, "_id")
-			return nil, nil
+			known, err := jobs.document(old)
+			if err != nil || !own || !document.FillJob(known, job) {
+				return nil, err
+			}
+			return jobs.row(known), nil
 		}
 		h.place(job, nil)
 		id = job.Get("_id")

@@ -137,3 +137,26 @@ func TestBuild_FileStatus(t *testing.T) {
 		})
 	}
 }
+
+// TestBuild_FillsJob: a job that was reported before its builds learns its source from
+// the first that knows it, and keeps it.
+func TestBuild_FillsJob(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		post(t, s, 202, "/job", `{"job":"next","kernel":"next-20190301","git_branch":"master"}`)
+		created := get(t, s, "/job").Result[0]["created_on"]
+		build := `{"job":"next","kernel":"next-20190301","git_branch":"master","arch":%q,"defconfig":"d","git_commit":%q,"git_describe_v":%q}`
+		for _, tt := range []struct{ arch, commit, describe, want string }{
+			{"arm", "", "", "<nil>"}, {"arm64", "abc", "v5.0-rc8-100-gabc", "abc"}, {"x86", "def", "v5.1", "abc"},
+		} {
+			post(t, s, 202, "/build", fmt.Sprintf(build, tt.arch, tt.commit, tt.describe))
+			jobs := get(t, s, "/job").Result
+			if len(jobs) != 1 || fmt.Sprint(jobs[0]["git_commit"]) != tt.want || fmt.Sprint(jobs[0]["created_on"]) != fmt.Sprint(created) {
+				t.Errorf("after a build for %s: %v, want the commit %s", tt.arch, jobs, tt.want)
+			}
+		}
+		if job := get(t, s, "/job?git_commit=abc&kernel_version=5.0-rc8").Result; len(job) != 1 || job[0]["status"] != "PASS" {
+			t.Errorf("the job: %v", job)
+		}
+	})
+}

@@ -93,13 +93,36 @@ func kernelVersion(d *Document) string {
 	return ""
 }
 
+// jobSource are the fields that say of what and with what a job's builds are made.
+var jobSource = []string{"git_commit", "git_describe", "git_describe_v", "git_url",
+	"kernel_version", "compiler", "compiler_version", "compiler_version_ext", "compiler_version_full", "cross_compile"}
+
+// FillJob gives a job that says nothing of its source what one of its builds says of
+// it, as the original does, and reports whether that changed it. A job is like that
+// when somebody reported it before its builds.
+func FillJob(job, made *Document) (changed bool) {
+	for _, name := range jobSource {
+		if job.Get(name) != nil {
+			return false
+		}
+	}
+	for _, name := range jobSource {
+		if value := made.Get(name); value != nil {
+			job.Set(name, value)
+			changed = true
+		}
+	}
+	return changed
+}
+
 // JobOfBuild makes the job that a build belongs to, for the case that nobody
 // reported the job before: in the original builds make jobs
 // (app/utils/build/__init__.py). Its status says that builds are still coming.
 func JobOfBuild(build *Document) *Document {
 	job := Job.New()
-	for _, name := range []string{"job", "kernel", "git_commit", "git_describe", "git_describe_v", "git_url",
-		"kernel_version", "compiler", "compiler_version", "compiler_version_ext", "compiler_version_full", "cross_compile"} {
+	job.Set("job", build.Get("job"))
+	job.Set("kernel", build.Get("kernel"))
+	for _, name := range jobSource {
 		job.Set(name, build.Get(name))
 	}
 	job.Set("git_branch", build.Get("git_branch"))
