@@ -290,3 +290,46 @@ func TestReportFiles_Tenants(t *testing.T) {
 		}
 	})
 }
+
+// TestReportFiles_Many: the files of one upload are written together, whatever others
+// write meanwhile.
+func TestReportFiles_Many(t *testing.T) {
+	t.Parallel()
+	EachOf(t, reports.New, func(t *testing.T, s *reports.Store) {
+		const n = 1203
+		made := make([]int, 4)
+		var wg sync.WaitGroup
+		for k := range made {
+			wg.Go(func() {
+				var files []*reports.File
+				for i := range n {
+					if k%2 == 1 {
+						i = n - 1 - i // in the other order
+					}
+					files = append(files, &reports.File{Path: fmt.Sprint("f/", i), SHA256: strings.Repeat(fmt.Sprint(k), 64)})
+				}
+				files = append(files, &reports.File{Path: "f/0", SHA256: strings.Repeat("e", 64)})
+				created, err := s.For(inA).SaveFiles(t.Context(), files)
+				if err != nil || len(created) != len(files) || created[n] {
+					t.Errorf("%d of %d files, %v", len(created), len(files), err)
+				}
+				for _, isNew := range created {
+					if isNew {
+						made[k]++
+					}
+				}
+			})
+		}
+		wg.Wait()
+		slices.Sort(made)
+		if !slices.Equal(made, []int{0, 0, 0, n}) {
+			t.Errorf("new files %v, want all in one upload", made)
+		}
+		if f, err := s.For(inA).File(t.Context(), "f/0"); err != nil || f.SHA256 != strings.Repeat("e", 64) {
+			t.Errorf("of two files with one path: %v, %v, want the last", f, err)
+		}
+		if created, err := s.SaveFiles(t.Context(), nil); err != nil || len(created) != 0 {
+			t.Errorf("no files: %v, %v", created, err)
+		}
+	})
+}
