@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,6 +61,8 @@ type openPlace struct {
 type placedBlobs struct {
 	store *Store
 
+	dir atomic.Pointer[string] // of now, if that is a directory
+
 	mu    sync.Mutex
 	now   *openPlace
 	cache *blobCache
@@ -87,6 +90,10 @@ func (p *placedBlobs) current(ctx context.Context) (*openPlace, error) {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
 	p.now = opened
+	p.dir.Store(nil)
+	if f, ok := opened.blobs.(*fileBlobs); ok {
+		p.dir.Store(&f.dir)
+	}
 	return opened, nil
 }
 
@@ -138,14 +145,32 @@ func (s *Store) CheckBlobs(ctx context.Context) error {
 	return err
 }
 
-// PingBlobs asks the blobs for a sign of life.
+// PingBlobs asks the blobs for a sign of life. A directory must also take files.
 func (s *Store) PingBlobs(ctx context.Context) error {
 	at, err := s.core.blobs.last(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = at.readID(ctx)
-	return err
+	if _, err = at.readID(ctx); err != nil {
+		return err
+	}
+	if f, ok := at.blobs.(*fileBlobs); ok {
+		for _, dir := range []string{f.dir, f.tmp()} {
+			if err := takesChanges(dir); err != nil {
+				return fmt.Errorf("blobs in %s: %w: %w", dir, ErrUnavailable, err)
+			}
+		}
+	}
+	return nil
+}
+
+// blobDir is the directory where the blobs are, as far as that is known; empty when they
+// are in no directory. It waits for nobody who opens another place.
+func (p *placedBlobs) blobDir() string {
+	if dir := p.dir.Load(); dir != nil {
+		return *dir
+	}
+	return ""
 }
 
 // BlobsAt is the address of the place where the blobs are, and of the one that they

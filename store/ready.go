@@ -94,12 +94,14 @@ func (s *Store) notWritable(ctx context.Context) (string, error) {
 	if s.db.Postgres {
 		return s.postgresNotWritable(ctx)
 	}
-	for _, path := range []string{s.core.database, filepath.Dir(s.core.database)} {
-		if err := unix.Access(path, unix.W_OK); err != nil {
-			return "the database is read-only", fmt.Errorf("%s: %w", path, err)
-		}
+	err := unix.Access(s.core.database, unix.W_OK)
+	if err == nil {
+		err = takesChanges(filepath.Dir(s.core.database))
 	}
-	err := s.InTx(ctx, func(*Store) error { return nil })
+	if err != nil {
+		return "the database is read-only", fmt.Errorf("%s: %w", s.core.database, err)
+	}
+	err = s.InTx(ctx, func(*Store) error { return nil })
 	switch {
 	case err == nil:
 		return "", nil
@@ -113,6 +115,22 @@ func (s *Store) notWritable(ctx context.Context) (string, error) {
 		return damaged, err
 	}
 	return "the database cannot be written", err
+}
+
+// takesChanges looks whether files can be made in a directory. A file system that the
+// kernel made read-only after an error still says that everything may be written, and
+// an empty transaction writes nothing; so the time of the directory is set. That needs
+// no room, and leaves nothing behind.
+func takesChanges(dir string) error {
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return err
+	}
+	now := unix.Timespec{Nsec: unix.UTIME_NOW} // which everybody may set who may write
+	err := unix.UtimesNanoAt(unix.AT_FDCWD, dir, []unix.Timespec{now, now}, 0)
+	if err != nil && errors.Is(diskError(err), ErrFull) {
+		return nil // what gives room still gets through
+	}
+	return err
 }
 
 func (s *Store) postgresNotWritable(ctx context.Context) (string, error) {
@@ -148,7 +166,10 @@ func (s *Store) otherSchema(ctx context.Context) (string, error) {
 
 // blobsAway looks whether uploads can be kept.
 func (s *Store) blobsAway(ctx context.Context) (string, error) {
-	if err := s.PingBlobs(ctx); err != nil {
+	switch err := s.PingBlobs(ctx); {
+	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return "the store of uploaded files cannot be written", err
+	case err != nil:
 		return "the store of uploaded files cannot be reached", err
 	}
 	return "", nil

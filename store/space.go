@@ -16,16 +16,23 @@ type Space struct {
 	Total int64
 }
 
-// Space is the room there is for what is to be stored: that of the data directory,
-// or of the embedded database where that lies elsewhere and has less.
+// Space is the room there is for what is to be stored: that of the data directory, or
+// of the embedded database or the directory of the blobs where one of these lies
+// elsewhere and has less.
 func (s *Store) Space() (Space, error) {
 	room, err := spaceAt(s.core.config.DataDir)
-	if err != nil || s.core.database == "" {
-		return room, err
+	dirs := []string{s.core.blobs.blobDir()}
+	if s.core.database != "" {
+		dirs = append(dirs, filepath.Dir(s.core.database))
 	}
-	other, err := spaceAt(filepath.Dir(s.core.database))
-	if err == nil && other.Free < room.Free {
-		room = other
+	for _, dir := range dirs {
+		if dir == "" || err != nil {
+			continue
+		}
+		var other Space
+		if other, err = spaceAt(dir); err == nil && other.Free < room.Free {
+			room = other
+		}
 	}
 	return room, err
 }
