@@ -43,6 +43,13 @@ const (
 	hasAttachments     = "(expired & 2) = 0"
 	fileHasUpload      = "NOT EXISTS (SELECT 1 FROM results r WHERE r.key = result_key AND (r.expired & 1) = 1)"
 	fileHasAttachments = "NOT EXISTS (SELECT 1 FROM results r WHERE r.key = result_key AND (r.expired & 2) = 2)"
+
+	// Several files that were posted together are known by their list, which is no blob:
+	// the rows of the files name theirs.
+	namesFile = "(NOT EXISTS (SELECT 1 FROM result_files f WHERE f.result_key = results.key)" +
+		" OR EXISTS (SELECT 1 FROM result_files f WHERE f.result_key = results.key AND f.sha256 = results.sha256))"
+	hasFile    = hasUpload + " AND " + namesFile
+	hasContent = hasAttachments + " AND (content_sha256 <> sha256 OR " + namesFile + ")"
 )
 
 // Need returns ErrExpired when the part of the result has gone.
