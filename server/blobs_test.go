@@ -183,6 +183,12 @@ func TestObjectStore_Away(t *testing.T) {
 		t.Errorf("what needs no blob: %d %s", a.Status, a.Body)
 	}
 	objects.Restart()
+	objects.Pause()
+	await.That(t, "the probe says that the silent object store does not answer", func() bool {
+		a := s.Do("GET", "/readyz", "") // a process stops a moment after its signal
+		return a.Status == 503 && strings.Contains(string(a.Body), "the store of uploaded files does not answer")
+	})
+	objects.Resume()
 	if got := s.Do("GET", raw, "", servertest.Admin()); got.Status != 200 || string(got.Body) != body {
 		t.Errorf("it is back: %d with %d bytes", got.Status, len(got.Body))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,7 @@ type readiness struct {
 // look is a look that is under way, or has just ended.
 type look struct {
 	ended  chan struct{}
+	blobs  atomic.Bool // it has come to the blobs: the database has answered
 	reason string
 	err    error
 }
@@ -40,7 +42,7 @@ func (s *Store) Ready(ctx context.Context) (reason string, err error) {
 	l := s.core.ready.join(func(l *look) {
 		ctx, cancel := context.WithTimeout(context.Background(), readyTime)
 		defer cancel()
-		l.reason, l.err = s.notReady(ctx)
+		l.reason, l.err = s.notReady(ctx, l)
 	})
 	timer := time.NewTimer(readyTime)
 	defer timer.Stop()
@@ -48,6 +50,9 @@ func (s *Store) Ready(ctx context.Context) (reason string, err error) {
 	case <-l.ended:
 		return l.reason, l.err
 	case <-timer.C:
+		if l.blobs.Load() {
+			return "the store of uploaded files does not answer", nil
+		}
 		if !s.db.Postgres { // SQLite waits longer for a lock, and is not to be interrupted then
 			return "the database is locked by another process, or its disk does not answer", nil
 		}
@@ -76,17 +81,18 @@ func (r *readiness) join(begin func(*look)) *look {
 	return l
 }
 
-func (s *Store) notReady(ctx context.Context) (reason string, err error) {
+func (s *Store) notReady(ctx context.Context, l *look) (reason string, err error) {
 	if err := s.Replaced(); err != nil {
 		return "the files of the database were removed or replaced; start the server again", err
 	}
-	looks := []func(context.Context) (string, error){s.notWritable, s.otherSchema, s.blobsAway}
+	looks := []func(context.Context) (string, error){s.notWritable, s.otherSchema}
 	for _, f := range looks {
 		if reason, err = f(ctx); reason != "" {
 			return reason, err
 		}
 	}
-	return "", nil
+	l.blobs.Store(true)
+	return s.blobsAway(ctx)
 }
 
 // notWritable tries a transaction without any change.
@@ -169,6 +175,8 @@ func (s *Store) blobsAway(ctx context.Context) (string, error) {
 	switch err := s.PingBlobs(ctx); {
 	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return "the store of uploaded files cannot be written", err
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the store of uploaded files does not answer", err
 	case err != nil:
 		return "the store of uploaded files cannot be reached", err
 	}

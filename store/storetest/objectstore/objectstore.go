@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/slipway-lab/slipway/store/storetest/await"
@@ -110,6 +111,19 @@ func (s *Server) Kill() {
 		_ = s.process.Process.Kill()
 		_ = s.process.Wait()
 		s.process = nil
+	}
+}
+
+// Pause lets the server take connections and answer nobody, until Resume or Kill.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume ends a pause.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.process.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
