@@ -206,14 +206,16 @@ func (s *Store) postgresTool(ctx context.Context, tool string, args ...string) e
 	return nil
 }
 
-// NamedBlobs calls f with the name of each blob that a row names, in their order,
-// once.
+// NamedBlobs calls f with the name of each blob that a row names which is whole, in their
+// order, once.
 func (s *Store) NamedBlobs(ctx context.Context, f func(sha256 string) error) error {
 	var parts []string
 	for _, c := range blobColumns(s.core.config.Areas) {
 		part := "SELECT " + c.Column + " AS sha FROM " + c.Table + " WHERE " + c.Column + " <> ''"
-		if c.Where != "" {
-			part += " AND " + c.Where
+		for _, condition := range []string{c.Where, c.Whole} {
+			if condition != "" {
+				part += " AND " + condition
+			}
 		}
 		parts = append(parts, part)
 	}

@@ -30,8 +30,9 @@ type Schema struct {
 type BlobKind struct{ Kind, Table, Bytes, Where string }
 
 // BlobColumn is a column that names a blob. Where is SQL for the rows that need it;
-// empty for all.
-type BlobColumn struct{ Table, Column, Where string }
+// empty for all. Whole is SQL for those of them that are whole: what the others name may
+// not be there yet, or no longer, and nobody misses it.
+type BlobColumn struct{ Table, Column, Where, Whole string }
 
 // own is the schema of this package: what every area writes.
 var own = Schema{Models: []any{

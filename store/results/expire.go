@@ -45,9 +45,11 @@ const (
 	fileHasAttachments = "NOT EXISTS (SELECT 1 FROM results r WHERE r.key = result_key AND (r.expired & 2) = 2)"
 
 	// Several files that were posted together are known by their list, which is no blob:
-	// the rows of the files name theirs.
+	// the rows of the files name theirs. A result has these as long as it is visible;
+	// before they come, and when they have gone, it cannot be told what its name is.
 	namesFile = "(NOT EXISTS (SELECT 1 FROM result_files f WHERE f.result_key = results.key)" +
 		" OR EXISTS (SELECT 1 FROM result_files f WHERE f.result_key = results.key AND f.sha256 = results.sha256))"
+	visible    = "state = 1"
 	hasFile    = hasUpload + " AND " + namesFile
 	hasContent = hasAttachments + " AND (content_sha256 <> sha256 OR " + namesFile + ")"
 )

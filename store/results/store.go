@@ -16,7 +16,8 @@ var Schema = store.Schema{
 	Models: []any{&Cloud{}, &Run{}, &StatusMessage{}, &Result{}, &ResultFile{}},
 	Roots:  []string{"clouds", "runs", "results"},
 	Blobs: []store.BlobColumn{
-		{Table: "results", Column: "sha256", Where: hasFile}, {Table: "results", Column: "content_sha256", Where: hasContent},
+		{Table: "results", Column: "sha256", Where: hasFile, Whole: visible},
+		{Table: "results", Column: "content_sha256", Where: hasContent, Whole: visible},
 		{Table: "result_files", Column: "sha256", Where: fileHasUpload},
 		{Table: "result_files", Column: "content_sha256", Where: fileHasAttachments},
 		{Table: "result_files", Column: "derived_sha256", Where: fileHasAttachments},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -141,5 +142,46 @@ func TestExtendResult(t *testing.T) {
 		if _, err := s.Result(ctx, uuid.New()); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("another result: %v", err)
 		}
+	})
+}
+
+// What a backup copies are files: the name of a list of files is none, neither once its
+// result is there nor before and after the rows of its files. One file needs no row.
+func TestNamedBlobs(t *testing.T) {
+	t.Parallel()
+	EachOf(t, resultstore.New, func(t *testing.T, s *resultstore.Store) {
+		ctx := context.Background()
+		expect := func(when string, want ...string) {
+			t.Helper()
+			var got []string
+			err := s.NamedBlobs(ctx, func(sha string) error { got = append(got, sha); return nil })
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %q, %v; want %q", when, got, err, want)
+			}
+		}
+		one := begin(t, s, upload{sha: "alone", tests: 1})
+		if _, err := s.PublishResult(ctx, one); err != nil {
+			t.Fatal(err)
+		}
+		several := begin(t, s, upload{sha: "list", tests: 1})
+		expect("before the rows of the files", "alone")
+		if err := s.InsertFiles(ctx, several.Key, someFiles(4)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PublishResult(ctx, several); err != nil {
+			t.Fatal(err)
+		}
+		expect("published", "alone", "content", "sha0", "sha1")
+		packed := begin(t, s, upload{sha: "sha1", tests: 1})
+		if err := s.InsertFiles(ctx, packed.Key, someFiles(4)[2:]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PublishResult(ctx, packed); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeleteResult(ctx, several.ID); err != nil {
+			t.Fatal(err)
+		}
+		expect("several are deleted", "alone", "content", "sha1")
 	})
 }
