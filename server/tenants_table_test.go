@@ -191,7 +191,7 @@ var visits = map[string]visit{
 	"listTestCaseValues":   {kind: own, status: 200},
 	"countTestCaseValues":  {kind: own, status: 200},
 	"listTestRegressions":  {kind: keyed}, "getTestRegression": {kind: keyed}, "sendReport": {kind: keyed}, "listReports": {kind: keyed}, "getReport": {kind: keyed},
-	"listStatistics": {kind: keyed}, "listJobLogs": {kind: keyed}, "listBuildLogs": {kind: keyed}, "getBisection": {kind: keyed}, "getServiceVersion": {kind: keyed},
+	"listStatistics": {kind: keyed}, "listJobLogs": {kind: keyed}, "listBuildLogs": {kind: keyed}, "getBisection": {kind: keyed}, "listBisections": {kind: keyed}, "sendBisection": {kind: keyed}, "getServiceVersion": {kind: keyed},
 	"listCounts":      {kind: own, status: 200},
 	"getCount":        {kind: hidden, status: 200, query: "job_id={job_id}"},
 	"runBatch":        {kind: hidden, status: 200, body: `{"batch":[{"method":"GET","operation_id":"o","resource":"count","document":"boot","query":"job_id={job_id}"}]}`},

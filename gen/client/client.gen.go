@@ -12461,6 +12461,20 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/batch (the `RunBatch` operationId).
 	RunBatch(ctx context.Context, body RunBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListBisections Search bisections
+	//
+	// KernelCI: what the front end asks on the page of a failed build. This server does not bisect.
+	//
+	// Corresponds with GET /v1/bisect (the `ListBisections` operationId).
+	ListBisections(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendBisection Report a bisection
+	//
+	// KernelCI: what kci_bisect_push_results sends when it has found a revision. This server keeps no bisections.
+	//
+	// Corresponds with POST /v1/bisect (the `SendBisection` operationId).
+	SendBisection(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetBisection Bisect a failure
 	//
 	// KernelCI: the last good and the first bad revision of a failure. This server does not bisect.
@@ -15683,6 +15697,40 @@ func (c *Client) RunBatchWithBody(ctx context.Context, contentType string, body 
 // Corresponds with POST /v1/batch (the `RunBatch` operationId).
 func (c *Client) RunBatch(ctx context.Context, body RunBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRunBatchRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListBisections Search bisections
+//
+// KernelCI: what the front end asks on the page of a failed build. This server does not bisect.
+//
+// Corresponds with GET /v1/bisect (the `ListBisections` operationId).
+func (c *Client) ListBisections(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListBisectionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendBisection Report a bisection
+//
+// KernelCI: what kci_bisect_push_results sends when it has found a revision. This server keeps no bisections.
+//
+// Corresponds with POST /v1/bisect (the `SendBisection` operationId).
+func (c *Client) SendBisection(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendBisectionRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -22407,6 +22455,60 @@ func NewRunBatchRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListBisectionsRequest constructs an http.Request for the ListBisections method
+func NewListBisectionsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bisect")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSendBisectionRequest constructs an http.Request for the SendBisection method
+func NewSendBisectionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/bisect")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -39418,6 +39520,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/batch (the `RunBatch` operationId).
 	RunBatchWithResponse(ctx context.Context, body RunBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*RunBatchResp, error)
 
+	// ListBisectionsWithResponse Search bisections
+	//
+	// KernelCI: what the front end asks on the page of a failed build. This server does not bisect.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/bisect (the `ListBisections` operationId).
+	ListBisectionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListBisectionsResp, error)
+
+	// SendBisectionWithResponse Report a bisection
+	//
+	// KernelCI: what kci_bisect_push_results sends when it has found a revision. This server keeps no bisections.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/bisect (the `SendBisection` operationId).
+	SendBisectionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SendBisectionResp, error)
+
 	// GetBisectionWithResponse Bisect a failure
 	//
 	// KernelCI: the last good and the first bad revision of a failure. This server does not bisect.
@@ -43018,6 +43138,48 @@ func (r RunBatchResp) Status() string {
 
 // StatusCode returns HTTPResponse.StatusCode
 func (r RunBatchResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type ListBisectionsResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r ListBisectionsResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListBisectionsResp) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+type SendBisectionResp struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// Status returns HTTPResponse.Status
+func (r SendBisectionResp) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SendBisectionResp) StatusCode() int {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.StatusCode
 	}
@@ -49645,6 +49807,36 @@ func (c *ClientWithResponses) RunBatchWithResponse(ctx context.Context, body Run
 	return ParseRunBatchResp(rsp)
 }
 
+// ListBisectionsWithResponse Search bisections
+//
+// KernelCI: what the front end asks on the page of a failed build. This server does not bisect.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/bisect (the `ListBisections` operationId).
+func (c *ClientWithResponses) ListBisectionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListBisectionsResp, error) {
+	rsp, err := c.ListBisections(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListBisectionsResp(rsp)
+}
+
+// SendBisectionWithResponse Report a bisection
+//
+// KernelCI: what kci_bisect_push_results sends when it has found a revision. This server keeps no bisections.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/bisect (the `SendBisection` operationId).
+func (c *ClientWithResponses) SendBisectionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*SendBisectionResp, error) {
+	rsp, err := c.SendBisection(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSendBisectionResp(rsp)
+}
+
 // GetBisectionWithResponse Bisect a failure
 //
 // KernelCI: the last good and the first bad revision of a failure. This server does not bisect.
@@ -55202,6 +55394,38 @@ func ParseRunBatchResp(rsp *http.Response) (*RunBatchResp, error) {
 		}
 		response.JSON200 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseListBisectionsResp parses an HTTP response from a ListBisectionsWithResponse call
+func ParseListBisectionsResp(rsp *http.Response) (*ListBisectionsResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListBisectionsResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseSendBisectionResp parses an HTTP response from a SendBisectionWithResponse call
+func ParseSendBisectionResp(rsp *http.Response) (*SendBisectionResp, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SendBisectionResp{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
 	}
 
 	return response, nil

@@ -4622,6 +4622,12 @@ type ServerInterface interface {
 	// RunBatch Ask several questions at once
 	// (POST /v1/batch)
 	RunBatch(ctx echo.Context) error
+	// ListBisections Search bisections
+	// (GET /v1/bisect)
+	ListBisections(ctx echo.Context) error
+	// SendBisection Report a bisection
+	// (POST /v1/bisect)
+	SendBisection(ctx echo.Context) error
 	// GetBisection Bisect a failure
 	// (GET /v1/bisect/{collection}/{document_id})
 	GetBisection(ctx echo.Context, collection CollectionName, documentID DocumentID) error
@@ -4812,6 +4818,24 @@ func (w *ServerInterfaceWrapper) RunBatch(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RunBatch(ctx)
+	return err
+}
+
+// ListBisections converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBisections(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBisections(ctx)
+	return err
+}
+
+// SendBisection converts echo context to params.
+func (w *ServerInterfaceWrapper) SendBisection(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SendBisection(ctx)
 	return err
 }
 
@@ -8247,6 +8271,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	}
 
 	router.POST(options.BaseURL+"/v1/batch", wrapper.RunBatch, options.OperationMiddlewares["runBatch"]...)
+	router.GET(options.BaseURL+"/v1/bisect", wrapper.ListBisections, options.OperationMiddlewares["listBisections"]...)
+	router.POST(options.BaseURL+"/v1/bisect", wrapper.SendBisection, options.OperationMiddlewares["sendBisection"]...)
 	router.GET(options.BaseURL+"/v1/bisect/:collection/:document_id", wrapper.GetBisection, options.OperationMiddlewares["getBisection"]...)
 	router.DELETE(options.BaseURL+"/v1/boot", wrapper.DeleteBoots, options.OperationMiddlewares["deleteBoots"]...)
 	router.GET(options.BaseURL+"/v1/boot", wrapper.ListBoots, options.OperationMiddlewares["listBoots"]...)
@@ -8325,6 +8351,14 @@ type Response interface {
 // RunBatchRequestObject is what a request of RunBatch says.
 type RunBatchRequestObject struct {
 	Body *RunBatchJSONRequestBody
+}
+
+// ListBisectionsRequestObject is what a request of ListBisections says.
+type ListBisectionsRequestObject struct {
+}
+
+// SendBisectionRequestObject is what a request of SendBisection says.
+type SendBisectionRequestObject struct {
 }
 
 // GetBisectionRequestObject is what a request of GetBisection says.
@@ -8642,6 +8676,12 @@ type StrictServerInterface interface {
 	// RunBatch Ask several questions at once
 	// (POST /v1/batch)
 	RunBatch(ctx context.Context, request RunBatchRequestObject) (Response, error)
+	// ListBisections Search bisections
+	// (GET /v1/bisect)
+	ListBisections(ctx context.Context, request ListBisectionsRequestObject) (Response, error)
+	// SendBisection Report a bisection
+	// (POST /v1/bisect)
+	SendBisection(ctx context.Context, request SendBisectionRequestObject) (Response, error)
 	// GetBisection Bisect a failure
 	// (GET /v1/bisect/{collection}/{document_id})
 	GetBisection(ctx context.Context, request GetBisectionRequestObject) (Response, error)
@@ -8848,6 +8888,18 @@ func (sh *strictHandler) RunBatch(ctx echo.Context) error {
 	request.Body = &body
 
 	response, err := sh.ssi.RunBatch(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) ListBisections(ctx echo.Context) error {
+	var request ListBisectionsRequestObject
+	response, err := sh.ssi.ListBisections(ctx.Request().Context(), request)
+	return answer(ctx, response, err)
+}
+
+func (sh *strictHandler) SendBisection(ctx echo.Context) error {
+	var request SendBisectionRequestObject
+	response, err := sh.ssi.SendBisection(ctx.Request().Context(), request)
 	return answer(ctx, response, err)
 }
 

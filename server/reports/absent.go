@@ -87,6 +87,16 @@ func (h *Handler) ListBuildLogs(context.Context, reportsapi.ListBuildLogsRequest
 	return absent(noLogs)
 }
 
+// ListBisections answers 501.
+func (h *Handler) ListBisections(context.Context, reportsapi.ListBisectionsRequestObject) (reportsapi.Response, error) {
+	return absent(noBisection)
+}
+
+// SendBisection answers 501.
+func (h *Handler) SendBisection(context.Context, reportsapi.SendBisectionRequestObject) (reportsapi.Response, error) {
+	return absent(noBisection)
+}
+
 // GetBisection answers 501.
 func (h *Handler) GetBisection(context.Context, reportsapi.GetBisectionRequestObject) (reportsapi.Response, error) {
 	return absent(noBisection)

@@ -66,6 +66,8 @@ func TestVerbsAndPaths(t *testing.T) {
 		{"POST", "/send", []servertest.Option{admin}, 501},
 		{"GET", "/statistics", []servertest.Option{admin}, 501},
 		{"GET", "/bisect/boot/012345678901234567890123", []servertest.Option{admin}, 501},
+		{"GET", "/bisect?job=mainline&kernel=v5.4", []servertest.Option{admin}, 501},
+		{"POST", "/bisect", []servertest.Option{admin}, 501},
 		{"GET", "/job/logs", []servertest.Option{admin}, 501},
 		{"PATCH", "/boot", []servertest.Option{none}, 405},
 		{"OPTIONS", "/boot", []servertest.Option{none}, 200},
