@@ -29,6 +29,12 @@ func (w *walker) chars(set *bytesOf) {
 			if w.more(len("]]>")) && string(w.buf[w.r:w.r+3]) == "]]>" {
 				return
 			}
+			w.more(len("]]]]>"))
+			w.swallowed.escapes(w.buf[w.r:w.w])
+			w.text(w.take(1), at, !w.recoded)
+		case c == '<':
+			w.more(maxName)
+			w.swallowed.see(w.buf[w.r:w.w], w.kind.Roots)
 			w.text(w.take(1), at, !w.recoded)
 		default:
 			if piece := w.odd(); len(piece) > 0 {
@@ -39,7 +45,46 @@ func (w *walker) chars(set *bytesOf) {
 }
 
 // section reads a CDATA section up to its end.
-func (w *walker) section() { w.chars(inSection) }
+func (w *walker) section() {
+	at := w.at()
+	w.swallowed = swallowed{}
+	w.chars(inSection)
+	w.more(maxName)
+	rest := bytes.TrimPrefix(w.buf[w.r:w.w], []byte("]]>"))
+	if w.swallowed.section && !bytes.HasPrefix(rest, []byte("<![CDATA[")) && !bytes.HasPrefix(rest, []byte("]]&")) {
+		w.damage(at, "a CDATA section that was cut off: a document that was put behind it is read as its text, up to the end of a section of its own")
+	}
+}
+
+// swallowed watches a CDATA section for another document in it. That of a test which
+// prints a report is text; but when a file was cut in a section and another one was
+// put behind it, the section reaches to the end of the first one of the other file,
+// and a failure between the two would be text as well.
+type swallowed struct {
+	document bool // the beginning of one stands in it
+	section  bool // and behind that the beginning of a section without an end
+}
+
+// see looks at a bracket in the section.
+func (s *swallowed) see(text []byte, roots []string) {
+	switch {
+	case !s.document:
+		s.document = begins(text, roots)
+	case bytes.HasPrefix(text, []byte("<![CDATA[")):
+		s.section = true
+	}
+}
+
+// escapedEnds are how writers put the end of a section into one.
+var escapedEnds = [][]byte{[]byte("]]]]>"), []byte("]]&"), []byte("]] >")}
+
+// escapes looks at a square bracket in the section, which may begin the end of a section
+// that is text, and is none in it.
+func (s *swallowed) escapes(text []byte) {
+	for _, end := range escapedEnds {
+		s.section = s.section && !bytes.HasPrefix(text, end)
+	}
+}
 
 // text hands characters to whoever collects them.
 func (w *walker) text(piece []byte, at int64, verbatim bool) {

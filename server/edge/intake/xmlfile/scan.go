@@ -39,7 +39,7 @@ func special(chars string) *bytesOf {
 var (
 	spaces      = setOf(" \t\n\v\f\r")
 	inText      = special("<&")
-	inSection   = special("]")
+	inSection   = special("]<")
 	inDouble    = special(`"<&`)
 	inSingle    = special("'<&")
 	nameEnds    = setOf(" \t\n\r/>=\"'<&")

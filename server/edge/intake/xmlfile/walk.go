@@ -60,6 +60,8 @@ type walker struct {
 	joined  int  // further documents
 	notUTF8 bool
 
+	swallowed swallowed // in the section at hand
+
 	controls int64 // characters replaced that XML forbids
 	firstAt  int64 // where the first of them stood
 }
@@ -185,8 +187,8 @@ func begins(text []byte, elements []string) bool {
 		return true
 	}
 	return slices.ContainsFunc(elements, func(name string) bool {
-		rest, ok := bytes.CutPrefix(text, []byte("<"+name))
-		return ok && len(rest) > 0 && nameEnds[rest[0]]
+		n := 1 + len(name)
+		return len(text) > n && string(text[1:n]) == name && nameEnds[text[n]]
 	})
 }
 

@@ -107,10 +107,17 @@ func Flip(t *testing.T, reader report.Reader, data []byte, verdict *regexp.Regex
 	if len(found) == 0 {
 		t.Fatal("there is no verdict")
 	}
+	var flipped []byte
 	for i, at := range found {
-		flipped := slices.Concat(data[:at[2]], []byte(red), data[at[3]:])
+		flipped = slices.Concat(data[:at[2]], []byte(red), data[at[3]:])
 		if got := reporttest.Read(t, reader, "red.xml", flipped); got.Outcome() == report.OutcomePass {
 			t.Errorf("verdict %d of %d is flipped, and it passes: %q", i, len(found), Brief(got))
+		}
+	}
+	for n := 1; n < len(data); n += max(1, len(data)/500) { // a report that was cut hides none behind it
+		if got := reporttest.Read(t, reader, "joined.xml", slices.Concat(data[:n], flipped)); got.Outcome() == report.OutcomePass {
+			t.Errorf("a red report behind %d bytes of a green one passes: %q", n, Brief(got))
+			return
 		}
 	}
 }
