@@ -58,6 +58,7 @@ func (Messages) Read(ctx context.Context, in report.Input, s *report.Sink) error
 	if err := f.Lines(func() error { return f.Object(r.message) }, nil); err != nil {
 		return err
 	}
+	r.begun = true // also without a meta
 	return f.Stopped(r.finish())
 }
 
@@ -71,7 +72,8 @@ type messages struct {
 	open     map[string]*attempt
 	repeats  jsonfile.Repeats
 	held     int64
-	red      int // tests that failed and are not retried
+	red      int  // tests that failed and are not retried
+	begun    bool // a run, of which a file may have several
 	ended    bool
 	failed   bool // the run says that it did
 }
@@ -102,6 +104,10 @@ func (r *messages) message(name string) error {
 	}
 	switch name {
 	case "meta":
+		if err := r.finish(); err != nil {
+			return err
+		}
+		r.begun = true
 		return r.Object(func(name string) error {
 			if name == "implementation" {
 				return r.Writer()
@@ -439,19 +445,26 @@ func (r *messages) parseError() error {
 	return r.Failure(r.ID(uri), func(t *jsonfile.Test) { t.AttachText("message", message) })
 }
 
-// finish says what the end of the file says.
+// finish says what the end of a run says: that of the file, or the beginning of another
+// run.
 func (r *messages) finish() error {
+	if !r.begun {
+		return nil
+	}
 	for _, id := range slices.Sorted(maps.Keys(r.open)) {
 		r.red++
 		if err := r.Emit(r.open[id].Test); err != nil {
 			return err
 		}
 	}
+	clear(r.open)
+	r.held = 0
 	switch {
 	case !r.ended:
 		r.Damage(r.Offset(), report.KindUnclosed, "the run has no end")
 	case r.failed && r.red == 0:
 		r.Damage(r.Offset(), report.KindVerdict, "the run says that it failed, and no scenario did")
 	}
+	r.ended, r.failed, r.red = false, false, 0
 	return nil
 }

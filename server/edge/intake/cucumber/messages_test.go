@@ -41,6 +41,36 @@ func TestMessages_good(t *testing.T) {
 	}})
 }
 
+// Each run of a file that was put together answers for itself: what another one says of
+// its end hides neither that it failed nor that it has none.
+func TestMessages_joined(t *testing.T) {
+	t.Parallel()
+	failed := strings.Replace(goodMessages, `"success":true`, `"success":false`, 1)
+	for name, tt := range map[string]struct {
+		text string
+		want report.Outcome
+	}{
+		"both passed":                   {goodMessages + goodMessages, report.OutcomePass},
+		"the first says failed":         {failed + goodMessages, report.OutcomeIncomplete},
+		"the last says failed":          {goodMessages + failed, report.OutcomeIncomplete},
+		"red, and one that says failed": {strings.Replace(failed, `"PASSED"`, `"FAILED"`, 1) + failed, report.OutcomeFail},
+	} {
+		res := reporttest.Read(t, cucumber.NewMessages(), "c.ndjson", []byte(tt.text))
+		if res.Outcome() != tt.want || len(res.Tests) != 2 {
+			t.Errorf("%s: %s with %d tests, damage %v; want %s", name, res.Outcome(), len(res.Tests), res.Report.Damage, tt.want)
+		}
+	}
+	lines := strings.SplitAfter(goodMessages, "\n")
+	for n := 1; n < len(lines)-1; n++ {
+		cut := strings.Join(lines[:n], "")
+		for name, text := range map[string]string{"in front of": cut + goodMessages, "behind": goodMessages + cut} {
+			if got := reporttest.Read(t, cucumber.NewMessages(), "c.ndjson", []byte(text)).Outcome(); got == report.OutcomePass {
+				t.Errorf("%d lines of a run %s a whole one are %s", n, name, got)
+			}
+		}
+	}
+}
+
 // An element before a scenario, as older formatters write a background, is no test,
 // but what failed in it failed the scenario.
 func TestRead_background(t *testing.T) {
