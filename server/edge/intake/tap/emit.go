@@ -13,6 +13,9 @@ func (r *reader) end(at int64) error {
 		r.block.open = false
 		r.sink.Damage(r.block.at, report.KindTruncated, "a diagnostic block does not end")
 	}
+	if t := r.opened; t != nil && t.unbrace(r.kernel) {
+		r.sink.Damage(t.at, report.KindUnclosed, "the subtests of %s, which a brace opens, do not come", report.Quote(t.desc.name))
+	}
 	for len(r.levels) > 1 {
 		lv := r.top()
 		r.levels = r.levels[:len(r.levels)-1]

@@ -43,7 +43,7 @@ func (r *reader) point(l lines.Line, p parsed) error {
 	if r.kernel {
 		t.diag, r.before = r.before, report.Attachment{}
 	} else {
-		r.last = t
+		r.last, r.opened = t, t
 	}
 	return r.add(lv, t)
 }
@@ -115,6 +115,9 @@ func (r *reader) brace(l lines.Line, p parsed) bool {
 		}
 		if body == "{" {
 			t.braced = i == len(r.levels)-1
+			if t.braced {
+				r.opened = t
+			}
 			return t.braced
 		}
 		if !t.unbrace(r.kernel) {

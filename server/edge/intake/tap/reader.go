@@ -119,6 +119,7 @@ type reader struct {
 
 	spare  *test
 	last   *test             // what diagnostics belong to in TAP
+	opened *test             // of the line before this one, which may have opened a brace
 	before report.Attachment // what they are collected in in KTAP
 	block  struct {          // the diagnostic block that is open
 		open   bool
@@ -131,7 +132,7 @@ type reader struct {
 // begin starts a document.
 func (r *reader) begin() {
 	r.levels = []*level{{plan: -1}}
-	r.any, r.last, r.strict, r.red, r.told = false, nil, false, false, summary{}
+	r.any, r.last, r.opened, r.strict, r.red, r.told = false, nil, nil, false, false, summary{}
 }
 
 func (r *reader) top() *level { return r.levels[len(r.levels)-1] }
@@ -149,6 +150,9 @@ func (r *reader) line(l lines.Line) error {
 		p.ok = false
 	}
 	r.not = p.kind == other && !r.kernel && string(bytes.TrimSpace(l.Text)) == "not"
+	if p.kind != blank && p.kind != version && p.kind != plan && p.kind != point {
+		r.opened = nil
+	}
 	switch p.kind {
 	case version:
 		if p.indent == 0 && r.any {
@@ -252,7 +256,7 @@ func (r *reader) plan(l lines.Line, p parsed) error {
 			return err
 		}
 	}
-	r.any = true
+	r.any, r.opened = true, nil
 	lv := r.levelAt(p.indent, l.At)
 	if lv == nil {
 		return report.ErrStop
