@@ -205,7 +205,12 @@ func (r *v1reader) longLine(l line, d directive) {
 func (r *v1reader) alone(l line, d directive) (bool, error) {
 	label, end := labelOf(d.argument)
 	if end == endsNot {
-		r.noteBare(l)
+		if label, end = labelOf(bytes.TrimSuffix(d.argument, []byte{'\r'})); end != endsNot {
+			text, _ := repair(string(label))
+			r.damage(l.start, KindV1Details, "the details of error "+quote(text)+" begin on a line that ends with a carriage return, and are not read")
+		} else {
+			r.noteBare(l)
+		}
 		return false, nil
 	}
 	label = bytes.Clone(label)

@@ -97,6 +97,7 @@ func TestParse_v1(t *testing.T) {
 		{"a suite that failed behind its good tests", "testsuite: s\ntest: a\nsuccess: a\ntestsuite-failure: s [\nexit code 1\n]\n", []string{"a success"}, []Kind{"verdict"}, 50},
 		{"a suite that failed with a test", "test: a\nfailure: a\ntestsuite-error: s\n", []string{"a fail"}, nil, 19},
 		{"suites that did not fail, or in a test", "testsuite-success: s\ntest: a\ntestsuite-failure: s\nsuccess: a\ntestsuite-xfail: s\n", []string{"a success"}, nil, 61},
+		{"a class whose set-up failed, with carriage returns", "error: setUpClass (m.Net) [\r\nno\r\n]\r\ntest: a\r\nsuccess: a\r\n", []string{"a\r success"}, []Kind{KindV1Details}, 36},
 		{"other outcomes without a test are noise", "test: a\nsuccess: a\nskip: setUpClass (m.Net) [\nno net\n]\n", []string{"a success"}, nil, 36},
 		{"details that do not end", "test: a\nsuccess: a\nerror: setUpClass (m.Net) [\nOSError\n", []string{"a success"}, []Kind{KindV1Details}, 36},
 		{"a log does not swallow a test", "error: opening [\ntest: a\nsuccess: a [ multipart\n]\ntest: b\nfailure: b [\nx\n]\n", []string{"a success", "b fail" + trace + `"x\n"`}, []Kind{KindV1Details}, 17},
