@@ -33,11 +33,13 @@ func manyFails(n int) string {
 func TestPostResult_RedBesideTheTests(t *testing.T) {
 	t.Parallel()
 	const (
-		goGreen   = `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p"}` + "\n"
-		rustGreen = `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"ok","name":"d"}` + "\n" + `{"type":"suite","event":"ok","passed":1,"failed":0}` + "\n"
-		ctest     = `<Site><Testing><Test Status="passed"><Name>a</Name><FullName>./a</FullName></Test></Testing></Site>`
-		trx       = `<TestRun><Results><UnitTestResult testName="a" outcome="Passed"/></Results>%s</TestRun>`
-		teamcity  = "##teamcity[testStarted name='g']\nout%s\n##teamcity[testFinished name='g']\n"
+		goGreen       = `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p"}` + "\n"
+		rustGreen     = `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"ok","name":"d"}` + "\n" + `{"type":"suite","event":"ok","passed":1,"failed":0}` + "\n"
+		cucumberGreen = `{"meta":{"protocolVersion":"32.2.0"}}` + "\n" + `{"pickle":{"id":"1","uri":"a","name":"b"}}` + "\n" + `{"testCase":{"id":"2","pickleId":"1"}}` + "\n" + `{"testCaseStarted":{"id":"3","testCaseId":"2","attempt":0}}` + "\n" + `{"testStepFinished":{"testCaseStartedId":"3","testStepResult":{"status":"PASSED"}}}` + "\n" + `{"testCaseFinished":{"testCaseStartedId":"3","willBeRetried":false}}` + "\n" + `{"testRunFinished":{"success":true}}` + "\n"
+
+		ctest    = `<Site><Testing><Test Status="passed"><Name>a</Name><FullName>./a</FullName></Test></Testing></Site>`
+		trx      = `<TestRun><Results><UnitTestResult testName="a" outcome="Passed"/></Results>%s</TestRun>`
+		teamcity = "##teamcity[testStarted name='g']\nout%s\n##teamcity[testFinished name='g']\n"
 	)
 	for name, want := range map[string]struct {
 		files   []named
@@ -102,6 +104,8 @@ func TestPostResult_RedBesideTheTests(t *testing.T) {
 		"our own list, and a summary":         {[]named{{"", `{"tests":[{"id":"g","status":"success"}],"summary":{"failed":1}}`}}, "incomplete", 0},
 		"googletest's list, JSON":             {[]named{{"", `{"tests":1,"name":"AllTests","testsuites":[{"name":"A","tests":1,"testsuite":[{"name":"a","file":"x","line":1}]}]}`}}, "empty", 0},
 		"googletest's list, XML":              {[]named{{"", `<testsuites tests="1" name="AllTests"><testsuite name="A" tests="1"><testcase name="a" file="x" line="1"/></testsuite></testsuites>`}}, "empty", 0},
+		"junit, behind one that was cut":      {[]named{{"", `<testsuite name="a"><testcase name="a"><system-out><![CDATA[starting` + "\n" + `<testsuite name="b"><testcase name="b"><failure/></testcase><testcase name="c"><system-out><![CDATA[x]]></system-out></testcase></testsuite>` + "\n"}}, "incomplete", 0},
+		"cucumber, behind a run that failed":  {[]named{{"", `{"meta":{"protocolVersion":"32.2.0"}}` + "\n" + `{"testRunFinished":{"success":false}}` + "\n" + cucumberGreen}}, "incomplete", 0},
 		"UTF-16, TeamCity":                    {[]named{{"a.tap", greenTAP}, {"b.log", wide("##teamcity[testStarted name='g']\n##teamcity[testFailed name='g']\n##teamcity[testFinished name='g']\n")}}, "incomplete", 0},
 		"UTF-16, TAP":                         {[]named{{"a.tap", greenTAP}, {"b.tap", wide(redTAP)}}, "incomplete", 0},
 	} {
