@@ -133,6 +133,15 @@ func TestPostResult_BehindALog(t *testing.T) {
 		"teamcity": build + "##teamcity[testStarted name='s']\n##teamcity[testFailed name='s']\n##teamcity[testFinished name='s']\n",
 		"go":       build + `{"Action":"start","Package":"p"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
 		"junit":    build + "<?xml version='1.0'?>\n<testsuite name='s'><testcase name='a'><failure/></testcase></testsuite>\n",
+		"tap":      build + "TAP version 13\n1..1\nnot ok 1 - s\n",
+		"maven":    strings.ReplaceAll(build, "compiling", "[INFO] compiling") + "<?xml version='1.0'?>\n<testsuite name='s'><testcase name='a'><failure/></testcase></testsuite>\n",
+		"nunit":    build + "<?xml version='1.0'?>\n<test-run result='Failed'><test-case fullname='a' result='Failed'/></test-run>\n",
+		"trx":      build + "<?xml version='1.0'?>\n<TestRun><Results><UnitTestResult testName='a' outcome='Failed'/></Results></TestRun>\n",
+		"xunit":    build + "<?xml version='1.0'?>\n<assemblies><assembly><collection><test name='a' result='Fail'/></collection></assembly></assemblies>\n",
+		"robot":    build + "<?xml version='1.0'?>\n<robot><suite name='S'><test name='a'><status status='FAIL'/></test><status status='FAIL'/></suite></robot>\n",
+		"ctest":    build + "<?xml version='1.0'?>\n<Site><Testing><Test Status='failed'><Name>a</Name><FullName>./a</FullName></Test></Testing></Site>\n",
+		"blank":    strings.Repeat("\n", 150_000) + "1..1\nnot ok 1 - s\n",
+		"spaces":   strings.Repeat(" ", 70_000) + `{"tests":[{"id":"a","status":"fail"}]}`,
 		"libtest":  build + `{"type":"suite","event":"started","test_count":1}` + "\n" + `{"type":"test","event":"failed","name":"a"}` + "\n" + `{"type":"suite","event":"failed"}` + "\n",
 	} {
 		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "fail" || got.Tests != 3 {
@@ -140,6 +149,16 @@ func TestPostResult_BehindALog(t *testing.T) {
 		}
 		if got := postBytes(t, s, file); got.Outcome != "fail" || got.Tests != 1 {
 			t.Errorf("%s: %q with %d tests, damage %v; want fail with 1", name, got.Outcome, got.Tests, got.Damage)
+		}
+	}
+	for name, file := range map[string]string{
+		"points":       build + "1..2\nok 1 - a\nnot ok 2 - b\n",
+		"jest":         build + "{\n  \"numTotalTests\": 1,\n  \"testResults\": [{\"name\": \"a\", \"assertionResults\": [{\"fullName\": \"x\", \"status\": \"failed\"}]}]}\n",
+		"maven's jest": strings.ReplaceAll(build, "compiling", "[INFO] compiling") + "{\"numTotalTests\": 1, \"testResults\": [{\"name\": \"a\", \"assertionResults\": [{\"fullName\": \"x\", \"status\": \"failed\"}]}]}\n",
+		"zeros":        strings.Repeat("\x00", 600) + `{"tests":[{"id":"a","status":"fail"}]}`,
+	} {
+		if got := postFiles(t, s, named{"a.tap", greenTAP}, named{"log", file}); got.Outcome != "incomplete" || got.Tests != 2 {
+			t.Errorf("%s beside green: %q with %d tests, damage %v, warnings %q; want incomplete with 2", name, got.Outcome, got.Tests, got.Damage, got.Warnings)
 		}
 	}
 	for name, file := range map[string]string{"kernel": kernel, "build": build, "a word": build + "it said KTAP version 1, \"Action\" too\n"} {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -146,7 +147,7 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 			return nil
 		}
 	}
-	m.reportLike = beginsLikeReport(prefix)
+	m.reportLike = beginsLikeReport(bytes.TrimLeft(prefix, "\x00"))
 	if e.several() && isPage(prefix) {
 		return nil
 	}
@@ -154,8 +155,8 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 	if e.several() && m.reader != nil && m.reader.Info().Format == report.FormatJSON && !beginsAsJSON(prefix) {
 		m.reader = nil // a log whose lines begin with a bracket
 	}
-	if e.several() && m.reader == nil && err == nil {
-		m.reportLike = m.reportLike || hidesReport(e.readers, prefix)
+	if e.several() && m.reader == nil && err == nil && !m.reportLike {
+		m.reportLike, err = hidesReport(e.readers, in, prefix)
 	}
 	return err
 }

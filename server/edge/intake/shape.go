@@ -30,23 +30,48 @@ func beginsLikeReport(prefix []byte) bool {
 // hidesReport reports whether a file that nobody reads has results behind what a
 // tool has printed before them: a point of TAP that failed, or a document in JSON.
 // It is damage as well.
-func hidesReport(readers []report.Reader, prefix []byte) bool {
-	const most = 20 // lines that may begin a document
-	documents := 0
-	for at := 0; at < len(prefix); {
-		line, _, _ := bytes.Cut(prefix[at:], []byte("\n"))
+func hidesReport(readers []report.Reader, in report.Input, prefix []byte) (bool, error) {
+	h := hidden{readers: readers}
+	if h.in(prefix) || in.Size <= int64(len(prefix)) || bytes.IndexByte(prefix, 0) >= 0 { // such as a film
+		return h.found, nil
+	}
+	err := formats.Pieces(in, func(lines []byte) bool { return !h.in(lines) })
+	return h.found, err
+}
+
+// hidden looks for results in a file, piece by piece.
+type hidden struct {
+	readers   []report.Reader
+	documents int // that were looked at
+	found     bool
+}
+
+// in looks at some lines.
+func (h *hidden) in(text []byte) bool {
+	const most = 20 // documents that are looked at in one piece, and ten times as many of a file
+	last := min(h.documents+most, 10*most)
+	for at := 0; at < len(text) && !h.found; {
+		line, _, _ := bytes.Cut(text[at:], []byte("\n"))
 		switch {
 		case failedPoint.Match(line):
-			return true
-		case documents < most && len(line) > 0 && (line[0] == '{' || line[0] == '['):
-			documents++
-			if formats.Likely(readers, prefix[at:]) {
-				return true
-			}
+			h.found = true
+		case h.documents < last && beginsDocument(line):
+			h.documents++
+			h.found = formats.Likely(h.readers, text[at:])
 		}
 		at += len(line) + 1
 	}
-	return false
+	return h.found
+}
+
+// beginsDocument reports whether a line can be the first one of a document in JSON, and
+// is none that begins with a word or a time in brackets.
+func beginsDocument(line []byte) bool {
+	if len(line) == 0 || line[0] != '{' && line[0] != '[' {
+		return false
+	}
+	rest := bytes.TrimLeft(line[1:], " \t\r")
+	return len(rest) == 0 || bytes.IndexByte([]byte("{[\"}]"), rest[0]) >= 0
 }
 
 var failedPoint = regexp.MustCompile(`^not ok( \d+\b| -|\s*$)`)

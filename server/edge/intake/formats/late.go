@@ -12,11 +12,15 @@ import (
 
 // late are the formats that may begin anywhere in a log, behind however much of what
 // a kernel or a build printed before: their readers pass over what is not theirs.
-var late = []report.Format{report.FormatKTAP, report.FormatTeamCity, report.FormatJUnit, "go-test", "libtest", "cucumber-messages"}
+var late = []report.Format{
+	report.FormatKTAP, report.FormatTAP, report.FormatTeamCity, report.FormatJUnit, "go-test", "libtest", "cucumber-messages",
+	"nunit3", "trx", "xunit.net", "robot-xml", "ctest-xml",
+}
 
 // marks stand in the line with which one of them begins.
 var marks = [][]byte{
-	[]byte("KTAP version "), []byte("# selftests: "), []byte("##teamcity[test"), []byte("<testsuite"),
+	[]byte("TAP version "), []byte("# selftests: "), []byte("##teamcity[test"), []byte("<testsuite"),
+	[]byte("<test-run"), []byte("<TestRun"), []byte("<assembl"), []byte("<robot"), []byte("<Site"),
 	[]byte(`"Action"`), []byte(`"event"`), []byte(`"meta"`),
 }
 
@@ -34,24 +38,54 @@ var kernelLine = regexp.MustCompile(`^(<\d{1,3}>)?\[ *\d+\.\d+\]`)
 // begins as a log does. It is nil when there is none.
 func findLate(readers []report.Reader, in report.Input, prefix []byte) (report.Reader, error) {
 	text := bytes.TrimLeft(prefix, " \t\r\n")
-	if in.Size <= int64(len(prefix)) || len(text) == 0 || slices.Contains([]byte("{[<"), text[0]) && !kernelLine.Match(text) || bytes.IndexByte(text, 0) >= 0 {
+	if in.Size <= int64(len(prefix)) || len(text) == 0 || beginsOther(text) || bytes.IndexByte(text, 0) >= 0 {
 		return nil, nil
 	}
+	var found report.Reader
+	err := Pieces(in, func(lines []byte) bool {
+		if !slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(lines, m) }) {
+			return true
+		}
+		for _, r := range readers {
+			least := lateOver + 1
+			if r.Info().Format == report.FormatTAP {
+				least = report.Possible // it is no surer of its version behind a log
+			}
+			if slices.Contains(late, r.Info().Format) && r.Detect(lines) >= least {
+				found = r
+				return false
+			}
+		}
+		return true
+	})
+	return found, err
+}
+
+// beginsOther reports whether a file begins as a document of XML or JSON, and so not as
+// a log, of which the lines may begin with a word or a time in brackets.
+func beginsOther(text []byte) bool {
+	switch {
+	case text[0] == '[':
+		rest := bytes.TrimLeft(text[1:], " \t\r\n")
+		return !kernelLine.Match(text) && (len(rest) == 0 || bytes.IndexByte([]byte("{[\"]"), rest[0]) >= 0)
+	case text[0] == '<':
+		return !kernelLine.Match(text)
+	}
+	return text[0] == '{'
+}
+
+// Pieces calls f for one piece of a file after another, from what Prefix shows on, each
+// without the first line that is not whole, until f returns false.
+func Pieces(in report.Input, f func(lines []byte) bool) error {
 	piece := make([]byte, report.PrefixBytes)
 	for at := int64(report.PrefixBytes - overlap); at < in.Size; at += report.PrefixBytes - overlap {
 		n, err := in.ReadAt(piece, at)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, err
+			return err
 		}
-		_, lines, _ := bytes.Cut(piece[:n], []byte("\n"))
-		if !slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(lines, m) }) {
-			continue
-		}
-		for _, r := range readers {
-			if slices.Contains(late, r.Info().Format) && r.Detect(lines) > lateOver {
-				return r, nil
-			}
+		if _, lines, _ := bytes.Cut(piece[:n], []byte("\n")); !f(lines) {
+			break
 		}
 	}
-	return nil, nil
+	return nil
 }

@@ -15,10 +15,17 @@ import (
 // a mark, when the file is in UTF-8 or in UTF-16. Other encodings are the same in
 // what formats are told by.
 func Prefix(in report.Input) ([]byte, error) {
-	head := make([]byte, min(in.Size, report.PrefixBytes))
-	n, err := in.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) || n < len(head) {
-		return nil, errors.Join(err, io.ErrUnexpectedEOF)
+	head, err := headAt(in, 0)
+	for at := int64(len(head)); err == nil && at < in.Size && blank(head) == len(head); { // a file that begins with nothing, however much of it
+		if head, err = headAt(in, at); err == nil && blank(head) < len(head) {
+			at += int64(blank(head))
+			head, err = headAt(in, at)
+			break
+		}
+		at += int64(len(head))
+	}
+	if err != nil {
+		return nil, err
 	}
 	if e := wide(head); e != nil {
 		// What is cut in the middle of a character becomes U+FFFD.
@@ -26,6 +33,21 @@ func Prefix(in report.Input) ([]byte, error) {
 		return head, err
 	}
 	return bytes.TrimPrefix(head, []byte("\ufeff")), nil
+}
+
+func headAt(in report.Input, at int64) ([]byte, error) {
+	head := make([]byte, min(in.Size-at, report.PrefixBytes))
+	n, err := in.ReadAt(head, at)
+	if err != nil && !errors.Is(err, io.EOF) || n < len(head) {
+		return nil, errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return head, nil
+}
+
+// blank counts the bytes at the beginning of a text that say nothing: white space, and
+// the zeros that are left of a log when it is emptied while it is written.
+func blank(text []byte) int {
+	return len(text) - len(bytes.TrimLeft(text, " \t\r\n\v\f\x00"))
 }
 
 // wide returns the encoding of a text in UTF-16, with or without a mark.
