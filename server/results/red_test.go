@@ -198,3 +198,22 @@ func TestPostResult_PackedTwice(t *testing.T) {
 		})
 	}
 }
+
+// Of zips that were put together the last one is read, and what stands before it or
+// behind it may hold a failure.
+func TestPostResult_ZipsTogether(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	green, red := zipOf(t, named{"a.tap", greenTAP}), zipOf(t, named{"b.tap", redTAP}, named{"c.tap", greenTAP})
+	for name, want := range map[string]struct{ file, outcome string }{
+		"red in front":    {red + green, "incomplete"},
+		"red behind":      {green + red, "fail"},
+		"a report behind": {green + redTAP, "incomplete"},
+		"zeros behind":    {green + strings.Repeat("\x00", 600) + "\r\n", "pass"},
+		"one":             {green, "pass"},
+	} {
+		if got := postBytes(t, s, want.file); got.Outcome != want.outcome {
+			t.Errorf("%s: outcome %q, damage %v; want %q", name, got.Outcome, got.Damage, want.outcome)
+		}
+	}
+}

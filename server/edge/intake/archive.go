@@ -71,6 +71,9 @@ func (u *unpacker) unzip(ctx context.Context, p *part) ([]*member, error) {
 		return nil, nil
 	}
 	raw.left = -1
+	if err := u.checkZipEnds(p, z, raw); err != nil {
+		return nil, err
+	}
 	z.RegisterDecompressor(methodBzip2, func(r io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(r)) })
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return !f.Mode().IsRegular() })
 	slices.SortStableFunc(files, func(a, b *zip.File) int { return cmp.Compare(a.Name, b.Name) })
