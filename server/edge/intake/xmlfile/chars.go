@@ -47,7 +47,7 @@ func (w *walker) chars(set *bytesOf) {
 // section reads a CDATA section up to its end.
 func (w *walker) section() {
 	at := w.at()
-	w.swallowed = swallowed{}
+	w.swallowed = swallowed{opening: "<![CDATA["}
 	w.chars(inSection)
 	w.more(maxName)
 	rest := bytes.TrimPrefix(w.buf[w.r:w.w], []byte("]]>"))
@@ -61,8 +61,9 @@ func (w *walker) section() {
 // put behind it, the section reaches to the end of the first one of the other file,
 // and a failure between the two would be text as well.
 type swallowed struct {
-	document bool // the beginning of one stands in it
-	section  bool // and behind that the beginning of a section without an end
+	opening  string // of a section, or of a comment
+	document bool   // the beginning of one stands in it
+	section  bool   // and behind that the beginning of a section without an end
 }
 
 // see looks at a bracket in the section.
@@ -70,7 +71,7 @@ func (s *swallowed) see(text []byte, roots []string) {
 	switch {
 	case !s.document:
 		s.document = begins(text, roots)
-	case bytes.HasPrefix(text, []byte("<![CDATA[")):
+	case bytes.HasPrefix(text, []byte(s.opening)):
 		s.section = true
 	}
 }

@@ -1,6 +1,8 @@
 package xmlfile
 
 import (
+	"bytes"
+
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 )
 
@@ -141,9 +143,7 @@ func (w *walker) markup() error {
 func (w *walker) declaration(at int64) error {
 	switch {
 	case w.takes("!--"):
-		if !w.past("-->") && w.err == nil {
-			w.damage(at, "a comment does not end")
-		}
+		w.comment(at)
 	case w.takes("![CDATA["):
 		if w.section(); !w.more(1) {
 			return w.broken(syntax("unexpected EOF in CDATA section"))
@@ -156,6 +156,35 @@ func (w *walker) declaration(at int64) error {
 		return w.stop("a document type is refused")
 	}
 	return w.err
+}
+
+// comment passes over a comment. As a section does, one that was cut off can swallow
+// the document behind it, up to the end of a comment of its own.
+func (w *walker) comment(at int64) {
+	s := swallowed{opening: "<!--"}
+	for w.more(1) {
+		if w.takes("-->") {
+			if s.section {
+				w.damage(at, "a comment that was cut off: a document that was put behind it is passed over, up to the end of a comment of its own")
+			}
+			return
+		}
+		if w.more(1) && w.buf[w.r] == '<' {
+			w.more(maxName)
+			s.see(w.buf[w.r:w.w], w.kind.Roots)
+		}
+		if w.more(1) {
+			w.r++
+		}
+		if i := bytes.IndexAny(w.buf[w.r:w.w], "<-"); i > 0 {
+			w.r += i
+		} else if i < 0 {
+			w.r = w.w
+		}
+	}
+	if w.err == nil {
+		w.damage(at, "a comment does not end")
+	}
 }
 
 func (w *walker) endTag(at int64) error {

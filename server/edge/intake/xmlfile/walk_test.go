@@ -85,6 +85,8 @@ func TestWalk(t *testing.T) {
 		"one that is escaped":     {"<a><![CDATA[<?xml?><a><![CDATA[y]]&gt;</a>]]></a>", "<a >a <?xml?><a><![CDATA[y]]&gt;</a>", 0},
 		"one without a section":   {"<a><![CDATA[<?xml?><a>y</a>]]></a>", "<a >a <?xml?><a>y</a>", 0},
 		"no report in a section":  {"<a><![CDATA[<html><![CDATA[y]]></a>", "<a >a <html><![CDATA[y", 0},
+		"a comment in one":        {"<a><!-- x<?xml version='1.0'?><a><c/><!-- y --></a>", "<a >a", 1},
+		"a report in a comment":   {"<a><!-- x<a><c/></a> <!- y --></a>", "<a >a", 0},
 		"blank text":              {"<a> \r\n\t<![CDATA[ ]]></a>", "<a >a", 0},
 		"instructions":            {"<?xml version='1.0'?><?php ?><a><?x > ?></a><?y?>", "<a >a", 0},
 		"comments":                {"<!-- <a> --><a><!-- - -- --- ---></a>", "<a >a", 0},
