@@ -155,6 +155,66 @@ func TestBatch_EndsAfterSomeTime(t *testing.T) {
 	}
 }
 
+type waitsKey struct{}
+
+// On a disk that does not answer whoever leads hangs. The others are told in time: who
+// had no turn that nothing happened, and who had one that nobody knows what became of it.
+func TestBatch_LeaderHangs(t *testing.T) {
+	t.Parallel()
+	s := openTest(t)
+	w := s.core.writer
+	w.patient = time.Hour
+	w.wait = func(ctx context.Context) time.Duration { // for the turn, and then for the commit
+		left := ctx.Value(waitsKey{}).(*[]time.Duration)
+		next := (*left)[0]
+		*left = (*left)[1:]
+		return next
+	}
+	waiting := func(waits ...time.Duration) context.Context {
+		return context.WithValue(context.Background(), waitsKey{}, &waits)
+	}
+	const short, long = time.Millisecond, time.Hour
+	entered, release := make(chan struct{}), make(chan struct{})
+	hangs, recovers := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	do := func(ctx context.Context, want error, change func(tx *Store) error) {
+		wg.Go(func() {
+			if err := s.InTx(ctx, change); !errors.Is(err, want) {
+				t.Errorf("%v, want %v", err, want)
+			}
+		})
+	}
+	do(context.Background(), nil, func(tx *Store) error {
+		close(entered)
+		<-release
+		return addSetting("leads")(tx)
+	})
+	<-entered
+	unknown := make(chan struct{})
+	wg.Go(func() {
+		defer close(unknown)
+		if err := s.InTx(waiting(long, short), addSetting("had a turn")); !errors.Is(err, ErrOutcomeUnknown) {
+			t.Errorf("whose commit does not end: %v, want ErrOutcomeUnknown", err)
+		}
+	})
+	await.That(t, "the second waits", func() bool { return len(w.jobs) == 1 })
+	do(waiting(long, long), nil, func(tx *Store) error {
+		close(hangs)
+		<-recovers
+		return addSetting("hangs")(tx)
+	})
+	await.That(t, "the third waits", func() bool { return len(w.jobs) == 2 })
+	close(release)
+	<-hangs
+	if err := s.InTx(waiting(short), addSetting("had none")); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("without a turn: %v, want ErrUnavailable", err)
+	}
+	<-unknown
+	close(recovers)
+	wg.Wait()
+	wantSettings(t, s, "had a turn", "hangs", "leads")
+}
+
 // What is left of a closure cannot use the transaction that it had.
 func TestBatch_TransactionIsOver(t *testing.T) {
 	t.Parallel()

@@ -143,10 +143,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // connection, and returns what takes them back. idle is how long it may rest.
 func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx, idle time.Duration) (restore func(), err error) {
 	restore = func() {}
-	limit := c.config.StatementTimeout
-	if isPatient(ctx) {
-		limit = c.config.IngestTimeout
-	} else if c.config.DatabasePooler == "" {
+	limit := c.statementLimit(ctx)
+	if !isPatient(ctx) && c.config.DatabasePooler == "" {
 		return restore, nil
 	}
 	if w != nil {

@@ -57,7 +57,7 @@ func openSQLite(ctx context.Context, cfg Config) (*core, error) {
 	}
 	c.session = c.write
 	c.watch = watchDatabase(path)
-	c.writer = newWriter(sqlDB(c.write), c.watch)
+	c.writer = newWriter(sqlDB(c.write), c.watch, c.statementLimit)
 	c.writer.log = newCheckpoint(path, writerSettings+c.busyTimeout())
 	return c, nil
 }

@@ -251,3 +251,12 @@ func isPatient(ctx context.Context) bool {
 	patient, _ := ctx.Value(patientKey{}).(bool)
 	return patient
 }
+
+// statementLimit is how long a statement of a transaction may take that begins with a
+// context.
+func (c *core) statementLimit(ctx context.Context) time.Duration {
+	if isPatient(ctx) {
+		return c.config.IngestTimeout
+	}
+	return c.config.StatementTimeout
+}

@@ -40,8 +40,9 @@ type writer struct {
 	log     *checkpoint
 	lead    chan struct{} // full while somebody leads
 	jobs    chan *job
-	patient time.Duration // maxBatchTime; tests that hold a batch open have more patience
-	careful int           // so many more batches have savepoints; for who leads
+	patient time.Duration                           // maxBatchTime; tests that hold a batch open have more patience
+	wait    func(ctx context.Context) time.Duration // how long somebody waits for others
+	careful int                                     // so many more batches have savepoints; for who leads
 }
 
 // job is one caller in the queue.
@@ -62,8 +63,8 @@ type batch struct {
 	careful bool // with savepoints
 }
 
-func newWriter(db *sql.DB, files *watch) *writer {
-	return &writer{db: db, watch: files, lead: make(chan struct{}, 1), jobs: make(chan *job, maxBatch), patient: maxBatchTime}
+func newWriter(db *sql.DB, files *watch, wait func(ctx context.Context) time.Duration) *writer {
+	return &writer{db: db, watch: files, lead: make(chan struct{}, 1), jobs: make(chan *job, maxBatch), patient: maxBatchTime, wait: wait}
 }
 
 // stop waits for who leads. Nobody may call run any more.
@@ -170,36 +171,58 @@ func (w *writer) runOnce(ctx context.Context, s *Store, change func(tx *Store) e
 	default:
 	}
 	j := &job{turn: make(chan *batch), gone: make(chan struct{}), ran: make(chan struct{})}
+	waits := w.wait(ctx)
+	late := time.NewTimer(waits)
+	defer late.Stop()
 	select {
 	case w.jobs <- j:
 	case w.lead <- struct{}{}: // the queue may be full of those that have gone
 		return w.commit(ctx, s, change)
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-late.C:
+		return nil, noTurn(waits)
 	}
 	select {
 	case b := <-j.turn:
-		return b.run(ctx, s, j, change)
+		after, err := b.run(ctx, s, j, change)
+		if err != nil {
+			return nil, err
+		}
+		late.Reset(w.wait(ctx)) // now it waits for the commit
+		select {
+		case <-b.done:
+			return after, b.err
+		case <-late.C:
+			return nil, fmt.Errorf("%w: the commit has not ended", ErrOutcomeUnknown)
+		}
 	case w.lead <- struct{}{}: // nobody leads any more, and this one has waited longest
 		close(j.gone)
 		return w.commit(ctx, s, change)
 	case <-ctx.Done():
 		close(j.gone)
 		return nil, ctx.Err()
+	case <-late.C:
+		close(j.gone)
+		return nil, noTurn(waits)
 	}
 }
 
+// noTurn is the answer to who has waited as long as a statement may take: whoever leads
+// hangs, as on a disk that does not answer, and only he must wait for that to end.
+func noTurn(waits time.Duration) error {
+	return fmt.Errorf("%w: another write has not ended for %s", ErrUnavailable, waits)
+}
+
+// run runs change in its turn, and returns what is to be done after the commit, for which
+// it does not wait.
 func (b *batch) run(ctx context.Context, s *Store, j *job, change func(tx *Store) error) ([]func(), error) {
+	defer close(j.ran) // gives the transaction back in any case, also when change panics
 	state := &txState{sql: b.tx}
-	err := func() error {
-		defer close(j.ran) // gives the transaction back in any case, also when change panics
-		return b.runTurn(ctx, s, state, change)
-	}()
-	if err != nil {
+	if err := b.runTurn(ctx, s, state, change); err != nil {
 		return nil, err
 	}
-	<-b.done
-	return state.after, b.err
+	return state.after, nil
 }
 
 // runTurn runs change in the transaction, and undoes it when it fails, panics or
