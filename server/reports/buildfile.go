@@ -69,13 +69,11 @@ func (h *Handler) readBuildFile(ctx context.Context, f *reportstore.File) (_ doc
 	case f.Bytes > maxBuildFile:
 		return document.Body{}, fmt.Sprintf("it is larger than %d bytes", maxBuildFile), nil
 	}
-	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
-	if err != nil {
-		return document.Body{}, "", fmt.Errorf("file %.80q: %w", f.Path, download.Lost(err))
-	}
-	defer blob.Close() //nolint:errcheck // it was only read
-	text, err := io.ReadAll(blob)
-	if err != nil {
+	text, err := h.contentOf(ctx, f)
+	switch {
+	case errors.Is(err, store.ErrContentLost):
+		return document.Body{}, "its content is lost", nil
+	case err != nil:
 		return document.Body{}, "", fmt.Errorf("file %.80q: %w", f.Path, err)
 	}
 	file, err := document.ParseBody(text, h.limits())
@@ -83,4 +81,13 @@ func (h *Handler) readBuildFile(ctx context.Context, f *reportstore.File) (_ doc
 		return document.Body{}, err.Error(), nil
 	}
 	return file, "", nil
+}
+
+func (h *Handler) contentOf(ctx context.Context, f *reportstore.File) ([]byte, error) {
+	blob, err := h.store.Blobs.Open(ctx, f.SHA256)
+	if err != nil {
+		return nil, download.Lost(err)
+	}
+	defer blob.Close() //nolint:errcheck // it was only read
+	return io.ReadAll(blob)
 }

@@ -1,6 +1,7 @@
 package reports_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -135,6 +136,25 @@ func TestBuild_FileStatus(t *testing.T) {
 				t.Errorf("%v, want %s", p.Result, tt.want)
 			}
 		})
+	}
+}
+
+// TestBuild_FileLost: a build whose file is gone from the disk is taken as its body says.
+func TestBuild_FileLost(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	file := describing(t, map[string]any{"build_result": "FAIL"})
+	if a := sendForm(t, s, servertest.AdminToken, map[string]string{"path": buildFolder}, "build.json", file); a.Status != 200 {
+		t.Fatalf("upload: %d %s", a.Status, a.Body)
+	}
+	if err := s.Store.Blobs.Remove(t.Context(), fmt.Sprintf("%x", sha256.Sum256([]byte(file)))); err != nil {
+		t.Fatal(err)
+	}
+	if a := post(t, s, 202, "/build", buildPost(t, nil)); !strings.Contains(string(a.Body), "its content is lost") {
+		t.Errorf("answer: %s, want a warning", a.Body)
+	}
+	if p := get(t, s, "/build"); p.Count != 1 || p.Result[0]["status"] != "UNKNOWN" {
+		t.Errorf("%v, want one that is UNKNOWN", p.Result)
 	}
 }
 
