@@ -88,6 +88,6 @@ func (h *Handler) contentOf(ctx context.Context, f *reportstore.File) ([]byte, e
 	if err != nil {
 		return nil, download.Lost(err)
 	}
-	defer blob.Close() //nolint:errcheck // it was only read
+	defer blob.Close()
 	return io.ReadAll(blob)
 }
