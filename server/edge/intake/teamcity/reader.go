@@ -84,7 +84,8 @@ type reader struct {
 type flow struct {
 	parent *flow
 	suites []suite
-	stack  []*test            // open ones in the order of their starts; those below the top may be done
+	stack  []*test            // open ones in the order of their starts; up to half of them may be done, but not the top
+	done   int                // of those in the stack
 	named  map[string][]*test // open ones by name
 }
 
