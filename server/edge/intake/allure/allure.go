@@ -6,6 +6,7 @@ package allure
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -62,9 +63,10 @@ func (r Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error
 // ReadGroup reads the files twice: first for what they have to do with each other.
 func (Reader) ReadGroup(ctx context.Context, files []report.Input, s *report.Sink) error {
 	g := &group{}
-	for _, in := range files {
+	for i, in := range files {
+		s.In(i)
 		e := entry{}
-		err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error { return e.survey(f) })
+		err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error { return e.survey(f) })
 		if err != nil {
 			return err
 		}
@@ -159,7 +161,14 @@ func (e *entry) survey(f *jsonfile.File) error {
 			})
 		case "children":
 			e.kind = container
-			err = f.Strings(func(uuid string) { e.children = append(e.children, uuid) })
+			var full error
+			err = f.Strings(func(uuid string) {
+				const memory = 32 // of an id beside its text
+				if full == nil {
+					e.children, full = append(e.children, uuid), f.Hold(memory+len(uuid))
+				}
+			})
+			err = errors.Join(err, full)
 		case "befores", "afters":
 			e.kind = container
 			err = f.Objects(func() error { return e.fixture(f) })

@@ -46,7 +46,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	ids, twice := map[uint64]bool{}, map[uint64]bool{}
 	seed := maphash.MakeSeed()
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+	err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 		return results(f, func() error {
 			return f.Object(func(name string) error {
 				if name != "id" {
@@ -58,7 +58,11 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 					twice[key] = true
 				}
 				ids[key] = true
-				return err
+				if err != nil {
+					return err
+				}
+				const memory = 40 // of a hash in the maps
+				return f.Hold(memory)
 			})
 		})
 	})

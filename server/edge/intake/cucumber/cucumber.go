@@ -4,6 +4,7 @@ package cucumber
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -46,13 +47,20 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // which mostly come after their scenarios.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	r := &reader{repeats: jsonfile.Repeats{}}
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+	err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 		return f.Objects(func() error {
+			const memory = 40 // of a name beside its text
+			if err := f.Hold(memory); err != nil {
+				return err
+			}
 			r.features = append(r.features, "")
 			return f.Object(func(name string) error {
 				var err error
 				if name == "name" {
-					r.features[len(r.features)-1], err = f.Name("a feature's name")
+					var feature string
+					feature, err = f.Name("a feature's name")
+					r.features[len(r.features)-1] = feature
+					err = errors.Join(err, f.Hold(len(feature)))
 				}
 				return err
 			})

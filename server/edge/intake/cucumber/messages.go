@@ -2,6 +2,7 @@ package cucumber
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -163,7 +164,7 @@ func (r *messages) document() error {
 		return err
 	})
 	r.features[uri] = feature
-	return err
+	return errors.Join(err, r.Hold(mapMemory+len(uri)+len(feature)))
 }
 
 func (r *messages) pickle() error {
@@ -197,7 +198,11 @@ func (r *messages) pickle() error {
 	}
 	p.id, p.feature = r.repeats.Unique(r.ID(feature+" > "+title)), feature
 	r.pickles[id] = p
-	return err
+	size := 2*mapMemory + len(id) + len(p.id)
+	for _, tag := range p.tags {
+		size += len(tag)
+	}
+	return errors.Join(err, r.Hold(size))
 }
 
 func (r *messages) testCase() error {
@@ -213,7 +218,7 @@ func (r *messages) testCase() error {
 		return err
 	})
 	r.cases[id] = pickle
-	return err
+	return errors.Join(err, r.Hold(mapMemory+len(id)+len(pickle)))
 }
 
 func (r *messages) started() error {
@@ -255,8 +260,10 @@ func (r *messages) started() error {
 	return nil
 }
 
-// openMemory is about what an open scenario takes.
-const openMemory = 1000
+const (
+	openMemory = 1000 // about what an open scenario takes
+	mapMemory  = 100  // about what a place in a map takes beside its texts
+)
 
 // timestamp reads a time as protocol buffers have it.
 func (r *messages) timestamp() (time.Time, error) {

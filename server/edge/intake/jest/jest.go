@@ -4,6 +4,7 @@ package jest
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 	"time"
@@ -56,12 +57,16 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // which come after their tests.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	var files []string
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+	err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 		return f.Object(func(name string) error {
 			if name != "testResults" {
 				return nil
 			}
 			return f.Objects(func() error {
+				const memory = 40 // of a name beside its text
+				if err := f.Hold(memory); err != nil {
+					return err
+				}
 				files = append(files, "")
 				return f.Object(func(name string) error {
 					if name != "name" && name != "testFilePath" {
@@ -69,7 +74,7 @@ func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 					}
 					file, err := f.Name("a file's name")
 					files[len(files)-1] = path.Base(strings.ReplaceAll(file, `\`, "/"))
-					return err
+					return errors.Join(err, f.Hold(len(file)))
 				})
 			})
 		})

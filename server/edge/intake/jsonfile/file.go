@@ -37,6 +37,7 @@ type File struct {
 	members []string // those that were seen in the objects that are open
 	words   map[string]bool
 	spare   *Test
+	holder  *report.Sink // that of the reading proper; see Hold
 }
 
 // Open begins to read a file. It holds nothing that must be closed.
@@ -46,7 +47,7 @@ func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
 		return nil, err
 	}
 	f := &File{
-		Sink: s, in: in, base: base, verbatim: verbatim,
+		Sink: s, holder: s, in: in, base: base, verbatim: verbatim,
 		longest: max(s.Limits.AttachmentBytes, int64(s.Limits.TokenBytes)),
 		names:   names{all: report.Interner{}}, words: map[string]bool{},
 	}
@@ -57,11 +58,19 @@ func Open(ctx context.Context, in report.Input, s *report.Sink) (*File, error) {
 }
 
 // Survey reads a document without noting damage or emitting tests, for what must
-// be known before the reading proper, such as a name that comes after a list.
-func Survey(ctx context.Context, in report.Input, lim report.Limits, read func(f *File) error) error {
-	_, err := Read(ctx, in, report.NewSink(lim, func(*report.Record) error { return nil }), read)
-	return err
+// be known before the reading proper, such as a name that comes after a list. Only
+// that too much is remembered is damage of s; the survey ends there without an error.
+func Survey(ctx context.Context, in report.Input, s *report.Sink, read func(f *File) error) error {
+	f, err := Open(ctx, in, report.NewSink(s.Limits, func(*report.Record) error { return nil }))
+	if err != nil {
+		return err
+	}
+	f.holder = s
+	return f.Document(func() error { return read(f) })
 }
+
+// Hold counts bytes that the reader remembers of the file; see report.Sink.Hold.
+func (f *File) Hold(bytes int) error { return f.holder.Hold(f.Offset(), bytes) }
 
 // Read reads a document whose value read takes.
 func Read(ctx context.Context, in report.Input, s *report.Sink, read func(f *File) error) (*File, error) {

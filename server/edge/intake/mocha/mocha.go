@@ -56,7 +56,7 @@ func (l *lists) holds(list, title string) bool {
 // lists other than tests have the verdicts, and failures has hooks besides.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	l := &lists{seed: maphash.MakeSeed(), names: map[string]map[uint64]bool{}}
-	if err := jsonfile.Survey(ctx, in, s.Limits, l.survey); err != nil {
+	if err := jsonfile.Survey(ctx, in, s, l.survey); err != nil {
 		return err
 	}
 	var failures int64
@@ -99,8 +99,12 @@ func (l *lists) survey(f *jsonfile.File) error {
 					return nil
 				}
 				title, err := f.Name("a test's name")
+				if err != nil {
+					return err
+				}
 				l.names[list][maphash.String(l.seed, title)] = true
-				return err
+				const memory = 40 // of a hash in the map
+				return f.Hold(memory)
 			})
 		})
 	})

@@ -4,6 +4,7 @@ package playwright
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 
@@ -46,7 +47,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // as in a file with sorted members, it looks all such titles up first.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	r := &reader{look: func(late map[int]node) error {
-		return jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+		return jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 			return (&reader{File: f, late: late, survey: true}).document()
 		})
 	}}
@@ -144,6 +145,8 @@ func (r *reader) named(list func(member string, n node) error) error {
 	})
 	if r.survey && lateTitle {
 		r.late[number] = n
+		const memory = 100 // of a node in the map, beside its texts
+		err = errors.Join(err, r.Hold(memory+len(n.title)+len(n.file)))
 	}
 	return err
 }

@@ -20,8 +20,9 @@ type Limits struct {
 	TestAttachments int   // attachments of one test; further ones are dropped, with a warning
 	RunAttachments  int   // attachments without a test, likewise
 
-	// OpenBytes is an estimate of the memory that unfinished tests may take.
-	// Reading stops there, with damage.
+	// OpenBytes is an estimate of the memory that unfinished tests may take, and
+	// of what a reader must remember beside the tests. Reading stops there, with
+	// damage.
 	OpenBytes int64
 
 	Depth      int // nesting of JSON and XML

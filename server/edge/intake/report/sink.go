@@ -19,7 +19,8 @@ type Sink struct {
 	beganAt       int64 // where the last one began
 	idBytes       int64 // of all records, with their suites: a short file can give every test a long path
 
-	badDurations int // of tests
+	held         int64 // bytes; see Hold
+	badDurations int   // of tests
 
 	file int // see In
 }
@@ -51,6 +52,17 @@ func (s *Sink) Damage(offset int64, kind Kind, format string, args ...any) {
 	reason, _ = Repair(reason)
 	reason, _ = Cut(reason, 400)
 	s.Report.Add(Damage{Offset: offset, Kind: kind, Reason: reason, File: s.file})
+}
+
+// Hold counts bytes of memory that a reader takes until its end for what it must know
+// of a file beside its tests, such as the names of suites. Beyond Limits.OpenBytes it
+// notes damage and returns ErrStop: a short file can name very many of them.
+func (s *Sink) Hold(offset int64, bytes int) error {
+	if s.held += int64(bytes); s.held <= s.Limits.OpenBytes {
+		return nil
+	}
+	s.Damage(offset, KindTruncated, "what must be remembered of the file takes more than %d bytes; the rest is not read", s.Limits.OpenBytes)
+	return ErrStop
 }
 
 // Warn notes an oddity that changes no outcome. As many are kept as damage.

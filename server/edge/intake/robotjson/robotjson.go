@@ -4,6 +4,7 @@ package robotjson
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (Reader) Detect(prefix []byte) report.Confidence {
 // teardown failed comes after its tests, and decides over them.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	r := &reader{survey: true}
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+	err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 		r.File = f
 		return f.Object(r.member)
 	})
@@ -81,6 +82,10 @@ type suite struct {
 	broken       bool
 }
 
+// suiteMemory is about what a suite takes beside its name, with the message of its
+// teardown that is cut.
+const suiteMemory = 100
+
 func (r *reader) member(name string) error {
 	switch name {
 	case "generator":
@@ -109,10 +114,13 @@ func (r *reader) suite(above string, teardown *suite) error {
 	number := r.number
 	r.number++
 	if r.survey {
+		if err := r.Hold(suiteMemory); err != nil {
+			return err
+		}
 		r.suites = append(r.suites, suite{})
 	}
 	if number >= len(r.suites) {
-		return nil // the file has changed between the passes
+		return nil // there were too many, which is damage already
 	}
 	name := r.suites[number].name
 	if above != "" {
@@ -133,6 +141,7 @@ func (r *reader) suite(above string, teardown *suite) error {
 		case "name":
 			if r.survey {
 				r.suites[number].name, err = r.Name("a suite's name")
+				err = errors.Join(err, r.Hold(len(r.suites[number].name)))
 			}
 		case "status":
 			if r.survey {

@@ -75,7 +75,7 @@ func fits(v jsontext.Value) bool {
 // not of the format, and nothing of it is read.
 func (Reader) Read(ctx context.Context, in report.Input, s *report.Sink) error {
 	stranger := ""
-	err := jsonfile.Survey(ctx, in, s.Limits, func(f *jsonfile.File) error {
+	err := jsonfile.Survey(ctx, in, s, func(f *jsonfile.File) error {
 		return f.Map(func(name string) error {
 			word, err := verdict(f, nil)
 			if _, ok := words[word]; !ok && stranger == "" && err == nil {
