@@ -28,16 +28,25 @@ const (
 var bzip2Magic = []byte("BZh")
 
 // report returns what a packed file calls the first report in it, and the
-// file's own name when it has no names. It is empty when there is no report.
-func (n *nested) report(in report.Input) string {
+// file's own name when it has no names. It is empty when there is no report, or
+// none that can be unpacked. The error is that of reading the file.
+func (n *nested) report(in report.Input) (string, error) {
 	n.left = nestedBytes
+	raw := &faultReaderAt{r: in.ReaderAt, left: -1}
+	in.ReaderAt = raw
+	name := n.find(in, raw)
+	return name, raw.err
+}
+
+// find is report without the error, which raw remembers.
+func (n *nested) find(in report.Input, raw *faultReaderAt) string {
 	head := make([]byte, min(in.Size, headBytes))
 	if _, err := in.ReadAt(head, 0); err != nil && err != io.EOF {
 		return ""
 	}
 	switch {
 	case isZip(head):
-		return n.zip(in)
+		return n.zip(in, raw)
 	case isTar(head):
 		return n.tar(in.Reader())
 	}
@@ -97,8 +106,8 @@ func (n *nested) prefix(r io.Reader) []byte {
 	return bytes.TrimPrefix(head[:got], []byte("\ufeff"))
 }
 
-func (n *nested) zip(in report.Input) string {
-	raw := &faultReaderAt{r: in, left: nestedFiles*directoryBytes + directoryFree}
+func (n *nested) zip(in report.Input, raw *faultReaderAt) string {
+	raw.left = nestedFiles*directoryBytes + directoryFree
 	z, err := zip.NewReader(raw, in.Size)
 	if z == nil || err != nil && len(z.File) == 0 {
 		return ""

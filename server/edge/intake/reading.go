@@ -143,8 +143,8 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 		return err
 	}
 	if e.several() {
-		if m.nested = e.nested.report(in); m.nested != "" || isTar(prefix) {
-			return nil
+		if m.nested, err = e.nested.report(in); err != nil || m.nested != "" || isTar(prefix) {
+			return err
 		}
 	}
 	m.reportLike = beginsLikeReport(bytes.TrimLeft(prefix, "\x00"))
