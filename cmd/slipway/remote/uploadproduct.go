@@ -58,20 +58,22 @@ func (c *OfProduct) status() string {
 	case word == "0":
 		return statusPassed
 	case word == "1":
-		return "FAILED"
+		return statusFailed
 	case word == "2":
 		return statusSkipped
 	case strings.Trim(word, "0123456789") == "":
-		return "ERROR"
+		return statusError
 	default:
 		return word
 	}
 }
 
-// The statuses that are no failure.
+// SPI's words for how a test ended. The first two are no failure.
 const (
 	statusPassed  = "PASSED"
 	statusSkipped = "SKIPPED"
+	statusFailed  = "FAILED"
+	statusError   = "ERROR"
 )
 
 // picked is what the result must name: of the answer of a pick, or of the server.
@@ -241,9 +243,14 @@ func (c *Upload) reportTo(ctx context.Context, s *session, saved *client.TestRes
 	return verdict
 }
 
-// sentOf judges a result by the worse of what its sender and its file say.
+// sentOf judges a result by the worse of what its sender and its file say. A word of
+// the lab's own, such as PASS or FAIL, is none of the words for outcomes.
 func sentOf(saved *client.TestResult) sent {
-	r := sent{ref: "opportunity:" + saved.TestOpportunityID, outcome: strings.ToLower(saved.TestStatus), complete: true}
+	r := sent{ref: "opportunity:" + saved.TestOpportunityID, outcome: saved.TestStatus, complete: true}
+	switch saved.TestStatus {
+	case statusFailed, statusError:
+		r.outcome = strings.ToLower(saved.TestStatus)
+	}
 	ok := saved.TestStatus == statusPassed || saved.TestStatus == statusSkipped
 	f, err := saved.File.Get()
 	if err != nil {
@@ -253,7 +260,7 @@ func sentOf(saved *client.TestResult) sent {
 		return r
 	}
 	r.tests, r.counts, r.damage, r.complete = f.Tests, f.Counts, f.DamageCount, f.Complete
-	if ok || saved.TestStatus == "FAILED" && f.Outcome == "fail" {
+	if ok || saved.TestStatus == statusFailed && f.Outcome == "fail" {
 		r.outcome = string(f.Outcome)
 	}
 	return r
