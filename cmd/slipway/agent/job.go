@@ -244,7 +244,7 @@ func (j *job) judge(ctx context.Context, code int, err error) end {
 	case err != nil || !word.MatchString(status):
 		e.Status, e.Reason = errored, fmt.Sprintf("the status file %s holds no word of 1 to 32 letters, digits or _", j.StatusFile)
 	default:
-		e.Status = status
+		e.Status = strings.ToUpper(status) // as the server takes it, so that it is told from a pass here as well
 	}
 	return e
 }
