@@ -116,7 +116,7 @@ func (j *job) run(ctx context.Context) {
 		return
 	}
 	if outputErr != nil {
-		log.WarnContext(ctx, "the server does not take all of the output", "error", outputErr)
+		log.WarnContext(ctx, "not all of the output was sent", "error", outputErr)
 	}
 	err := j.report(ctx, outputErr)
 	switch {
@@ -294,7 +294,7 @@ func (j *job) resultFiles(dir string) []string {
 func (j *job) post(ctx context.Context, outputErr error) error {
 	e := *j.rec.End
 	if outputErr != nil && !errors.Is(outputErr, errEnded) {
-		e.Reason = strings.TrimPrefix(e.Reason+"; the server did not take all of the output: "+outputErr.Error(), "; ")
+		e.Reason = strings.TrimPrefix(e.Reason+"; not all of the output was sent: "+outputErr.Error(), "; ")
 	}
 	payload, err := json.Marshal(map[string]any{"agent": j.Name, "exit_code": e.Exit, "reason": e.Reason, "files": len(e.Files)})
 	if err != nil {
@@ -377,10 +377,10 @@ func (j *job) send(ctx context.Context) error {
 		return err
 	}
 	for {
-		b := j.out.at(offset)
+		b, err := j.out.at(offset)
 		if len(b) == 0 {
 			if errors.Is(context.Cause(ctx), errEnded) || j.life.Err() != nil {
-				return nil
+				return err
 			}
 			select {
 			case <-ctx.Done():

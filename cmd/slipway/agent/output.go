@@ -94,21 +94,25 @@ func (s *spool) trouble() (lost int64, full error) {
 	return s.lost, s.full
 }
 
-// at reads up to a piece from an offset.
-func (s *spool) at(offset int64) []byte {
+// at reads up to a piece from an offset, nothing at the end. The error is that of the
+// disk, which does not give back what it took.
+func (s *spool) at(offset int64) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if offset >= s.disk {
 		begin := s.size - int64(len(s.mem))
 		if offset < begin {
-			return nil // it was sent, and is forgotten
+			return nil, nil // it was sent, and is forgotten
 		}
 		rest := s.mem[offset-begin:]
-		return bytes.Clone(rest[:min(len(rest), piece)])
+		return bytes.Clone(rest[:min(len(rest), piece)]), nil
 	}
 	b := make([]byte, min(s.disk-offset, piece))
-	n, _ := s.f.ReadAt(b, offset) // what there is
-	return b[:n]
+	n, err := s.f.ReadAt(b, offset)
+	if n > 0 {
+		err = nil // what there is
+	}
+	return b[:n], err
 }
 
 // sent makes room in memory for what follows.

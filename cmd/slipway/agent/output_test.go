@@ -25,11 +25,11 @@ func TestSpool_fullDisk(t *testing.T) {
 	if lost, full := s.trouble(); full == nil || lost != 0 {
 		t.Errorf("full: %v, lost: %d", full, lost)
 	}
-	if got := s.at(0); string(got) != "one two" {
+	if got, err := s.at(0); string(got) != "one two" || err != nil {
 		t.Errorf("from 0 it holds %q", got)
 	}
 	s.sent(4)
-	if got := s.at(4); string(got) != "two" {
+	if got, err := s.at(4); string(got) != "two" || err != nil {
 		t.Errorf("from 4 it holds %q", got)
 	}
 	s.write(bytes.Repeat([]byte("x"), inMemory))
@@ -39,7 +39,10 @@ func TestSpool_fullDisk(t *testing.T) {
 	}
 	var all []byte
 	for offset := int64(4); ; {
-		b := s.at(offset)
+		b, err := s.at(offset)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if len(b) == 0 {
 			break
 		}
@@ -65,7 +68,33 @@ func TestSpool_halfWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.f.Close()
-	if a, b := s.at(0), s.at(5); string(a) != "disk " || string(b) != "memory" {
+	a, err1 := s.at(0)
+	b, err2 := s.at(5)
+	if string(a) != "disk " || string(b) != "memory" || err1 != nil || err2 != nil {
 		t.Errorf("it holds %q and %q", a, b)
+	}
+}
+
+// TestSpool_unreadable says that output which was on disk cannot be read any more, such
+// as when the command has cut the file: it must not be taken for the end.
+func TestSpool_unreadable(t *testing.T) {
+	t.Parallel()
+	s, err := openSpool(filepath.Join(t.TempDir(), "output.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.f.Close()
+	s.write([]byte("one two"))
+	if err := s.f.Truncate(4); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.at(0); string(got) != "one " || err != nil {
+		t.Errorf("from 0 it reads %q, %v; want what is there", got, err)
+	}
+	if got, err := s.at(4); len(got) != 0 || err == nil {
+		t.Errorf("from 4 it reads %q, %v; want an error", got, err)
+	}
+	if got, err := s.at(7); len(got) != 0 || err != nil {
+		t.Errorf("from its end it reads %q, %v; want nothing and no error", got, err)
 	}
 }
