@@ -45,3 +45,44 @@ func TestRead_remembersNoMoreThanItMay(t *testing.T) {
 		}
 	}
 }
+
+// Tags that stand once in a file and belong to very many tests, as those of a suite do,
+// count for each of them: a short file would else become rows without end.
+func TestRead_tagsOfManyTests(t *testing.T) {
+	t.Parallel()
+	const tests, tags = 1000, 100
+	var categories, items, words strings.Builder
+	for i := range tags {
+		categories.WriteString(`<property name="Category" value="tag` + strconv.Itoa(i) + `"/>`)
+		items.WriteString(`<TestCategoryItem TestCategory="tag` + strconv.Itoa(i) + `"/>`)
+		words.WriteString(" tag" + strconv.Itoa(i))
+	}
+	many := func(piece string) string {
+		var b strings.Builder
+		for i := range tests {
+			b.WriteString(strings.ReplaceAll(piece, "#", strconv.Itoa(i)))
+		}
+		return b.String()
+	}
+	for format, text := range map[string]string{
+		"nunit3": `<test-run result="Passed"><test-suite name="s"><properties>` + categories.String() + `</properties>` +
+			many(`<test-case fullname="#" result="Passed"/>`) + `</test-suite></test-run>`,
+		"trx": `<TestRun><TestDefinitions><UnitTest id="1"><TestCategory>` + items.String() + `</TestCategory></UnitTest></TestDefinitions><Results>` +
+			many(`<UnitTestResult testId="1" testName="#" outcome="Passed"/>`) + `</Results></TestRun>`,
+		"subunit-v1": "tags:" + words.String() + "\n" + many("test: #\nsuccess: #\n"),
+	} {
+		r := formats.ByName(formats.All(), format)
+		if r == nil {
+			t.Errorf("there is no format %s", format)
+			continue
+		}
+		whole := reporttest.Read(t, r, "a", []byte(text))
+		if n := len(whole.Tests); n != tests || whole.Outcome() != report.OutcomePass || len(whole.Tests[tests-1].Records[0].Tags) != tags {
+			t.Errorf("%s: %d tests, outcome %s, damage %v; want %d tests with %d tags each", format, n, whole.Outcome(), whole.Report.Damage, tests, tags)
+		}
+		cut := reporttest.ReadLimited(t, r, "a", []byte(text), report.Limits{IDTotal: 64 << 10})
+		if n := len(cut.Tests); n >= tests/2 || cut.Outcome() == report.OutcomePass {
+			t.Errorf("%s: %d tests within 64 KiB of ids and tags, outcome %s; want damage after some", format, n, cut.Outcome())
+		}
+	}
+}

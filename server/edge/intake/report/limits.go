@@ -11,7 +11,7 @@ type Limits struct {
 	Tests int // tests in one result; reading stops there, with damage
 
 	IDBytes      int   // test ids, and likewise routes, tags and attachment names; longer ones are cut, with damage
-	IDTotal      int64 // all ids of one file together, with the names of the suites; reading stops there, with damage
+	IDTotal      int64 // all ids of one file together, with the names of the suites and the tags; reading stops there, with damage
 	TagsPerEvent int   // further tags are dropped, with damage
 
 	AttachmentBytes int64 // bytes of one attachment to keep the place of; the rest is only counted. Of one attribute in XML as well

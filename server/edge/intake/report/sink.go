@@ -17,7 +17,7 @@ type Sink struct {
 
 	begun, listed int   // records begun; those of them that turned out to be Exists
 	beganAt       int64 // where the last one began
-	idBytes       int64 // of all records, with their suites: a short file can give every test a long path
+	idBytes       int64 // of all records, with their suites and tags: a short file can give every test a long path or many tags
 
 	held         int64 // bytes; see Hold
 	badDurations int   // of tests
@@ -108,8 +108,12 @@ func (s *Sink) Test(r *Record) error {
 		}
 		s.listed++
 	}
-	if s.idBytes += int64(len(r.ID) + len(r.Suite)); s.idBytes > s.Limits.IDTotal {
-		s.Damage(s.beganAt, KindTruncated, "the ids and suites of the tests are longer than %d bytes together; the rest is not read", s.Limits.IDTotal)
+	s.idBytes += int64(len(r.ID) + len(r.Suite))
+	for _, tag := range r.Tags {
+		s.idBytes += int64(len(tag)) + 1
+	}
+	if s.idBytes > s.Limits.IDTotal {
+		s.Damage(s.beganAt, KindTruncated, "the ids, suites and tags of the tests are longer than %d bytes together; the rest is not read", s.Limits.IDTotal)
 		return ErrStop
 	}
 	s.Report.Records++
