@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	reportsapi "github.com/slipway-lab/slipway/gen/reports"
@@ -15,7 +17,7 @@ import (
 	reportstore "github.com/slipway-lab/slipway/store/reports"
 )
 
-// batchEntry is one question of a batch. The last two are the names of 2015.
+// batchEntry is one question of a batch.
 type batchEntry struct {
 	Method      string
 	OperationID string
@@ -25,6 +27,10 @@ type batchEntry struct {
 	Query       string
 	Distinct    string
 }
+
+// todaysName is that of a member by its name of 2015. Where both are given, today's
+// counts.
+var todaysName = map[string]string{"collection": "resource", "document_id": "document"}
 
 // keys says which member of an entry goes where.
 func (e *batchEntry) keys() map[string]*string {
@@ -91,12 +97,14 @@ func (e *batchEntry) read(raw json.RawMessage) error {
 		return fmt.Errorf("must be an object")
 	}
 	keys := e.keys()
-	for name, value := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value := members[name]
 		into, ok := keys[name]
 		switch {
 		case !ok:
 			return fmt.Errorf("has the key %.80q, which is unknown; known are method, operation_id, resource, document, query and distinct", name)
 		case value == nil: // null is as good as absent
+		case members[todaysName[name]] != nil:
 		case into == &e.OperationID && (*value)[0] == '[':
 			e.Operation = *value
 		case !readText(*value, into, into == &e.Document):
