@@ -334,10 +334,12 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// members are the resources of a collection.
+// members are the resources of a collection. It may come in pages, none of which is
+// read twice.
 func (b *board) members(ctx context.Context, collection string) ([]string, error) {
-	var paths []string
-	for collection != "" && len(paths) < maxBoardMembers {
+	var paths, pages []string
+	for collection != "" && len(paths) < maxBoardMembers && len(pages) < maxBoardMembers && !slices.Contains(pages, collection) {
+		pages = append(pages, collection)
 		a, err := b.send(ctx, http.MethodGet, collection, nil, "")
 		if err != nil {
 			return paths, err
@@ -347,11 +349,7 @@ func (b *board) members(ctx context.Context, collection string) ([]string, error
 				paths = append(paths, path)
 			}
 		}
-		next := a.body.text("Members@odata.nextLink")
-		if next == collection {
-			break
-		}
-		collection = next
+		collection = a.body.text("Members@odata.nextLink")
 	}
 	return paths, nil
 }
