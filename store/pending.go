@@ -103,8 +103,9 @@ type RestingKind struct {
 	Many  bool // queued by QueueSetSoon
 }
 
-// DueSet returns the set that has waited longest of those that have rested long
-// enough, and have not failed too often, or ErrNotFound.
+// DueSet returns a set that has rested long enough and has not failed too often, or
+// ErrNotFound: of each kind the one whose last change or failure is the longest ago,
+// and of these the one that was queued first.
 func (s *Store) DueSet(ctx context.Context, kinds []RestingKind, maxTries int64) (*PendingSet, error) {
 	var oldest *PendingSet
 	for _, k := range kinds {
@@ -141,8 +142,8 @@ func (s *Store) FinishSet(p *PendingSet) error {
 	return nil
 }
 
-// FailSet notes that the comparison of a set failed; it is tried again after those
-// that wait.
+// FailSet notes that the comparison of a set failed; it is tried again after those of
+// its kind that wait.
 func (s *Store) FailSet(ctx context.Context, p *PendingSet) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		err := tx.db.Tx.Model(&PendingSet{}).Where("id = ? AND changes = ?", p.ID, p.Changes).

@@ -17,7 +17,8 @@ type step struct {
 	notes  xmlfile.Notes
 	failed bool
 	errors int
-	depths int // of the open error
+
+	errorDepth int // of the open error, 0 if there is none
 }
 
 // maxErrors is how many errors of a build are kept.
@@ -40,11 +41,11 @@ func (p *pass) inStep(e *xmlfile.Element) bool {
 			p.collect(e)
 		}
 	case e.Depth == s.depth+1 && (e.Name == "Error" || e.Name == "Failure" && e.Attr("type") == "Error"):
-		s.failed, s.depths = true, e.Depth
+		s.failed, s.errorDepth = true, e.Depth
 		s.errors++
 	case e.Depth == s.depth+1:
-		s.depths = 0
-	case s.depths > 0 && s.errors <= maxErrors && (e.Name == "Text" || e.Name == "StdErr" || e.Name == "StdOut"):
+		s.errorDepth = 0
+	case s.errorDepth > 0 && s.errors <= maxErrors && (e.Name == "Text" || e.Name == "StdErr" || e.Name == "StdOut"):
 		p.collect(e)
 	}
 	return true
