@@ -109,7 +109,7 @@ func (r *test) label() error {
 	case "tag":
 		r.t.Tag(value)
 	case "framework":
-		r.Report.Writer = value
+		r.WrittenBy(value)
 	case "suite":
 		r.t.Suite = value
 	default:

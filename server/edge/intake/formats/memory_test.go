@@ -86,3 +86,20 @@ func TestRead_tagsOfManyTests(t *testing.T) {
 		}
 	}
 }
+
+// What a file calls its writer is a short text, wherever it says so.
+func TestRead_longWriter(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1000)
+	for format, text := range map[string]string{
+		"allure":     `{"uuid":"1","name":"a","status":"passed","labels":[{"name":"framework","value":"` + long + `"}]}`,
+		"ctrf":       `{"results":{"tool":{"name":"` + long + `"},"summary":{"failed":0},"tests":[{"name":"a","status":"passed"}]}}`,
+		"playwright": `{"config":{"rootDir":"/","version":"` + long + `"},"suites":[]}`,
+		"nunit3":     `<test-run result="Passed" engine-version="` + long + `"><test-case fullname="a" result="Passed"/></test-run>`,
+	} {
+		res := reporttest.Read(t, formats.ByName(formats.All(), format), "a", []byte(text))
+		if n := len(res.Report.Writer); n == 0 || n > 200 {
+			t.Errorf("%s: the writer has %d bytes, want 1 to 200", format, n)
+		}
+	}
+}

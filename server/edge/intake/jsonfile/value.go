@@ -92,7 +92,7 @@ func (f *File) Long() (string, error) {
 func (f *File) Writer() error {
 	if f.Kind() != jsontext.KindBeginObject {
 		text, err := f.Name("the writer")
-		f.wrote(text)
+		f.WrittenBy(text)
 		return err
 	}
 	var name, version string
@@ -106,11 +106,13 @@ func (f *File) Writer() error {
 		}
 		return err
 	})
-	f.wrote(strings.TrimSpace(name + " " + version))
+	f.WrittenBy(strings.TrimSpace(name + " " + version))
 	return err
 }
 
-func (f *File) wrote(text string) {
+// WrittenBy notes which program wrote the file, of a long text the beginning. An empty
+// one changes nothing.
+func (f *File) WrittenBy(text string) {
 	if text, _ = report.Cut(text, maxWriter); text != "" {
 		f.Report.Writer = text
 	}

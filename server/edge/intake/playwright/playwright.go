@@ -88,7 +88,7 @@ func (r *reader) document() error {
 				case "version":
 					var version string
 					if version, err = r.Name("a version"); version != "" {
-						r.Report.Writer = "Playwright " + version
+						r.WrittenBy("Playwright " + version)
 					}
 				}
 				return err
