@@ -69,6 +69,9 @@ func (h *Handler) testSearch(raw string) (search searchstore.Query, impossible b
 	if err != nil {
 		return search, false, refusedQuery(err)
 	}
+	if err := knownWords(q.Where); err != nil {
+		return search, false, err
+	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return search, false, fault.Invalid("the query string cannot be read").Because(err)
@@ -92,6 +95,27 @@ func (h *Handler) testSearch(raw string) (search searchstore.Query, impossible b
 		}
 	}
 	return search, len(search.Sources) == 0, nil
+}
+
+// fieldWords are the fields whose values are words of ours. Those of a status are the
+// sources' own.
+var fieldWords = map[string][]string{"source": {"run", "case", "boot", "opportunity"}, "outcome": {"pass", "fail", "error", "skip", "unknown"}}
+
+// knownWords refuses a misspelled word: that no test is "failed" would read as if none
+// had failed.
+func knownWords(where []query.Condition) error {
+	for _, c := range where {
+		words := fieldWords[c.Field]
+		if len(words) == 0 || c.Op != query.In && c.Op != query.Ne {
+			continue
+		}
+		for _, v := range c.Values {
+			if word, ok := v.(string); !ok || !slices.Contains(words, word) {
+				return fault.InvalidField("query", c.Field, "must be one of %s", strings.Join(words, ", "))
+			}
+		}
+	}
+	return nil
 }
 
 // takeOwn reads the parameters that KernelCI's queries do not have, and returns the

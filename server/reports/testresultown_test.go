@@ -24,13 +24,14 @@ func TestSearchTestResults_Own(t *testing.T) {
 			"name_glob=lab.*": 4, "name_glob=*": 5, "name_glob=lab.arm_1.*": 1, "name_glob=lab.arm?1.*": 2, "name_glob=LAB.*": 1, "name_glob=boots": 0,
 			"name_glob=" + url.QueryEscape("*[x]?"): 1, "name_glob=lab.*&name_glob=*s": 2, "name_glob=%25": 0,
 			"duration_ge=2.5&source=run": 2, "duration_ge=2.6": 2, "duration_ge=1e9": 0, "duration_ge=0.5&status=success": 3, "name_glob=lab.*&outcome=pass&source=run": 3,
-			"duration_ge=1&duration_ge=3": 2,
+			"duration_ge=1&duration_ge=3": 2, "ne=outcome,pass": 0, "outcome=fail&outcome=pass": 5, "source=case&source=boot": 1, "ne=source,run": 1,
 		} {
 			if got := searchTestResults(t, s, query+"&limit=1000"); len(got.Tests) != want {
 				t.Errorf("test-results?%s: %d tests, want %d: %+v", query, len(got.Tests), want, got.Tests)
 			}
 		}
-		for _, query := range []string{"name_glob=", "duration_ge=", "duration_ge=x", "duration_ge=-1", "duration_ge=NaN", "duration_ge=1e10", "name_glob=%00"} {
+		for _, query := range []string{"name_glob=", "duration_ge=", "duration_ge=x", "duration_ge=-1", "duration_ge=NaN", "duration_ge=1e10", "name_glob=%00",
+			"outcome=failed", "outcome=pass&outcome=FAIL", "ne=outcome,passed", "source=runs", "source=run&source=moon", "ne=source,moon"} {
 			if a := s.Do("GET", "/v1/test-results?"+query, "", servertest.Admin()); a.Status != 400 {
 				t.Errorf("test-results?%s: %d, want 400", query, a.Status)
 			}
