@@ -19,7 +19,7 @@ import (
 // Compare says what changed between two sets of tests.
 type Compare struct {
 	Flags
-	Limited
+	Counted
 	Sets  []string `arg:"" name:"set" help:"BASE and HEAD, or HEAD alone, which is compared with the set before it: a run's number, latest, or a reference such as kernel:JOB/BRANCH/KERNEL."`
 	Class []string `help:"Only these classes, such as new_failure,fixed; all for everything. Default: what changed or fails."`
 	Name  string   `placeholder:"GLOB" help:"Only tests of such names; * stands for anything."`
@@ -53,12 +53,13 @@ func (c *Compare) Run(ctx context.Context, std *terminal.Streams) error {
 		if s.Format == terminal.Table && !s.Out.Quiet {
 			s.say("%s against %s: %s", whole.Head.Ref, whole.Base.Ref, changes(&whole))
 		}
+		s.doubt(&whole)
 		s.pageAddress("/compare?" + values("base", whole.Base.Ref, "head", whole.Head.Ref).Encode())
 		return s.list(listing{key: "items", limits: true, columns: columns("CLASS class", "TEST name", "BASE base.outcome", "HEAD head.outcome", "MESSAGE message", "KNOWN known_issue.title"),
 			query: values("head", head, "base", base, "class", strings.Join(c.Class, ","), "name", c.Name, "known", c.Known), empty: "Nothing of these classes changed.",
 			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
 				return s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{}, e...)
-			}}, c.Limited)
+			}}, c.limited())
 	})
 }
 
@@ -81,6 +82,17 @@ func changes(c *client.SetComparison) string {
 		return "nothing failed, came or went"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// doubt says which side is not whole, in any format: what does not show then may have
+// failed.
+func (s *session) doubt(c *client.SetComparison) {
+	if !c.Head.Complete {
+		s.say("%s is not whole: its result is damaged, or has not ended; what is missing may have failed", c.Head.Ref)
+	}
+	if !c.Base.Complete && c.Base.Kind != client.SetKindNone {
+		s.say("%s is not whole: its result is damaged, or has not ended; what looks new may have been there", c.Base.Ref)
+	}
 }
 
 // reference makes run:18 of 18 and of latest.
@@ -140,7 +152,7 @@ func (c *History) Run(ctx context.Context, std *terminal.Streams) error {
 // Flaky ranks the tests of a line that change their outcome without a reason.
 type Flaky struct {
 	Flags
-	Limited
+	Counted
 	Cloud   string `placeholder:"NAME" help:"Of the runs of this cloud, by its label or number."`
 	Job     string `help:"Of this job."`
 	Product string `help:"Of this product, by name or id."`
@@ -172,7 +184,7 @@ func (c *Flaky) Run(ctx context.Context, std *terminal.Streams) error {
 			query: values("cloud_id", number(cloud), "job", c.Job, "product_id", product, "verdict", c.Verdict), empty: "No test of the line is flaky.",
 			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
 				return s.api.Raw().ListFlakyTests(ctx, nil, e...)
-			}}, c.Limited)
+			}}, c.limited())
 	})
 }
 
@@ -188,7 +200,7 @@ var issueColumns = columns("ISSUE id", "STATE state", "TITLE title", "NAME match
 // IssueList lists them.
 type IssueList struct {
 	Flags
-	Limited
+	Counted
 	State string `enum:"open,closed," default:"" help:"Only those: open or closed."`
 }
 
@@ -201,7 +213,7 @@ func (c *IssueList) Run(ctx context.Context, std *terminal.Streams) error {
 		return s.list(listing{key: "known_issues", limits: true, columns: issueColumns, query: values("state", c.State), empty: "No issue is known: slipway issue add TITLE --name GLOB",
 			call: func(e ...client.RequestEditorFn) (*http.Response, error) {
 				return s.api.Raw().ListKnownIssues(ctx, nil, e...)
-			}}, c.Limited)
+			}}, c.limited())
 	})
 }
 

@@ -28,6 +28,13 @@ type Limited struct {
 	Since time.Duration `default:"0s" min:"0s" placeholder:"DURATION" help:"Only what is younger than this, such as 2h; 0: no limit."`
 }
 
+// Counted is the flag of a list whose items have no time of their own.
+type Counted struct {
+	Limit int `default:"100" min:"0" help:"How many at most; 0: all."`
+}
+
+func (c Counted) limited() Limited { return Limited{Limit: c.Limit} }
+
 // example is the help of a command: a line that works on a server as the tests
 // prepare it.
 func example(lines ...string) string {

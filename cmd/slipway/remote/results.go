@@ -39,6 +39,9 @@ func (c *Results) Run(ctx context.Context, std *terminal.Streams) error {
 	return c.run(ctx, std, func(ctx context.Context, s *session) error {
 		defer s.sayPage("/runs")
 		if c.Of != "" {
+			if c.Cloud+c.Outcome+c.Finished != "" {
+				return terminal.Usage("--cloud, --outcome and --finished choose among runs; of one run all results are listed")
+			}
 			id, err := s.runID(ctx, c.Of)
 			if err != nil {
 				return err
@@ -141,6 +144,9 @@ func (c *Tests) Run(ctx context.Context, std *terminal.Streams) error {
 			if c.Search != "" {
 				return terminal.Usage("--search needs a run; --name NAME finds a test by its whole name")
 			}
+			if c.Attempt != 0 {
+				return terminal.Usage("--attempt needs a run")
+			}
 			q := values("name", c.Name, "status", c.Status)
 			q["outcome"], q["source"] = c.Outcome, c.Source
 			return s.list(listing{key: "test_results", limits: true, columns: foundColumns, query: q, time: "created_on", empty: "No test is like that.",
@@ -148,8 +154,8 @@ func (c *Tests) Run(ctx context.Context, std *terminal.Streams) error {
 					return s.api.Raw().SearchTestResults(ctx, nil, e...)
 				}}, c.Limited)
 		}
-		if c.Name != "" || len(c.Outcome) > 0 || len(c.Source) > 0 {
-			return terminal.Usage("--name, --outcome and --source are for a search without a run; of a run there are --status and --search")
+		if c.Name != "" || len(c.Outcome) > 0 || len(c.Source) > 0 || c.Since > 0 {
+			return terminal.Usage("--name, --outcome, --source and --since are for a search without a run; of a run there are --status and --search")
 		}
 		id, result, err := s.result(ctx, OfResult{c.Of, c.Attempt})
 		if err != nil {

@@ -71,6 +71,9 @@ func (c *Upload) report(ctx context.Context, s *session, saved *client.ResultSav
 		}
 		s.Line("damage%s at byte %d: %s (%s)", where, d.Offset, terminal.Plain(d.Reason), d.Kind)
 	}
+	if saved.Format == "unknown" {
+		s.Line("nothing could be read: the file has none of the formats that %s/v1/formats lists", s.server)
+	}
 	for _, w := range saved.Warnings {
 		s.Line("warning: %s", terminal.Plain(w))
 	}
@@ -133,7 +136,7 @@ func (c *Upload) verdict(ctx context.Context, s *session, r sent) (verdict, err 
 	}
 	var against *client.SetComparison
 	if c.FailOn == "new" || expected < 0 {
-		if against, err = s.sinceLast(ctx, r); err != nil {
+		if against, err = c.sinceLast(ctx, s, r); err != nil {
 			return nil, err
 		}
 	}
@@ -158,6 +161,9 @@ func anyFailure(r sent) error {
 		return terminal.Failed("the result is damaged or incomplete (%s)", r.outcome)
 	}
 	if r.outcome != "pass" && r.outcome != "skip" {
+		if r.tests == 0 {
+			return terminal.Failed("the outcome is %s, without a test", r.outcome)
+		}
 		return terminal.Failed("the outcome is %s: %d of %d tests failed", r.outcome, r.counts.Fail+r.counts.Uxsuccess, r.tests)
 	}
 	return nil
@@ -181,14 +187,18 @@ func newFailure(r sent, against *client.SetComparison) error {
 
 // sinceLast compares a result with the one before it in its line; nil when there
 // is none.
-func (s *session) sinceLast(ctx context.Context, r sent) (*client.SetComparison, error) {
-	var c client.SetComparison
+func (c *Upload) sinceLast(ctx context.Context, s *session, r sent) (*client.SetComparison, error) {
+	var against client.SetComparison
 	answer, err := s.api.Raw().CompareSets(ctx, &client.CompareSetsParams{Head: r.ref})
-	if err := into(&c, answer, err); errors.Is(err, client.ErrNotFound) {
-		s.say("there is no earlier result to compare with: any failure counts")
+	if err := into(&against, answer, err); errors.Is(err, client.ErrNotFound) {
+		counts := ""
+		if c.FailOn == "new" {
+			counts = ": any failure counts"
+		}
+		s.say("there is no earlier result to compare with%s", counts)
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	return &c, nil
+	return &against, nil
 }
