@@ -35,6 +35,27 @@ func wants(t *testing.T, b *pagestest.Browser, path string, texts ...string) pag
 	return p
 }
 
+// A run without a test says why, and offers no tests to look at.
+func TestRun_withoutTests(t *testing.T) {
+	t.Parallel()
+
+	s := servertest.New(t)
+	b := pagestest.LogIn(t, s.URL, s.Token(auth.Reader))
+	for i, tt := range []struct {
+		file  string
+		texts []string
+	}{
+		{"hello\n", []string{"nothing could be read", "none of the formats that", "!All tests"}},
+		{"<testsuites/>", []string{"no tests", "There is no test in what was uploaded.", "!All tests"}},
+		{"test: a\nskip: a\n", []string{"skip, 1\u00a0test<", "!no test in what"}},
+	} {
+		if a := s.Do("POST", "/v1/post-result", tt.file); a.Status != 201 {
+			t.Fatalf("post-result: %d %s", a.Status, a.Body)
+		}
+		wants(t, b, fmt.Sprintf("/ui/runs/%d", i+1), tt.texts...)
+	}
+}
+
 // A comparison names what broke, and is never good news where something is missing.
 func TestTriage_compare(t *testing.T) {
 	t.Parallel()

@@ -477,7 +477,7 @@ func (s *shown) Sentence() string {
 	case c.Total() == 0:
 		return "no tests"
 	}
-	return string(s.Result.Outcome) + ", " + total + " tests"
+	return string(s.Result.Outcome) + ", " + frame.Count(c.Total(), "test")
 }
 
 // Took is how long the run took; nil while it is not finished.
