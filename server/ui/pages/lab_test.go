@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/auth"
@@ -268,11 +269,11 @@ func TestKeeps_byPages(t *testing.T) {
 	if p := reader.Send("/ui/keeps", form); p.Status != http.StatusForbidden {
 		t.Errorf("a reader keeps: %d, want 403", p.Status)
 	}
-	for field, bad := range map[string]string{"reason": "", "until": "soon", "set": "run:999"} {
+	for _, bad := range [][2]string{{"reason", ""}, {"until", "soon"}, {"until", "2001-01-01"}, {"until", time.Now().UTC().Format(time.DateOnly)}, {"set", "run:999"}} {
 		wrong := url.Values{"do": {"keep"}, "set": form["set"], "reason": {"x"}}
-		wrong.Set(field, bad)
+		wrong.Set(bad[0], bad[1])
 		if p := operator.Send("/ui/keeps", wrong); p.Status != http.StatusBadRequest && p.Status != http.StatusNotFound {
-			t.Errorf("%s %q: %d, want 400 or 404", field, bad, p.Status)
+			t.Errorf("%s %q: %d, want 400 or 404", bad[0], bad[1], p.Status)
 		}
 	}
 	var keeps struct {

@@ -29,6 +29,9 @@ func keep(v *frame.Visit) (*frame.View, error) {
 		if err != nil {
 			return nil, v.Invalid("“until” must be a day such as 2026-12-31, or nothing for ever.")
 		}
+		if !day.After(time.Now()) {
+			return nil, v.Invalid("“until” must be a day that lies ahead, or nothing for ever: what is kept until a day that is over is not kept.")
+		}
 		in.Until = nullable.NewNullableWithValue(day)
 	}
 	if _, err := v.API.CreateRetentionKeepWithResponse(v.Context(), nil, in); err != nil {
