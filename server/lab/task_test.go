@@ -492,7 +492,7 @@ func TestCreateTask_refuses(t *testing.T) {
 		{"a list", `[]`, 400, ""},
 		{"an unknown stored design", `{"action":"deploy_nodes","design_ref":"slipway:/designs/nope"}`, 400, "design_ref names a stored design that does not exist"},
 		{"an unknown scheme", `{"action":"deploy_nodes","design_ref":"ftp://x/y"}`, 400, "scheme"},
-		{"a host that is not listed", `{"action":"deploy_nodes","design_ref":"http://127.0.0.1/x"}`, 400, "list of design hosts"},
+		{"a host that is not listed", `{"action":"deploy_nodes","design_ref":"http://127.0.0.1/x"}`, 400, "list of design hosts (--design-hosts)"},
 		{"a file without a folder", `{"action":"deploy_nodes","design_ref":"file:///etc/passwd"}`, 400, "folder"},
 		{"a filter that is a list", `{"action":"deploy_nodes","design_ref":"` + ref + `","node_filter":[]}`, 400, "node_filter"},
 		{"a filter without a set", `{"action":"deploy_nodes","design_ref":"` + ref + `","node_filter":{"filter_set_type":"union"}}`, 400, "/node_filter/filter_set"},

@@ -97,7 +97,7 @@ func (h *Hosts) Admit(u *url.URL) error {
 	case h.names[net.JoinHostPort(host, port)]:
 		return nil
 	case !h.names[host] && !h.starred(host) && !h.addressedAs(host):
-		return refuse("leads to a host that is not on the server's list of %s hosts", h.kind)
+		return refuse("leads to a host that is not on the server's list of %[1]s hosts (--%[1]s-hosts)", h.kind)
 	case !h.openPort(port):
 		return refuse("leads to port %s, which --%s-ports does not name", port, h.kind)
 	}
