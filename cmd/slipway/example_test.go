@@ -157,6 +157,7 @@ func TestManners(t *testing.T) {
 		{"an unknown flag", "slipway results --outcmoe fail", 2, "outcome"},
 		{"an unknown context", "slipway results --context nope", 2, "slipway login makes one"},
 		{"a file that is not there", "slipway upload nothing.xml", 2, "nothing.xml"},
+		{"a design that is not there", "slipway designs validate nothing.yaml", 2, "slipway: nothing.yaml: open nothing.yaml: no such file"},
 		{"an empty folder", "mkdir empty; slipway upload empty", 2, "no file in the folder"},
 		{"a number that is none", "slipway upload junit.xml --expect-tests few", 2, "must be previous or a number"},
 		{"an unknown field", "slipway results --fields test_di -o csv; slipway upload junit.xml -q >/dev/null; slipway results --fields test_di", 2, "did you mean test_id?"},

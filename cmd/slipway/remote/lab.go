@@ -110,7 +110,7 @@ func (c *DesignValidate) Run(ctx context.Context, std *terminal.Streams) error {
 		bad := 0
 		for _, file := range c.Files {
 			reference := file
-			if _, err := os.Stat(file); err == nil {
+			if _, err := os.Stat(file); err == nil || !strings.Contains(file, ":") { // a reference has a scheme
 				item, err := s.push(ctx, file, "")
 				if err != nil {
 					return fmt.Errorf("%s: %w", file, err)
