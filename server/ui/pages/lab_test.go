@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -186,6 +187,13 @@ func TestAdmin_byPages(t *testing.T) {
 	}
 	if p := admin.Send("/ui/admin", url.Values{"name": {"none"}}); p.Status != http.StatusBadRequest {
 		t.Errorf("a token without roles: %d", p.Status)
+	}
+	for field, bad := range map[string]string{"new_failures": "-4", "url": "https://elsewhere.example/<x>"} {
+		form := url.Values{"url": {"https://hooks.example/ui"}, "description": {"<typed>"}, "events": {"comparison"}}
+		form.Set(field, bad)
+		if p := admin.Send("/ui/admin/webhooks", form); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `value="&lt;typed&gt;"`) || !strings.Contains(p.Body, `value="`+html.EscapeString(bad)+`"`) || !strings.Contains(p.Body, "note err") {
+			t.Errorf("%s %q: %d, and what was typed is lost:\n%.3000s", field, bad, p.Status, p.Body)
+		}
 	}
 	p = admin.Send("/ui/admin/webhooks", url.Values{"url": {"https://hooks.example/ui"}, "events": {"comparison, run.result"}, "new_failures": {"1"}})
 	if p.Status != http.StatusOK || !strings.Contains(p.Body, "whsec_") {

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -16,6 +18,8 @@ type webhooksShown struct {
 	Rows  []client.Webhook
 	Pager frame.Pager
 	Empty frame.Empty
+	Wrong string // with the form that was refused
+	Typed struct{ URL, Events, NewFailures, Description string }
 }
 
 // webhooks lists the webhooks.
@@ -55,11 +59,14 @@ func makeWebhook(v *frame.Visit) (*frame.View, error) {
 	if text := v.Form("new_failures"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			return nil, v.Invalid("The least number of new failures must be a whole number.")
+			return refusedWebhook(v, "The least number of new failures must be a whole number.")
 		}
 		body.Filter = &client.WebhookFilter{NewFailuresAtLeast: nullable.NewNullableWithValue(n)}
 	}
 	answer, err := v.API.CreateWebhookWithResponse(v.Context(), nil, body)
+	if p := (*client.Problem)(nil); errors.As(err, &p) && p.Status == http.StatusBadRequest {
+		return refusedWebhook(v, p.Detail)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +75,19 @@ func makeWebhook(v *frame.Visit) (*frame.View, error) {
 		Tabs: tabs(v, "Webhooks"), Webhook: client.Webhook{ID: w.ID, URL: w.URL, Description: w.Description, EventTypes: w.EventTypes, Enabled: w.Enabled, Filter: w.Filter, CreatedAt: w.CreatedAt, CreatedBy: w.CreatedBy},
 		Secret: w.Secret, Action: "/ui/admin/webhooks/" + w.ID,
 	}}, nil
+}
+
+// refusedWebhook shows the form again with what was typed.
+func refusedWebhook(v *frame.Visit, why string) (*frame.View, error) {
+	view, err := webhooks(v)
+	if err != nil {
+		return nil, err
+	}
+	data := view.Data.(*webhooksShown)
+	data.Wrong = why
+	data.Typed.URL, data.Typed.Events, data.Typed.NewFailures, data.Typed.Description = v.Form("url"), v.Form("events"), v.Form("new_failures"), v.Form("description")
+	view.Status = http.StatusBadRequest
+	return view, nil
 }
 
 type deliveryRow struct {
