@@ -23,6 +23,7 @@ require (
 	github.com/pressly/goose/v3 v3.27.2 // migrations as SQL files, with a lock between replicas
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/common v0.72.0 // the text format of metrics
+	github.com/ulikunitz/xz v0.5.17 // the decoder of LZMA2, for uploads packed with xz; it depends on nothing
 	github.com/yuin/goldmark v1.8.6 // the guides, written in Markdown; it depends on nothing
 	go.yaml.in/yaml/v3 v3.0.5 // configuration file, permissions, policy
 	golang.org/x/crypto v0.58.0 // OpenSSH's public keys, for RefStack's signatures
