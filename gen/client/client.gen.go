@@ -6087,7 +6087,7 @@ type ResultSaved struct {
 	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
 	Format string `json:"format"`
 
-	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
+	// Compressed Whether one file was posted that is compressed: gzip, zip, zstd or xz.
 	Compressed bool `json:"compressed"`
 
 	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
@@ -6472,7 +6472,7 @@ type RunResult struct {
 	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
 	Format string `json:"format"`
 
-	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
+	// Compressed Whether one file was posted that is compressed: gzip, zip, zstd or xz.
 	Compressed bool `json:"compressed"`
 
 	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
@@ -13378,7 +13378,7 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -13406,7 +13406,7 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -13434,7 +13434,7 @@ type ClientInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -17600,7 +17600,7 @@ func (c *Client) PostOrganisation(ctx context.Context, rest string, reqEditors .
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
@@ -17638,7 +17638,7 @@ func (c *Client) PostResultWithBody(ctx context.Context, params *PostResultParam
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
@@ -17676,7 +17676,7 @@ func (c *Client) PostResult(ctx context.Context, params *PostResultParams, body 
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
@@ -40557,7 +40557,7 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -40585,7 +40585,7 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -40613,7 +40613,7 @@ type ClientWithResponsesInterface interface {
 	// at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 	// the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 	//
-	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+	// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 	// file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 	// is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 	//
@@ -51432,7 +51432,7 @@ func (c *ClientWithResponses) PostOrganisationWithResponse(ctx context.Context, 
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
@@ -51466,7 +51466,7 @@ func (c *ClientWithResponses) PostResultWithBodyWithResponse(ctx context.Context
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //
@@ -51500,7 +51500,7 @@ func (c *ClientWithResponses) PostResultWithResponse(ctx context.Context, params
 // at most 100 times as large as what was sent (beyond 1 MiB) and compressed once; else 413 or 415. All such uploads together have a limit (507), and
 // the runs that they make are removed after 30 days, which the event log tells (`UPLOAD_EXPIRED`). Settings of the server say how much and how long.
 //
-// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz` or `.tar.zst`, are one result: their tests together, each with its
+// Several parts `file` in one form, and the members of a `.zip`, `.tar`, `.tar.gz`, `.tar.zst` or `.tar.xz`, are one result: their tests together, each with its
 // file, and red when one of them is red. What is no report, such as a picture, is passed over with a warning when another file is one; a file that
 // is empty, or begins like a report and cannot be read, is damage. An archive inside an archive is not read; it is damage when there is a report in it.
 //

@@ -467,7 +467,7 @@ type ResultSaved struct {
 	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
 	Format string `json:"format"`
 
-	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
+	// Compressed Whether one file was posted that is compressed: gzip, zip, zstd or xz.
 	Compressed bool `json:"compressed"`
 
 	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.
@@ -635,7 +635,7 @@ type RunResult struct {
 	// Format Found from the bytes, for archives from what was inside: a name of `GET /v1/formats`, `multi` for files of several formats, `empty` or `unknown`.
 	Format string `json:"format"`
 
-	// Compressed Whether one file was posted that is compressed: gzip, zip or zstd.
+	// Compressed Whether one file was posted that is compressed: gzip, zip, zstd or xz.
 	Compressed bool `json:"compressed"`
 
 	// Sha256 Of the file as it was posted; of several files, of their list as sha256sum writes it. What is added later does not change it.

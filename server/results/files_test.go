@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/server/servertest"
@@ -136,6 +137,20 @@ func zstdOf(t testing.TB, text string) string {
 	return string(z.EncodeAll([]byte(text), nil))
 }
 
+func xzOf(t testing.TB, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := xz.WriterConfig{DictCap: 1 << 20}.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = z.Write([]byte(text))
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // Files of one form are one result, red when one of them is, whatever their order.
 func TestPostResult_SeveralParts(t *testing.T) {
 	t.Parallel()
@@ -238,6 +253,7 @@ func TestPostResult_Archives(t *testing.T) {
 		"tar":     func(f ...named) string { return tarOf(t, f...) },
 		"tar.gz":  func(f ...named) string { return gzipOf(t, tarOf(t, f...)) },
 		"tar.zst": func(f ...named) string { return zstdOf(t, tarOf(t, f...)) },
+		"tar.xz":  func(f ...named) string { return xzOf(t, tarOf(t, f...)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -303,6 +319,7 @@ func TestPostResult_ArchiveLimits(t *testing.T) {
 		"ratio zip":     zipOf(t, green, named{"z.bin", zeros}),
 		"ratio tar.gz":  gzipOf(t, tarOf(t, green, named{"z.bin", zeros})),
 		"ratio tar.zst": zstdOf(t, tarOf(t, green, named{"z.bin", zeros})),
+		"ratio tar.xz":  xzOf(t, tarOf(t, green, named{"z.bin", zeros})),
 		"bytes zip":     zipOf(t, green, named{"y.bin", zeros}, named{"z.bin", zeros}),
 		"members zip":   zipOf(t, many...),
 		"members tar":   tarOf(t, many...),

@@ -179,6 +179,9 @@ func TestPostResult_PackedTwice(t *testing.T) {
 		"tar":           {tarOf(t, red), "incomplete"},
 		"gzip":          {gzipOf(t, redTAP), "incomplete"},
 		"zstd":          {zstdOf(t, redTAP), "incomplete"},
+		"xz":            {xzOf(t, redTAP), "incomplete"},
+		"tar.xz":        {xzOf(t, tarOf(t, named{"README", readme}, red)), "incomplete"},
+		"xz logs":       {xzOf(t, tarOf(t, named{"README", readme})), "pass"},
 		"tar.gz":        {gzipOf(t, tarOf(t, named{"README", readme}, red)), "incomplete"},
 		"tar.zst":       {zstdOf(t, tarOf(t, red)), "incomplete"},
 		"trace":         {trace, "pass"},
@@ -214,6 +217,43 @@ func TestPostResult_ZipsTogether(t *testing.T) {
 	} {
 		if got := postBytes(t, s, want.file); got.Outcome != want.outcome {
 			t.Errorf("%s: outcome %q, damage %v; want %q", name, got.Outcome, got.Damage, want.outcome)
+		}
+	}
+}
+
+// One file packed with xz is read as if it were not; whatever is wrong with its packing is
+// damage, and other packings are named when nothing else was posted.
+func TestPostResult_Xz(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	green, red := xzOf(t, greenTAP), xzOf(t, redTAP)
+	flipped := []byte(green)
+	flipped[len(flipped)-40] ^= 1 // in the check of the block, or before it
+	for name, want := range map[string]struct {
+		file, outcome string
+		tests         int
+	}{
+		"green":         {green, "pass", 2},
+		"red":           {red, "fail", 2},
+		"cut":           {green[:len(green)-5], "incomplete", 2},
+		"flipped":       {string(flipped), "incomplete", 2},
+		"two streams":   {xzOf(t, "1..2\nok 1 - a\n") + xzOf(t, "not ok 2 - b\n"), "fail", 2},
+		"padding":       {green + "\x00\x00\x00\x00", "pass", 2},
+		"bytes behind":  {green + redTAP, "incomplete", 2},
+		"nothing in it": {xzOf(t, ""), "empty", 0},
+	} {
+		got := postBytes(t, s, want.file)
+		if got.Outcome != want.outcome && (want.tests > 0 || got.Outcome == "pass") || got.Tests != want.tests && name != "flipped" || !got.Compressed {
+			t.Errorf("%s: %q with %d tests, damage %v; want %q with %d", name, got.Outcome, got.Tests, got.Damage, want.outcome, want.tests)
+		}
+		if several := postFiles(t, s, named{"a.tap", greenTAP}, named{"b.bin", want.file}); several.Outcome == "pass" && want.outcome != "pass" {
+			t.Errorf("%s beside green: %q", name, several.Outcome)
+		}
+	}
+	for magic, name := range map[string]string{"7z\xbc\xaf\x27\x1c\x00": "7-Zip", "Rar!\x1a\x07\x01\x00": "RAR", "BZh91AY&SY": "bzip2"} {
+		got := postBytes(t, s, magic+"and more")
+		if got.Outcome != "error" || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], name) || !strings.Contains(got.Warnings[0], "xz") {
+			t.Errorf("%s: %q, warnings %q", name, got.Outcome, got.Warnings)
 		}
 	}
 }

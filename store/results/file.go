@@ -25,7 +25,7 @@ type ResultFile struct {
 	PartName  string
 	SHA256    string `gorm:"column:sha256"`
 	PartBytes int64
-	Packing   string // gzip, zip, tar, …; empty for none
+	Packing   string // gzip, xz, zip, tar, …; empty for none
 
 	// The bytes of the file itself, unpacked: Bytes of the blob from ContentOffset
 	// on. Spans of attachments count from the beginning of the blob.
@@ -95,7 +95,7 @@ func (s *Store) ResultFiles(ctx context.Context, r *Result) ([]ResultFile, error
 // IsMember reports whether the file came in an archive.
 func (f *ResultFile) IsMember() bool {
 	switch f.Packing {
-	case "", "gzip", "zstd":
+	case "", "gzip", "zstd", "xz":
 		return false
 	}
 	return true

@@ -147,6 +147,13 @@ func FuzzTake(f *testing.F) {
 	}
 	f.Add([]byte("PK\x05\x06\x00\x00"))
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 4, 0, 0})
+	for _, name := range []string{"level9.xz", "blocks.xz"} {
+		file, err := os.ReadFile(filepath.Join("xzstream", "testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, files := range [][][]byte{{data}, {[]byte("1..1\nok 1 - green\n"), data}} {
 			m := newMemory()

@@ -24,7 +24,7 @@ const kindArchive report.Kind = "archive"
 // part is what was posted as one file.
 type part struct {
 	File
-	packing string // of File: gzip, zip, …; empty for none
+	packing string // of File: gzip, xz, zip, …; empty for none
 	content File   // unpacked; for an archive all its members
 	damage  []report.Damage
 }
@@ -43,6 +43,7 @@ type member struct {
 	reader     report.Reader // nil: nobody's
 	reportLike bool          // whatever it is, it begins like a report
 	nested     string        // the name of a report in it, when it is packed a second time
+	packed     string        // a packing that is not read, when nobody reads it
 	format     report.Format
 	scope      report.Scope
 	writer     string

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-lab/slipway/server/edge/intake/formats"
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/xzstream"
 )
 
 // One level of packing is taken off a post. What is packed a second time is not
@@ -78,10 +79,28 @@ func unpacked(head []byte, raw io.Reader) io.Reader {
 		if z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow)); err == nil {
 			return z
 		}
+	case bytes.HasPrefix(head, xzstream.Magic):
+		return xzstream.NewReader(raw, maxWindow)
 	case bytes.HasPrefix(head, bzip2Magic):
 		return bzip2.NewReader(raw)
 	}
 	return nil
+}
+
+// unread are packings of which nothing is read, by how they begin. That of lzma alone has no
+// beginning to be known by.
+var unread = []struct{ magic, name string }{
+	{"BZh", "bzip2"}, {"7z\xbc\xaf\x27\x1c", "7-Zip"}, {"Rar!\x1a\x07", "RAR"}, {"\x04\x22\x4d\x18", "lz4"}, {"LZIP", "lzip"},
+}
+
+// unreadPacking says how a file is packed that is not read because of it.
+func unreadPacking(head []byte) string {
+	for _, u := range unread {
+		if bytes.HasPrefix(head, []byte(u.magic)) {
+			return u.name
+		}
+	}
+	return ""
 }
 
 // nested looks for reports in the packed files of a post.

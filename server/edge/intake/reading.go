@@ -142,6 +142,7 @@ func (e *reading) findOne(m *member, forced report.Reader) error {
 	if err != nil {
 		return err
 	}
+	m.packed = unreadPacking(prefix)
 	if e.several() {
 		if m.nested, err = e.nested.report(in); err != nil || m.nested != "" || isTar(prefix) {
 			return err

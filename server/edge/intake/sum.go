@@ -87,6 +87,9 @@ func (e *reading) judge() (readable bool) {
 		case readable:
 			m.format = FormatOther
 			m.warnings = append(m.warnings, "passed over: it is no report")
+		case m.packed != "":
+			m.warnings = append(m.warnings, "it is packed with "+m.packed+", which is not read; gzip, zstd, xz, zip, and a tar in the first three, are")
+			e.found.NoiseBytes += m.size
 		default:
 			e.found.NoiseBytes += m.size
 		}

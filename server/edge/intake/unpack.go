@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-lab/slipway/server/edge/intake/report"
 	"github.com/slipway-lab/slipway/server/edge/intake/subunit"
+	"github.com/slipway-lab/slipway/server/edge/intake/xzstream"
 )
 
 // unpacker takes the packing off what was posted, one level of it. What comes out
@@ -38,6 +39,8 @@ const (
 	packedTar     = "tar"
 	packedTarGzip = "tar.gz"
 	packedTarZstd = "tar.zst"
+	packedXz      = "xz"
+	packedTarXz   = "tar.xz"
 )
 
 var (
@@ -72,6 +75,9 @@ func (u *unpacker) unpack(ctx context.Context, f File) (*part, []*member, error)
 	case bytes.HasPrefix(head, zstdMagic):
 		p.packing = packedZstd
 		err = u.expand(ctx, p, u.unzstd)
+	case bytes.HasPrefix(head, xzstream.Magic):
+		p.packing = packedXz
+		err = u.expand(ctx, p, u.unxz)
 	case isZip(head):
 		p.packing = packedZip
 		members, err := u.unzip(ctx, p)
@@ -91,6 +97,8 @@ func (u *unpacker) unpack(ctx context.Context, f File) (*part, []*member, error)
 		p.packing = packedTarGzip
 	case packedZstd:
 		p.packing = packedTarZstd
+	case packedXz:
+		p.packing = packedTarXz
 	default:
 		p.packing = packedTar
 	}
@@ -189,7 +197,7 @@ func (u *unpacker) gunzip(p *part, dst io.Writer, src io.Reader, limit int64) er
 	return err
 }
 
-// maxWindow bounds the memory that a zstd stream may ask for.
+// maxWindow bounds the memory that a zstd or xz stream may ask for; it is what xz -9 needs.
 const maxWindow = 64 << 20
 
 func (u *unpacker) unzstd(p *part, dst io.Writer, src io.Reader, limit int64) error {
@@ -205,6 +213,18 @@ func (u *unpacker) unzstd(p *part, dst io.Writer, src io.Reader, limit int64) er
 	}
 	if reason != "" {
 		p.damaged(fault.n, kindArchive, "the zstd stream: "+reason)
+	}
+	return nil
+}
+
+func (u *unpacker) unxz(p *part, dst io.Writer, src io.Reader, limit int64) error {
+	fault := &faultReader{r: src}
+	reason, err := copyLimited(dst, xzstream.NewReader(fault, maxWindow), limit)
+	if err := errors.Join(err, fault.err); err != nil {
+		return err
+	}
+	if reason != "" {
+		p.damaged(fault.n, kindArchive, "the xz stream: "+reason)
 	}
 	return nil
 }

@@ -1,12 +1,17 @@
 package xzstream
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -171,4 +176,56 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("%q; the library has %q, %v", got, want, err)
 		}
 	})
+}
+
+// A header that claims a dictionary of 4 GiB gets what there is to put into it, and an
+// error when that is too much.
+func TestReader_Dictionary(t *testing.T) { //nolint:paralleltest // measures memory
+	noise := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // never fails
+	for name, tt := range map[string]struct {
+		text    string
+		refused bool
+	}{
+		"small": {text(40), false},
+		"large": {string(noise), true},
+	} {
+		file := packed(t, tt.text, xz.CRC32, 0)
+		head := file[headerBytes : headerBytes+4*(int(file[headerBytes])+1)]
+		at := bytes.Index(head, []byte{filterLZMA2, 1})
+		head[at+2] = dictionaryCodes
+		binary.LittleEndian.PutUint32(head[len(head)-4:], crc32.ChecksumIEEE(head[:len(head)-4]))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, err := io.ReadAll(NewReader(bytes.NewReader(file), most))
+		runtime.ReadMemStats(&after)
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<20 {
+			t.Errorf("%s: %d bytes of memory", name, spent)
+		}
+		if refused := err != nil && strings.Contains(err.Error(), "dictionary of 4294967295"); refused != tt.refused || !refused && string(got) != tt.text {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
+}
+
+// A chunk whose properties ask for megabytes is refused, and so is a header that stands
+// where a chunk has its data.
+func TestChunks(t *testing.T) {
+	t.Parallel()
+	for c, want := range map[byte]bool{93: true, 4: true, 4 + 9*1: false, 8: false, 9 * 4: true, 224: false, 225: false} {
+		if got := properties(c); got != want {
+			t.Errorf("properties %d: %t", c, got)
+		}
+	}
+	data := []byte{0xe0, 0, 9, 0, 9, 93, 0, 0, 0, 0, 0, 0, 0xe0, 0, 0, 0, 5, 224}
+	c := &chunks{in: &source{buf: bufio.NewReader(bytes.NewReader(data))}}
+	header := make([]byte, 5)
+	for _, tt := range []struct {
+		size, n int
+		err     error
+	}{{1, 1, nil}, {5, 5, nil}, {1, 1, nil}, {1, 1, nil}, {5, 0, errChunk}} {
+		if n, err := c.Read(header[:tt.size]); n != tt.n || !errors.Is(err, tt.err) {
+			t.Errorf("%d bytes: %d, %v; want %d, %v", tt.size, n, err, tt.n, tt.err)
+		}
+	}
 }
