@@ -274,6 +274,8 @@ func TestAnonymousUpload_Limits(t *testing.T) {
 			{"small, sent in gzip", path, zipped(t, pass), "", []servertest.Option{encoded}, 201},
 			{"compressed twice", path, zipped(t, zipped(t, pass)), "compressed once", []servertest.Option{encoded}, 415},
 			{"a bomb", path, zipped(t, large), "100 times", nil, 413},
+			{"small, in xz", path, xzOf(t, pass), "", nil, 201},
+			{"a bomb in xz", path, xzOf(t, large), "100 times", nil, 413},
 			{"a bomb that is sent in gzip", path, zipped(t, large), "100 times", []servertest.Option{encoded}, 413},
 			{"too large", path, large, "--max-anonymous-upload", nil, 413},
 			{"too large, decompressed", path, zipped(t, many), "", nil, 413},
