@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -180,25 +181,48 @@ func (s *Store) TakeOverIdempotencyKey(ctx context.Context, claim, old *Idempote
 	})
 }
 
-// FinishIdempotencyKey keeps the answer under a key that was claimed.
+// FinishIdempotencyKey keeps the answer of the request whose claim it was. ErrConflict:
+// the request stood still meanwhile, and somebody else has taken the key over.
 func (s *Store) FinishIdempotencyKey(ctx context.Context, a *IdempotentAnswer) error {
-	return s.InTx(ctx, func(tx *Store) error { return tx.KeepIdempotentAnswer(a) })
+	return s.InTx(ctx, func(tx *Store) error {
+		if err := tx.dropClaim(a, math.MaxInt64); err != nil {
+			return fmt.Errorf("idempotency key: %w", err)
+		}
+		kept := *a
+		kept.CreatedAt = tx.Now()
+		res := tx.db.Tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&kept)
+		err := Translate(res.Error)
+		if err == nil && res.RowsAffected == 0 {
+			err = ErrConflict
+		}
+		if err != nil {
+			return fmt.Errorf("idempotency key: %w", err)
+		}
+		return nil
+	})
 }
 
 // FreeIdempotencyKey gives a claimed key back, as if nobody had used it; with unchanged
-// only where its request has changed nothing.
+// only where its request has changed nothing. The claim of somebody who has taken the
+// key over meanwhile stays.
 func (s *Store) FreeIdempotencyKey(ctx context.Context, a *IdempotentAnswer, unchanged bool) error {
-	highest := claimUsed
+	highest := int64(claimUsed)
 	if unchanged {
 		highest = 0
 	}
 	return s.InTx(ctx, func(tx *Store) error {
-		err := tx.db.Tx.Delete(&IdempotentAnswer{}, "principal = ? AND path = ? AND key = ? AND status <= ?", a.Principal, a.Path, a.Key, highest).Error
-		if err != nil {
-			return fmt.Errorf("free idempotency key: %w", Translate(err))
+		if err := tx.dropClaim(a, highest); err != nil {
+			return fmt.Errorf("free idempotency key: %w", err)
 		}
 		return nil
 	})
+}
+
+// dropClaim removes a claim and no other one of the same key, up to some Status.
+func (s *Store) dropClaim(a *IdempotentAnswer, highest int64) error {
+	err := s.db.Tx.Delete(&IdempotentAnswer{}, "principal = ? AND path = ? AND key = ? AND created_at = ? AND status <= ?",
+		a.Principal, a.Path, a.Key, Micros(a.CreatedAt), highest).Error
+	return Translate(err)
 }
 
 // SweepIdempotentAnswers removes the answers that were kept before the given

@@ -87,6 +87,68 @@ func TestCommit_UnderClaim(t *testing.T) {
 	}
 }
 
+// A server that stood still for so long that another one has taken its key over neither
+// frees the key when it goes on, nor puts its answer in the place of the other one's.
+func TestIdempotencyKey_StoodStill(t *testing.T) {
+	t.Parallel()
+	for name, wakes := range map[string]func(t *testing.T, s *store.Store, late *store.IdempotentAnswer) error{
+		"frees": func(t *testing.T, s *store.Store, late *store.IdempotentAnswer) error {
+			return s.FreeIdempotencyKey(t.Context(), late, false)
+		},
+		"frees what is unchanged": func(t *testing.T, s *store.Store, late *store.IdempotentAnswer) error {
+			return s.FreeIdempotencyKey(t.Context(), late, true)
+		},
+		"answers": func(t *testing.T, s *store.Store, late *store.IdempotentAnswer) error {
+			late.Status, late.Location = 201, "late"
+			if err := s.FinishIdempotencyKey(t.Context(), late); !errors.Is(err, store.ErrConflict) {
+				t.Errorf("the late answer: %v, want ErrConflict", err)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			EachConfig(t, func(t *testing.T, cfg store.Config) {
+				now := time.Now()
+				cfg.Now = func() time.Time { return now }
+				s := Open(t, cfg)
+				claim := func() (mine, old *store.IdempotentAnswer) {
+					t.Helper()
+					mine = &store.IdempotentAnswer{Principal: "p", Path: "/", Key: "k", Request: []byte{1}, Body: []byte{}}
+					old, err := s.ClaimIdempotencyKey(t.Context(), mine, time.Time{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return mine, old
+				}
+				late, _ := claim()
+				now = now.Add(time.Hour)
+				mine, old := claim()
+				if err := s.TakeOverIdempotencyKey(t.Context(), mine, old); err != nil {
+					t.Fatal(err)
+				}
+				if err := wakes(t, s, late); err != nil {
+					t.Errorf("what the late one does: %v", err)
+				}
+				if _, old = claim(); old == nil || old.Answered() || !old.CreatedAt.Equal(mine.CreatedAt.Truncate(time.Microsecond)) {
+					t.Fatalf("a third one finds %+v, want the claim of the second", old)
+				}
+				ctx := store.UnderClaim(t.Context(), mine)
+				if err := s.InTx(ctx, func(tx *store.Store) error { return put(ctx, tx, "once") }); err != nil {
+					t.Errorf("the second one's change: %v", err)
+				}
+				mine.Status, mine.Location = 201, "second"
+				if err := s.FinishIdempotencyKey(t.Context(), mine); err != nil {
+					t.Errorf("the second one's answer: %v", err)
+				}
+				if _, old = claim(); old == nil || !old.Answered() || old.Location != "second" {
+					t.Errorf("the answer that is kept: %+v, want the second one's", old)
+				}
+			})
+		})
+	}
+}
+
 // A connection that breaks before COMMIT was sent costs the caller nothing.
 func TestInTx_ConnectionBreaks(t *testing.T) {
 	t.Parallel()
