@@ -33,11 +33,18 @@ const (
 	backupRenew = 20 * time.Second
 )
 
-// HoldForBackup keeps all blobs, whoever removes the rows that name them, until
-// release is called, or the process has been gone for two minutes.
-func (s *Store) HoldForBackup(ctx context.Context) (release func() error, err error) {
+// BackupHold keeps all blobs, whoever removes the rows that name them.
+type BackupHold struct {
+	store          *Store
+	row            backupRow
+	ended, stopped chan struct{}
+}
+
+// HoldForBackup keeps all blobs until Release is called, or the process has been gone
+// for two minutes.
+func (s *Store) HoldForBackup(ctx context.Context) (*BackupHold, error) {
 	row := backupRow{ID: s.NewID().String(), StartedAt: s.Now(), HeldUntil: s.Now().Add(backupHold)}
-	err = s.InTx(ctx, func(tx *Store) error {
+	err := s.InTx(ctx, func(tx *Store) error {
 		if err := tx.db.Tx.Where("held_until < ?", Micros(tx.Now())).Delete(&backupRow{}).Error; err != nil {
 			return Translate(err)
 		}
@@ -46,28 +53,46 @@ func (s *Store) HoldForBackup(ctx context.Context) (release func() error, err er
 	if err != nil {
 		return nil, fmt.Errorf("hold for a backup: %w", err)
 	}
-	ended, stopped := make(chan struct{}), make(chan struct{})
+	h := &BackupHold{store: s, row: row, ended: make(chan struct{}), stopped: make(chan struct{})}
 	go func() {
-		defer close(stopped)
+		defer close(h.stopped)
 		tick := time.NewTicker(backupRenew)
 		defer tick.Stop()
 		for {
 			select {
-			case <-ended:
+			case <-h.ended:
 				return
 			case <-tick.C:
 			}
-			// One that fails is made up for by the next.
-			_ = s.InTx(ctx, func(tx *Store) error {
-				return tx.db.Tx.Model(&row).Update("held_until", Micros(tx.Now().Add(backupHold))).Error
-			})
+			_ = h.Renew(ctx) // one that fails is made up for by the next
 		}
 	}()
-	return func() error {
-		close(ended)
-		<-stopped
-		return s.InTx(context.WithoutCancel(ctx), func(tx *Store) error { return Translate(tx.db.Tx.Delete(&row).Error) })
-	}, nil
+	return h, nil
+}
+
+// Renew holds on for two more minutes. ErrConflict: nothing was held any more, because
+// the process stood still or did not reach the database for longer than that, and what
+// has to be copied may be gone. It stays so.
+func (h *BackupHold) Renew(ctx context.Context) error {
+	err := h.store.InTx(ctx, func(tx *Store) error {
+		now := tx.Now()
+		res := tx.db.Tx.Model(&backupRow{}).Where("id = ? AND held_until >= ?", h.row.ID, Micros(now)).Update("held_until", Micros(now.Add(backupHold)))
+		if res.Error == nil && res.RowsAffected == 0 {
+			return ErrConflict
+		}
+		return Translate(res.Error)
+	})
+	if err != nil {
+		return fmt.Errorf("hold for a backup: %w", err)
+	}
+	return nil
+}
+
+// Release lets go of the blobs.
+func (h *BackupHold) Release(ctx context.Context) error {
+	close(h.ended)
+	<-h.stopped
+	return h.store.InTx(context.WithoutCancel(ctx), func(tx *Store) error { return Translate(tx.db.Tx.Delete(&h.row).Error) })
 }
 
 // heldByBackup reports whether a backup is being taken. Asked after the rows that

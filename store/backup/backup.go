@@ -39,15 +39,15 @@ func Take(ctx context.Context, s *store.Store, o Options) (_ *Manifest, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
-	release, err := s.HoldForBackup(ctx)
+	hold, err := s.HoldForBackup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	t := &taking{Options: o, to: to, store: s, manifest: &Manifest{
+	defer func() { err = errors.Join(err, hold.Release(ctx)) }()
+	t := &taking{Options: o, to: to, store: s, hold: hold, manifest: &Manifest{
 		Format: format, ID: s.NewID().String(), Build: o.Build, Dialect: s.Dialect(), StartedAt: s.Now(),
 	}}
-	for _, step := range []func(context.Context) error{t.database, t.blobs, t.secret, t.end} {
+	for _, step := range []func(context.Context) error{t.database, t.blobs, t.secret, t.held, t.end} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -60,6 +60,7 @@ type taking struct {
 	Options
 	to       target
 	store    *store.Store
+	hold     *store.BackupHold
 	manifest *Manifest
 }
 
@@ -244,6 +245,18 @@ func (t *taking) secret(ctx context.Context) error {
 	}
 	t.manifest.Secret = f
 	return t.keep(ctx, f)
+}
+
+// held says whether everything that the database names was held until now. A backup that
+// stood still for long would else take what was removed meanwhile for lost, and come into
+// the place of one that is whole.
+func (t *taking) held(ctx context.Context) error {
+	err := t.hold.Renew(ctx)
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("%w: the backup stood still, or did not reach the database, for so long that blobs may have been removed before they were copied; "+
+			"an earlier backup in the same place is as it was: take this one again", err)
+	}
+	return err
 }
 
 // end puts the manifest in the place of the one before, and removes what only that

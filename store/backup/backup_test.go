@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/slipway-lab/slipway/store"
 	"github.com/slipway-lab/slipway/store/areas"
@@ -164,7 +167,7 @@ func TestHoldForBackup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		release, err := s.HoldForBackup(ctx)
+		hold, err := s.HoldForBackup(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +175,7 @@ func TestHoldForBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantBlob(t, s, sha)
-		if err := release(); err != nil {
+		if err := hold.Release(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.RemoveUnusedBlobs(ctx, sha); err != nil {
@@ -181,6 +184,46 @@ func TestHoldForBackup(t *testing.T) {
 		if b, err := s.Blobs.Open(ctx, sha); err == nil {
 			_ = b.Close()
 			t.Error("the blob is still there after the backup")
+		}
+	})
+}
+
+// A backup that stood still for so long that its hold ended says so, also when it goes on
+// to its end: what was removed meanwhile was not lost, and the earlier backup stays.
+func TestTake_StoodStill(t *testing.T) {
+	t.Parallel()
+	storetest.EachConfig(t, func(t *testing.T, cfg store.Config) {
+		var ahead atomic.Int64
+		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		s := storetest.Open(t, cfg)
+		keep(t, s, []byte("earlier"))
+		dir := filepath.Join(t.TempDir(), "backup")
+		earlier, err := backup.Take(t.Context(), s, options(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keep(t, s, []byte("later"))
+		for _, still := range []time.Duration{time.Minute, 3 * time.Minute} {
+			o := options(t, dir)
+			o.Note = func(text string, args ...any) {
+				if strings.HasPrefix(text, "blobs: ") { // at their end
+					ahead.Add(int64(still))
+				}
+				t.Logf(text, args...)
+			}
+			m, err := backup.Take(t.Context(), s, o)
+			switch {
+			case still < 2*time.Minute && err == nil:
+				earlier = m
+			case still < 2*time.Minute:
+				t.Fatalf("after %s: %v", still, err)
+			case !errors.Is(err, store.ErrConflict) || !strings.Contains(err.Error(), "stood still"):
+				t.Errorf("after %s: %v, want that it stood still", still, err)
+			}
+		}
+		manifest, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+		if err != nil || !strings.Contains(string(manifest), earlier.ID) {
+			t.Errorf("the earlier backup is not there any more: %v\n%s", err, manifest)
 		}
 	})
 }
