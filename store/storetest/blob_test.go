@@ -270,7 +270,8 @@ func testSweepRaces(t *testing.T, k *kept) {
 }
 
 // TestBlobs_RemoveUnused: what no row names goes at once, but not what somebody
-// has committed in a request that is not over, nor what a row names.
+// has committed in a request that is not over, nor what a row names. The sweep leaves
+// alone what is held as well, however old it is: its server may have stood still.
 func TestBlobs_RemoveUnused(t *testing.T) {
 	t.Parallel()
 	eachBlobs(t, testRemoveUnused)
@@ -313,6 +314,17 @@ func testRemoveUnused(t *testing.T, k *kept) {
 		}
 	}
 	remove(map[string]bool{named: true, gone: false, held: true})
+	sweep := func(want int) {
+		t.Helper()
+		k.age(held, 2*time.Hour)
+		n, err := other.Sweep(t.Context(), time.Now().Add(-time.Hour), func([]string) (map[string]bool, error) { return nil, nil })
+		if err != nil || n != want {
+			t.Errorf("the sweep removed %d blobs, %v, want %d", n, err, want)
+		}
+	}
+	sweep(0)
+	remove(map[string]bool{named: true, held: true})
 	release()
+	sweep(1)
 	remove(map[string]bool{named: true, held: false})
 }
