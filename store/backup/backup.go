@@ -230,6 +230,9 @@ func (t *taking) blob(ctx context.Context, b *blobTaken) error {
 		b.size = b.earlier
 		return nil
 	}
+	if heldErr := t.held(ctx); heldErr != nil {
+		return heldErr
+	}
 	t.Note("lost: %v", err)
 	b.lost = true
 	return nil
