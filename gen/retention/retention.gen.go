@@ -69,7 +69,7 @@ const (
 
 // NewRetentionKeep What is to be kept.
 //
-// Example: {"reason":"shipped as 2.4","set":"run:17","until":"2026-01-01T00:00:00Z"}
+// Example: {"reason":"shipped as 2.4","set":"run:17","until":"2036-01-01T00:00:00Z"}
 type NewRetentionKeep struct {
 	// Set Its reference, as `/v1/compare` takes it: of a run without an attempt, a kernel or an image.
 	Set string `json:"set"`
@@ -77,7 +77,7 @@ type NewRetentionKeep struct {
 	// Reason Why.
 	Reason string `json:"reason"`
 
-	// Until Until when; null for ever.
+	// Until Until when, which must lie ahead; null for ever.
 	Until nullable.Nullable[time.Time] `json:"until,omitempty"`
 }
 
@@ -153,7 +153,7 @@ type RetentionClass string
 
 // RetentionKeep A set that is kept.
 //
-// Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}
+// Example: {"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2036-01-01T00:00:00Z"}
 type RetentionKeep struct {
 	// ID The id of the keep, given by the server.
 	ID openapi_types.UUID `json:"id"`
@@ -179,7 +179,7 @@ type RetentionKeep struct {
 
 // RetentionKeepList A page of what is kept.
 //
-// Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2026-01-01T00:00:00Z"}],"next":null}
+// Example: {"keeps":[{"created_by":"ann","created_on":"2016-05-04T16:00:00Z","id":"0197ab6e-0c5f-7d61-8f6f-1d6a8b0f9c13","reason":"shipped as 2.4","set":"run:17","tenant":"","until":"2036-01-01T00:00:00Z"}],"next":null}
 type RetentionKeepList struct {
 	// Keeps The keeps of this page, newest first.
 	Keeps []RetentionKeep `json:"keeps"`

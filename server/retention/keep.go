@@ -71,6 +71,9 @@ func (h *Handler) CreateRetentionKeep(ctx context.Context, req retentionapi.Crea
 	k := &retentionstore.Keep{Reason: req.Body.Reason, UntilAt: orNil(req.Body.Until), CreatedBy: auth.From(ctx).Label()}
 	if k.UntilAt != nil {
 		k.UntilAt = new(store.RoundTime(*k.UntilAt)) // as it will be read
+		if !k.UntilAt.After(h.store.Now()) {
+			return nil, fault.InvalidBody("/until", "must lie ahead: what is kept until a time that is over is not kept")
+		}
 	}
 	created, err := h.store.PutKeep(ctx, auth.From(ctx).Viewer(), kind, list, k)
 	if errors.Is(err, store.ErrNotFound) {

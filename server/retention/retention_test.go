@@ -310,6 +310,12 @@ func TestKeeps(t *testing.T) {
 		for range 4 {
 			l.run("tempest", true, 1)
 		}
+		for _, passed := range []time.Duration{0, -day} {
+			body := object{"set": l.things[0].ref, "reason": "late", "until": l.clock.now().Add(passed).UTC().Format(time.RFC3339)}
+			if said := fmt.Sprint(l.call("POST", "/v1/retention/keeps", body, 400)); !strings.Contains(said, "/until") {
+				t.Errorf("a keep that is over: %s", said)
+			}
+		}
 		over := l.clock.now().Add(day).UTC().Format(time.RFC3339)
 		l.keep(l.things[0], over)
 		l.keep(l.things[1], nil)

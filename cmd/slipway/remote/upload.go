@@ -26,7 +26,7 @@ type Upload struct {
 	RunToken    string   `env:"SLIPWAY_RUN_TOKEN" placeholder:"TEXT" help:"The secret of a run that was made with one."`
 	Cloud       string   `placeholder:"NAME" help:"The cloud of the new run, by its label or number. Runs of one cloud are compared with each other."`
 	Name        string   `placeholder:"TEXT" help:"What the new run is called."`
-	Strict      bool     `help:"Refuse damaged and unknown files; nothing is kept then."`
+	Strict      bool     `help:"Refuse damaged and unknown files: nothing of them is kept, and the run stays without a result."`
 	Add         bool     `help:"Add the files to the run's current result instead of making another attempt."`
 	Follow      bool     `help:"Wait for files that a runner writes yet, until it has closed them."`
 	FailOn      string   `enum:"new,any,none" default:"none" help:"Exit with 1 for new failures, for any failure, or never for the tests' sake: new, any or none. A run with nothing to be compared with counts as any."`
