@@ -2,7 +2,6 @@ package main
 
 import (
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"flag"
 	"io"
@@ -20,6 +19,7 @@ func serveBare(args []string) error {
 	listen := flags.String("listen", "127.0.0.1:0", "address")
 	dir := flags.String("dir", ".", "directory of the database")
 	group := flags.Bool("group", false, "share transactions")
+	search := flags.Bool("searched", false, "store boots in our table with its indexes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -28,16 +28,19 @@ func serveBare(args []string) error {
 		return err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS reports (id INTEGER PRIMARY KEY, body TEXT NOT NULL)"); err != nil {
-		return err
+	into := anyBody
+	if *search {
+		if into, err = searchedBody(); err != nil {
+			return err
+		}
 	}
-	insert, err := db.Prepare("INSERT INTO reports (body) VALUES (?)") //nolint:sqlclosecheck // closed below, at the end
+	insert, err := into.prepare(db)
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
-	put := func(body []byte) error {
-		_, err := insert.Exec(string(body))
+	put := func(values []any) error {
+		_, err := insert.Exec(values...)
 		return err
 	}
 	if *group {
@@ -46,11 +49,12 @@ func serveBare(args []string) error {
 	http.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("POST /reports", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if err == nil && !json.Valid(body) {
-			err = errors.New("no JSON")
+		var values []any
+		if err == nil {
+			values, err = into.values(body)
 		}
 		if err == nil {
-			err = put(body)
+			err = put(values)
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -62,10 +66,10 @@ func serveBare(args []string) error {
 }
 
 // together returns an insert whose callers share transactions.
-func together(db *sql.DB, insert *sql.Stmt) func(body []byte) error {
+func together(db *sql.DB, insert *sql.Stmt) func(values []any) error {
 	type waiting struct {
-		body []byte
-		done chan error
+		values []any
+		done   chan error
 	}
 	queue := make(chan waiting, 1024)
 	commit := func(first waiting) {
@@ -77,7 +81,7 @@ func together(db *sql.DB, insert *sql.Stmt) func(body []byte) error {
 		if err == nil {
 			all := tx.Stmt(insert) //nolint:sqlclosecheck // ends with the transaction
 			for _, w := range batch {
-				if _, e := all.Exec(string(w.body)); e != nil {
+				if _, e := all.Exec(w.values...); e != nil {
 					err = e
 				}
 			}
@@ -92,8 +96,8 @@ func together(db *sql.DB, insert *sql.Stmt) func(body []byte) error {
 			commit(w)
 		}
 	}()
-	return func(body []byte) error {
-		w := waiting{body, make(chan error, 1)}
+	return func(values []any) error {
+		w := waiting{values, make(chan error, 1)}
 		queue <- w
 		return <-w.done
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,8 +12,18 @@ import (
 // create is one sort of object that is stored.
 type create struct {
 	kind, path string
+	table      string // of ours, whose indexes a peer may be given; empty for what no peer stores
 	status     int
 	body       func(n int64) string
+}
+
+func kinds() []create {
+	return []create{
+		{"boot", "/boot", "kernel_boots", 202, bootBody},
+		{"group", "/test/group", "test_groups", 201, groupBody},
+		{"job", "/job", "kernel_jobs", 202, jobBody},
+		{"run", "/v1/runs", "", 201, runBody},
+	}
 }
 
 // creates measures durable creates of each sort over 1 to 256 connections, and the
@@ -22,19 +33,17 @@ func creates(ctx context.Context, b *bench, s *subject) error {
 	if b.short {
 		seconds = 800 * time.Millisecond
 	}
-	kinds := []create{
-		{"boot", "/boot", 202, bootBody},
-		{"group", "/test/group", 201, groupBody},
-		{"job", "/job", 202, jobBody},
-		{"run", "/v1/runs", 201, runBody},
-	}
-	switch s.name {
+	list := kinds()
+	switch strings.TrimSuffix(s.name, searched) {
 	case "pocketbase":
-		kinds = []create{{"boot", "/api/collections/boots/records", 200, bootBody}}
+		for i, k := range list {
+			list[i].path, list[i].status = "/api/collections/"+k.table+"/records", 200
+		}
+		list = slices.DeleteFunc(list, func(k create) bool { return k.table == "" })
 	case "bare", "bare-group":
-		kinds = []create{{"boot", "/reports", 201, bootBody}}
+		list = []create{{"boot", "/reports", "", 201, bootBody}}
 	}
-	for _, k := range kinds {
+	for _, k := range list {
 		if err := createKind(ctx, b, s, k, seconds); err != nil {
 			return fmt.Errorf("%s: %w", k.kind, err)
 		}

@@ -48,9 +48,11 @@ func (b *bench) findSubjects(ctx context.Context) ([]*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, &subject{"bare", false, self}, &subject{"bare-group", false, self})
-	for _, peer := range []string{"pocketbase", "python-subunit"} {
-		program := filepath.Join(b.cache, "peers", peer)
+	for _, peer := range []string{"bare", "bare-group", "bare" + searched, "bare-group" + searched} {
+		list = append(list, &subject{peer, false, self})
+	}
+	for _, peer := range []string{"pocketbase", "pocketbase" + searched, "python-subunit"} {
+		program := filepath.Join(b.cache, "peers", strings.TrimSuffix(peer, searched))
 		if _, err := os.Stat(program); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is not there: tests/bench/peers/get brings it\n", peer)
 			continue
@@ -115,9 +117,13 @@ func (s *subject) start(ctx context.Context, dir string, more ...string) (*serve
 	v := &server{subject: s, address: address, dir: dir, token: adminToken}
 	var args []string
 	ready := "/readyz"
-	switch s.name {
+	kind, isSearched := strings.CutSuffix(s.name, searched)
+	switch kind {
 	case "bare", "bare-group":
-		args = []string{"bare", "-listen", address, "-dir", dir, "-group=" + strconv.FormatBool(s.name == "bare-group")}
+		args = []string{
+			"bare", "-listen", address, "-dir", dir,
+			"-group=" + strconv.FormatBool(kind == "bare-group"), "-searched=" + strconv.FormatBool(isSearched),
+		}
 	case "pocketbase":
 		if err := v.preparePocketBase(ctx); err != nil {
 			return nil, err
@@ -143,8 +149,8 @@ func (s *subject) start(ctx context.Context, dir string, more ...string) (*serve
 		return nil, err
 	}
 	v.took = time.Since(began)
-	if s.name == "pocketbase" {
-		err = v.setUpPocketBase(ctx)
+	if kind == "pocketbase" {
+		err = v.setUpPocketBase(isSearched)
 	}
 	if err != nil {
 		v.stop()
