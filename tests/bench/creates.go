@@ -34,7 +34,8 @@ func creates(ctx context.Context, b *bench, s *subject) error {
 		seconds = 800 * time.Millisecond
 	}
 	list := kinds()
-	switch strings.TrimSuffix(s.name, searched) {
+	kind, _, _ := strings.Cut(s.name, searched)
+	switch kind {
 	case "pocketbase":
 		for i, k := range list {
 			list[i].path, list[i].status = "/api/collections/"+k.table+"/records", 200

@@ -83,7 +83,7 @@ type scenario struct {
 
 func all() []scenario {
 	return []scenario{
-		{"creates", "durable creates of about 1 kB: runs, boots, test groups, jobs", []string{"pocketbase", "bare", "bare-group", "pocketbase" + searched, "bare" + searched, "bare-group" + searched}, creates},
+		{"creates", "durable creates of about 1 kB: runs, boots, test groups, jobs", []string{"pocketbase", "bare", "bare-group", "pocketbase" + searched, "pocketbase" + searched + durable, "bare" + searched, "bare-group" + searched}, creates},
 		{"upload", "one result of 121 000 tests, alone and with other requests beside it", []string{"python-subunit"}, uploads},
 		{"page", "filtered pages with equally many matches among more and more rows", nil, pages},
 		{"compare", "two results of a million tests compared", nil, compares},

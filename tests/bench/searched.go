@@ -14,7 +14,11 @@ import (
 
 // The peers whose name ends in this have an index wherever our tables have one: what can
 // be searched costs more to write, whoever writes it. Those without it search nothing.
-const searched = "-searched"
+// The second ending is for PocketBase when it, too, has on the disk what it acknowledges.
+const (
+	searched = "-searched"
+	durable  = "-durable"
+)
 
 // reportsFile makes our tables of boots, test groups and jobs with their indexes.
 const reportsFile = "store/migrations/sqlite/00050_reports.sql"

@@ -51,8 +51,9 @@ func (b *bench) findSubjects(ctx context.Context) ([]*subject, error) {
 	for _, peer := range []string{"bare", "bare-group", "bare" + searched, "bare-group" + searched} {
 		list = append(list, &subject{peer, false, self})
 	}
-	for _, peer := range []string{"pocketbase", "pocketbase" + searched, "python-subunit"} {
-		program := filepath.Join(b.cache, "peers", strings.TrimSuffix(peer, searched))
+	for _, peer := range []string{"pocketbase", "pocketbase" + searched, "pocketbase" + searched + durable, "python-subunit"} {
+		kind, _, _ := strings.Cut(peer, searched)
+		program := filepath.Join(b.cache, "peers", kind)
 		if _, err := os.Stat(program); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is not there: tests/bench/peers/get brings it\n", peer)
 			continue
@@ -117,7 +118,7 @@ func (s *subject) start(ctx context.Context, dir string, more ...string) (*serve
 	v := &server{subject: s, address: address, dir: dir, token: adminToken}
 	var args []string
 	ready := "/readyz"
-	kind, isSearched := strings.CutSuffix(s.name, searched)
+	kind, ending, isSearched := strings.Cut(s.name, searched)
 	switch kind {
 	case "bare", "bare-group":
 		args = []string{
@@ -134,6 +135,9 @@ func (s *subject) start(ctx context.Context, dir string, more ...string) (*serve
 	}
 	v.cmd = exec.CommandContext(ctx, s.program, args...)
 	v.cmd.Env = append(os.Environ(), "SLIPWAY_ADMIN_TOKEN="+adminToken)
+	if ending == durable {
+		v.cmd.Env = append(v.cmd.Env, "BENCH_DURABLE=1")
+	}
 	log, err := os.Create(dir + ".log") // it complains about those who wait when it is ended
 	if err != nil {
 		return nil, err
