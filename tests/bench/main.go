@@ -31,6 +31,7 @@ type settings struct {
 	cache     string
 	json      string
 	note      string
+	rows      int
 	peers     bool
 }
 
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&set.cache, "cache", ".cache/bench", "directory for what is built and made; data of the servers lies there, too")
 	flags.StringVar(&set.json, "json", "", "file for the JSON; default: result.json in the cache directory")
 	flags.StringVar(&set.note, "note", "", "a remark for the JSON, such as what else ran on the machine")
+	flags.IntVar(&set.rows, "rows", 10_000_000, "the most tests that the scenario page asks among, without -short")
 	flags.BoolVar(&set.peers, "peers", true, "measure the peers that are built as well")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

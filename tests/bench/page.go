@@ -11,10 +11,14 @@ import (
 	"time"
 )
 
-// pages asks for the same page among 10 thousand tests, a million and ten million.
+// pages asks for the same page among 10 thousand tests, a million and ten million, or
+// more by tens when -rows says so.
 // What matches is the same at each size.
 func pages(ctx context.Context, b *bench, s *subject) error {
-	sizes, fill := []int{10_000, 1_000_000, 10_000_000}, 250_000
+	sizes, fill := []int{10_000}, 250_000
+	for size := 1_000_000; size <= b.rows; size *= 10 {
+		sizes = append(sizes, size)
+	}
 	if b.short {
 		sizes, fill = []int{10_000, 300_000}, 100_000
 	}
