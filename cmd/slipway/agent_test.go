@@ -104,11 +104,12 @@ func TestAgent_serverKilled(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.watched()
-	l.agent("", `sh -c 'echo first; while ! test -f `+l.dir+`/go; do sleep 0.05; done; echo second'`)
+	gate := newGate(t)
+	l.agent("", `sh -c 'echo first; read go <`+gate.path+`; echo second'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(id), "first") })
 	l.server.kill()
-	l.write("go", "")
+	gate.open()
 	l.serve()
 	l.wantResult(id, "PASSED")
 	if out := l.output(id); out != "first\nsecond\n" {
@@ -155,12 +156,13 @@ func TestAgent_drain(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.watched()
-	a := l.agent("", `sh -c 'echo begun; while ! test -f `+l.dir+`/go; do sleep 0.05; done'`)
+	gate := newGate(t)
+	a := l.agent("", `sh -c 'echo begun; read go <`+gate.path+`; exit 0'`)
 	ids := l.advertise("one", "two")
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(ids[0]), "begun") })
 	a.signal(syscall.SIGTERM)
 	a.await(t, "finishes what it holds")
-	l.write("go", "")
+	gate.open()
 	<-a.end
 	if code := a.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("it ends with %d", code)
@@ -177,7 +179,8 @@ func TestAgent_late(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.watched()
-	a := l.agent("--lease 1s --capacity 1", `sh -c 'echo begun; while ! test -f `+l.dir+`/go; do sleep 0.05; done; exit 1'`)
+	gate := newGate(t)
+	a := l.agent("--lease 1s --capacity 1", `sh -c 'echo begun; read go <`+gate.path+`; exit 1'`)
 	id := l.advertise("one")[0]
 	await.That(t, "it has begun", func() bool { return strings.Contains(l.output(id), "begun") })
 	a.signal(syscall.SIGSTOP)
@@ -191,7 +194,7 @@ func TestAgent_late(t *testing.T) {
 		work, err = other.Poll(t.Context(), 0)
 		return err == nil && work != nil
 	})
-	l.write("go", "")
+	gate.open()
 	a.signal(syscall.SIGCONT)
 	a.await(t, "refused the result, which is kept here")
 	kept, err := filepath.Glob(filepath.Join(l.dir, "agent", "refused", id+".*", "job.json"))

@@ -40,6 +40,35 @@ func (l *lab) crowd(n int, command ...string) (stop func()) {
 	}
 }
 
+// gate holds up processes that read from it, until it is opened.
+type gate struct {
+	t    *testing.T
+	path string
+}
+
+func newGate(t *testing.T) gate {
+	g := gate{t, filepath.Join(t.TempDir(), "gate")}
+	if err := syscall.Mkfifo(g.path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// open lets all pass: those that wait, and those that come.
+func (g gate) open() {
+	g.t.Helper()
+	waiting := g.path + ".was"
+	err := errors.Join(os.Rename(g.path, waiting), os.WriteFile(g.path, nil, 0o600))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(waiting, os.O_RDWR, 0) // for writing alone, somebody must be there to read
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	pipe.Close()
+}
+
 // ended counts how often the lease of an opportunity has ended without a result.
 func (l *lab) ended(id string) int {
 	l.t.Helper()
@@ -60,9 +89,10 @@ func TestAgent_hundred(t *testing.T) {
 	l.watched()
 	const strays, others, crowd = 10, 150, 100
 	begin := `mkdir "` + l.dir + `/run.$SLIPWAY_TEST_OPPORTUNITY_ID.$SLIPWAY_ATTEMPT" || exit 9; `
+	gate := newGate(t)
 	stray := func(n int) *process {
-		return l.start(fmt.Sprintf(`slipway agent run --name stray-%d --lease 1s --heartbeat 100ms --max-pause 100ms --grace 300ms --state %s/stray/%d -- sh -c '%swhile ! test -f %s/go; do sleep 0.05; done; exit 1'`,
-			n, l.dir, n, begin, l.dir))
+		return l.start(fmt.Sprintf(`slipway agent run --name stray-%d --lease 1s --heartbeat 100ms --max-pause 100ms --grace 300ms --state %s/stray/%d -- sh -c '%sread go <%s; exit 1'`,
+			n, l.dir, n, begin, gate.path))
 	}
 	runs := func(id string) int {
 		found, err := filepath.Glob(filepath.Join(l.dir, "run."+id+".*"))
@@ -110,7 +140,7 @@ func TestAgent_hundred(t *testing.T) {
 			t.Errorf("%s, whose agent was lost, ran %d times", id, n)
 		}
 	}
-	l.write("go", "")
+	gate.open()
 	for n, p := range processes {
 		if n%2 == 0 {
 			p.signal(syscall.SIGCONT)
