@@ -36,6 +36,7 @@ export SLIPWAY_TEST_S3 ?= $(wildcard $(CURDIR)/.cache/versitygw)
 
 oapi-codegen := go tool -modfile=gen/tools/go.mod oapi-codegen
 oasdiff := go tool -modfile=gen/tools/go.mod oasdiff
+slipway := go run ./cmd/slipway
 released := tests/testdata/released/slipway.yaml
 
 .PHONY: help
@@ -72,7 +73,7 @@ generate: ## merge openapi/*.yaml, make gen/<area> and gen/client from it
 	cd gen/tools && go run ./areas -doc ../../openapi/slipway.yaml -overlay ../../openapi/overlay.yaml -out ..
 	$(oapi-codegen) -config gen/client/cfg.yaml openapi/slipway.yaml
 	cd gen/tools && go run ./lists -client ../client
-	go run ./cmd/slipway settings --into README.md --into server/ui/guide/limits.md
+	$(slipway) settings --into README.md --into server/ui/guide/limits.md
 
 .PHONY: verify
 verify: ## fail when generated files differ from what generate makes, or a file from gofmt
