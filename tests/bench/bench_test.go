@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +70,58 @@ func TestReport(t *testing.T) {
 	for _, want := range []string{"creates   boot    slipway  20.0    10.0   30.0  /s", "creates   boot    peer     5.00    5.00   5.00  /s    0.25"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("printed\n%s\nwant a line %q", out.String(), want)
+		}
+	}
+}
+
+// TestSearched: what is given to the peers follows our tables.
+func TestSearched(t *testing.T) {
+	t.Chdir("../..") // where the program is started
+	db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "bare.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	into, err := searchedBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert, err := into.prepare(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer insert.Close()
+	values, err := into.values([]byte(bootBody(7)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := insert.Exec(values...); err != nil {
+		t.Error(err)
+	}
+	for _, k := range kinds() {
+		if k.table == "" {
+			continue
+		}
+		text, err := pocketCollection(k, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var collection struct {
+			Fields  []struct{ Name string }
+			Indexes []string
+		}
+		if err := json.Unmarshal([]byte(text), &collection); err != nil {
+			t.Fatal(err)
+		}
+		if len(collection.Indexes) < 15 {
+			t.Errorf("%s: %d indexes", k.table, len(collection.Indexes))
+		}
+		for _, index := range collection.Indexes {
+			for _, quoted := range strings.Split(index[strings.Index(index, "("):], "`") {
+				if !strings.ContainsAny(quoted, "(), ") && !slices.ContainsFunc(collection.Fields, func(f struct{ Name string }) bool { return f.Name == quoted }) {
+					t.Errorf("%s: %s names %q, which is no field", k.table, index, quoted)
+				}
+			}
 		}
 	}
 }
