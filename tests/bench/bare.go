@@ -34,7 +34,7 @@ func serveBare(args []string) error {
 			return err
 		}
 	}
-	insert, err := into.prepare(db)
+	insert, err := into.prepare(db) //nolint:sqlclosecheck // closed below, at the end
 	if err != nil {
 		return err
 	}
