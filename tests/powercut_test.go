@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/slipway-lab/slipway/store/storetest"
 	"github.com/slipway-lab/slipway/store/storetest/await"
 )
 
@@ -107,6 +108,27 @@ func TestPowerCut(t *testing.T) {
 	p.restart(t)
 	checkAcknowledged(t, p, acknowledged)
 	if out, err := command(t, "doctor", "--deep", "--data", filepath.Join(d.dir, "data")); err != nil && !strings.Contains(out, "WRONG  space") {
+		t.Errorf("slipway doctor: %v\n%s", err, out)
+	}
+}
+
+// The same with a PostgreSQL whose disk, and the server's, lose their power.
+func TestPowerCut_Postgres(t *testing.T) {
+	t.Parallel()
+	d := newDisk(t)
+	database := storetest.NewDurable(t, d.dir)
+	p := startProcess(t, filepath.Join(d.dir, "data"), "--database="+database.Primary, "--min-free", "0")
+	if status, body, err := p.call("POST", "/v1/runs", "application/json", ""); status != http.StatusCreated {
+		t.Fatalf("run: %d %s %v", status, body, err)
+	}
+	acknowledged := postUntil(t, p, d.cut)
+	p.kill(t)
+	database.Do("cut")
+	d.back()
+	database.Do("again")
+	p.restart(t)
+	checkAcknowledged(t, p, acknowledged)
+	if out, err := command(t, "doctor", "--deep", "--data", filepath.Join(d.dir, "data"), "--database", database.Primary); err != nil && !strings.Contains(out, "WRONG  space") {
 		t.Errorf("slipway doctor: %v\n%s", err, out)
 	}
 }

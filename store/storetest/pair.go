@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,20 @@ func NewPrimary(t testing.TB) *Pair {
 	return newPair(t, "primary")
 }
 
-func newPair(t testing.TB, command string) *Pair {
+// NewDurable starts one whose data lie in the directory disk, and which keeps what it
+// acknowledges there whatever becomes of the machine. Do has two more commands for it:
+// cut, when that disk is gone, and again.
+func NewDurable(t testing.TB, disk string) *Pair {
+	t.Helper()
+	for _, dir := range []string{filepath.Dir(disk), disk} {
+		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // PostgreSQL's user must get through
+			t.Fatal(err)
+		}
+	}
+	return newPair(t, "durable", disk)
+}
+
+func newPair(t testing.TB, command ...string) *Pair {
 	t.Helper()
 	if os.Getenv(PostgresEnv) == "" {
 		t.Skipf("%s is not set", PostgresEnv)
@@ -49,7 +63,7 @@ func newPair(t testing.TB, command string) *Pair {
 		p.Do("stop")
 		_ = os.RemoveAll(parent)
 	})
-	for _, line := range strings.Split(p.Do(command), "\n") {
+	for _, line := range strings.Split(p.Do(command...), "\n") {
 		name, value, _ := strings.Cut(line, "=")
 		switch name {
 		case "PRIMARY":
@@ -83,17 +97,17 @@ func (p *Pair) Programs(dir string) {
 }
 
 // Do runs a command of .ci/postgres-pair: kill, promote, pause, resume.
-func (p *Pair) Do(command string) string {
+func (p *Pair) Do(command ...string) string {
 	p.t.Helper()
 	script, err := script()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	cmd := exec.Command(script, command, p.dir)
+	cmd := exec.Command(script, slices.Insert(slices.Clone(command), 1, p.dir)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		p.t.Fatalf("postgres-pair %s: %v", command, err)
+		p.t.Fatalf("postgres-pair %s: %v", command[0], err)
 	}
 	return string(out)
 }
