@@ -158,3 +158,16 @@ func (c *core) limitTx(ctx context.Context, w *wire, tx *sql.Tx, idle time.Durat
 	}
 	return restore, nil
 }
+
+// Undurable names the settings of PostgreSQL with which a commit that it has confirmed
+// can be lost when its machine loses power, empty when there is none, and on SQLite,
+// whose settings are ours.
+func (s *Store) Undurable(ctx context.Context) ([]string, error) {
+	if !s.db.Postgres {
+		return nil, nil
+	}
+	var off []string
+	err := s.db.Read(ctx).Raw(`SELECT name FROM pg_settings
+		WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off' ORDER BY name`).Scan(&off).Error
+	return off, Translate(err)
+}

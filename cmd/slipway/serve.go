@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -89,6 +90,9 @@ func (c *serveCmd) serve(ctx context.Context, f *storeFlags, tf *tokenFlags) err
 		slog.WarnContext(ctx, "the blobs cannot be reached yet: uploads and files answer 503 until they can", "error", err)
 	} else if err != nil {
 		return err
+	}
+	if off, err := s.Undurable(ctx); err == nil && len(off) > 0 {
+		slog.WarnContext(ctx, "PostgreSQL may lose what was acknowledged when its machine loses power", "off", strings.Join(off, ", "))
 	}
 	a, err := c.authenticator(s, secret, tf)
 	if err != nil {
