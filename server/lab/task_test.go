@@ -427,6 +427,33 @@ func TestTask_lease_runs_out(t *testing.T) {
 	}
 }
 
+// A task that cannot be read, queued or left by a server that is gone, holds up no other.
+func TestTask_unreadable(t *testing.T) {
+	t.Parallel()
+
+	servertest.Each(t, func(t *testing.T, s *servertest.Server) {
+		st, now := labstore.New(s.Store), time.Now()
+		for _, status := range []string{"queued", "running"} {
+			id := labstore.NewULID(now)
+			row := labstore.Task{
+				ID: id, Root: id, Status: status, Action: "prepare_nodes", Plan: store.JSON(`{`), Request: store.JSON(`"of another kind"`),
+				CreatedBy: "nobody", CreatedAt: now, UpdatedAt: now,
+			}
+			if status == "running" {
+				row.LeaseOwner, row.LeaseUntil = "a server that is gone", &time.Time{}
+			}
+			if err := st.CreateTask(t.Context(), &row); err != nil {
+				t.Fatal(err)
+			}
+		}
+		defer s.Work()()
+		id := createTask(t, s, "prepare_nodes", storeDesign(t, s, site(t))).TaskID
+		if got := finished(t, s, id); got.Result.Status != "success" {
+			t.Errorf("behind them: %s", mustJSON(t, got.Result))
+		}
+	})
+}
+
 func TestTask_list_and_purge(t *testing.T) {
 	t.Parallel()
 

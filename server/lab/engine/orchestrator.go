@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -76,7 +77,8 @@ func (o *orchestrator) round() {
 	}
 }
 
-// startQueued starts the queued tasks whose nodes are free.
+// startQueued starts the queued tasks whose nodes are free. One that cannot be read holds
+// up no other.
 func (o *orchestrator) startQueued(ctx context.Context) error {
 	queue, err := o.engine.store.Queue(ctx)
 	if err != nil || len(queue) == 0 {
@@ -86,23 +88,38 @@ func (o *orchestrator) startQueued(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed failures
 	rows := make(map[string]*labstore.Task, len(queue))
 	waiting := make([]taskplan.Waiting, 0, len(queue))
 	for i := range queue {
 		row := &queue[i]
 		req, err := requestOf(row)
 		if err != nil {
-			return err
+			failed.add(row.ID, err)
+			continue
 		}
 		rows[row.ID] = row
 		waiting = append(waiting, taskplan.Waiting{ID: row.ID, Nodes: req.claims(row.Action)})
 	}
 	for _, id := range taskplan.Startable(waiting, func(node string) bool { return claims[node] != "" }) {
-		if err := o.start(ctx, rows[id]); err != nil && !errors.Is(err, store.ErrConflict) {
-			return err
+		if failed.add(id, o.start(ctx, rows[id])) {
+			break
 		}
 	}
-	return nil
+	return failed.err
+}
+
+// failures are those of single tasks, beside which others go on.
+type failures struct{ err error }
+
+// add notes what became of a task, and reports whether there is no use in going on. That
+// another server was faster is no failure.
+func (f *failures) add(id string, err error) (enough bool) {
+	if err == nil || errors.Is(err, store.ErrConflict) {
+		return false
+	}
+	f.err = errors.Join(f.err, fmt.Errorf("task %s: %w", id, err))
+	return errors.Is(err, store.ErrUnavailable)
 }
 
 // start takes a queued task and begins it.
@@ -125,12 +142,13 @@ func (o *orchestrator) adoptOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var failed failures
 	for _, id := range ids {
-		if err := o.adopt(ctx, id, now); err != nil && !errors.Is(err, store.ErrConflict) {
-			return err
+		if failed.add(id, o.adopt(ctx, id, now)) {
+			break
 		}
 	}
-	return nil
+	return failed.err
 }
 
 func (o *orchestrator) adopt(ctx context.Context, id string, now time.Time) error {
