@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/slipway-lab/slipway/server"
 	"github.com/slipway-lab/slipway/store"
@@ -30,7 +31,10 @@ func (c *serveCmd) check(ctx context.Context, f *storeFlags, tf *tokenFlags, w i
 		errs = append(errs, err)
 	}
 	for _, warning := range c.strange {
-		fmt.Fprintln(w, "Note: "+warning+".")
+		if !strings.HasSuffix(warning, "?") {
+			warning += "."
+		}
+		fmt.Fprintln(w, "Note: "+warning)
 	}
 	fmt.Fprintf(w, "It would listen on %s%s.\n", c.Listen.scheme(), c.Listen.Listen)
 	fmt.Fprintf(w, "Logins: %s.\n", c.Auth.Mode)

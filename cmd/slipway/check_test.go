@@ -53,7 +53,7 @@ func TestServe_CheckRefused(t *testing.T) {
 			t.Errorf("%q: %s%s", file, d.out, d.err)
 		}
 	}
-	if d := h.want(0, "SLIPWAY_MAX_BODYY=5 slipway serve --check --listen 127.0.0.1:0 --data d"); !strings.Contains(d.out, "SLIPWAY_MAX_BODYY is no setting") {
+	if d := h.want(0, "SLIPWAY_MAX_BODYY=5 slipway serve --check --listen 127.0.0.1:0 --data d"); !strings.Contains(d.out, "SLIPWAY_MAX_BODYY is no setting; did you mean SLIPWAY_MAX_BODY?\n") {
 		t.Errorf("a misspelt variable: %s", d.out)
 	}
 }
