@@ -57,6 +57,32 @@ func newerProgram(t *testing.T, script, dir string) (string, []string) {
 	return strings.ReplaceAll(script, installed, bin+"/"), env
 }
 
+// newerMain gives package main the migrations of the next version in place of the
+// store's, so that nothing but main is compiled for it.
+const newerMain = `package main
+
+import (
+	"embed"
+	"io/fs"
+	_ "unsafe" // for linkname
+
+	"github.com/slipway-lab/slipway/store"
+)
+
+//go:embed migrations
+var nextMigrations embed.FS
+
+//go:linkname migrationFiles github.com/slipway-lab/slipway/store.migrationFiles
+var migrationFiles embed.FS
+
+func init() {
+	migrationFiles = nextMigrations
+	if _, err := fs.Stat(store.Migrations(), "migrations/sqlite/90000_next.sql"); err != nil {
+		panic(err) // the variable has another name now
+	}
+}
+`
+
 // buildNewer builds the program of this tree as if it had a migration more.
 func buildNewer(t *testing.T, program string) {
 	t.Helper()
@@ -64,14 +90,25 @@ func buildNewer(t *testing.T, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := t.TempDir()
-	files := map[string]string{}
-	for _, database := range []string{"sqlite", "postgres"} {
-		file := filepath.Join(work, database+".sql")
-		if err := os.WriteFile(file, []byte("-- +goose Up\nCREATE TABLE of_the_next_version (id BIGINT PRIMARY KEY);\n"), 0o600); err != nil {
+	work, of := t.TempDir(), filepath.Join(tree, "cmd", "slipway")
+	files := map[string]string{} // a path in the tree: the file that is there instead
+	write := func(path, name, text string) {
+		file := filepath.Join(work, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		files[filepath.Join(tree, "store", "migrations", database, "90000_next.sql")] = file
+		files[path] = file
+	}
+	write(filepath.Join(of, "newer.go"), "newer.go", newerMain)
+	for _, database := range []string{"sqlite", "postgres"} {
+		write(filepath.Join(of, "migrations", database, "90000_next.sql"), database+".sql", "-- +goose Up\nCREATE TABLE of_the_next_version (id BIGINT PRIMARY KEY);\n")
+		ours, err := filepath.Glob(filepath.Join(tree, "store", "migrations", database, "*"))
+		if err != nil || len(ours) == 0 {
+			t.Fatalf("migrations: %d, %v", len(ours), err)
+		}
+		for _, name := range ours {
+			files[filepath.Join(of, "migrations", database, filepath.Base(name))] = name
+		}
 	}
 	text, err := json.Marshal(map[string]any{"Replace": files})
 	if err != nil {
