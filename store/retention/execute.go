@@ -105,18 +105,31 @@ func (e *execution) step(ctx context.Context, step *Step) error {
 			return err
 		}
 		for len(list) > 0 {
-			slice := list[:min(len(list), pace.Rows())]
-			list = list[len(slice):]
-			took, err := e.slice(ctx, u, step, slice)
+			n, parts := fitting(list, pace.Rows())
+			took, err := e.slice(ctx, u, step, list[:n])
 			if err != nil {
 				return fmt.Errorf("remove %s: %w", u.name, err)
 			}
-			pace.Took(len(slice), took)
+			list = list[n:]
+			pace.Took(parts, took)
 			if err := e.pause(took); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// fitting returns how many of the candidates make a slice of so many parts, at least one,
+// and how many parts those have.
+func fitting(list []candidate, most int) (n, parts int) {
+	for i := range list {
+		more := max(list[i].parts, 1)
+		if i > 0 && parts+more > most {
+			break
+		}
+		n, parts = n+1, parts+more
+	}
+	return n, parts
 }
 
 // slice removes some rows, those of them that may still go, in the transaction that

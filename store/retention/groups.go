@@ -21,6 +21,7 @@ func newestGroups(ctx context.Context, s *Store, list []candidate) (map[string]b
 		if err := s.db.Read(ctx).Raw(treeOf, key).Scan(&ids).Error; err != nil {
 			return nil, store.Translate(err)
 		}
+		list[i].parts = len(ids)
 		for _, id := range ids {
 			newest, err := s.sets.NewestGroup(ctx, id)
 			if err != nil {

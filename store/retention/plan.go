@@ -264,6 +264,7 @@ type candidate struct {
 	key         string
 	sort, at    int64
 	rows, bytes int64
+	parts       int // groups of a tree, with the outermost; 0: it is in one piece
 }
 
 // candidatesAtOnce is how many rows one look finds.
